@@ -1,0 +1,46 @@
+/* SHA-256 and its relatives, by OpenSSL (hardware instructions where the processor has them).
+ *
+ * In:    bytes.
+ * Out:   digests as byte arrays, or lower-case hex.
+ * Fails: only when out of memory; hex readers on anything that is not exactly the digits asked for.
+ * Owns:  a struct hasher owns its OpenSSL context until hasher_free().
+ */
+#ifndef BAKE_BASE_DIGEST_H
+#define BAKE_BASE_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum digest_kind { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
+enum { SHA256_SIZE = 32, SHA512_SIZE = 64, DIGEST_MAX_SIZE = 64, SHA256_HEX = 65, SHA512_HEX = 129 };
+
+struct sha256 {
+    uint8_t bytes[SHA256_SIZE];
+};
+
+struct hasher {
+    void *ctx; /* EVP_MD_CTX */
+    enum digest_kind kind;
+};
+
+size_t digest_size(enum digest_kind kind); /* bytes */
+
+must_check int hasher_init(struct hasher *hasher, enum digest_kind kind, struct err *err);
+must_check int hasher_add(struct hasher *hasher, const void *bytes, size_t len, struct err *err);
+/* Writes digest_size(kind) bytes to OUT; the hasher is spent. */
+must_check int hasher_end(struct hasher *hasher, uint8_t *out, struct err *err);
+void hasher_free(struct hasher *hasher);
+#define cleanup_hasher cleanup(hasher_free)
+
+must_check int sha256_of(const void *bytes, size_t len, struct sha256 *ret, struct err *err);
+bool sha256_equal(const struct sha256 *a, const struct sha256 *b);
+
+/* OUT holds 2 * len + 1 characters. */
+void hex_encode(const uint8_t *bytes, size_t len, char *out);
+/* True when HEX is exactly 2 * LEN hex digits (either case). */
+bool hex_decode(const char *hex, uint8_t *out, size_t len);
+
+#endif

@@ -1,0 +1,59 @@
+/* The one error type.
+ *
+ * In:    a kind, an errno (0 when there is none) and a sentence that says what was wrong and what to do.
+ * Out:   -1, always, so that a failure is one statement:  return err_set(err, ERR_IO, errno, "open %s",
+ * path); Fails: never; text that does not fit is cut. Owns:  nothing; a struct err lives on the stack of
+ * whoever started the operation. Never: prints.
+ *
+ * Functions take `struct err *err` last, return 0 or -1, fill err on -1, and leave their ret_ parameters
+ * alone then. Callers prepend context on the way up with err_wrap(): "outer: inner".
+ */
+#ifndef BAKE_BASE_ERR_H
+#define BAKE_BASE_ERR_H
+
+#include "base/cleanup.h"
+
+/* The values are the exit codes of the program. */
+enum err_kind {
+    ERR_NONE = 0,
+    ERR_INTERNAL = 1,     /* out of memory, or a mistake of ours */
+    ERR_USAGE = 2,        /* wrong command line */
+    ERR_RECIPE = 3,       /* recipe, lock or key file is not what it must be */
+    ERR_VERIFY = 4,       /* digest, signature, or a malformed or hostile input */
+    ERR_LAYOUT = 5,       /* the disk or a file system on it is not one we may write */
+    ERR_SPACE = 6,        /* no room: in the image or on this machine */
+    ERR_IO = 7,           /* this machine's files */
+    ERR_NETWORK = 8,      /* no answer, or not a whole one */
+    ERR_REMOTE = 9,       /* the server answered no */
+    ERR_TEST = 10,        /* a tested image did not pass */
+    ERR_INTERRUPTED = 130 /* errnum holds the signal; the exit code is 128 + signal */
+};
+
+enum { ERR_TEXT_MAX = 2048 };
+
+struct err {
+    enum err_kind kind;
+    int errnum;
+    char text[ERR_TEXT_MAX];
+};
+
+/* Sets kind and text ("fmt" or "fmt: strerror(errnum)"); returns -1. */
+int err_set(struct err *err, enum err_kind kind, int errnum, const char *fmt, ...) print_like(4, 5);
+
+/* The same for a failed system call: ENOSPC, EDQUOT and EFBIG become ERR_SPACE, ENOMEM ERR_INTERNAL, the rest
+ * ERR_IO. */
+int err_sys(struct err *err, int errnum, const char *fmt, ...) print_like(3, 4);
+
+/* Prepends "fmt: " to the text; kind and errnum stay. Returns -1. */
+int err_wrap(struct err *err, const char *fmt, ...) print_like(2, 3);
+
+/* Out of memory. Returns -1. */
+int err_oom(struct err *err);
+
+/* Exit code of the program for this error. */
+int err_exit_code(const struct err *err);
+
+/* The kind's name as printed in JSON: "usage", "recipe", "verification", ... Static storage. */
+const char *err_kind_name(enum err_kind kind);
+
+#endif

@@ -1,0 +1,45 @@
+#include "base/run.h"
+
+#include <stdarg.h>
+
+int run_check(const struct run *run, struct err *err)
+{
+    if (!run || !run->stop || *run->stop == 0)
+        return 0;
+    return err_set(err, ERR_INTERRUPTED, *run->stop, "interrupted");
+}
+
+void run_progress(const struct run *run, const char *stage, const char *what, uint64_t done, uint64_t total)
+{
+    if (!run || !run->tell)
+        return;
+    struct event event = {.kind = EVENT_PROGRESS, .stage = stage, .what = what, .done = done, .total = total};
+    run->tell(run->ctx, &event);
+}
+
+static void say(const struct run *run, enum event_kind kind, const char *stage, const char *fmt, va_list ap)
+{
+    if (!run || !run->tell)
+        return;
+    char text[ERR_TEXT_MAX];
+    if (vsnprintf(text, sizeof text, fmt, ap) < 0)
+        return;
+    struct event event = {.kind = kind, .stage = stage, .what = text};
+    run->tell(run->ctx, &event);
+}
+
+void run_note(const struct run *run, const char *stage, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(run, EVENT_NOTE, stage, fmt, ap);
+    va_end(ap);
+}
+
+void run_warn(const struct run *run, const char *stage, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(run, EVENT_WARN, stage, fmt, ap);
+    va_end(ap);
+}

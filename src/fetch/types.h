@@ -1,0 +1,31 @@
+/* What fetch gives: bytes that nobody has verified yet. */
+#ifndef BAKE_FETCH_TYPES_H
+#define BAKE_FETCH_TYPES_H
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/digest.h"
+
+struct artifact {
+    int fd;               /* read-only; -1 when empty */
+    uint64_t size;        /* bytes */
+    char *origin;         /* the URL it came from at last, without credentials; for messages and provenance */
+    struct sha256 sha256; /* of the bytes as they are in fd, computed while they came in */
+};
+#define ARTIFACT_EMPTY                                                                                       \
+    {                                                                                                        \
+        .fd = -1                                                                                             \
+    }
+
+static inline void artifact_free(struct artifact *artifact)
+{
+    cleanup_close_fn(&artifact->fd);
+    artifact->fd = -1;
+    free(artifact->origin);
+    artifact->origin = NULL;
+}
+#define cleanup_artifact cleanup(artifact_free)
+
+#endif

@@ -1,0 +1,25 @@
+/* The content of one file to be embedded: where the bytes are, and what they must hash to.
+ *
+ * Owns: a blob on memory borrows it; a blob on a file borrows the descriptor. Whoever made them keeps them
+ * alive for as long as the plan lives (see struct blob_store in unpack/member.h and the pipeline).
+ */
+#ifndef BAKE_IO_BLOB_H
+#define BAKE_IO_BLOB_H
+
+#include <stdint.h>
+
+#include "base/digest.h"
+
+struct blob {
+    const void *memory; /* NULL: the content is in fd at off */
+    int fd;             /* regular file, open for reading */
+    uint64_t off;       /* bytes */
+    uint64_t size;      /* bytes */
+    struct sha256 sha256;
+};
+
+/* A blob on memory, hashed now. */
+must_check int blob_from_memory(const void *bytes, uint64_t size, struct blob *ret, struct err *err);
+must_check int blob_read(const struct blob *blob, void *bytes, size_t len, uint64_t off, struct err *err);
+
+#endif

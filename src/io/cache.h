@@ -1,0 +1,73 @@
+/* The content-addressed cache that concurrent runs share.
+ *
+ * In:    a kind ("download", "base", "member", "segment", ...) and a key (64 hex digits as a rule: a SHA-256;
+ * [0-9a-z._-]). Out:   descriptors of complete, read-only files. Fails: ERR_IO, ERR_SPACE; a cache directory
+ * that is not the user's alone (owner, mode 0700) is refused with what to do. Owns:  nothing outside its
+ * directory: DIR/KIND/KEY, DIR/KIND/KEY.meta, DIR/KIND/KEY.lock, DIR/partial/*. Never: gives out an entry
+ * that was not committed whole, whenever a process was killed: an entry takes its name by link or rename
+ * after fsync. What a killed process left is swept by a later run once nobody holds its lock.
+ *
+ * An entry is verified when it enters. Its meta file records its SHA-256 and the identity of the file then
+ * (size, inode, mtime, ctime); later uses compare that identity, so a changed or truncated entry is dropped
+ * and made again. With recheck set the content is hashed again on every use.
+ */
+#ifndef BAKE_IO_CACHE_H
+#define BAKE_IO_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/run.h"
+
+struct cache;
+
+struct cache_options {
+    const char *dir;    /* absolute; made with 0700 when missing */
+    uint64_t max_bytes; /* 0: no bound. Least recently used entries go first, never ones in use. */
+    bool recheck;
+};
+
+/* Library default: $XDG_CACHE_HOME/bake, else $HOME/.cache/bake is worked out by the front end and given
+ * here. */
+must_check int cache_open(const struct cache_options *options, struct cache **ret, struct err *err);
+void cache_close(struct cache *cache);
+
+/* Looks an entry up. *ret_fd is -1 when there is none (that is no error). Marks it used. The SHA-256 it
+ * entered with is stored to *ret_sha256 when that is not NULL. */
+must_check int cache_find(struct cache *cache, const char *kind, const char *key, int *ret_fd,
+                          struct sha256 *ret_sha256, const struct run *run, struct err *err);
+
+/* One entry under construction. cache_begin() takes the key's lock first (waiting for whoever holds it), and
+ * looks again: when somebody else has made the entry meanwhile, entry->found_fd is >= 0 and there is nothing
+ * to write. */
+struct cache_entry {
+    struct cache *cache;
+    char *kind, *key;
+    int fd;       /* write the content here; -1 when found */
+    int found_fd; /* the finished entry, else -1 */
+    struct sha256 found_sha256;
+    int lock_fd;
+    char *temp; /* NULL when the file is unnamed */
+};
+#define CACHE_ENTRY_EMPTY                                                                                    \
+    {                                                                                                        \
+        .fd = -1, .found_fd = -1, .lock_fd = -1                                                              \
+    }
+must_check int cache_begin(struct cache *cache, const char *kind, const char *key, struct cache_entry *entry,
+                           const struct run *run, struct err *err);
+/* Makes the content permanent: fsync, read-only, name, meta. SHA256 is what the writer verified. *ret_fd is a
+ * read-only descriptor, owned by the caller. */
+must_check int cache_commit(struct cache_entry *entry, const struct sha256 *sha256, int *ret_fd,
+                            struct err *err);
+void cache_abort(struct cache_entry *entry);
+#define cleanup_cache_entry cleanup(cache_abort)
+
+/* Drops least recently used entries until the bound holds. Called by cache_close() too. */
+must_check int cache_trim(struct cache *cache, struct err *err);
+
+/* The directory, for scratch files that must lie on the same file system. */
+const char *cache_dir(const struct cache *cache);
+
+#endif

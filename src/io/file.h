@@ -1,0 +1,73 @@
+/* Files of this machine: whole reads and writes, and new files that appear under their name complete or not
+ * at all.
+ *
+ * In:    paths and file descriptors (O_CLOEXEC everywhere).
+ * Out:   whole transfers: short reads and writes are continued, EINTR is retried.
+ * Fails: ERR_IO, or ERR_SPACE when this machine has no room.
+ * Owns:  a struct newfile owns its descriptor and unnamed or temporary file until newfile_commit().
+ * Never: leaves a partial file under its final name.
+ */
+#ifndef BAKE_IO_FILE_H
+#define BAKE_IO_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/run.h"
+
+/* Exactly LEN bytes at OFF, or an error; end of file inside is ERR_IO. NAME is for the message. */
+must_check int file_pread(int fd, void *bytes, size_t len, uint64_t off, const char *name, struct err *err);
+must_check int file_pwrite(int fd, const void *bytes, size_t len, uint64_t off, const char *name,
+                           struct err *err);
+/* At the current offset. */
+must_check int file_write(int fd, const void *bytes, size_t len, const char *name, struct err *err);
+
+/* Whole file, at most MAX bytes (more is an error of kind OVER). The buffer is appended to. */
+must_check int file_read_fd(int fd, size_t max, struct buf *ret, const char *name, struct err *err);
+must_check int file_read(const char *path, size_t max, struct buf *ret, struct err *err);
+
+/* Open for reading, O_CLOEXEC|O_NOCTTY, a regular file. */
+must_check int file_open(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err);
+
+/* Copies LEN bytes between regular files; shares or copies inside the kernel where it can. Holes in SRC stay
+ * holes when DST is new there. */
+must_check int file_copy(int src, uint64_t src_off, int dst, uint64_t dst_off, uint64_t len,
+                         const struct run *run, struct err *err);
+
+/* SHA-256 of [off, off+len) of a file. */
+must_check int file_sha256(int fd, uint64_t off, uint64_t len, const struct run *run, struct sha256 *ret,
+                           struct err *err);
+
+/* mkdir -p, each new folder with MODE. */
+must_check int file_mkdirs(const char *path, mode_t mode, struct err *err);
+
+/* A file under construction: unnamed (O_TMPFILE) where the file system can, else a dot-file
+ * "<.NAME.XXXXXX.part>". */
+struct newfile {
+    int fd;      /* read-write; -1 when empty */
+    char *final; /* the name it will have */
+    char *temp;  /* NULL when unnamed */
+};
+#define NEWFILE_EMPTY                                                                                        \
+    {                                                                                                        \
+        .fd = -1                                                                                             \
+    }
+
+must_check int newfile_open(struct newfile *file, const char *final_path, mode_t mode, struct err *err);
+/* fsync, then take the final name: replacing what was there, or, with EXCL, failing when there is something.
+ */
+must_check int newfile_commit(struct newfile *file, bool excl, struct err *err);
+void newfile_abort(struct newfile *file);
+#define cleanup_newfile cleanup(newfile_abort)
+
+/* Writes a whole small file through a newfile. */
+must_check int file_put(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+
+/* An unnamed read-write scratch file in DIR. It vanishes with its descriptor, however the process ends. */
+must_check int file_scratch(const char *dir, int *ret_fd, struct err *err);
+
+#endif

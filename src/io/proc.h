@@ -1,0 +1,49 @@
+/* Child processes: an argument vector, no shell.
+ *
+ * In:    argv, the environment to give, descriptors to pass, a time limit.
+ * Out:   exit status and capped output.
+ * Fails: ERR_IO when the program is not there or cannot start, ERR_INTERRUPTED, ERR_LIMIT as ERR_IO when over
+ * time. Owns:  the child: it is killed with its process group and reaped when the scope is left. Never:
+ * passes secrets in argv; leaves a zombie or an orphan (PR_SET_PDEATHSIG).
+ */
+#ifndef BAKE_IO_PROC_H
+#define BAKE_IO_PROC_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/run.h"
+
+struct proc_spec {
+    const char *const *argv; /* argv[0] is looked up in PATH */
+    const char *const *env;  /* NULL: PATH, HOME, LANG=C.UTF-8 of this process only */
+    int stdin_fd;            /* -1: /dev/null */
+    const int
+        *pass_fds; /* descriptors the child keeps under the same number; -1 ends the list; may be NULL */
+    unsigned timeout_ms; /* 0: none */
+    size_t max_output;   /* cap of each stream; the rest is read and dropped */
+};
+
+struct proc_result {
+    int status;     /* exit code, or 128 + signal */
+    struct buf out; /* standard output */
+    struct buf err; /* standard error */
+};
+
+must_check int proc_run(const struct proc_spec *spec, const struct run *run, struct proc_result *ret,
+                        struct err *err);
+void proc_result_free(struct proc_result *result);
+#define cleanup_proc_result cleanup(proc_result_free)
+
+/* A long-running child (QEMU, a server). stdout and stderr go to *ret_out_fd (read end of one pipe). */
+struct proc {
+    pid_t pid; /* 0 when empty */
+};
+must_check int proc_start(const struct proc_spec *spec, struct proc *ret, int *ret_out_fd, struct err *err);
+/* Waits at most TIMEOUT_MS; *ret_status is -1 while it still runs. */
+must_check int proc_wait(struct proc *proc, unsigned timeout_ms, int *ret_status, struct err *err);
+/* SIGTERM, a grace of 2 s, SIGKILL; reaps. NULL-safe for an empty proc. */
+void proc_kill(struct proc *proc);
+#define cleanup_proc cleanup(proc_kill)
+
+#endif

@@ -1,0 +1,30 @@
+/* What pack gives: the archive, and everything about it that the package manifest pins. */
+#ifndef BAKE_PACK_TYPES_H
+#define BAKE_PACK_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+
+struct segment {
+    uint64_t raw_off, raw_len;       /* bytes of disk.raw that it holds */
+    uint64_t packed_off, packed_len; /* bytes of the archive */
+    struct sha256 packed_sha256;
+};
+
+struct packed {
+    uint64_t disk_size;        /* of disk.raw, a whole number of GiB */
+    struct sha256 disk_sha256; /* of disk.raw, holes as zeros */
+    uint64_t archive_size;
+    struct sha256 archive_sha256;
+    uint8_t archive_sha1[20]; /* what GCE's rawDisk.sha1Checksum wants */
+    uint32_t archive_crc32c;  /* what Cloud Storage checks */
+    struct segment *segments; /* consecutive: the archive is their concatenation */
+    size_t segment_count;
+};
+
+void packed_free(struct packed *packed);
+#define cleanup_packed cleanup(packed_free)
+
+#endif

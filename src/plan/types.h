@@ -1,0 +1,50 @@
+/* A plan: the list of file operations on an image, as plain data. It knows no file system backend. */
+#ifndef BAKE_PLAN_TYPES_H
+#define BAKE_PLAN_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "io/blob.h"
+
+enum plan_op_kind {
+    PLAN_DIR,  /* make the directory; when it is there already, leave it, set nothing unless `set_meta` */
+    PLAN_FILE, /* a regular file with content; replaces a file or symlink of that name, never a directory */
+    PLAN_SYMLINK, /* a symbolic link; replaces a file or symlink of that name */
+    PLAN_REMOVE,  /* remove the file, link or whole directory tree; it must be there */
+};
+
+struct plan_xattr {
+    const char *name; /* with its prefix: "security.selinux", "user.x" */
+    const void *value;
+    size_t size;
+};
+
+struct plan_op {
+    enum plan_op_kind kind;
+    unsigned partition;     /* GPT partition NUMBER (1-based) */
+    const char *path;       /* normal path inside that partition's file system */
+    const char *image_path; /* the path a node sees, for messages and lists */
+    uint32_t mode;          /* permission bits incl. setuid etc.: 07777 */
+    uint32_t uid, gid;
+    bool set_meta; /* PLAN_DIR: the recipe named this directory, so its mode and owner are set even if it
+                      exists */
+    const struct plan_xattr *xattrs;
+    size_t xattr_count;
+    struct blob content; /* PLAN_FILE */
+    const char *target;  /* PLAN_SYMLINK */
+};
+
+/* Ops are sorted: removals first, then parents before children, each group in byte order of (partition,
+ * path); no two touch one path. Parents that no op makes and the image may lack are made by PLAN_DIR ops with
+ * 0755 root:root. */
+struct plan {
+    struct arena arena; /* owns ops and strings; blobs' bytes are borrowed */
+    struct plan_op *ops;
+    size_t op_count;
+    int64_t epoch;        /* seconds since 1970: every time that is written into the image */
+    struct sha256 digest; /* over everything above but where the bytes lie */
+};
+
+#endif

@@ -1,0 +1,35 @@
+/* The permit: bytes that were verified. Only verify_artifact() (verify/verify.h) makes one. */
+#ifndef BAKE_VERIFY_TYPES_H
+#define BAKE_VERIFY_TYPES_H
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/digest.h"
+
+enum { FINGERPRINT_CAP = 65 }; /* OpenPGP v4: 40 hex digits, v5: 64 */
+
+struct trusted {
+    int fd;                       /* read-only; -1 when empty */
+    uint64_t size;                /* bytes */
+    struct sha256 sha256;         /* of the whole content */
+    char signer[FINGERPRINT_CAP]; /* primary key's fingerprint in upper-case hex; "" when only a digest
+                                     vouched */
+    char *origin;                 /* for messages and provenance */
+};
+#define TRUSTED_EMPTY                                                                                        \
+    {                                                                                                        \
+        .fd = -1                                                                                             \
+    }
+
+static inline void trusted_free(struct trusted *trusted)
+{
+    cleanup_close_fn(&trusted->fd);
+    trusted->fd = -1;
+    free(trusted->origin);
+    trusted->origin = NULL;
+}
+#define cleanup_trusted cleanup(trusted_free)
+
+#endif
