@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-static int set_v(struct err *err, enum err_kind kind, int errnum, const char *fmt, va_list ap)
+print_like(4, 0) static int set_v(struct err *err, enum err_kind kind, int errnum, const char *fmt, va_list ap)
 {
     err->kind = kind;
     err->errnum = errnum;

@@ -1,0 +1,276 @@
+#include "io/proc.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { POLL_STEP_MS = 100, GRACE_MS = 2000 };
+
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static bool kept(const int *list, int fd)
+{
+    for (; list && *list >= 0; list++)
+        if (*list == fd)
+            return true;
+    return false;
+}
+
+/* Everything that cannot be done safely after fork in a threaded process is prepared before it. */
+struct child_setup {
+    const struct proc_spec *spec;
+    char *const *argv, *const *env;
+    int in, out, err, report;
+    pid_t parent;
+};
+
+/* In the child: only async-signal-safe calls. Reports errno through the pipe when it cannot start. */
+_Noreturn static void child(const struct child_setup *setup)
+{
+    int why = 0;
+    sigset_t none;
+    sigemptyset(&none);
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != setup->parent)
+        _exit(127);
+    for (int sig = 1; sig < 32; sig++)
+        if (sig != SIGKILL && sig != SIGSTOP)
+            signal(sig, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (dup2(setup->in, 0) < 0 || dup2(setup->out, 1) < 0 || dup2(setup->err, 2) < 0)
+        why = errno;
+    for (const int *fd = setup->spec->pass_fds; why == 0 && fd && *fd >= 0; fd++)
+        if (fcntl(*fd, F_SETFD, 0) < 0)
+            why = errno;
+    if (why == 0) {
+        execvpe(setup->argv[0], setup->argv, setup->env);
+        why = errno;
+    }
+    if (write(setup->report, &why, sizeof why) < 0)
+        _exit(126);
+    _exit(127);
+}
+
+/* PATH, HOME and the locale only: no proxy secrets, no preload, no surprises. */
+static char **own_env(const struct proc_spec *spec)
+{
+    if (spec->env)
+        return (char **)(uintptr_t)spec->env;
+    static const char *const names[] = {"PATH", "HOME", "TMPDIR"};
+    char **env = calloc(sizeof names / sizeof *names + 2, sizeof *env);
+    if (!env)
+        return NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value && asprintf(&env[n], "%s=%s", names[i], value) >= 0)
+            n++;
+    }
+    env[n] = strdup("LC_ALL=C.UTF-8");
+    return env;
+}
+
+static void free_env(const struct proc_spec *spec, char **env)
+{
+    if (!env || spec->env)
+        return;
+    for (char **e = env; *e; e++)
+        free(*e);
+    free(env);
+}
+
+/* Starts the child; *ret_pid is set only when the program really runs. */
+static int spawn(const struct proc_spec *spec, int out, int err_fd, pid_t *ret_pid, struct err *err)
+{
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "pipe");
+    cleanup_close int report_read = report[0];
+    cleanup_close int report_write = report[1];
+    cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    char **env = own_env(spec);
+    if (null < 0 || !env || kept(spec->pass_fds, 0) || kept(spec->pass_fds, 1) || kept(spec->pass_fds, 2)) {
+        free_env(spec, env);
+        return err_set(err, ERR_INTERNAL, null < 0 ? errno : 0, "start %s", spec->argv[0]);
+    }
+    struct child_setup setup = {.spec = spec,
+                                .argv = (char *const *)(uintptr_t)spec->argv,
+                                .env = env,
+                                .in = spec->stdin_fd >= 0 ? spec->stdin_fd : null,
+                                .out = out,
+                                .err = err_fd,
+                                .report = report_write,
+                                .parent = getpid()};
+    pid_t pid = fork();
+    if (pid == 0)
+        child(&setup);
+    int fork_errno = errno;
+    free_env(spec, env);
+    if (pid < 0)
+        return err_sys(err, fork_errno, "fork");
+    cleanup_close_fn(&report_write);
+    report_write = -1;
+    int why = 0;
+    ssize_t n;
+    do
+        n = read(report_read, &why, sizeof why);
+    while (n < 0 && errno == EINTR);
+    if (n == (ssize_t)sizeof why) {
+        waitpid(pid, NULL, 0);
+        return err_set(err, ERR_IO, why, "start %s", spec->argv[0]);
+    }
+    *ret_pid = pid;
+    return 0;
+}
+
+/* Reads what is there; *fd becomes -1 at the end. What exceeds the cap is read and dropped, so that the child
+ * goes on. */
+static int drain(int *fd, struct buf *to, struct err *err)
+{
+    char chunk[16 << 10];
+    ssize_t n = read(*fd, chunk, sizeof chunk);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return 0;
+    if (n < 0)
+        return err_sys(err, errno, "read a child's output");
+    if (n == 0) {
+        cleanup_close_fn(fd);
+        *fd = -1;
+        return 0;
+    }
+    size_t room = to->max - to->len;
+    buf_add(to, chunk, (size_t)n < room ? (size_t)n : room);
+    return 0;
+}
+
+static int status_of(int raw)
+{
+    return WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
+}
+
+static int collect(const struct proc_spec *spec, const struct run *run, struct proc *proc, int *out,
+                   int *errs, struct proc_result *made, struct err *err)
+{
+    int64_t deadline = spec->timeout_ms ? now_ms() + spec->timeout_ms : INT64_MAX;
+    for (;;) {
+        struct pollfd fds[2] = {{.fd = *out, .events = POLLIN}, {.fd = *errs, .events = POLLIN}};
+        if (*out >= 0 || *errs >= 0) {
+            if (poll(fds, 2, POLL_STEP_MS) < 0 && errno != EINTR)
+                return err_sys(err, errno, "poll");
+            if (*out >= 0 && fds[0].revents && drain(out, &made->out, err) < 0)
+                return -1;
+            if (*errs >= 0 && fds[1].revents && drain(errs, &made->err, err) < 0)
+                return -1;
+        }
+        int status = -1;
+        bool done_reading = *out < 0 && *errs < 0;
+        if (done_reading && proc_wait(proc, POLL_STEP_MS, &status, err) < 0)
+            return -1;
+        if (status >= 0) {
+            made->status = status;
+            return 0;
+        }
+        if (run_check(run, err) < 0)
+            return -1;
+        if (now_ms() > deadline)
+            return err_set(err, ERR_IO, 0, "%s did not end within %u ms and was stopped", spec->argv[0],
+                           spec->timeout_ms);
+    }
+}
+
+int proc_run(const struct proc_spec *spec, const struct run *run, struct proc_result *ret, struct err *err)
+{
+    int out[2], errs[2];
+    if (pipe2(out, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "pipe");
+    cleanup_close int out_read = out[0];
+    cleanup_close int out_write = out[1];
+    if (pipe2(errs, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "pipe");
+    cleanup_close int err_read = errs[0];
+    cleanup_close int err_write = errs[1];
+    cleanup_proc struct proc proc = {0};
+    if (spawn(spec, out_write, err_write, &proc.pid, err) < 0)
+        return -1;
+    cleanup_close_fn(&out_write);
+    out_write = -1;
+    cleanup_close_fn(&err_write);
+    err_write = -1;
+    cleanup_proc_result struct proc_result made = {.out = BUF_INIT(spec->max_output),
+                                                   .err = BUF_INIT(spec->max_output)};
+    if (collect(spec, run, &proc, &out_read, &err_read, &made, err) < 0)
+        return -1;
+    *ret = made;
+    made = (struct proc_result){0};
+    return 0;
+}
+
+void proc_result_free(struct proc_result *result)
+{
+    buf_free(&result->out);
+    buf_free(&result->err);
+}
+
+int proc_start(const struct proc_spec *spec, struct proc *ret, int *ret_out_fd, struct err *err)
+{
+    int out[2];
+    if (pipe2(out, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "pipe");
+    cleanup_close int out_read = out[0];
+    cleanup_close int out_write = out[1];
+    if (spawn(spec, out_write, out_write, &ret->pid, err) < 0)
+        return -1;
+    *ret_out_fd = steal_fd(&out_read);
+    return 0;
+}
+
+int proc_wait(struct proc *proc, unsigned timeout_ms, int *ret_status, struct err *err)
+{
+    int64_t deadline = now_ms() + timeout_ms;
+    for (;;) {
+        int raw = 0;
+        pid_t pid = waitpid(proc->pid, &raw, WNOHANG);
+        if (pid < 0 && errno != EINTR)
+            return err_sys(err, errno, "wait for a child");
+        if (pid == proc->pid) {
+            proc->pid = 0;
+            *ret_status = status_of(raw);
+            return 0;
+        }
+        if (now_ms() >= deadline) {
+            *ret_status = -1;
+            return 0;
+        }
+        struct timespec nap = {.tv_nsec = 2000000};
+        nanosleep(&nap, NULL);
+    }
+}
+
+void proc_kill(struct proc *proc)
+{
+    if (proc->pid <= 0)
+        return;
+    int saved = errno;
+    int status = -1;
+    struct err ignored;
+    pid_t group = proc->pid;
+    kill(-group, SIGTERM);
+    if (proc_wait(proc, GRACE_MS, &status, &ignored) == 0 && status < 0) {
+        kill(-group, SIGKILL);
+        waitpid(proc->pid, NULL, 0);
+    }
+    kill(-group, SIGKILL); /* grandchildren that outlived it */
+    proc->pid = 0;
+    errno = saved;
+}
