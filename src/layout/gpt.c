@@ -1,0 +1,227 @@
+#include "layout/gpt.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include <libfdisk.h>
+#include <zlib.h>
+
+enum { SECTOR = 512, ALIGN = 2048 /* sectors: 1 MiB */ };
+
+static void unref_context(struct fdisk_context **cxt)
+{
+    fdisk_unref_context(*cxt);
+}
+
+static void unref_table(struct fdisk_table **table)
+{
+    fdisk_unref_table(*table);
+}
+
+static void free_iter(struct fdisk_iter **iter)
+{
+    fdisk_free_iter(*iter);
+}
+
+static uint32_t le32(const unsigned char *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint64_t le64(const unsigned char *p)
+{
+    return le32(p) | (uint64_t)le32(p + 4) << 32;
+}
+
+static int damaged(struct err *err, const char *what)
+{
+    return err_set(
+        err, ERR_LAYOUT, 0,
+        "the GPT is damaged: %s. The base is not what its maker wrote: download it again, and check it with "
+        "sgdisk -v",
+        what);
+}
+
+/* libfdisk silently takes the backup when the primary header is bad. Firmware and GRUB would not agree with
+ * it on what is on the disk, so a bad primary is refused here. The backup may be missing. UEFI 2.10, 5.3.2.
+ */
+static int check_primary(const struct disk *disk, struct err *err)
+{
+    unsigned char header[SECTOR];
+    if (disk->size < 34 * SECTOR)
+        return err_set(err, ERR_LAYOUT, 0, "not a disk: %llu bytes are too few for a partition table",
+                       (unsigned long long)disk->size);
+    if (disk_read(disk, header, sizeof header, SECTOR, err) < 0)
+        return -1;
+    if (memcmp(header, "EFI PART", 8) != 0)
+        return err_set(err, ERR_LAYOUT, 0,
+                       "not a disk with a GPT: no \"EFI PART\" at byte 512. Is the base a disk image?");
+    uint32_t size = le32(header + 12), sum = le32(header + 16);
+    if (size < 92 || size > SECTOR)
+        return damaged(err, "its header has an impossible size");
+    memset(header + 16, 0, 4);
+    if (crc32(0, header, size) != sum)
+        return damaged(err, "the header's CRC is wrong");
+    if (le64(header + 24) != 1)
+        return damaged(err, "the primary header says that it lies elsewhere");
+    uint64_t lba = le64(header + 72);
+    uint32_t count = le32(header + 80), entry = le32(header + 84);
+    if (entry != 128 || count == 0 || count > LAYOUT_PARTITIONS_MAX || lba < 2 || lba > disk->size / SECTOR)
+        return damaged(err, "the entries' number, size or place is out of range");
+    unsigned char entries[LAYOUT_PARTITIONS_MAX * 128];
+    if (disk_read(disk, entries, (size_t)count * entry, lba * SECTOR, err) < 0)
+        return err_wrap(err, "partition entries");
+    if (crc32(0, entries, count * entry) != le32(header + 88))
+        return damaged(err, "the entries' CRC is wrong");
+    return 0;
+}
+
+static int quiet(struct fdisk_context *cxt, struct fdisk_ask *ask, void *data)
+{
+    (void)cxt;
+    (void)ask;
+    (void)data;
+    return 0;
+}
+
+static int open_table(const struct disk *disk, int readonly, struct fdisk_context **ret, struct err *err)
+{
+    char path[DISK_PATH_CAP];
+    disk_path(disk, path);
+    cleanup(unref_context) struct fdisk_context *cxt = fdisk_new_context();
+    if (!cxt)
+        return err_oom(err);
+    fdisk_set_ask(cxt, quiet, NULL);
+    fdisk_disable_dialogs(cxt, 1);
+    int r = fdisk_assign_device(cxt, path, readonly);
+    if (r < 0)
+        return err_set(err, ERR_LAYOUT, -r, "read the partition table");
+    if (!fdisk_is_labeltype(cxt, FDISK_DISKLABEL_GPT))
+        return err_set(err, ERR_LAYOUT, 0, "not a disk with a GPT");
+    if (fdisk_get_sector_size(cxt) != SECTOR)
+        return err_set(err, ERR_LAYOUT, 0, "sectors of %lu bytes: only 512 are supported",
+                       fdisk_get_sector_size(cxt));
+    *ret = steal_ptr(cxt);
+    return 0;
+}
+
+static void upper(const char *text, char *out, size_t cap)
+{
+    size_t i = 0;
+    for (; text && text[i] && i + 1 < cap; i++)
+        out[i] = (char)toupper((unsigned char)text[i]);
+    out[i] = '\0';
+}
+
+static int take_partition(struct fdisk_context *cxt, struct fdisk_partition *from, struct partition *to,
+                          struct err *err)
+{
+    size_t index = fdisk_partition_get_partno(from);
+    if (!fdisk_partition_has_start(from) || !fdisk_partition_has_size(from) || index >= LAYOUT_PARTITIONS_MAX)
+        return damaged(err, "a partition without place or size");
+    *to = (struct partition){.number = (unsigned)index + 1,
+                             .start = fdisk_partition_get_start(from) * SECTOR,
+                             .size = fdisk_partition_get_size(from) * SECTOR};
+    const char *name = fdisk_partition_get_name(from);
+    snprintf(to->label, sizeof to->label, "%s", name ? name : "");
+    struct fdisk_parttype *type = fdisk_partition_get_type(from);
+    upper(type ? fdisk_parttype_get_string(type) : "", to->type, sizeof to->type);
+    upper(fdisk_partition_get_uuid(from), to->guid, sizeof to->guid);
+    fdisk_gpt_get_partition_attrs(cxt, index, &to->attributes);
+    return 0;
+}
+
+static int check_places(const struct layout *layout, struct err *err)
+{
+    for (unsigned i = 0; i < layout->partition_count; i++) {
+        const struct partition *a = &layout->partitions[i];
+        if (a->size == 0 || a->start > layout->disk_size || a->size > layout->disk_size - a->start)
+            return err_set(
+                err, ERR_LAYOUT, 0,
+                "partition %u (%s) reaches beyond the end of the disk: the download or the unpacking was cut "
+                "short",
+                a->number, a->label);
+        for (unsigned j = 0; j < i; j++) {
+            const struct partition *b = &layout->partitions[j];
+            if (a->start < b->start + b->size && b->start < a->start + a->size)
+                return err_set(err, ERR_LAYOUT, 0,
+                               "the GPT is damaged: partitions %u (%s) and %u (%s) overlap", b->number,
+                               b->label, a->number, a->label);
+        }
+    }
+    return 0;
+}
+
+int gpt_read(const struct disk *disk, struct layout *layout, struct err *err)
+{
+    if (check_primary(disk, err) < 0)
+        return -1;
+    cleanup(unref_context) struct fdisk_context *cxt = NULL;
+    if (open_table(disk, 1, &cxt, err) < 0)
+        return -1;
+    cleanup(unref_table) struct fdisk_table *table = NULL;
+    cleanup(free_iter) struct fdisk_iter *iter = fdisk_new_iter(FDISK_ITER_FORWARD);
+    if (fdisk_get_partitions(cxt, &table) < 0 || !iter)
+        return damaged(err, "its entries cannot be listed");
+    cleanup_free char *id = NULL;
+    if (fdisk_get_disklabel_id(cxt, &id) == 0)
+        upper(id, layout->disk_guid, sizeof layout->disk_guid);
+    layout->disk_size = disk->size;
+    layout->partition_count = 0;
+    struct fdisk_partition *partition = NULL;
+    while (fdisk_table_next_partition(table, iter, &partition) == 0) {
+        if (layout->partition_count == LAYOUT_PARTITIONS_MAX)
+            return damaged(err, "too many partitions");
+        if (take_partition(cxt, partition, &layout->partitions[layout->partition_count], err) < 0)
+            return -1;
+        layout->partition_count++;
+    }
+    return check_places(layout, err);
+}
+
+static int extend_partition(struct fdisk_context *cxt, unsigned number, uint64_t *ret_size, struct err *err)
+{
+    cleanup(unref_table) struct fdisk_table *table = NULL;
+    if (fdisk_get_partitions(cxt, &table) < 0)
+        return damaged(err, "its entries cannot be listed");
+    struct fdisk_partition *last = fdisk_table_get_partition_by_partno(table, number - 1);
+    if (!last)
+        return err_set(err, ERR_INTERNAL, 0, "partition %u is not in the table", number);
+    uint64_t start = fdisk_partition_get_start(last);
+    uint64_t end = (fdisk_get_last_lba(cxt) + 1) / ALIGN * ALIGN;
+    uint64_t size = end > start ? end - start : 0;
+    if (size < fdisk_partition_get_size(last)) /* no room to gain: leave it as it is */
+        size = fdisk_partition_get_size(last);
+    struct fdisk_partition *change = fdisk_new_partition();
+    if (!change)
+        return err_oom(err);
+    int r = fdisk_partition_set_size(change, size);
+    if (r == 0)
+        r = fdisk_partition_size_explicit(change, 1);
+    if (r == 0)
+        r = fdisk_set_partition(cxt, number - 1, change);
+    fdisk_unref_partition(change);
+    if (r < 0)
+        return err_set(err, ERR_LAYOUT, -r, "extend partition %u", number);
+    *ret_size = size * SECTOR;
+    return 0;
+}
+
+int gpt_extend(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err)
+{
+    cleanup(unref_context) struct fdisk_context *cxt = NULL;
+    if (open_table(disk, 0, &cxt, err) < 0)
+        return -1;
+    uint64_t size = 0;
+    if (number != 0 && extend_partition(cxt, number, &size, err) < 0)
+        return -1;
+    int r = fdisk_write_disklabel(cxt);
+    if (r < 0)
+        return err_set(err, ERR_IO, -r, "write the partition table");
+    r = fdisk_deassign_device(cxt, 1);
+    if (r < 0)
+        return err_set(err, ERR_IO, -r, "close the partition table");
+    if (number != 0)
+        *ret_size = size;
+    return 0;
+}

@@ -1,0 +1,41 @@
+/* Reads what is on a disk and decides where things go.
+ *
+ * In:    an unpacked base (a file disk).
+ * Out:   struct layout (layout/types.h).
+ * Fails: ERR_LAYOUT: no GPT, a damaged or overlapping table, not Container Linux or Flatcar, a base that was
+ * booted before, a path that may not be written; ERR_SPACE when a disk cannot be grown. Owns:  nothing.
+ * Never: writes, but for layout_grow().
+ * Source: UEFI 2.10 section 5.3 (GPT); build_library/disk_layout.json of coreos/scripts and flatcar/scripts
+ * for labels, type GUIDs and what the partitions are for.
+ */
+#ifndef BAKE_LAYOUT_LAYOUT_H
+#define BAKE_LAYOUT_LAYOUT_H
+
+#include "base/run.h"
+#include "io/disk.h"
+#include "layout/types.h"
+
+/* The disk as it is. A missing or misplaced backup GPT is accepted: GCE images are often grown without moving
+ * it. */
+must_check int layout_read(const struct disk *disk, const struct run *run, struct layout *ret,
+                           struct err *err);
+
+/* Maps a normal path as a node sees it to a partition number (1-based) and the path in that partition's file
+ * system. */
+must_check int layout_map(const struct layout *layout, const char *image_path, unsigned *ret_partition,
+                          char ret_path[static PATH_CAP], struct err *err);
+
+/* The partition with that number, NULL when there is none. */
+const struct partition *layout_partition(const struct layout *layout, unsigned number);
+
+/* Grows the disk to SIZE bytes (0: to the next whole GiB) and moves the backup GPT to its end. With GROW_ROOT
+ * the ROOT partition, which must be the last one, takes the new room; its file system is the fs stage's part.
+ * GUIDs, labels and attributes stay. *layout is brought up to date. */
+must_check int layout_grow(struct disk *disk, uint64_t size, bool grow_root, struct layout *layout,
+                           struct err *err);
+
+/* "EFI-SYSTEM", "ROOT", ... for messages. Static storage. */
+const char *fs_type_name(enum fs_type fs);
+const char *os_kind_name(enum os_kind os);
+
+#endif

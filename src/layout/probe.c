@@ -1,0 +1,157 @@
+#include "layout/probe.h"
+
+#include <string.h>
+
+#include <blkid.h>
+#include <ext2fs/ext2fs.h>
+
+#include "io/proc.h"
+
+static void free_probe(blkid_probe *probe)
+{
+    if (*probe)
+        blkid_free_probe(*probe);
+}
+
+static enum fs_type type_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum fs_type type;
+    } types[] = {{"ext2", FS_EXT},  {"ext3", FS_EXT}, {"ext4", FS_EXT},
+                 {"vfat", FS_VFAT}, {"xfs", FS_XFS},  {"btrfs", FS_BTRFS}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, name) == 0)
+            return types[i].type;
+    return FS_OTHER;
+}
+
+static void take_value(blkid_probe probe, const char *name, char *out, size_t cap)
+{
+    const char *value = NULL;
+    if (blkid_probe_lookup_value(probe, name, &value, NULL) == 0 && value)
+        snprintf(out, cap, "%s", value);
+}
+
+int probe_partition(const struct disk *disk, struct partition *partition, struct err *err)
+{
+    cleanup(free_probe) blkid_probe probe = blkid_new_probe();
+    if (!probe)
+        return err_oom(err);
+    if (blkid_probe_set_device(probe, disk->fd, (blkid_loff_t)partition->start,
+                               (blkid_loff_t)partition->size) < 0)
+        return err_set(err, ERR_LAYOUT, errno, "look into partition %u (%s)", partition->number,
+                       partition->label);
+    blkid_probe_enable_superblocks(probe, 1);
+    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID);
+    int r = blkid_do_safeprobe(probe);
+    if (r == -2)
+        return err_set(err, ERR_LAYOUT, 0, "partition %u (%s) looks like several file systems at once",
+                       partition->number, partition->label);
+    if (r == -1)
+        return err_set(err, ERR_IO, errno, "look into partition %u (%s)", partition->number,
+                       partition->label);
+    partition->fs = FS_NONE;
+    const char *type = NULL;
+    if (r == 0 && blkid_probe_lookup_value(probe, "TYPE", &type, NULL) == 0 && type)
+        partition->fs = type_of(type);
+    take_value(probe, "LABEL", partition->fs_label, sizeof partition->fs_label);
+    take_value(probe, "UUID", partition->fs_uuid, sizeof partition->fs_uuid);
+    return 0;
+}
+
+static void close_fs(ext2_filsys *fs)
+{
+    if (*fs)
+        ext2fs_free(*fs); /* opened read-only: nothing to flush */
+}
+
+static void close_ext_file(ext2_file_t *file)
+{
+    if (*file)
+        ext2fs_file_close(*file);
+}
+
+/* com_err keeps the texts of libext2fs's errors in a table that must be loaded once a process; loading twice
+ * is harmless. */
+static const char *ext_why(errcode_t code)
+{
+    initialize_ext2_error_table();
+    return error_message(code);
+}
+
+static int read_inode(ext2_filsys fs, ext2_ino_t ino, const char *path, size_t max, struct buf *ret,
+                      struct err *err)
+{
+    cleanup(close_ext_file) ext2_file_t file = NULL;
+    errcode_t code = ext2fs_file_open(fs, ino, 0, &file);
+    if (code)
+        return err_set(err, ERR_LAYOUT, 0, "%s: %s", path, ext_why(code));
+    __u64 size = 0;
+    code = ext2fs_file_get_lsize(file, &size);
+    if (code || size > max)
+        return err_set(err, ERR_LAYOUT, 0, "%s: larger than the %zu bytes expected of it", path, max);
+    char chunk[4096];
+    for (unsigned got = 1; got > 0 && ret->len < max;) {
+        code = ext2fs_file_read(file, chunk, sizeof chunk, &got);
+        if (code)
+            return err_set(err, ERR_LAYOUT, 0, "%s: %s", path, ext_why(code));
+        buf_add(ret, chunk, got);
+    }
+    return buf_check(ret, path, err);
+}
+
+int probe_ext_file(const struct disk *disk, const struct partition *partition, const char *path, size_t max,
+                   bool *ret_found, struct buf *ret, struct err *err)
+{
+    char device[DISK_PATH_CAP], options[48];
+    disk_path(disk, device);
+    snprintf(options, sizeof options, "offset=%llu", (unsigned long long)partition->start);
+    cleanup(close_fs) ext2_filsys fs = NULL;
+    errcode_t code = ext2fs_open2(device, options, EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &fs);
+    if (code)
+        return err_set(err, ERR_LAYOUT, 0, "partition %u (%s): %s", partition->number, partition->label,
+                       ext_why(code));
+    ext2_ino_t ino = 0;
+    code = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino);
+    if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_SYMLINK_LOOP) {
+        *ret_found = false;
+        return 0;
+    }
+    if (code)
+        return err_set(err, ERR_LAYOUT, 0, "partition %u (%s): %s: %s", partition->number, partition->label,
+                       path, ext_why(code));
+    if (read_inode(fs, ino, path, max, ret, err) < 0)
+        return err_wrap(err, "partition %u (%s)", partition->number, partition->label);
+    *ret_found = true;
+    return 0;
+}
+
+int probe_fat_has(const struct disk *disk, const struct partition *partition, const char *path,
+                  const struct run *run, bool *ret_found, struct err *err)
+{
+    char image[DISK_PATH_CAP + 32], inside[128];
+    snprintf(image, sizeof image, "/proc/self/fd/%d@@%llu", disk->fd, (unsigned long long)partition->start);
+    snprintf(inside, sizeof inside, "::%s", path);
+    const char *const argv[] = {"mdir", "-b", "-i", image, inside, NULL};
+    const int pass[] = {disk->fd, -1};
+    cleanup_free char *search = NULL;
+    const char *path_env = getenv("PATH");
+    if (asprintf(&search, "PATH=%s", path_env ? path_env : "/usr/bin:/bin") < 0)
+        return err_oom(err);
+    /* the user's own mtools settings must not change what an image holds */
+    const char *const env[] = {
+        search, "MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1", "HOME=/nonexistent", "LC_ALL=C.UTF-8", NULL};
+    struct proc_spec spec = {
+        .argv = argv, .env = env, .stdin_fd = -1, .pass_fds = pass, .timeout_ms = 20000, .max_output = 4096};
+    cleanup_proc_result struct proc_result result = {0};
+    if (proc_run(&spec, run, &result, err) < 0)
+        return err_wrap(err, "look into partition %u (%s) with mtools", partition->number, partition->label);
+    bool missing = result.err.data && strstr(result.err.data, "not found");
+    if (result.status != 0 && !missing)
+        return err_set(err, ERR_LAYOUT, 0,
+                       "partition %u (%s) is not a FAT file system that mtools can read: %.200s",
+                       partition->number, partition->label, result.err.data ? result.err.data : "");
+    *ret_found = result.status == 0;
+    return 0;
+}
