@@ -1,0 +1,209 @@
+#include "ui.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REDRAW_MS = 100, PLAIN_MS = 5000, BAR = 24, DEFAULT_COLUMNS = 80 };
+
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void ui_init(struct ui *ui)
+{
+    const char *term = getenv("TERM");
+    *ui = (struct ui){.started_ms = now_ms()};
+    ui->tty = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    pthread_mutex_init(&ui->lock, NULL);
+}
+
+const char *ui_bytes(uint64_t bytes, char out[static 16])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024 && unit + 1 < sizeof units / sizeof *units) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(out, 16, unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return out;
+}
+
+static unsigned columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 20)
+        return DEFAULT_COLUMNS;
+    return size.ws_col;
+}
+
+static void close_line(struct ui *ui)
+{
+    if (ui->line_open)
+        fputs("\r\033[K", stderr);
+    ui->line_open = false;
+}
+
+static void bar_line(struct ui *ui, const struct event *event)
+{
+    char done[16], total[16], line[256], bar[BAR + 1];
+    unsigned width = columns();
+    ui_bytes(event->done, done);
+    if (event->total > 0) {
+        uint64_t part = event->done > event->total ? event->total : event->done;
+        unsigned filled = (unsigned)((double)part / (double)event->total * BAR);
+        for (unsigned i = 0; i < BAR; i++)
+            bar[i] = i < filled ? '#' : '.';
+        bar[BAR] = '\0';
+        snprintf(line, sizeof line, "%-7s [%s] %3u%% %s of %s  %.60s", event->stage, bar,
+                 (unsigned)((double)part / (double)event->total * 100), done, ui_bytes(event->total, total),
+                 event->what);
+    } else {
+        snprintf(line, sizeof line, "%-7s %s  %.60s", event->stage, done, event->what);
+    }
+    if (strlen(line) >= width)
+        line[width - 1] = '\0';
+    fprintf(stderr, "\r\033[K%s", line);
+    fflush(stderr);
+    ui->line_open = true;
+}
+
+static void plain_line(struct ui *ui, const struct event *event, int64_t now)
+{
+    char done[16], total[16];
+    fprintf(stderr, "%7.1f s  %-7s %s: %s%s%s\n", (double)(now - ui->started_ms) / 1000, event->stage,
+            event->what, ui_bytes(event->done, done), event->total ? " of " : "",
+            event->total ? ui_bytes(event->total, total) : "");
+}
+
+static void progress(struct ui *ui, const struct event *event)
+{
+    if (ui->quiet)
+        return;
+    int64_t now = now_ms();
+    bool other = ui->stage != event->stage ||
+                 strncmp(ui->what, event->what ? event->what : "", sizeof ui->what - 1) != 0;
+    if (other) {
+        ui->stage = event->stage;
+        snprintf(ui->what, sizeof ui->what, "%s", event->what ? event->what : "");
+        ui->stage_ms = now;
+        if (!ui->tty)
+            ui->shown_ms = now;
+    }
+    /* what is over within a second needs no bar; a plain log wants a line now and then, not a film */
+    if (now - ui->shown_ms < (ui->tty ? REDRAW_MS : PLAIN_MS))
+        return;
+    ui->shown_ms = now;
+    if (ui->tty)
+        bar_line(ui, event);
+    else
+        plain_line(ui, event, now);
+}
+
+static void tell(void *ctx, const struct event *event)
+{
+    struct ui *ui = ctx;
+    pthread_mutex_lock(&ui->lock);
+    switch (event->kind) {
+    case EVENT_PROGRESS:
+        progress(ui, event);
+        break;
+    case EVENT_NOTE:
+        if (ui->verbose) {
+            close_line(ui);
+            fprintf(stderr, "%7.1f s  %-7s %s\n", (double)(now_ms() - ui->started_ms) / 1000, event->stage,
+                    event->what);
+        }
+        break;
+    case EVENT_WARN:
+        close_line(ui);
+        fprintf(stderr, "bake: warning: %s: %s\n", event->stage, event->what);
+        break;
+    }
+    pthread_mutex_unlock(&ui->lock);
+}
+
+struct run ui_run(struct ui *ui, const volatile sig_atomic_t *stop)
+{
+    return (struct run){.stop = stop, .tell = tell, .ctx = ui};
+}
+
+void ui_step(struct ui *ui, const char *stage, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    pthread_mutex_lock(&ui->lock);
+    double seconds = (double)(now_ms() - ui->started_ms) / 1000;
+    if (!ui->quiet) {
+        close_line(ui);
+        fprintf(stderr, "%7.1f s  %-7s %s\n", seconds, stage, text);
+    }
+    if (ui->json) {
+        cJSON *event = cJSON_CreateObject();
+        cJSON_AddStringToObject(event, "event", "step");
+        cJSON_AddStringToObject(event, "stage", stage);
+        cJSON_AddStringToObject(event, "text", text);
+        cJSON_AddNumberToObject(event, "seconds", seconds);
+        ui_json(ui, event);
+    }
+    pthread_mutex_unlock(&ui->lock);
+}
+
+void ui_text(struct ui *ui, const char *fmt, ...)
+{
+    if (ui->json)
+        return;
+    close_line(ui);
+    fflush(stderr);
+    va_list ap;
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+}
+
+void ui_json(struct ui *ui, cJSON *object)
+{
+    if (ui->json && object) {
+        char *line = cJSON_PrintUnformatted(object);
+        if (line) {
+            puts(line);
+            fflush(stdout);
+        }
+        cJSON_free(line);
+    }
+    cJSON_Delete(object);
+}
+
+void ui_error(struct ui *ui, const char *command, const struct err *err)
+{
+    pthread_mutex_lock(&ui->lock);
+    close_line(ui);
+    fprintf(stderr, "bake: %s%s%s\n", command ? command : "", command ? ": " : "", err->text);
+    if (ui->json) {
+        cJSON *event = cJSON_CreateObject();
+        cJSON_AddStringToObject(event, "event", "error");
+        cJSON_AddStringToObject(event, "kind", err_kind_name(err->kind));
+        cJSON_AddNumberToObject(event, "exit", err_exit_code(err));
+        cJSON_AddStringToObject(event, "message", err->text);
+        ui_json(ui, event);
+    }
+    pthread_mutex_unlock(&ui->lock);
+}
+
+int ui_finish(struct ui *ui, struct err *err)
+{
+    close_line(ui);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    return err_sys(err, errno ? errno : EIO, "write the result to standard output");
+}
