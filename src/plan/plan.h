@@ -1,0 +1,123 @@
+/* The plan: recipe, layout and loaded contents become a checked, sorted list of file operations.
+ *
+ * In:    a recipe, a layout, and the content of everything plan_wants() listed.
+ * Out:   struct plan and its digest; text for people, JSON for programs.
+ * Fails: ERR_RECIPE with the recipe's position: two operations for one path, a file where a directory is
+ *        needed, a path that no image may carry; ERR_LAYOUT from the layout (writing into /usr).
+ * Owns:  a plan owns its strings; the bytes of blobs are borrowed and must outlive it.
+ * Never: knows a file system, opens a file by name, fetches.
+ *
+ * Use:   plan_wants() -> load each want's content -> plan_make() -> list and sign it -> plan_with().
+ */
+#ifndef BAKE_PLAN_PLAN_H
+#define BAKE_PLAN_PLAN_H
+
+#include "base/buf.h"
+#include "layout/types.h"
+#include "plan/types.h"
+#include "recipe/types.h"
+
+enum { PLAN_OPS_MAX = 200000, PLAN_UNIT_MAX = 1 << 20 };
+
+#define PLAN_BAKE_DIR     "/opt/bake"
+#define PLAN_AGENT_PATH   "/opt/bake/bin/bake-agent"
+#define PLAN_CONTENTS     "/opt/bake/contents.json"
+#define PLAN_CONTENTS_SIG "/opt/bake/contents.json.minisig"
+#define PLAN_PUBLIC_KEY   "/opt/bake/bake.pub"
+/* Names of compiled-in files that a plan asks for besides those a recipe names. */
+#define PLAN_AGENT_BUILTIN     "bake-agent"
+#define PLAN_HYPERKUBE_BUILTIN "hyperkube"
+
+enum plan_want_kind {
+    WANT_KUBERNETES,
+    WANT_FILE,
+    WANT_TREE,
+    WANT_UNIT,
+    WANT_DROPIN,
+    WANT_MANIFEST,
+    WANT_AGENT
+};
+
+/* A request for content. Builtin sources: WANT_UNIT and WANT_DROPIN are looked up among the units,
+ * WANT_MANIFEST among the manifests, the rest among all compiled-in files. */
+struct plan_want {
+    enum plan_want_kind kind;
+    struct recipe_source source;
+    const char *image_path; /* where it goes; for WANT_TREE the folder */
+    const char *label;      /* "files[3]", "unit etcd.service": for messages */
+    size_t index;           /* of the recipe's files, units or manifests */
+};
+
+struct plan_wants {
+    struct arena arena; /* borrows strings of the recipe too */
+    struct plan_want *items;
+    size_t count;
+};
+static inline void plan_wants_free(struct plan_wants *wants)
+{
+    arena_free(&wants->arena);
+    *wants = (struct plan_wants){0};
+}
+#define cleanup_plan_wants cleanup(plan_wants_free)
+
+must_check int plan_wants(const struct recipe *recipe, const struct layout *layout, struct plan_wants *ret,
+                          struct err *err);
+
+enum plan_tree_type { TREE_DIR, TREE_FILE, TREE_SYMLINK };
+struct plan_tree_entry {
+    const char
+        *path; /* below the tree: relative, normal ("a/b", no "./", no ".."); "" (a TREE_DIR) is its top */
+    enum plan_tree_type type;
+    uint32_t mode;      /* as the archive says; only 0777 of it is used */
+    const char *target; /* TREE_SYMLINK */
+    struct blob blob;   /* TREE_FILE */
+};
+
+/* The answer to one want, in the same order: a blob, or for WANT_TREE entries in any order. */
+struct plan_content {
+    struct blob blob;
+    bool has_mode; /* the archive said a mode; used (0777 of it) when the recipe says none */
+    uint32_t mode;
+    const struct plan_tree_entry *entries;
+    size_t entry_count;
+};
+
+/* layout_map() of layout/layout.h; a parameter, because plan knows a layout's value only. */
+typedef int (*plan_map_fn)(const struct layout *layout, const char *image_path,
+                           unsigned *ret_partition_number, char ret_path[PATH_CAP], struct err *err);
+
+struct plan_args {
+    const struct recipe *recipe;
+    const struct layout *layout;
+    plan_map_fn map;
+    const struct plan_wants *wants;
+    const struct plan_content *contents; /* wants->count of them */
+    int64_t epoch;                       /* seconds since 1970 */
+};
+must_check int plan_make(const struct plan_args *args, struct plan *ret, struct err *err);
+
+/* PLAN and further files, root:root, for bake's own lists: the only way to write to PLAN_CONTENTS and its
+ * neighbours. A new plan; strings are copied. */
+struct plan_extra {
+    const char *image_path;
+    uint32_t mode;
+    struct blob blob;
+};
+must_check int plan_with(const struct plan *plan, const struct layout *layout, plan_map_fn map,
+                         const struct plan_extra *extras, size_t extra_count, struct plan *ret,
+                         struct err *err);
+
+void plan_free(struct plan *plan);
+#define cleanup_plan cleanup(plan_free)
+
+/* Content bytes of all files. */
+uint64_t plan_bytes(const struct plan *plan);
+
+/* A picture for people: one line an operation (+ made or replaced, ~ metadata set, - removed), grouped by
+ * partition. Control characters cannot occur in it. */
+must_check int plan_print_text(const struct plan *plan, const struct layout *layout, struct buf *ret,
+                               struct err *err);
+/* One JSON object {"digest","epoch","bytes","ops":[...]}, canonical: fixed key order, one op a line. */
+must_check int plan_print_json(const struct plan *plan, struct buf *ret, struct err *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* Where the published bases are: a data table, one row an operating system.
+ *
+ * In:    a recipe whose base names a release, and the text that the version URL answered.
+ * Out:   URLs of the image, its signature and its digests.
+ * Fails: ERR_RECIPE for a channel or architecture that is not published; ERR_VERIFY when the text is not what
+ *        such a server answers.
+ * Owns:  strings go into the caller's arena.
+ * Never: fetches.
+ *
+ * Sources: flatcar/init bin/flatcar-install (version.txt, FLATCAR_VERSION=), coreos/init bin/coreos-install,
+ * coreos/fedora-coreos-streams streams/*.json.
+ */
+#ifndef BAKE_RECIPE_BASE_H
+#define BAKE_RECIPE_BASE_H
+
+#include "recipe/types.h"
+
+struct recipe_base_urls {
+    const char *version;   /* the release; "" in the direct form */
+    const char *url;       /* of the disk image's archive */
+    const char *signature; /* detached OpenPGP signature; NULL when the recipe has none */
+    const char *digests;   /* published digests, NULL when there are none: for people and logs */
+    const char *sha256;    /* lower-case hex that the stream metadata gave, or NULL */
+};
+
+/* *ret: what to fetch before recipe_base_resolve(), or NULL when nothing is needed. */
+must_check int recipe_base_version_url(const struct recipe *recipe, struct arena *arena, const char **ret,
+                                       struct err *err);
+
+/* TEXT is what the version URL answered (NULL, 0 when there was none to ask). */
+must_check int recipe_base_resolve(const struct recipe *recipe, const char *text, size_t len,
+                                   struct arena *arena, struct recipe_base_urls *ret, struct err *err);
+
+/* NULL-terminated lists, for messages and the schema. */
+extern const char *const recipe_os_names[];
+extern const char *const recipe_arch_names[];
+
+#endif
