@@ -1,0 +1,177 @@
+// Command hyperkube holds every Kubernetes component in one static binary.
+//
+// Upstream dropped its hyperkube after 1.18. One binary still pays on a small
+// node: the components share most of their code, so one file is a fifth of
+// the size of six, and its text pages are in memory once for all of them.
+//
+// A component is chosen by name, either the first argument or the name the
+// program was called by:
+//
+//	hyperkube kubelet --version
+//	kubelet --version               (kubelet being a link to hyperkube)
+package main
+
+import (
+	goflag "flag"
+	"fmt"
+	"io"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // kubectl's login plug-ins
+	cliflag "k8s.io/component-base/cli/flag"
+	"k8s.io/component-base/logs"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client metrics of all servers
+	_ "k8s.io/component-base/metrics/prometheus/version"  // the build_info metric
+	"k8s.io/component-base/version"
+	"k8s.io/kubectl/pkg/cmd"
+
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+)
+
+// component is one program that is linked in.
+type component struct {
+	name string
+	what string
+	make func() *cobra.Command
+	// wordSep says that the component's own main accepts a_b for a-b in flags.
+	wordSep bool
+	// goFlags says that the component's own main adds the flags of package flag.
+	goFlags bool
+}
+
+// components is a function, not a variable: a table built at start-up would
+// tie every constructor to package initialisation.
+func components() []component {
+	return []component{
+		{name: "kube-apiserver", what: "serves the Kubernetes API from etcd", make: apiserver.NewAPIServerCommand},
+		{name: "kube-controller-manager", what: "runs the control loops", make: controllermanager.NewControllerManagerCommand},
+		{name: "kube-scheduler", what: "assigns pods to nodes", make: func() *cobra.Command { return scheduler.NewSchedulerCommand() }, wordSep: true},
+		{name: "kube-proxy", what: "routes service addresses on a node", make: proxy.NewProxyCommand, wordSep: true, goFlags: true},
+		{name: "kubelet", what: "runs the pods of a node", make: kubelet.NewKubeletCommand},
+		{name: "kubectl", what: "talks to a cluster", make: cmd.NewDefaultKubectlCommand, wordSep: true, goFlags: true},
+	}
+}
+
+func find(name string) *component {
+	for _, c := range components() {
+		if c.name == name {
+			return &c
+		}
+	}
+	return nil
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "Usage: hyperkube COMPONENT [ARGUMENT...]\n\nComponents:\n")
+	for _, c := range components() {
+		fmt.Fprintf(w, "  %-24s %s\n", c.name, c.what)
+	}
+	fmt.Fprint(w, "\nAlso:\n"+
+		"  validate FILE...         check manifests and configuration files strictly\n"+
+		"  --make-symlinks [DIR]    make a link per component in DIR, by default\n"+
+		"                           the folder this program is in\n"+
+		"  --version                print the version\n"+
+		"  --help                   print this; COMPONENT --help prints a component's flags\n\n"+
+		"Called by a component's name, through a link, it is that component.\n")
+}
+
+// makeSymlinks puts a link per component into dir. A link that is right is
+// left alone; anything else under such a name is an error, never replaced.
+func makeSymlinks(args []string) error {
+	if len(args) > 1 {
+		return fmt.Errorf("--make-symlinks: one folder at most, got %d", len(args))
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("--make-symlinks: cannot tell where this program is: %w", err)
+	}
+	dir, target := filepath.Dir(self), filepath.Base(self)
+	if len(args) == 1 {
+		dir, target = args[0], self
+	}
+	for _, c := range components() {
+		link := filepath.Join(dir, c.name)
+		if old, err := os.Readlink(link); err == nil && old == target {
+			continue
+		}
+		if err := os.Symlink(target, link); err != nil {
+			return fmt.Errorf("--make-symlinks: %w", err)
+		}
+	}
+	return nil
+}
+
+// run becomes the component c. os.Args[0] is set to the component's name
+// because client-go puts it into the User-Agent, and kubectl into its help.
+func run(c *component, args []string) int {
+	os.Args = append([]string{c.name}, args...)
+	command := c.make()
+	if c.wordSep {
+		pflag.CommandLine.SetNormalizeFunc(cliflag.WordSepNormalizeFunc)
+	}
+	if c.goFlags {
+		pflag.CommandLine.AddGoFlagSet(goflag.CommandLine)
+	}
+	logs.InitLogs()
+	defer logs.FlushLogs()
+	if err := command.Execute(); err != nil {
+		return 1
+	}
+	return 0
+}
+
+func dispatch(argv []string) int {
+	if c := find(filepath.Base(argv[0])); c != nil {
+		return run(c, argv[1:])
+	}
+	if len(argv) < 2 {
+		usage(os.Stderr)
+		return 2
+	}
+	name, rest := argv[1], argv[2:]
+	switch name {
+	case "--help", "-h", "help":
+		usage(os.Stdout)
+		return 0
+	case "--version":
+		fmt.Printf("Kubernetes %s\n", version.Get())
+		return 0
+	case "--make-symlinks":
+		if err := makeSymlinks(rest); err != nil {
+			fmt.Fprintf(os.Stderr, "hyperkube: %v\n", err)
+			return 1
+		}
+		return 0
+	case "validate":
+		return validateFiles(rest)
+	}
+	if c := find(name); c != nil {
+		return run(c, rest)
+	}
+	names := make([]string, 0, len(components()))
+	for _, c := range components() {
+		names = append(names, c.name)
+	}
+	fmt.Fprintf(os.Stderr, "hyperkube: unknown component %q: use one of %s, or --help\n", name, strings.Join(names, ", "))
+	return 2
+}
+
+func main() {
+	rand.Seed(time.Now().UnixNano())
+	if len(os.Args) == 0 {
+		usage(os.Stderr)
+		os.Exit(2)
+	}
+	os.Exit(dispatch(os.Args))
+}
