@@ -8,7 +8,7 @@
  * Never: fetches.
  *
  * Sources: flatcar/init bin/flatcar-install (version.txt, FLATCAR_VERSION=), coreos/init bin/coreos-install,
- * coreos/fedora-coreos-streams streams/*.json.
+ * coreos/fedora-coreos-streams streams/stable.json.
  */
 #ifndef BAKE_RECIPE_BASE_H
 #define BAKE_RECIPE_BASE_H
