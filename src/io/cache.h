@@ -1,15 +1,24 @@
 /* The content-addressed cache that concurrent runs share.
  *
  * In:    a kind ("download", "base", "member", "segment", ...) and a key (64 hex digits as a rule: a SHA-256;
- * [0-9a-z._-]). Out:   descriptors of complete, read-only files. Fails: ERR_IO, ERR_SPACE; a cache directory
- * that is not the user's alone (owner, mode 0700) is refused with what to do. Owns:  nothing outside its
- * directory: DIR/KIND/KEY, DIR/KIND/KEY.meta, DIR/KIND/KEY.lock, DIR/partial/*. Never: gives out an entry
- * that was not committed whole, whenever a process was killed: an entry takes its name by link or rename
- * after fsync. What a killed process left is swept by a later run once nobody holds its lock.
+ *        [0-9a-z._-]).
+ * Out:   descriptors of complete, read-only files.
+ * Fails: ERR_IO, ERR_SPACE; a cache directory that is not the user's alone (owner, mode 0700) is refused with
+ *        what to do.
+ * Owns:  nothing outside its directory: DIR/KIND/KEY, DIR/KIND/KEY.meta, DIR/KIND/KEY.lock, and DIR/partial.
+ * Never: gives out an entry that was not committed whole, whenever a process was killed: an entry takes its
+ *        name by link or rename after fsync, and is one only once its note is written. What a killed process
+ *        left is swept by a later run once nobody holds its lock.
+ *
+ * An entry is in use while a descriptor of it that the cache gave out is open: such a descriptor holds a
+ * shared flock(2), so that trimming in any process sees it. Entries must not be linked elsewhere or given
+ * another mode or owner: that changes ctime, and the next use hashes the content again. All functions may be
+ * called from several threads.
  *
  * An entry is verified when it enters. Its meta file records its SHA-256 and the identity of the file then
- * (size, inode, mtime, ctime); later uses compare that identity, so a changed or truncated entry is dropped
- * and made again. With recheck set the content is hashed again on every use.
+ * (size, inode, mtime, ctime); later uses compare that identity. Where it differs (a cache restored from a
+ * copy has other inodes) the content is hashed again, and a changed or truncated entry is dropped and made
+ * again. With recheck set the content is hashed again on every use.
  */
 #ifndef BAKE_IO_CACHE_H
 #define BAKE_IO_CACHE_H
@@ -64,10 +73,38 @@ must_check int cache_commit(struct cache_entry *entry, const struct sha256 *sha2
 void cache_abort(struct cache_entry *entry);
 #define cleanup_cache_entry cleanup(cache_abort)
 
+/* The same, but makes the entry anew even when there is one: the commit replaces it. found_fd stays -1. */
+must_check int cache_begin_anew(struct cache *cache, const char *kind, const char *key,
+                                struct cache_entry *entry, const struct run *run, struct err *err);
+/* Between begin and commit: takes FD, open for reading and writing, and its name PATH (relative to the cache
+ * directory, not in use by anybody else) as the content, instead of what entry->fd was. On success the entry
+ * owns both. */
+must_check int cache_adopt(struct cache_entry *entry, int fd, const char *path, struct err *err);
+
+/* A lock of KIND/KEY for work that is not one entry, such as a download that may be resumed. *ret_fd is -1
+ * when somebody else holds it (that is no error). It goes with the process, however that ends. */
+must_check int cache_try_lock(struct cache *cache, const char *kind, const char *key, int *ret_fd,
+                              struct err *err);
+void cache_unlock(struct cache *cache, const char *kind, const char *key, int *fd);
+
+/* Removes an entry (that there is none is no error). Descriptors of it stay good. */
+must_check int cache_drop(struct cache *cache, const char *kind, const char *key, const struct run *run,
+                          struct err *err);
+
 /* Drops least recently used entries until the bound holds. Called by cache_close() too. */
 must_check int cache_trim(struct cache *cache, struct err *err);
 
 /* The directory, for scratch files that must lie on the same file system. */
 const char *cache_dir(const struct cache *cache);
+
+/* The same folder as a descriptor, borrowed. */
+int cache_dir_fd(const struct cache *cache);
+
+/* True when content is to be hashed again on every use. */
+bool cache_rechecks(const struct cache *cache);
+
+/* DIR/partial: downloads that a later run may go on with: KEY, KEY.meta, locked with cache_try_lock(). They
+ * count against the bound like entries, and go after a week. */
+#define CACHE_PARTIAL "partial"
 
 #endif

@@ -1,0 +1,37 @@
+/* Small notes that are kept beside files: a first line that names the format, then "name value" lines in a
+ * fixed order.
+ *
+ * In:    text from a file of ours, which a crash or another program may have damaged.
+ * Out:   the values, copied.
+ * Fails: note_parse() is false for anything but exactly the lines that note_format() writes.
+ * Owns:  nothing.
+ */
+#ifndef BAKE_IO_NOTE_H
+#define BAKE_IO_NOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum { NOTE_MAX = 4096 /* bytes of a whole note */ };
+
+struct note_field {
+    const char *name;
+    char *value; /* printable ASCII and bytes over 0x7f, no control characters; may be empty */
+    size_t cap;  /* of value, its NUL included; for reading */
+};
+
+/* Values are written only when all of them fit. */
+bool note_parse(const char *text, size_t len, const char *magic, const struct note_field *fields,
+                size_t count);
+void note_format(struct buf *to, const char *magic, const struct note_field *fields, size_t count);
+
+/* True when every byte may stand in a value. */
+bool note_value_ok(const char *value);
+
+/* Plain decimal digits without sign or leading zeros, nothing else. */
+bool note_uint(const char *text, uint64_t *ret);
+
+#endif
