@@ -1,14 +1,14 @@
 /* The gate: bytes that came from anywhere become a struct trusted, or nothing does.
  *
  * In:    an artifact, and what it must match: digests, a detached OpenPGP signature and its keyring.
- * verify against. Out:   struct trusted on the very descriptor that was checked: nothing is opened again by
- * name in between. Fails: ERR_VERIFY with what was expected, what was found and what to do; ERR_IO when the
- * bytes cannot be read or gpgv cannot be started; ERR_INTERRUPTED. Owns:  on success the artifact's
- * descriptor and origin move to the result; on failure the artifact stays the caller's. Never: writes the
- * artifact, uses the user's own GnuPG home, or leaves a file behind.
+ * Out:   struct trusted on the very descriptor that was checked: nothing is opened by name in between.
+ * Fails: ERR_VERIFY with what was expected, what was found and what to do; ERR_IO when the bytes cannot be
+ *        read or gpgv cannot be started; ERR_INTERRUPTED.
+ * Owns:  on success the artifact's descriptor and origin move to the result; on failure it stays whole.
+ * Never: writes the artifact, uses the user's own GnuPG home, or leaves a file behind.
  *
- * Every condition that the spec names must hold; a spec that names none is refused unless allow_unpinned is
- * set. OpenPGP is left to gpgv(1): doc/DETAILS of GnuPG describes the status lines that are read here.
+ * Every condition that the spec names must hold; one that names none is refused unless allow_unpinned is set.
+ * OpenPGP is left to gpgv(1); doc/DETAILS of GnuPG 2.2 describes the status lines that are read.
  */
 #ifndef BAKE_VERIFY_VERIFY_H
 #define BAKE_VERIFY_VERIFY_H
@@ -29,16 +29,13 @@ struct verify_spec {
     const char *sha512; /* 128 hex digits; NULL: not named */
     uint64_t size;      /* bytes; 0: not named */
     bool from_lock; /* size and digests are the lock's: the message then says how to take a changed input */
-    bool hashed_already; /* artifact->sha256 is of these very bytes and nobody can have changed them since
-                            (they came out of the cache, which checked their identity): do not hash them again
-                            for it */
-    const char
-        *keyring; /* file of OpenPGP public keys, binary or armoured; not NULL: a signature is required */
-    const void *signature;      /* detached signature, binary or armoured; NULL: there is none */
-    size_t signature_size;      /* bytes, at most SIGNATURE_MAX */
+    bool hashed_already;   /* artifact->sha256 is of these very bytes, which the cache vouches for (it checked
+                              their identity): they are not read again to check it */
+    const char *keyring;   /* file of OpenPGP public keys, binary or armoured; set: a signature is required */
+    const void *signature; /* detached signature, binary or armoured; NULL: there is none */
+    size_t signature_size; /* bytes, at most SIGNATURE_MAX */
     const char *signature_name; /* where it came from, for messages; NULL: "NAME.sig" */
-    const char
-        *signer; /* primary key's fingerprint that the signature must be by; NULL: any key of the keyring */
+    const char *signer;         /* fingerprint of the primary key it must be by; NULL: any of the keyring */
     bool allow_unpinned; /* the first lock: accept without digest or signature, with a warning through run */
 };
 
