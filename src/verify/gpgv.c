@@ -174,8 +174,9 @@ static int judge_end(const struct judge *judge, char ret_signer[FINGERPRINT_CAP]
     if (verdict->missing[0])
         return err_set(err, ERR_VERIFY, 0,
                        "%s: no public key %s in the keyring %s. If the publisher has a new key, get it from "
-                       "them, check its fingerprint, and append it: gpg --export %s >> %s",
-                       job->name, verdict->missing, job->keyring_name, verdict->missing, job->keyring_name);
+                       "them, check its fingerprint, and append it: gpg %s--export %s >> %s",
+                       job->name, verdict->missing, job->keyring_name,
+                       job->keyring_armoured ? "--armor " : "", verdict->missing, job->keyring_name);
     return err_set(err, ERR_VERIFY, 0, "%s: no good signature in %s", job->name, job->signature_name);
 }
 

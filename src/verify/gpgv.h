@@ -9,6 +9,7 @@
 #ifndef BAKE_VERIFY_GPGV_H
 #define BAKE_VERIFY_GPGV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/run.h"
@@ -23,6 +24,7 @@ struct gpgv_job {
     const void *keyring;
     size_t keyring_size;
     const char *keyring_name; /* for messages: where to add a key */
+    bool keyring_armoured;    /* and how */
 };
 
 must_check int gpgv_check(const struct gpgv_job *job, const struct run *run, char ret_signer[FINGERPRINT_CAP],

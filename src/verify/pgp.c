@@ -173,7 +173,8 @@ int pgp_dearmour(const void *bytes, size_t len, const char *kind, const char *na
     return buf_check(ret, name, err);
 }
 
-/* Header of the packet at AT: its tag, and where the next one starts. False when it does not fit. */
+/* Header of the packet at AT: its tag, and where the next one starts. False when it does not fit; the tag is
+ * then set as far as there is one. */
 static bool packet(const unsigned char *bytes, size_t len, size_t at, unsigned *ret_tag, size_t *ret_next)
 {
     size_t left = len - at, header = 0, size = 0;
@@ -209,14 +210,15 @@ int pgp_only_signatures(const void *bytes, size_t len, const char *name, unsigne
 {
     unsigned count = 0;
     for (size_t at = 0; at < len;) {
-        unsigned tag = 0;
+        unsigned tag = TAG_SIGNATURE;
         size_t next = 0;
-        if (!packet(bytes, len, at, &tag, &next))
-            return err_set(err, ERR_VERIFY, 0, "%s is truncated, or not an OpenPGP signature", name);
+        bool whole = packet(bytes, len, at, &tag, &next);
         if (tag != TAG_SIGNATURE)
             return err_set(err, ERR_VERIFY, 0,
                            "%s is not a detached signature (it holds an OpenPGP packet of type %u)", name,
                            tag);
+        if (!whole)
+            return err_set(err, ERR_VERIFY, 0, "%s is truncated, or not an OpenPGP signature", name);
         if (++count > SIGNATURES_MAX)
             return err_set(err, ERR_VERIFY, 0, "%s holds more than %d signatures", name, SIGNATURES_MAX);
         at = next;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "io/file.h"
 #include "verify/gpgv.h"
@@ -68,6 +69,11 @@ static int check_digests(const struct artifact *artifact, const struct verify_sp
                          const struct run *run, struct sha256 *ret, struct err *err)
 {
     struct found found = {.sha256 = artifact->sha256};
+    struct stat st;
+    if (fstat(artifact->fd, &st) < 0)
+        return err_sys(err, errno, "%s: stat", spec->name);
+    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != artifact->size)
+        return err_set(err, ERR_VERIFY, 0, "%s: the file changed since it was fetched", spec->name);
     if (spec->size != 0 && artifact->size != spec->size)
         return err_set(err, ERR_VERIFY, 0, "%s: size differs: expected %llu bytes, found %llu%s", spec->name,
                        (unsigned long long)spec->size, (unsigned long long)artifact->size, hint(spec));
@@ -128,7 +134,8 @@ static int check_signature(const struct artifact *artifact, const struct verify_
                            .signature_name = name,
                            .keyring = keyring.data,
                            .keyring_size = keyring.len,
-                           .keyring_name = spec->keyring};
+                           .keyring_name = spec->keyring,
+                           .keyring_armoured = keyring.len != text.len};
     char signer[FINGERPRINT_CAP] = "";
     if (gpgv_check(&job, run, signer, err) < 0)
         return -1;
