@@ -64,6 +64,10 @@ static int check_primary(const struct disk *disk, struct err *err)
         return damaged(err, "the header's CRC is wrong");
     if (le64(header + 24) != 1)
         return damaged(err, "the primary header says that it lies elsewhere");
+    if (le64(header + 48) >= disk->size / SECTOR)
+        return err_set(err, ERR_LAYOUT, 0,
+                       "the partition table reaches beyond the end of the disk: the download or the "
+                       "unpacking was cut short");
     uint64_t lba = le64(header + 72);
     uint32_t count = le32(header + 80), entry = le32(header + 84);
     if (entry != 128 || count == 0 || count > LAYOUT_PARTITIONS_MAX || lba < 2 || lba > disk->size / SECTOR)
