@@ -45,6 +45,11 @@ static size_t bad_byte(const char *text, size_t len)
     return len;
 }
 
+bool json_utf8(const char *text, size_t len)
+{
+    return bad_byte(text, len) == len;
+}
+
 /* Walks forward through the text; offsets must not go back. */
 struct cursor {
     const char *text;

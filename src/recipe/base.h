@@ -31,6 +31,11 @@ must_check int recipe_base_version_url(const struct recipe *recipe, struct arena
 must_check int recipe_base_resolve(const struct recipe *recipe, const char *text, size_t len,
                                    struct arena *arena, struct recipe_base_urls *ret, struct err *err);
 
+/* ERR_RECIPE at WHERE when BASE, in the release form, names a channel or architecture that is not published.
+ */
+must_check int recipe_base_check(const struct recipe *recipe, const struct recipe_base *base,
+                                 struct recipe_where where, struct err *err);
+
 /* NULL-terminated lists, for messages and the schema. */
 extern const char *const recipe_os_names[];
 extern const char *const recipe_arch_names[];
