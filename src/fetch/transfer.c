@@ -1,0 +1,363 @@
+#include "fetch/transfer.h"
+
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "fetch/local.h"
+
+enum {
+    LOCK_POLL_MS = 40,
+    BACKOFF_MAX_MS = 30000,
+    RETRY_AFTER_MAX_S = 60,
+    HOPS_MAX = 10,
+    PROGRESS_MIN = 1 << 20 /* an attempt that brought this much is no failed one */
+};
+
+int64_t transfer_clock_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int transfer_init(struct transfer *t, const struct fetcher *fetcher, struct cache *cache,
+                  const struct fetch_request *req, const struct run *run, struct err *err)
+{
+    *t = (struct transfer){.fetcher = fetcher,
+                           .cache = cache,
+                           .run = run,
+                           .req = *req,
+                           .part = PARTIAL_EMPTY,
+                           .result = ARTIFACT_EMPTY};
+    if (fetch_url_parse(req->url, &t->url, err) < 0)
+        return -1;
+    return cache ? partial_init(&t->part, cache, t->url.clean, err) : 0;
+}
+
+/* The result without a request: from the cache, by digest. The URL as asked for is the origin, not where a
+ * server redirected to this time: provenance must be the same whether the cache had it or not. */
+static int try_cache(struct transfer *t, const struct sha256 *sha256, struct err *err)
+{
+    char hex[SHA256_HEX];
+    struct stat st;
+    cleanup_close int fd = -1;
+    hex_encode(sha256->bytes, SHA256_SIZE, hex);
+    if (cache_find(t->cache, "download", hex, &fd, NULL, t->run, err) < 0)
+        return -1;
+    if (fd < 0)
+        return 0;
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "stat a cached download");
+    if (fetch_check_size(&t->req, request_where(t), (uint64_t)st.st_size, err) < 0)
+        return -1;
+    if (!(t->result.origin = strdup(t->url.clean)))
+        return err_oom(err);
+    t->result.fd = steal_fd(&fd);
+    t->result.size = (uint64_t)st.st_size;
+    t->result.sha256 = *sha256;
+    t->phase = TRANSFER_DONE;
+    run_progress(t->run, "fetch", t->req.name, t->result.size, t->result.size);
+    return 0;
+}
+
+static void wait_ms(struct transfer *t, int64_t ms)
+{
+    t->phase = TRANSFER_WAITS;
+    t->wake_ms = transfer_clock_ms() + ms;
+}
+
+/* What an earlier run remembers of the URL counts only while its content is here. */
+static int recall(struct transfer *t, struct err *err)
+{
+    char hex[SHA256_HEX];
+    cleanup_close int fd = -1;
+    if (t->req.want)
+        return 0;
+    if (fetch_index_read(t->cache, "url", t->part.key, &t->known, &t->index, t->run, err) < 0)
+        return -1;
+    if (!t->known)
+        return 0;
+    hex_encode(t->index.sha256.bytes, SHA256_SIZE, hex);
+    if (cache_find(t->cache, "download", hex, &fd, NULL, t->run, err) < 0)
+        return -1;
+    t->known = fd >= 0 && (t->index.etag[0] || t->index.modified[0]);
+    return 0;
+}
+
+/* Needs the lock: nothing else writes the partial file from here on. Whoever held it may have finished. */
+static int open_partial(struct transfer *t, struct err *err)
+{
+    if (t->req.want && try_cache(t, t->req.want, err) < 0)
+        return -1;
+    if (t->phase == TRANSFER_DONE)
+        return 0;
+    return recall(t, err) < 0 ? -1 : partial_open(&t->part, t->req.name, t->run, err);
+}
+
+static int finish(struct transfer *t, struct err *err);
+
+int transfer_begin(struct transfer *t, struct err *err)
+{
+    if (t->url.scheme == FETCH_FILE) {
+        t->phase = TRANSFER_DONE;
+        return fetch_local(t->cache, &t->req, t->url.path, t->url.clean, t->run, &t->result, err);
+    }
+    if (t->cache && t->part.fd < 0) {
+        bool locked = false;
+        if (t->req.want && try_cache(t, t->req.want, err) < 0)
+            return -1;
+        if (t->phase == TRANSFER_DONE)
+            return 0;
+        if (partial_try_lock(&t->part, &locked, err) < 0)
+            return -1;
+        if (!locked) {
+            if (!t->told)
+                run_note(t->run, "fetch", "waiting for another download of %s", t->url.clean);
+            t->told = true;
+            wait_ms(t, LOCK_POLL_MS);
+            return 0;
+        }
+        if (open_partial(t, err) < 0)
+            return -1;
+        if (t->phase == TRANSFER_DONE) {
+            partial_close(&t->part);
+            return 0;
+        }
+        if (t->part.total && t->part.done == t->part.total) /* killed before it could be stored */
+            return finish(t, err);
+    }
+    return request_start(t, err);
+}
+
+static int again(struct transfer *t, struct err *err)
+{
+    fetch_url_free(&t->hop);
+    t->hops = 0;
+    return request_start(t, err);
+}
+
+static int store(struct transfer *t, const struct sha256 *sha256, struct err *err)
+{
+    struct fetch_index index = {.sha256 = *sha256};
+    struct err why;
+    memcpy(index.etag, t->head.etag, sizeof index.etag);
+    memcpy(index.modified, t->head.modified, sizeof index.modified);
+    t->result.size = t->part.done;
+    t->result.sha256 = *sha256;
+    if (!(t->result.origin = strdup(t->url.clean)))
+        return err_oom(err);
+    if (partial_store(&t->part, sha256, &t->result.fd, t->run, err) < 0)
+        return err_wrap(err, "%s", t->req.name);
+    if ((index.etag[0] || index.modified[0]) &&
+        fetch_index_write(t->cache, "url", t->part.key, &index, t->run, &why) < 0)
+        run_note(t->run, "fetch", "%s is not remembered: %s", t->url.clean, why.text);
+    partial_close(&t->part);
+    t->phase = TRANSFER_DONE;
+    return 0;
+}
+
+/* All bytes are here. */
+static int finish(struct transfer *t, struct err *err)
+{
+    struct sha256 sha256;
+    if (!t->cache) {
+        t->phase = TRANSFER_DONE;
+        return 0;
+    }
+    bool old = t->part.old;
+    int checked = fetch_check_size(&t->req, request_where(t), t->part.done, err);
+    if (checked == 0 && partial_digest(&t->part, &sha256, err) < 0)
+        return -1;
+    if (checked == 0)
+        checked = fetch_check_digest(&t->req, request_where(t), &sha256, err);
+    if (checked == 0)
+        return store(t, &sha256, err);
+    /* bytes of an earlier run may have been lost with the machine's power: one more time, from the start */
+    bool once_more = old && !t->renewed;
+    if (!once_more) {
+        partial_discard(&t->part);
+        return -1;
+    }
+    t->renewed = true;
+    run_note(t->run, "fetch", "%s does not match after it was gone on with: from the start", t->req.name);
+    return partial_restart(&t->part, "", 0, err) < 0 ? -1 : again(t, err);
+}
+
+static unsigned jitter(unsigned below)
+{
+    unsigned n = 0;
+    if (below == 0 || getrandom(&n, sizeof n, GRND_NONBLOCK) != (ssize_t)sizeof n)
+        return 0;
+    return n % below;
+}
+
+/* Another attempt after a while, or the error when there were enough. WHY is filled already. */
+static int retry(struct transfer *t, struct err *err)
+{
+    const struct fetch_options *options = &t->fetcher->options;
+    curl_off_t after_s = 0;
+    if (t->came >= PROGRESS_MIN)
+        t->failures = 0;
+    if (t->failures >= options->retries)
+        return options->retries > 0 ? err_wrap(err, "gave up after %d attempts", t->failures + 1) : -1;
+    uint64_t ms = (uint64_t)options->backoff_ms << (t->failures < 16 ? t->failures : 16);
+    if (ms > BACKOFF_MAX_MS)
+        ms = BACKOFF_MAX_MS;
+    ms = ms / 2 + jitter((unsigned)ms);
+    if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after_s) == CURLE_OK && after_s > 0) {
+        uint64_t asked = (uint64_t)(after_s < RETRY_AFTER_MAX_S ? after_s : RETRY_AFTER_MAX_S) * 1000;
+        ms = asked > ms ? asked : ms;
+    }
+    t->failures++;
+    run_warn(t->run, "fetch", "%s: %s; attempt %d of %d in %.1f s", t->req.name, err->text, t->failures + 1,
+             options->retries + 1, (double)ms / 1000);
+    fetch_url_free(&t->hop); /* where a redirect led may be gone by then */
+    t->hops = 0;
+    wait_ms(t, (int64_t)ms);
+    return 0;
+}
+
+static int redirect(struct transfer *t, struct err *err)
+{
+    char *target = NULL;
+    struct fetch_url next = {0};
+    struct err why;
+    const char *from = request_where(t);
+    const struct fetch_url *now = t->hop.clean ? &t->hop : &t->url;
+    if (++t->hops > HOPS_MAX)
+        return err_set(err, ERR_REMOTE, 0, "%s: more than %d redirects, the last one to %s", t->url.clean,
+                       HOPS_MAX, from);
+    if (curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &target) != CURLE_OK || !target)
+        return err_set(err, ERR_REMOTE, 0, "%s: HTTP %d, but it does not say where to", from, t->head.status);
+    if (fetch_url_parse(target, &next, &why) < 0)
+        return err_set(err, ERR_REMOTE, 0, "%s redirects to what is refused: %s", from, why.text);
+    bool down = now->scheme == FETCH_HTTPS && next.scheme == FETCH_HTTP;
+    if (next.scheme == FETCH_FILE || down) {
+        err_set(err, ERR_REMOTE, 0, "%s redirects to %s, which is refused: %s", from, next.shown,
+                down ? "it would be without encryption" : "servers may not name local files");
+        fetch_url_free(&next);
+        return -1;
+    }
+    run_note(t->run, "fetch", "%s: redirected to %s", t->req.name, next.shown);
+    fetch_url_free(&t->hop);
+    t->hop = next;
+    return request_start(t, err);
+}
+
+static const char *hint(int status)
+{
+    switch (status) {
+    case 401:
+    case 407:
+        return "it wants credentials: put them into the URL's user part, or the proxy's";
+    case 403:
+        return "access is refused: check the URL and the rights to it";
+    case 404:
+    case 410:
+        return "there is no such file: check the version and the channel";
+    default:
+        return "the server refuses the request";
+    }
+}
+
+static int on_status(struct transfer *t, struct err *err)
+{
+    int status = t->head.status;
+    if (status == 304 && t->asked_if_new) {
+        if (try_cache(t, &t->index.sha256, err) < 0)
+            return -1;
+        if (t->phase == TRANSFER_DONE) {
+            partial_close(&t->part);
+            return 0;
+        }
+        t->known = false; /* trimmed by another run in between */
+        return again(t, err);
+    }
+    if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308)
+        return redirect(t, err);
+    if (status == 416 && t->asked_range)
+        return request_restart(t, "", 0, err) < 0 ? -1 : again(t, err);
+    err_set(err, ERR_REMOTE, 0, "%s: HTTP %d", request_where(t), status);
+    if (status == 408 || status == 429 || (status >= 500 && status <= 599))
+        return retry(t, err);
+    return err_set(err, ERR_REMOTE, 0, "%s: HTTP %d: %s", request_where(t), status, hint(status));
+}
+
+static bool worth_a_retry(CURLcode code)
+{
+    static const CURLcode passing[] = {CURLE_COULDNT_RESOLVE_HOST,
+                                       CURLE_COULDNT_RESOLVE_PROXY,
+                                       CURLE_COULDNT_CONNECT,
+                                       CURLE_OPERATION_TIMEDOUT,
+                                       CURLE_PARTIAL_FILE,
+                                       CURLE_GOT_NOTHING,
+                                       CURLE_SEND_ERROR,
+                                       CURLE_RECV_ERROR,
+                                       CURLE_HTTP2,
+                                       CURLE_HTTP2_STREAM,
+                                       CURLE_SSL_CONNECT_ERROR};
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        if (code == passing[i])
+            return true;
+    return false;
+}
+
+static int on_curl_error(struct transfer *t, CURLcode code, struct err *err)
+{
+    const char *why = t->why[0] ? t->why : curl_easy_strerror(code);
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR ||
+        code == CURLE_SSL_CACERT_BADFILE)
+        return err_set(
+            err, ERR_VERIFY, 0,
+            "%s: the server's certificate is not trusted: %s; if a proxy or a company CA is meant to be "
+            "trusted, add it to this machine's certificates",
+            request_where(t), why);
+    if (code == CURLE_OUT_OF_MEMORY)
+        return err_oom(err);
+    err_set(err, ERR_NETWORK, 0, "%s: %s", request_where(t), why);
+    return worth_a_retry(code) ? retry(t, err) : -1;
+}
+
+int transfer_ended(struct transfer *t, CURLcode code, struct err *err)
+{
+    if (t->failed)
+        return -1; /* a callback filled err */
+    if (t->body == BODY_BAD_RANGE) {
+        t->no_range = true;
+        run_note(t->run, "fetch", "%s: the server sent another part than was asked for: from the start",
+                 t->req.name);
+        return request_restart(t, "", 0, err) < 0 ? -1 : again(t, err);
+    }
+    if (t->body == BODY_IGNORED)
+        return on_status(t, err);
+    if (code == CURLE_OK && t->body == BODY_NONE)
+        code = CURLE_GOT_NOTHING;
+    if (code != CURLE_OK)
+        return on_curl_error(t, code, err);
+    uint64_t done = request_done(t);
+    uint64_t total = t->cache ? t->part.total : 0;
+    if (!total)
+        total = t->req.want_size;
+    if (done < total) {
+        err_set(err, ERR_NETWORK, 0, "%s ended after %llu of %llu bytes", request_where(t),
+                (unsigned long long)done, (unsigned long long)total);
+        return retry(t, err);
+    }
+    return finish(t, err);
+}
+
+void transfer_close(struct transfer *t)
+{
+    if (t->easy) {
+        curl_multi_remove_handle(t->fetcher->multi, t->easy);
+        curl_easy_cleanup(t->easy);
+    }
+    t->easy = NULL;
+    curl_slist_free_all(t->headers);
+    t->headers = NULL;
+    partial_close(&t->part);
+    artifact_free(&t->result);
+    fetch_url_free(&t->url);
+    fetch_url_free(&t->hop);
+}
