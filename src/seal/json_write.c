@@ -1,0 +1,169 @@
+#include "seal/json_write.h"
+
+#include <string.h>
+
+#include "seal/base64.h"
+
+static const uint64_t exact_max = (1ULL << 53) - 1; /* RFC 7493 2.2 */
+
+static bool flat(const struct json_writer *writer)
+{
+    return writer->flat_from <= writer->depth;
+}
+
+static void indent(struct json_writer *writer)
+{
+    buf_str(writer->buf, "\n");
+    for (unsigned i = 0; i < writer->depth; i++)
+        buf_str(writer->buf, "  ");
+}
+
+/* Bytes of the UTF-8 sequence at AT, 0 when it is none (RFC 3629: no surrogates, nothing overlong). */
+static size_t sequence(const unsigned char *at, size_t left)
+{
+    size_t n = at[0] < 0x80   ? 1
+               : at[0] < 0xc2 ? 0
+               : at[0] < 0xe0 ? 2
+               : at[0] < 0xf0 ? 3
+               : at[0] < 0xf5 ? 4
+                              : 0;
+    if (n == 0 || n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+/* RFC 8785 3.2.2.2: only what must be escaped is. */
+static void quoted(struct json_writer *writer, const char *text, size_t len)
+{
+    static const char names[] = "btnvfr"; /* 0x08 to 0x0d; 'v' is no JSON escape */
+    const unsigned char *at = (const unsigned char *)text;
+    buf_str(writer->buf, "\"");
+    for (size_t i = 0, n; i < len; i += n) {
+        n = sequence(at + i, len - i);
+        if (n == 0) {
+            writer->bad = "a text that is not UTF-8";
+            return;
+        }
+        if (at[i] == '"' || at[i] == '\\')
+            buf_printf(writer->buf, "\\%c", at[i]);
+        else if (at[i] >= 0x08 && at[i] <= 0x0d && at[i] != 0x0b)
+            buf_printf(writer->buf, "\\%c", names[at[i] - 0x08]);
+        else if (at[i] < 0x20)
+            buf_printf(writer->buf, "\\u%04x", at[i]);
+        else
+            buf_add(writer->buf, at + i, n);
+    }
+    buf_str(writer->buf, "\"");
+}
+
+static void before(struct json_writer *writer, const char *key)
+{
+    bool spaced = writer->flat_from != 0;
+    if (writer->later)
+        buf_str(writer->buf, spaced && flat(writer) ? ", " : ",");
+    if (writer->depth > 0 && !flat(writer))
+        indent(writer);
+    if (key) {
+        quoted(writer, key, strlen(key));
+        buf_str(writer->buf, spaced ? ": " : ":");
+    }
+    writer->later = true;
+}
+
+static void open(struct json_writer *writer, const char *key, char bracket)
+{
+    before(writer, key);
+    buf_add(writer->buf, &bracket, 1);
+    writer->depth++;
+    writer->later = false;
+}
+
+void json_open(struct json_writer *writer, const char *key, char bracket)
+{
+    open(writer, key, bracket);
+}
+
+void json_open_flat(struct json_writer *writer, const char *key, char bracket)
+{
+    open(writer, key, bracket);
+    if (writer->flat_from > writer->depth)
+        writer->flat_from = writer->depth;
+}
+
+void json_close(struct json_writer *writer, char bracket)
+{
+    bool was_flat = flat(writer), empty = !writer->later;
+    if (writer->flat_from == writer->depth) /* the outermost flat one ends here */
+        writer->flat_from = UINT32_MAX;
+    writer->depth--;
+    if (!was_flat && !empty)
+        indent(writer);
+    buf_add(writer->buf, &bracket, 1);
+    writer->later = true;
+    if (writer->depth == 0 && writer->flat_from != 0)
+        buf_str(writer->buf, "\n");
+}
+
+void json_text(struct json_writer *writer, const char *key, const char *value, size_t len)
+{
+    before(writer, key);
+    quoted(writer, value, len);
+}
+
+void json_string(struct json_writer *writer, const char *key, const char *value)
+{
+    json_text(writer, key, value, strlen(value));
+}
+
+void json_string_if(struct json_writer *writer, const char *key, const char *value)
+{
+    if (value && *value)
+        json_string(writer, key, value);
+}
+
+void json_uint(struct json_writer *writer, const char *key, uint64_t value)
+{
+    before(writer, key);
+    if (value > exact_max)
+        writer->bad = "a number over 2^53";
+    buf_printf(writer->buf, "%llu", (unsigned long long)value);
+}
+
+void json_hex(struct json_writer *writer, const char *key, const void *bytes, size_t len)
+{
+    char text[2 * DIGEST_MAX_SIZE + 1];
+    before(writer, key);
+    if (len > DIGEST_MAX_SIZE) {
+        writer->bad = "a digest that is too long";
+        return;
+    }
+    hex_encode(bytes, len, text);
+    quoted(writer, text, 2 * len);
+}
+
+void json_base64(struct json_writer *writer, const char *key, const void *bytes, size_t len)
+{
+    before(writer, key);
+    buf_str(writer->buf, "\"");
+    base64_add(writer->buf, bytes, len);
+    buf_str(writer->buf, "\"");
+}
+
+void json_raw(struct json_writer *writer, const char *key, const char *json)
+{
+    before(writer, key);
+    buf_str(writer->buf, json);
+}
+
+int json_write_end(const struct json_writer *writer, const char *what, struct err *err)
+{
+    if (writer->bad)
+        return err_set(err, ERR_INTERNAL, 0, "%s cannot be written: it holds %s", what, writer->bad);
+    return buf_check(writer->buf, what, err);
+}

@@ -1,0 +1,132 @@
+#include "seal/package.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "io/file.h"
+#include "seal/documents.h"
+#include "seal/read.h"
+#include "seal/sign.h"
+
+enum { SIGN_CHUNK = 1 << 20 };
+
+/* Moves a text into its place. */
+static int take(struct sealed_file *file, const char *package, const char *suffix, struct buf *text,
+                struct err *err)
+{
+    char *name = NULL;
+    if (asprintf(&name, "%s%s", package, suffix) < 0)
+        return err_oom(err);
+    file->name = name;
+    file->len = text->len;
+    file->text = buf_steal(text);
+    return file->text ? 0 : err_oom(err);
+}
+
+static int check_input(const struct seal_input *input, struct err *err)
+{
+    char longest[NAME_CAP + 64];
+    int n = snprintf(longest, sizeof longest, "%s.manifest.json.minisig", input->name);
+    if (n < 0 || n >= (int)sizeof longest || !path_name_ok(longest) || input->name[0] == '.')
+        return err_set(err, ERR_INTERNAL, 0, "\"%.200s\" cannot be the name of a package", input->name);
+    if (input->epoch < 0)
+        return err_set(err, ERR_INTERNAL, 0, "a package from before 1970");
+    return 0;
+}
+
+static int write_documents(const struct seal_input *input, struct sealed *made, struct buf *manifest,
+                           struct err *err)
+{
+    char provenance_name[NAME_CAP + 64], spdx_name[NAME_CAP + 64];
+    cleanup_buf struct buf provenance = BUF_INIT(DOCUMENT_MAX);
+    cleanup_buf struct buf spdx = BUF_INIT(DOCUMENT_MAX);
+    snprintf(provenance_name, sizeof provenance_name, "%s.provenance.json", input->name);
+    snprintf(spdx_name, sizeof spdx_name, "%s.spdx.json", input->name);
+    struct document others[] = {{"provenance", provenance_name, &provenance}, {"spdx", spdx_name, &spdx}};
+    if (document_provenance(input, &provenance, err) < 0 || document_spdx(input, &spdx, err) < 0 ||
+        document_manifest(input, others, 2, manifest, err) < 0)
+        return -1;
+    if (take(&made->provenance, input->name, ".provenance.json", &provenance, err) < 0 ||
+        take(&made->spdx, input->name, ".spdx.json", &spdx, err) < 0)
+        return -1;
+    return 0;
+}
+
+int seal_package(const struct seal_input *input, const struct signing_key *key, struct sealed *ret,
+                 struct err *err)
+{
+    cleanup_sealed struct sealed made = {0};
+    cleanup_buf struct buf manifest = BUF_INIT(MANIFEST_MAX);
+    cleanup_buf struct buf signature = BUF_INIT(MINISIGN_FILE_MAX);
+    cleanup_package struct package reread = {0};
+    char name[NAME_CAP + 64];
+    if (check_input(input, err) < 0 || write_documents(input, &made, &manifest, err) < 0)
+        return -1;
+    snprintf(name, sizeof name, "%s.manifest.json", input->name);
+    /* what could not be read back must not be signed */
+    if (package_read(manifest.data, manifest.len, name, &reread, err) < 0)
+        return err_wrap(err, "a manifest that is not right was made");
+    if (sha256_of(manifest.data, manifest.len, &made.manifest_sha256, err) < 0 ||
+        (key && sign_text(&manifest, name, input->epoch, key, &signature, err) < 0))
+        return -1;
+    made.name = strdup(input->name);
+    if (!made.name)
+        return err_oom(err);
+    if (take(&made.manifest, input->name, ".manifest.json", &manifest, err) < 0 ||
+        (key && take(&made.signature, input->name, ".manifest.json.minisig", &signature, err) < 0))
+        return -1;
+    *ret = made;
+    made = (struct sealed){0};
+    return 0;
+}
+
+static int put(const char *dir, const struct sealed_file *file, struct err *err)
+{
+    cleanup_free char *path = NULL;
+    if (asprintf(&path, "%s/%s", dir, file->name) < 0)
+        return err_oom(err);
+    return file_put(path, file->text, file->len, 0644, err);
+}
+
+static int drop(const char *dir, const char *name, const char *suffix, struct err *err)
+{
+    cleanup_free char *path = NULL;
+    if (asprintf(&path, "%s/%s%s", dir, name, suffix) < 0)
+        return err_oom(err);
+    if (unlink(path) < 0 && errno != ENOENT)
+        return err_sys(err, errno, "remove %s", path);
+    return 0;
+}
+
+int seal_write(const struct sealed *sealed, const char *dir, struct err *err)
+{
+    if (put(dir, &sealed->provenance, err) < 0 || put(dir, &sealed->spdx, err) < 0)
+        return -1;
+    if (sealed->signature.name ? put(dir, &sealed->signature, err) < 0
+                               : drop(dir, sealed->name, ".manifest.json.minisig", err) < 0)
+        return -1;
+    return put(dir, &sealed->manifest, err);
+}
+
+int seal_sign_file(int fd, uint64_t size, const char *name, int64_t epoch, const struct signing_key *key,
+                   const struct run *run, struct buf *ret, struct err *err)
+{
+    cleanup_free unsigned char *chunk = malloc(SIGN_CHUNK);
+    struct minisign_hasher hasher;
+    uint8_t digest[MINISIGN_DIGEST_SIZE];
+    if (!chunk)
+        return err_oom(err);
+    minisign_hash_init(&hasher);
+    for (uint64_t at = 0; at < size;) {
+        size_t step = size - at < SIGN_CHUNK ? (size_t)(size - at) : (size_t)SIGN_CHUNK;
+        run_progress(run, "seal", name, at, size);
+        if (run_check(run, err) < 0 || file_pread(fd, chunk, step, at, name, err) < 0)
+            return -1;
+        minisign_hash_add(&hasher, chunk, step);
+        at += step;
+    }
+    minisign_hash_end(&hasher, digest);
+    return sign_digest(digest, name, epoch, key, ret, err);
+}
