@@ -100,9 +100,27 @@ static int drop(const char *dir, const char *name, const char *suffix, struct er
     return 0;
 }
 
+/* An older package of the same name stops being complete before anything of it is replaced; the same one over
+ * again stays complete all the time. */
+static int retire(const struct sealed *sealed, const char *dir, struct err *err)
+{
+    cleanup_free char *path = NULL;
+    cleanup_buf struct buf old = BUF_INIT(MANIFEST_MAX);
+    struct err ignored = {0};
+    if (asprintf(&path, "%s/%s", dir, sealed->manifest.name) < 0)
+        return err_oom(err);
+    if (access(path, F_OK) < 0)
+        return 0;
+    if (file_read(path, MANIFEST_MAX, &old, &ignored) == 0 && old.len == sealed->manifest.len &&
+        memcmp(old.data, sealed->manifest.text, old.len) == 0)
+        return 0;
+    return drop(dir, sealed->name, ".manifest.json", err);
+}
+
 int seal_write(const struct sealed *sealed, const char *dir, struct err *err)
 {
-    if (put(dir, &sealed->provenance, err) < 0 || put(dir, &sealed->spdx, err) < 0)
+    if (retire(sealed, dir, err) < 0 || put(dir, &sealed->provenance, err) < 0 ||
+        put(dir, &sealed->spdx, err) < 0)
         return -1;
     if (sealed->signature.name ? put(dir, &sealed->signature, err) < 0
                                : drop(dir, sealed->name, ".manifest.json.minisig", err) < 0)

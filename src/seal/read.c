@@ -1,0 +1,315 @@
+#include "seal/read.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/path.h"
+#include "seal/base64.h"
+
+static const uint64_t exact_max = (1ULL << 53) - 1;
+
+struct reader {
+    struct json_doc *doc;
+    struct arena *arena;
+    struct err *err;
+};
+
+/* A string of at most PATH_CAP bytes without control characters, kept in the arena. */
+static int get_text(const struct reader *reader, const cJSON *object, const char *key, bool required,
+                    const char **ret)
+{
+    const char *value = NULL;
+    if (json_get_string(reader->doc, object, key, required, &value, reader->err) < 0)
+        return -1;
+    if (!value) {
+        *ret = "";
+        return 0;
+    }
+    if (strlen(value) >= PATH_CAP)
+        return json_error(reader->doc, object, reader->err, "\"%s\" is too long", key);
+    for (const char *c = value; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return json_error(reader->doc, object, reader->err, "\"%s\" holds a control character", key);
+    char *copy = arena_strdup(reader->arena, value);
+    if (!copy)
+        return err_oom(reader->err);
+    *ret = copy;
+    return 0;
+}
+
+static int get_hex(const struct reader *reader, const cJSON *object, const char *key, uint8_t *out,
+                   size_t size)
+{
+    const char *value = NULL;
+    if (json_get_string(reader->doc, object, key, true, &value, reader->err) < 0)
+        return -1;
+    if (!hex_decode(value, out, size))
+        return json_error(reader->doc, object, reader->err, "\"%s\" must be %zu hex digits", key, 2 * size);
+    return 0;
+}
+
+static int get_number(const struct reader *reader, const cJSON *object, const char *key, uint64_t *ret)
+{
+    return json_get_uint(reader->doc, object, key, true, 0, exact_max, ret, reader->err);
+}
+
+/* An object with no other keys than KNOWN. */
+static int get_part(const struct reader *reader, const cJSON *object, const char *key,
+                    const char *const *known, const cJSON **ret)
+{
+    if (json_get_object(reader->doc, object, key, true, ret, reader->err) < 0 ||
+        json_only(reader->doc, *ret, known, reader->err) < 0)
+        return -1;
+    return 0;
+}
+
+static int get_list(const struct reader *reader, const cJSON *object, const char *key, size_t size,
+                    const cJSON **ret, void **ret_items, size_t *ret_count)
+{
+    size_t count = 0;
+    if (json_get_array(reader->doc, object, key, true, ret, reader->err) < 0)
+        return -1;
+    for (const cJSON *item = (*ret)->child; item; item = item->next)
+        count++;
+    *ret_items = arena_array(reader->arena, count ? count : 1, size);
+    if (!*ret_items)
+        return err_oom(reader->err);
+    *ret_count = count;
+    return 0;
+}
+
+/* Must be an object; json_only() then finds fault with its keys. */
+static int must_be_object(const struct reader *reader, const cJSON *item, const char *const *known)
+{
+    if (!cJSON_IsObject(item))
+        return json_error(reader->doc, item, reader->err, "expected an object");
+    return json_only(reader->doc, item, known, reader->err);
+}
+
+static int read_source(const struct reader *reader, const cJSON *object, struct seal_source *ret)
+{
+    if (get_text(reader, object, "name", true, &ret->name) < 0 ||
+        get_text(reader, object, "url", false, &ret->url) < 0 ||
+        get_text(reader, object, "version", false, &ret->version) < 0 ||
+        get_text(reader, object, "signer", false, &ret->signer) < 0 ||
+        get_number(reader, object, "size", &ret->size) < 0)
+        return -1;
+    return get_hex(reader, object, "sha256", ret->sha256.bytes, SHA256_SIZE);
+}
+
+static int read_sources(const struct reader *reader, const cJSON *root, struct package *package)
+{
+    static const char *const base_keys[] = {"name", "os", "version", "url", "size", "sha256", "signer", NULL};
+    static const char *const input_keys[] = {"name", "version", "url", "size", "sha256", "signer", NULL};
+    const cJSON *base = NULL, *inputs = NULL;
+    void *items = NULL;
+    size_t i = 0;
+    if (get_part(reader, root, "base", base_keys, &base) < 0 ||
+        read_source(reader, base, &package->base) < 0 ||
+        get_text(reader, base, "os", false, &package->os) < 0)
+        return -1;
+    if (get_list(reader, root, "inputs", sizeof *package->inputs, &inputs, &items, &package->input_count) < 0)
+        return -1;
+    package->inputs = items;
+    for (const cJSON *item = inputs->child; item; item = item->next)
+        if (must_be_object(reader, item, input_keys) < 0 ||
+            read_source(reader, item, &package->inputs[i++]) < 0)
+            return -1;
+    return 0;
+}
+
+/* A file of the package: its name must be NAME and SUFFIX, so that a hostile manifest cannot point elsewhere.
+ */
+static int read_package_file(const struct reader *reader, const cJSON *object, const char *name,
+                             const char *suffix, struct package_file *ret)
+{
+    size_t len = strlen(name);
+    if (get_text(reader, object, "file", true, &ret->path) < 0 ||
+        get_number(reader, object, "size", &ret->size) < 0 ||
+        get_hex(reader, object, "sha256", ret->sha256.bytes, SHA256_SIZE) < 0)
+        return -1;
+    if (strncmp(ret->path, name, len) != 0 || strcmp(ret->path + len, suffix) != 0)
+        return json_error(reader->doc, object, reader->err, "\"file\" must be \"%s%s\"", name, suffix);
+    return 0;
+}
+
+static int read_others(const struct reader *reader, const cJSON *root, struct package *package)
+{
+    static const char *const keys[] = {"file", "size", "sha256", NULL};
+    const cJSON *provenance = NULL, *spdx = NULL;
+    if (get_part(reader, root, "provenance", keys, &provenance) < 0 ||
+        get_part(reader, root, "spdx", keys, &spdx) < 0 ||
+        read_package_file(reader, provenance, package->name, ".provenance.json", &package->provenance) < 0)
+        return -1;
+    return read_package_file(reader, spdx, package->name, ".spdx.json", &package->spdx);
+}
+
+static int read_files(const struct reader *reader, const cJSON *root, struct package *package)
+{
+    static const char *const keys[] = {"path", "size", "sha256", NULL};
+    const cJSON *files = NULL;
+    void *items = NULL;
+    size_t i = 0;
+    if (get_list(reader, root, "files", sizeof *package->files, &files, &items, &package->file_count) < 0)
+        return -1;
+    package->files = items;
+    for (const cJSON *item = files->child; item; item = item->next, i++) {
+        struct package_file *file = &package->files[i];
+        char normal[PATH_CAP];
+        if (must_be_object(reader, item, keys) < 0 || get_text(reader, item, "path", true, &file->path) < 0 ||
+            get_number(reader, item, "size", &file->size) < 0 ||
+            get_hex(reader, item, "sha256", file->sha256.bytes, SHA256_SIZE) < 0)
+            return -1;
+        if (path_normalize(file->path, normal, reader->err) < 0 || strcmp(normal, file->path) != 0)
+            return json_error(reader->doc, item, reader->err, "\"path\" is not a plain absolute path");
+        if (i > 0 && strcmp(package->files[i - 1].path, file->path) >= 0)
+            return json_error(reader->doc, item, reader->err, "\"files\" must be in order, each path once");
+    }
+    return 0;
+}
+
+/* [raw_off, raw_len, packed_off, packed_len, "sha256"] */
+static int read_segment(const struct reader *reader, const cJSON *item, uint64_t disk_size,
+                        struct segment *ret)
+{
+    uint64_t number[4];
+    const cJSON *at = cJSON_IsArray(item) ? item->child : NULL;
+    for (unsigned i = 0; i < 4; i++, at = at->next) {
+        if (!cJSON_IsNumber(at) || at->valuedouble < 0 || at->valuedouble > (double)exact_max ||
+            (double)(uint64_t)at->valuedouble != at->valuedouble)
+            return json_error(reader->doc, item, reader->err, "a segment must be four numbers and a digest");
+        number[i] = (uint64_t)at->valuedouble;
+    }
+    if (!cJSON_IsString(at) || at->next ||
+        !hex_decode(at->valuestring, ret->packed_sha256.bytes, SHA256_SIZE))
+        return json_error(reader->doc, item, reader->err, "a segment must be four numbers and a digest");
+    if (number[0] > disk_size || number[1] > disk_size - number[0])
+        return json_error(reader->doc, item, reader->err, "a segment lies outside the disk");
+    ret->raw_off = number[0];
+    ret->raw_len = number[1];
+    ret->packed_off = number[2];
+    ret->packed_len = number[3];
+    return 0;
+}
+
+/* One after the other they are the archive, so the offsets follow from the lengths. */
+static int read_segments(const struct reader *reader, const cJSON *root, struct packed *packed)
+{
+    const cJSON *list = NULL;
+    void *items = NULL;
+    size_t i = 0;
+    uint64_t end = 0;
+    if (get_list(reader, root, "segments", sizeof *packed->segments, &list, &items, &packed->segment_count) <
+        0)
+        return -1;
+    packed->segments = items;
+    for (const cJSON *item = list->child; item; item = item->next, i++) {
+        struct segment *segment = &packed->segments[i];
+        if (read_segment(reader, item, packed->disk_size, segment) < 0)
+            return -1;
+        if (segment->packed_off != end || segment->packed_len > packed->archive_size - end)
+            return json_error(reader->doc, item, reader->err, "a segment does not follow the one before it");
+        end += segment->packed_len;
+    }
+    if (end != packed->archive_size)
+        return json_error(reader->doc, list, reader->err, "the segments are not the whole archive");
+    return 0;
+}
+
+static int read_packed(const struct reader *reader, const cJSON *root, struct package *package)
+{
+    static const char *const disk_keys[] = {"file", "size", "sha256", NULL};
+    static const char *const archive_keys[] = {"file", "size", "sha256", "sha1", "crc32c", NULL};
+    struct packed *packed = &package->packed;
+    struct package_file disk = {0};
+    const cJSON *disk_node = NULL, *archive = NULL;
+    const char *crc = NULL;
+    uint8_t crc_bytes[4];
+    if (get_part(reader, root, "disk", disk_keys, &disk_node) < 0 ||
+        read_package_file(reader, disk_node, "disk", ".raw", &disk) < 0 ||
+        get_part(reader, root, "archive", archive_keys, &archive) < 0 ||
+        read_package_file(reader, archive, package->name, ".tar.gz", &package->archive) < 0 ||
+        get_hex(reader, archive, "sha1", packed->archive_sha1, sizeof packed->archive_sha1) < 0 ||
+        json_get_string(reader->doc, archive, "crc32c", true, &crc, reader->err) < 0)
+        return -1;
+    if (!base64_read(crc, strlen(crc), crc_bytes, sizeof crc_bytes))
+        return json_error(reader->doc, archive, reader->err, "\"crc32c\" must be base64 of four bytes");
+    packed->archive_crc32c = (uint32_t)crc_bytes[0] << 24 | (uint32_t)crc_bytes[1] << 16 |
+                             (uint32_t)crc_bytes[2] << 8 | crc_bytes[3];
+    packed->disk_size = disk.size;
+    packed->disk_sha256 = disk.sha256;
+    packed->archive_size = package->archive.size;
+    packed->archive_sha256 = package->archive.sha256;
+    return read_segments(reader, root, packed);
+}
+
+static int read_image(const struct reader *reader, const cJSON *root, struct package *package)
+{
+    const cJSON *image = NULL;
+    if (json_get_object(reader->doc, root, "image", true, &image, reader->err) < 0)
+        return -1;
+    char *text = cJSON_PrintUnformatted(image);
+    package->image = text ? arena_strdup(reader->arena, text) : NULL;
+    cJSON_free(text);
+    return package->image ? 0 : err_oom(reader->err);
+}
+
+static int read_head(const struct reader *reader, const cJSON *root, struct package *package)
+{
+    static const char *const keys[] = {"format", "name",   "bake",    "created",  "recipe",
+                                       "base",   "inputs", "image",   "files",    "provenance",
+                                       "spdx",   "disk",   "archive", "segments", NULL};
+    static const char *const recipe_keys[] = {"name", "sha256", "lock", "plan", NULL};
+    const cJSON *recipe = NULL;
+    uint64_t format = 0, created = 0;
+    if (!cJSON_IsObject(root))
+        return json_error(reader->doc, root, reader->err, "expected an object");
+    if (get_number(reader, root, "format", &format) < 0)
+        return -1;
+    if (format != PACKAGE_FORMAT)
+        return json_error(
+            reader->doc, root, reader->err,
+            "format %llu is not known to this bake (it knows %d): was the package made by a newer "
+            "one?",
+            (unsigned long long)format, PACKAGE_FORMAT);
+    if (json_only(reader->doc, root, keys, reader->err) < 0 ||
+        get_text(reader, root, "name", true, &package->name) < 0 ||
+        get_text(reader, root, "bake", true, &package->bake_version) < 0 ||
+        get_number(reader, root, "created", &created) < 0 ||
+        get_part(reader, root, "recipe", recipe_keys, &recipe) < 0 ||
+        get_text(reader, recipe, "name", true, &package->recipe) < 0 ||
+        get_hex(reader, recipe, "sha256", package->recipe_sha256.bytes, SHA256_SIZE) < 0 ||
+        get_hex(reader, recipe, "lock", package->lock_sha256.bytes, SHA256_SIZE) < 0 ||
+        get_hex(reader, recipe, "plan", package->plan_digest.bytes, SHA256_SIZE) < 0)
+        return -1;
+    if (!path_name_ok(package->name) || package->name[0] == '.')
+        return json_error(reader->doc, root, reader->err, "\"name\" cannot be the name of a package");
+    package->epoch = (int64_t)created;
+    return 0;
+}
+
+int package_read(const char *text, size_t len, const char *name, struct package *ret, struct err *err)
+{
+    cleanup_json struct json_doc *doc = NULL;
+    cleanup_package struct package made = {.arena = {.max = 4 * (size_t)MANIFEST_MAX}};
+    if (len > MANIFEST_MAX)
+        return err_set(err, ERR_VERIFY, 0, "%s is larger than a manifest can be (%d bytes)", name,
+                       MANIFEST_MAX);
+    if (json_parse(text, len, name, JSON_STRICT, ERR_VERIFY, &doc, err) < 0)
+        return -1;
+    const struct reader reader = {doc, &made.arena, err};
+    const cJSON *root = json_root(doc);
+    if (read_head(&reader, root, &made) < 0 || read_sources(&reader, root, &made) < 0 ||
+        read_image(&reader, root, &made) < 0 || read_others(&reader, root, &made) < 0 ||
+        read_files(&reader, root, &made) < 0 || read_packed(&reader, root, &made) < 0)
+        return -1;
+    *ret = made;
+    made = (struct package){0};
+    return 0;
+}
+
+void package_free(struct package *package)
+{
+    arena_free(&package->arena);
+    *package = (struct package){0};
+}
