@@ -1,0 +1,42 @@
+/* The disk becomes NAME.tar.gz, the form that GCE imports.
+ *
+ * In:    a disk of whole GiB; a descriptor to write to (a new, empty regular file).
+ * Out:   one gzip member (RFC 1952; no FEXTRA, no name, time 0, OS 255) holding one oldgnu sparse member
+ *        (GNU tar manual, "Old GNU Format") disk.raw, mode 0644, owner 0:0; struct packed about it.
+ * Fails: ERR_LAYOUT when the disk is not of whole GiB; ERR_SPACE, ERR_IO, ERR_INTERRUPTED. What was written
+ * by then is the caller's to drop. Owns:  the caller owns the descriptor and struct packed. Never: depends on
+ * the number of threads, on where the file system has holes, on the processor, or on the time.
+ *
+ * The format: the disk is looked at in blocks of PACK_BLOCK, those of zeros alone are holes. The archive is
+ * the concatenation of segments: gzip and tar headers; one for each aligned PACK_SEGMENT of the disk that
+ * holds data; the tar's end and gzip's trailer. Each is deflated on its own (no reference to bytes before it)
+ * and ends on a byte boundary, so a segment depends on its own bytes only and may be cached under their
+ * digest.
+ */
+#ifndef BAKE_PACK_PACK_H
+#define BAKE_PACK_PACK_H
+
+#include "base/run.h"
+#include "io/disk.h"
+#include "pack/types.h"
+
+enum { PACK_BLOCK = 64 << 10, PACK_SEGMENT = 1 << 20, PACK_THREADS_MAX = 64 };
+
+struct pack_options {
+    unsigned threads; /* 0: as many as there are processors */
+    int64_t epoch;    /* the member's time: seconds since 1970, not negative */
+};
+
+must_check int pack_disk(const struct disk *disk, const struct pack_options *options, int out_fd,
+                         const struct run *run, struct packed *ret, struct err *err);
+
+/* Reads the archive back by another decoder (zlib) and a reader of its own, and compares every byte with the
+ * disk: ERR_VERIFY, with the offset, when anything differs. */
+must_check int pack_check(int fd, const struct packed *packed, const struct disk *disk, const struct run *run,
+                          struct err *err);
+
+/* Names the deflate engine and its version, "isa-l 2.30.0 level 1": part of what determines the bytes.
+ * Static. */
+const char *pack_engine(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* What unpack gives besides the disk: files out of verified artifacts. Plain data; read-only after it is
+ * made. */
+#ifndef BAKE_UNPACK_TYPES_H
+#define BAKE_UNPACK_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "io/blob.h"
+
+/* One file. It owns the descriptor that its blob reads from: keep it for as long as the blob is used. */
+struct member {
+    int fd; /* -1 when empty */
+    struct blob blob;
+    bool has_mode; /* the archive said a mode */
+    uint32_t mode; /* 0777 of it: set-id bits and the sticky bit are the recipe's to give, not an archive's */
+};
+#define MEMBER_EMPTY                                                                                         \
+    {                                                                                                        \
+        .fd = -1                                                                                             \
+    }
+
+enum member_type { MEMBER_DIR, MEMBER_FILE, MEMBER_SYMLINK };
+
+struct tree_entry {
+    const char *path; /* below the prefix: relative, normal; never empty */
+    enum member_type type;
+    uint32_t mode;      /* 0777 of what the archive says; 0 for symlinks */
+    const char *target; /* MEMBER_SYMLINK: as the archive says it; else NULL */
+    struct blob blob;   /* MEMBER_FILE */
+};
+
+/* Entries are in byte order of their paths, so parents come before what is in them; parents that the archive
+ * does not name are there too, with mode 0755. All blobs read from the one fd. */
+struct tree {
+    struct arena arena;
+    int fd; /* -1 when empty */
+    struct tree_entry *entries;
+    size_t entry_count;
+};
+#define TREE_EMPTY                                                                                           \
+    {                                                                                                        \
+        .fd = -1                                                                                             \
+    }
+
+static inline void member_free(struct member *member)
+{
+    cleanup_close_fn(&member->fd);
+    *member = (struct member)MEMBER_EMPTY;
+}
+#define cleanup_member cleanup(member_free)
+
+static inline void tree_free(struct tree *tree)
+{
+    cleanup_close_fn(&tree->fd);
+    arena_free(&tree->arena);
+    *tree = (struct tree)TREE_EMPTY;
+}
+#define cleanup_tree cleanup(tree_free)
+
+#endif
