@@ -20,7 +20,7 @@ function bits(s,    v) {
     else if (path ~ /^usr\//) out = substr(path, 5)
     else if (path == "etc" || path ~ /^etc\//) out = "share/coreos/" path
     else next
-    if (path ~ /^etc\/(apt|dpkg|machine-id|hostname|resolv\.conf)(\/|$)/) next
+    if (path ~ /^etc\/(apt|dpkg|machine-id|hostname|resolv\.conf|\.resolv\.conf[^\/]*|\.pwd\.lock)(\/|$)/) next
 
     special = (perms ~ /^...[sS]/) * 4 + (perms ~ /^......[sS]/) * 2 + (perms ~ /[tT]$/)
     mode = special bits(substr(perms, 2, 3)) bits(substr(perms, 5, 3)) bits(substr(perms, 8, 3))
