@@ -82,7 +82,7 @@ func usage(w io.Writer) {
 		"  --make-symlinks [DIR]    make a link per component in DIR, by default\n"+
 		"                           the folder this program is in\n"+
 		"  --version                print the version\n"+
-		"  --help                   print this; COMPONENT --help prints a component's flags\n\n"+
+		"  --help                   print this; see also COMPONENT --help\n\n"+
 		"Called by a component's name, through a link, it is that component.\n")
 }
 

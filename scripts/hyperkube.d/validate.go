@@ -184,6 +184,12 @@ func gvkVersion(gvk schema.GroupVersionKind) string {
 // scrub takes the file's content, which may be keys, out of a decoder's message.
 func scrub(err error, doc []byte) string {
 	msg := strings.TrimPrefix(err.Error(), "strict decoder error for "+string(doc)+": ")
+	const unknown = "found unknown field: "
+	if i := strings.Index(msg, unknown); i >= 0 {
+		// The decoder's own path is of fields it has read, not of this one.
+		name := strings.SplitN(msg[i+len(unknown):], ",", 2)[0]
+		return fmt.Sprintf("%sunknown field %q", lineOf(doc, name), name)
+	}
 	if i := strings.Index(msg, ", error found in #"); i >= 0 {
 		msg = msg[:i]
 	}
@@ -191,6 +197,18 @@ func scrub(err error, doc []byte) string {
 		msg = msg[:i]
 	}
 	return strings.Join(strings.Fields(strings.TrimPrefix(msg, "error converting YAML to JSON: ")), " ")
+}
+
+// lineOf says where a document first has the key, "line N: ", or nothing. Lines
+// are counted from the start of the document.
+func lineOf(doc []byte, key string) string {
+	for i, line := range strings.Split(string(doc), "\n") {
+		line = strings.TrimLeft(line, " -{")
+		if strings.HasPrefix(line, key+":") || strings.HasPrefix(line, `"`+key+`":`) {
+			return fmt.Sprintf("line %d: ", i+1)
+		}
+	}
+	return ""
 }
 
 func describe(obj runtime.Object) string {
@@ -285,6 +303,7 @@ func checkFlags(argv []string) error {
 		return nil
 	}
 	cmd.SilenceUsage = true
+	cmd.Flags().SetOutput(io.Discard) // a deprecated flag is no error
 	if err := cmd.ParseFlags(argv[1:]); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}

@@ -1,0 +1,97 @@
+# shellcheck shell=bash
+# Sourced by the tests of this folder: counts cases, keeps a scratch folder.
+#
+#   ok NAME, not_ok NAME [WHY]   one case
+#   check NAME COMMAND...        a case that passes if the command does
+#   finish                       the last line, and the exit status
+#   $scratch                     removed at the end, after stop_all
+#   start NAME COMMAND...        a background process, log in $scratch/NAME.log
+#   stop_all                     ends what start started
+
+# shellcheck disable=SC2034  # for the tests
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/bake-kube-test.XXXXXX")
+passed=0
+failed=0
+pids=()
+
+ok() {
+    passed=$((passed + 1))
+    printf 'ok - %s\n' "$1"
+}
+
+not_ok() {
+    failed=$((failed + 1))
+    printf 'not ok - %s\n' "$1"
+    if [[ -n ${2-} ]]; then
+        printf '%s\n' "${2:0:2000}" | sed 's/^/    /'
+    fi
+}
+
+check() {
+    local name=$1 said
+    shift
+    if said=$("$@" 2>&1); then
+        ok "$name"
+    else
+        not_ok "$name" "$said"
+    fi
+}
+
+# is NAME GOT WANTED
+is() {
+    if [[ $2 == "$3" ]]; then
+        ok "$1"
+    else
+        not_ok "$1" "got:    $2"$'\n'"wanted: $3"
+    fi
+}
+
+# has NAME TEXT PART
+has() {
+    if [[ $2 == *"$3"* ]]; then
+        ok "$1"
+    else
+        not_ok "$1" "got:              $2"$'\n'"wanted something with: $3"
+    fi
+}
+
+start() {
+    local name=$1
+    shift
+    "$@" >"$scratch/$name.log" 2>&1 &
+    pids+=($!)
+}
+
+stop_all() {
+    local pid
+    for pid in "${pids[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" 2>/dev/null || true
+    done
+    pids=()
+}
+
+# wait_for SECONDS COMMAND...: until the command passes
+wait_for() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if ((SECONDS >= end)); then
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+finish() {
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    ((failed == 0 && passed > 0))
+}
+
+# The shell's exit status is kept: a test that breaks off has failed.
+trap 'stop_all; rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
