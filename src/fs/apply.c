@@ -1,0 +1,115 @@
+#include "fs/fs.h"
+
+#include "fs/ext.h"
+#include "fs/loop.h"
+
+/* One partition's share of the plan. Operations are sorted by kind, then by partition: they are picked out in order. */
+struct share {
+    const struct partition *partition;
+    struct plan_op *ops;
+    size_t count;
+};
+
+static void share_free(struct share *share)
+{
+    free(share->ops);
+}
+
+static int take_share(const struct plan *plan, const struct partition *partition, struct share *ret,
+                      struct err *err)
+{
+    struct share share = {.partition = partition};
+    share.ops = calloc(plan->op_count + 1, sizeof *share.ops);
+    if (!share.ops)
+        return err_oom(err);
+    for (size_t i = 0; i < plan->op_count; i++)
+        if (plan->ops[i].partition == partition->number)
+            share.ops[share.count++] = plan->ops[i];
+    *ret = share;
+    return 0;
+}
+
+static int check_share(const struct disk *disk, const struct plan *plan, const struct partition *partition,
+                       const struct run *run, struct err *err)
+{
+    cleanup(share_free) struct share share = {0};
+    if (take_share(plan, partition, &share, err) < 0 || share.count == 0)
+        return share.ops ? 0 : -1;
+    if (partition->fs != FS_EXT)
+        return loop_possible(partition, err);
+    cleanup_ext struct ext ext = {0};
+    if (ext_open(&ext, disk, NULL, partition, NULL, plan->epoch, err) < 0)
+        return -1;
+    return ext_check(&ext, share.ops, share.count, run, err);
+}
+
+static int known_partitions(const struct layout *layout, const struct plan *plan, struct err *err)
+{
+    for (size_t i = 0; i < plan->op_count; i++) {
+        bool found = false;
+        for (unsigned p = 0; p < layout->partition_count && !found; p++)
+            found = layout->partitions[p].number == plan->ops[i].partition;
+        if (!found)
+            return err_set(err, ERR_INTERNAL, 0,
+                           "%s: the plan names partition %u, which the disk does not have",
+                           plan->ops[i].image_path, plan->ops[i].partition);
+    }
+    return 0;
+}
+
+int fs_check(const struct disk *disk, const struct layout *layout, const struct plan *plan,
+             const struct run *run, struct err *err)
+{
+    if (known_partitions(layout, plan, err) < 0)
+        return -1;
+    for (unsigned i = 0; i < layout->partition_count; i++)
+        if (check_share(disk, plan, &layout->partitions[i], run, err) < 0)
+            return -1;
+    return 0;
+}
+
+static void count_op(struct fs_changes *changes, enum plan_op_kind kind)
+{
+    changes->files += kind == PLAN_FILE;
+    changes->directories += kind == PLAN_DIR;
+    changes->symlinks += kind == PLAN_SYMLINK;
+    changes->removed += kind == PLAN_REMOVE;
+}
+
+static int apply_share(struct disk *disk, const struct plan *plan, const struct partition *partition,
+                       const struct run *run, struct ranges *ranges, struct fs_changes *changes,
+                       struct err *err)
+{
+    cleanup(share_free) struct share share = {0};
+    if (take_share(plan, partition, &share, err) < 0 || share.count == 0)
+        return share.ops ? 0 : -1;
+    for (size_t i = 0; i < share.count; i++)
+        count_op(changes, share.ops[i].kind);
+    if (partition->fs != FS_EXT) {
+        ranges_add(ranges, partition->start, partition->size); /* what the kernel wrote is not known */
+        return loop_apply(disk, partition, share.ops, share.count, plan->epoch, run, err);
+    }
+    cleanup_ext struct ext ext = {0};
+    if (ext_open(&ext, disk, disk, partition, ranges, plan->epoch, err) < 0)
+        return -1;
+    for (size_t i = 0; i < share.count; i++)
+        if (run_check(run, err) < 0 || ext_write_op(&ext, &share.ops[i], run, err) < 0)
+            return -1;
+    return ext_commit(&ext, err);
+}
+
+int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan, const struct run *run,
+             struct fs_changes *ret, struct err *err)
+{
+    if (fs_check(disk, layout, plan, run, err) < 0)
+        return -1;
+    cleanup_ranges struct ranges ranges = {0};
+    struct fs_changes changes = {0};
+    for (unsigned i = 0; i < layout->partition_count; i++)
+        if (apply_share(disk, plan, &layout->partitions[i], run, &ranges, &changes, err) < 0)
+            return -1;
+    if (ranges_finish(&ranges, &changes, err) < 0)
+        return -1;
+    *ret = changes;
+    return 0;
+}

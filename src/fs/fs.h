@@ -1,0 +1,35 @@
+/* Carries a plan out on the file systems of a disk.
+ *
+ * In:    a disk that is the caller's alone, its layout, a plan.
+ * Out:   the same disk, changed; which byte ranges of it.
+ * Fails: ERR_LAYOUT: a file system that may not be written (errors, dirty journal, unknown features), an object of the wrong
+ *        type, a link that leads elsewhere; ERR_SPACE: blocks or inodes; ERR_VERIFY: content that is not what the plan says.
+ * Owns:  nothing. When fs_apply() fails while writing, the disk is in no defined state: throw it away.
+ * Never: writes outside the partitions that the plan names; writes anything before the whole plan has been checked.
+ *
+ * ext2, ext3 and ext4 are written in place by libext2fs, as any user. Everything else goes through a loop device in a
+ * private mount namespace, which only root may do (fs/loop.c).
+ */
+#ifndef BAKE_FS_FS_H
+#define BAKE_FS_FS_H
+
+#include "base/buf.h"
+#include "base/run.h"
+#include "fs/types.h"
+#include "io/disk.h"
+#include "layout/types.h"
+#include "plan/types.h"
+
+/* Would the plan fit and go through? Reads only. */
+must_check int fs_check(const struct disk *disk, const struct layout *layout, const struct plan *plan,
+                        const struct run *run, struct err *err);
+
+/* Checks as fs_check() does, then writes. All times become plan->epoch: the same plan on the same disk gives the same bytes. */
+must_check int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan,
+                        const struct run *run, struct fs_changes *ret, struct err *err);
+
+/* The ext file system in PARTITION, whose size was raised, is grown to fill it, by resize2fs. */
+must_check int fs_grow(struct disk *disk, const struct partition *partition, int64_t epoch,
+                       const struct run *run, struct err *err);
+
+#endif

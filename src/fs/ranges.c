@@ -1,0 +1,64 @@
+#include "fs/ranges.h"
+
+void ranges_add(struct ranges *ranges, uint64_t off, uint64_t len)
+{
+    if (len == 0 || ranges->failed)
+        return;
+    /* metadata is written block after block: most ranges continue the one before */
+    struct byte_range *last = ranges->count ? &ranges->items[ranges->count - 1] : NULL;
+    if (last && off >= last->off && off <= last->off + last->len) {
+        if (off + len > last->off + last->len)
+            last->len = off + len - last->off;
+        return;
+    }
+    if (ranges->count == ranges->room) {
+        size_t room = ranges->room ? ranges->room * 2 : 256;
+        struct byte_range *grown = reallocarray(ranges->items, room, sizeof *grown);
+        if (!grown) {
+            ranges->failed = true;
+            return;
+        }
+        ranges->items = grown;
+        ranges->room = room;
+    }
+    ranges->items[ranges->count++] = (struct byte_range){.off = off, .len = len};
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct byte_range *x = a, *y = b;
+    return (x->off > y->off) - (x->off < y->off);
+}
+
+int ranges_finish(struct ranges *ranges, struct fs_changes *changes, struct err *err)
+{
+    if (ranges->failed)
+        return err_oom(err);
+    if (ranges->count > 0)
+        qsort(ranges->items, ranges->count, sizeof *ranges->items, by_offset);
+    size_t kept = 0;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < ranges->count; i++) {
+        struct byte_range *item = &ranges->items[i];
+        struct byte_range *last = kept ? &ranges->items[kept - 1] : NULL;
+        if (last && item->off <= last->off + last->len) {
+            if (item->off + item->len > last->off + last->len)
+                last->len = item->off + item->len - last->off;
+        } else {
+            ranges->items[kept++] = *item;
+        }
+    }
+    for (size_t i = 0; i < kept; i++)
+        bytes += ranges->items[i].len;
+    changes->ranges = steal_ptr(ranges->items);
+    changes->range_count = kept;
+    changes->bytes_changed = bytes;
+    *ranges = (struct ranges){0};
+    return 0;
+}
+
+void ranges_free(struct ranges *ranges)
+{
+    free(ranges->items);
+    *ranges = (struct ranges){0};
+}

@@ -1,0 +1,88 @@
+/* Removing what a base has: unlinking, and freeing inodes, blocks and attribute blocks. */
+#include <string.h>
+
+#include "fs/ext.h"
+
+enum { TREE_DEPTH_MAX = 256 };
+
+static errcode_t free_inode(ext2_filsys fs, ext2_ino_t ino, struct ext2_inode_large *inode, int is_dir)
+{
+    errcode_t code = ext2fs_free_ext_attr(fs, ino, inode);
+    if (!code && ext2fs_inode_has_valid_blocks2(fs, EXT2_INODE(inode)))
+        code = ext2fs_punch(fs, ino, EXT2_INODE(inode), NULL, 0, ~0ULL);
+    if (code)
+        return code;
+    inode->i_links_count = 0;
+    inode->i_dtime = (__u32)fs->now;
+    code = ext2fs_write_inode_full(fs, ino, EXT2_INODE(inode), sizeof *inode);
+    ext2fs_inode_alloc_stats2(fs, ino, -1, is_dir);
+    return code;
+}
+
+static errcode_t drop_link(ext2_filsys fs, ext2_ino_t ino, struct ext2_inode_large *inode)
+{
+    if (inode->i_links_count > 1) { /* another name keeps it */
+        inode->i_links_count--;
+        inode->i_ctime = (__u32)fs->now;
+        return ext2fs_write_inode_full(fs, ino, EXT2_INODE(inode), sizeof *inode);
+    }
+    return free_inode(fs, ino, inode, 0);
+}
+
+struct emptying {
+    ext2_filsys fs;
+    unsigned depth;
+    errcode_t code;
+};
+
+static errcode_t remove_inode(ext2_filsys fs, ext2_ino_t ino, unsigned depth);
+
+static int remove_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent, int offset, int blocksize,
+                        char *buf, void *ctx)
+{
+    (void)dir;
+    (void)offset;
+    (void)blocksize;
+    (void)buf;
+    struct emptying *emptying = ctx;
+    if (entry != DIRENT_OTHER_FILE || dirent->inode == 0)
+        return 0;
+    emptying->code = remove_inode(emptying->fs, dirent->inode, emptying->depth + 1);
+    return emptying->code ? DIRENT_ABORT : 0;
+}
+
+/* The folder's blocks go with it, so the entries in them need not be cleared one by one. */
+static errcode_t remove_inode(ext2_filsys fs, ext2_ino_t ino, unsigned depth)
+{
+    if (depth > TREE_DEPTH_MAX || ino < EXT2_FIRST_INO(fs->super))
+        return EXT2_ET_DIR_CORRUPTED;
+    struct ext2_inode_large inode;
+    errcode_t code = ext2fs_read_inode_full(fs, ino, EXT2_INODE(&inode), sizeof inode);
+    if (code)
+        return code;
+    if (!LINUX_S_ISDIR(inode.i_mode))
+        return drop_link(fs, ino, &inode);
+    struct emptying emptying = {.fs = fs, .depth = depth};
+    code = ext2fs_dir_iterate2(fs, ino, 0, NULL, remove_entry, &emptying);
+    if (!code)
+        code = emptying.code;
+    return code ? code : free_inode(fs, ino, &inode, 1);
+}
+
+int ext_remove(struct ext *ext, const struct ext_place *place, struct err *err)
+{
+    ext2_filsys fs = ext->fs;
+    struct ext2_inode parent;
+    errcode_t code = ext2fs_unlink(fs, place->dir, path_base(place->path), place->ino, 0);
+    if (!code)
+        code = remove_inode(fs, place->ino, 0);
+    if (!code)
+        code = ext2fs_read_inode(fs, place->dir, &parent);
+    if (!code) {
+        if (place->is_dir && parent.i_links_count > 2) /* its ".." is gone */
+            parent.i_links_count--;
+        parent.i_mtime = parent.i_ctime = (__u32)fs->now;
+        code = ext2fs_write_inode(fs, place->dir, &parent);
+    }
+    return code ? ext_error(ext, code, place->path, err) : 0;
+}
