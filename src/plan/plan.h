@@ -113,8 +113,8 @@ void plan_free(struct plan *plan);
 /* Content bytes of all files. */
 uint64_t plan_bytes(const struct plan *plan);
 
-/* A picture for people: one line an operation (+ made or replaced, ~ metadata set, - removed), grouped by
- * partition. Control characters cannot occur in it. */
+/* A picture for people: one line an operation (+ made or replaced, ~ a directory made where it is missing, -
+ * removed), grouped by partition, and totals. Control characters from archives are escaped. */
 must_check int plan_print_text(const struct plan *plan, const struct layout *layout, struct buf *ret,
                                struct err *err);
 /* One JSON object {"digest","epoch","bytes","ops":[...]}, canonical: fixed key order, one op a line. */

@@ -1,0 +1,55 @@
+/* Operations under construction: collected in any order, then checked, completed and sorted.
+ *
+ * In:    operations with the name of who asked for each.
+ * Out:   the ops of a struct plan.
+ * Fails: ERR_RECIPE with who; ERR_LAYOUT from the layout's map.
+ * Owns:  nothing: strings go into the plan's arena; the drafts are freed with the builder.
+ */
+#ifndef BAKE_PLAN_BUILD_H
+#define BAKE_PLAN_BUILD_H
+
+#include "plan/plan.h"
+
+struct draft {
+    struct plan_op op;
+    const char *who;           /* "files[3]" */
+    struct recipe_where where; /* 0, 0 when it does not stand in a recipe */
+    bool implied;              /* a parent that nobody named */
+};
+
+struct builder {
+    struct plan *plan; /* its arena is filled */
+    const struct layout *layout;
+    plan_map_fn map;
+    const char *file; /* the recipe's name, NULL when there is none */
+    bool own;         /* bake itself asks: its own folder is open */
+    struct draft *drafts;
+    size_t count, room;
+    struct err *err;
+};
+static inline void builder_free(struct builder *builder)
+{
+    free(builder->drafts);
+    builder->drafts = NULL;
+}
+#define cleanup_builder cleanup(builder_free)
+
+/* Says "FILE:line:column: who: TEXT" in an error of kind ERR_RECIPE; returns -1. */
+int build_error(const struct builder *b, const char *who, struct recipe_where where, const char *fmt, ...)
+    print_like(4, 5);
+
+/* Appends an operation. IMAGE_PATH need not be normal. *ret stays valid until the next call: fill in the
+ * rest. */
+must_check int build_add(struct builder *b, enum plan_op_kind kind, const char *image_path, const char *who,
+                         struct recipe_where where, struct draft **ret);
+
+/* Checks all of them against each other, adds parents, sorts, and stores them and the digest in the plan. */
+must_check int build_finish(struct builder *b);
+
+/* The folder of a place in the image. */
+const char *build_place(const struct layout *layout, enum place place);
+
+/* SHA-256 of the canonical serialisation, see digest.c. */
+must_check int plan_digest(const struct plan *plan, struct sha256 *ret, struct err *err);
+
+#endif
