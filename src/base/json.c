@@ -395,7 +395,7 @@ const char *json_nearest(const char *word, const char *const *words)
     if (len == 0 || len > WORD_MAX)
         return NULL;
     const char *best = NULL;
-    size_t best_distance = len < 3 ? 2 : len / 3 + 2; /* a find must be below this */
+    size_t best_distance = (len + 2) / 3 + 1; /* a find must be below this */
     for (; *words; words++) {
         size_t other = strnlen(*words, WORD_MAX + 1);
         if (other > WORD_MAX)

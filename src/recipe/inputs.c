@@ -8,25 +8,28 @@
 
 static const char name_chars[] = LOWER UPPER DIGITS "._-+";
 
+/* Messages show the URL without credentials: they end up in logs. */
 static int check_url(struct reader *r, const cJSON *node, const char *url)
 {
     bool http = strncasecmp(url, "http://", 7) == 0, https = strncasecmp(url, "https://", 8) == 0;
+    const char *fault = NULL;
     if (http || https) {
         const char *host = url + (https ? 8 : 7);
         if (host[strcspn(host, "/?#")] == '\0' || host[0] == '/')
-            return json_error(r->doc, node, r->err, "URL \"%.200s\" needs a host and a path", url);
-        if (strpbrk(url, " \"<>\\^`{|}#"))
-            return json_error(r->doc, node, r->err,
-                              "URL \"%.200s\" holds a character that a URL must not: write it as %%XX", url);
-        return 0;
+            fault = "needs a host and a path";
+        else if (strpbrk(url, " \"<>\\^`{|}#"))
+            fault = "holds a character that a URL must not: write it as %XX";
+    } else if (strncmp(url, "file:", 5) != 0) {
+        fault = "must start with https:, http: or file:/";
+    } else if (url[5] != '/' || (url[6] == '/' && url[7] != '/')) {
+        fault = "must be file: and an absolute path, without a host";
     }
-    if (strncmp(url, "file:", 5) != 0)
-        return json_error(r->doc, node, r->err, "URL \"%.200s\" must start with https:, http: or file:/",
-                          url);
-    if (url[5] != '/' || (url[6] == '/' && url[7] != '/'))
-        return json_error(r->doc, node, r->err,
-                          "URL \"%.200s\" must be file: and an absolute path, without a host", url);
-    return 0;
+    if (!fault)
+        return 0;
+    const char *clean = recipe_url_clean(&r->recipe->arena, url);
+    if (!clean)
+        return err_oom(r->err);
+    return json_error(r->doc, node, r->err, "URL \"%.200s\" %s", clean, fault);
 }
 
 static int read_url(struct reader *r, const cJSON *object, const char *key, int flags, const char **ret)

@@ -99,7 +99,7 @@ static int read_unit(struct reader *r, const cJSON *node, struct recipe_unit *un
         return -1;
     if (!unit_name_ok(unit->name))
         return json_error(r->doc, read_node(node, "name"), r->err,
-                          "\"%.100s\" is no unit name: it needs a type, like \"%.60s.service\"", unit->name,
+                          "\"%.100s\" is no unit name: it needs a name and a type, like \"etcd.service\"",
                           unit->name);
     if (read_source(r, node, unit->name, &unit->source) < 0 ||
         json_get_bool(r->doc, node, "enable", false, &unit->enable, r->err) < 0 ||

@@ -29,7 +29,8 @@ static int unknown(struct reader *r, const cJSON *node, const char *space, const
         return json_error(r->doc, node, r->err, "unknown variable ${%s.%s}; did you mean ${%s.%s}?", space,
                           name, space, near);
     return json_error(r->doc, node, r->err, "unknown variable ${%s.%s}%s", space, name,
-                      strcmp(space, "var") == 0 ? ": define it under \"vars\", above its use there" : "");
+                      strcmp(space, "var") == 0 ? ": define it under \"vars\", and above what uses it there"
+                                                : "");
 }
 
 static int look_up(struct reader *r, const cJSON *node, const char *name, const char **ret)
