@@ -42,7 +42,7 @@ static void put_op(struct buf *out, const struct plan_op *op)
     }
     if (op->kind == PLAN_FILE) {
         put_number(out, op->content.size);
-        put_bytes(out, op->content.sha256.bytes, SHA256_SIZE);
+        buf_add(out, op->content.sha256.bytes, SHA256_SIZE);
     } else if (op->kind == PLAN_SYMLINK) {
         put_bytes(out, op->target, strlen(op->target));
     }
