@@ -127,7 +127,6 @@ static int take(struct transfer *t, const char *bytes, size_t len, struct err *e
         if (buf_check(t->text, t->req.name, err) < 0)
             return -1;
     }
-    t->came += len;
     run_progress(t->run, "fetch", t->req.name, done + len, total ? total : t->req.want_size);
     return run_check(t->run, err);
 }
@@ -259,7 +258,6 @@ int request_start(struct transfer *t, struct err *err)
     t->head = (struct fetch_head){0};
     t->body = BODY_NONE;
     t->ignored = 0;
-    t->came = 0;
     t->failed = false;
     t->why[0] = '\0';
     if (add_conditions(t, err) < 0)

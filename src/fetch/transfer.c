@@ -11,7 +11,7 @@ enum {
     BACKOFF_MAX_MS = 30000,
     RETRY_AFTER_MAX_S = 60,
     HOPS_MAX = 10,
-    PROGRESS_MIN = 1 << 20 /* an attempt that brought this much is no failed one */
+    PROGRESS_MIN = 1 << 20 /* bytes nearer to the end: no failed attempt */
 };
 
 int64_t transfer_clock_ms(void)
@@ -197,8 +197,11 @@ static int retry(struct transfer *t, struct err *err)
 {
     const struct fetch_options *options = &t->fetcher->options;
     curl_off_t after_s = 0;
-    if (t->came >= PROGRESS_MIN)
+    uint64_t done = request_done(t);
+    if (done > t->best && done - t->best >= PROGRESS_MIN) {
         t->failures = 0;
+        t->best = done; /* what is lost to a new start and comes again is no progress */
+    }
     if (t->failures >= options->retries)
         return options->retries > 0 ? err_wrap(err, "gave up after %d attempts", t->failures + 1) : -1;
     uint64_t ms = (uint64_t)options->backoff_ms << (t->failures < 16 ? t->failures : 16);
@@ -324,6 +327,9 @@ int transfer_ended(struct transfer *t, CURLcode code, struct err *err)
     if (t->failed)
         return -1; /* a callback filled err */
     if (t->body == BODY_BAD_RANGE) {
+        if (t->no_range)
+            return err_set(err, ERR_REMOTE, 0, "%s: the server sends parts that nobody asked for",
+                           request_where(t));
         t->no_range = true;
         run_note(t->run, "fetch", "%s: the server sent another part than was asked for: from the start",
                  t->req.name);

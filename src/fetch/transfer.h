@@ -41,7 +41,7 @@ struct transfer {
     struct fetch_url hop; /* where the redirects lead; empty: url */
     unsigned hops;
     int failures;       /* attempts in a row that brought little or nothing */
-    uint64_t came;      /* bytes of this attempt */
+    uint64_t best;      /* bytes that were here at the end of the best attempt */
     bool told, renewed; /* of the wait for the lock; that a digest that did not match led to a new download */
 
     CURL *easy;

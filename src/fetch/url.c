@@ -87,6 +87,8 @@ static int parse_file(const char *text, struct fetch_url *made, struct err *err)
 
 static int parse_http(const char *text, struct fetch_url *made, struct err *err)
 {
+    if (strstr(text, "://")[3] == '/') /* libcurl would take the path's first part for the host */
+        return err_set(err, ERR_RECIPE, 0, "not a URL: it names no host");
     cleanup(curlu_free) CURLU *url = curl_url();
     if (!url)
         return err_oom(err);

@@ -139,7 +139,7 @@ int nginx_cut(const struct nginx *nginx)
     return -1;
 }
 
-int64_t nginx_sent(const struct nginx *nginx, const char *uri, unsigned nth, int *ret_status)
+static int64_t sent_now(const struct nginx *nginx, const char *uri, unsigned nth, int *ret_status)
 {
     char path[PATH_ROOM], line[1024], method[16], got[512];
     snprintf(path, sizeof path, "%s/access.log", nginx->dir);
@@ -159,10 +159,29 @@ int64_t nginx_sent(const struct nginx *nginx, const char *uri, unsigned nth, int
     return -1;
 }
 
-unsigned nginx_requests(const struct nginx *nginx, const char *uri)
+int64_t nginx_sent(const struct nginx *nginx, const char *uri, unsigned nth, int *ret_status)
+{
+    int64_t bytes = -1;
+    for (int i = 0; i < 200 && bytes < 0; i++) {
+        bytes = sent_now(nginx, uri, nth, ret_status);
+        if (bytes < 0)
+            nap_ms(10);
+    }
+    return bytes;
+}
+
+static unsigned requests_now(const struct nginx *nginx, const char *uri)
 {
     unsigned n = 0;
-    while (nginx_sent(nginx, uri, n, NULL) >= 0)
+    while (sent_now(nginx, uri, n, NULL) >= 0)
         n++;
     return n;
+}
+
+unsigned nginx_requests(const struct nginx *nginx, const char *uri, unsigned at_least)
+{
+    for (int i = 0; i < 200 && requests_now(nginx, uri) < at_least; i++)
+        nap_ms(10);
+    nap_ms(20);
+    return requests_now(nginx, uri);
 }

@@ -27,8 +27,9 @@ int nginx_put(const struct nginx *nginx, const char *name, const void *bytes, si
 /* kill -9 of the worker: every connection is cut, and the master starts another worker. */
 int nginx_cut(const struct nginx *nginx);
 
-/* What the access log says of URI: body bytes of the Nth request (from 0), or -1 when there are fewer. */
+/* What the access log says of URI: body bytes of the Nth request (from 0), or -1 when there are fewer. A line
+ * is written a moment after the last byte was sent: both wait up to 2 s for what they are asked for. */
 int64_t nginx_sent(const struct nginx *nginx, const char *uri, unsigned nth, int *ret_status);
-unsigned nginx_requests(const struct nginx *nginx, const char *uri);
+unsigned nginx_requests(const struct nginx *nginx, const char *uri, unsigned at_least);
 
 #endif

@@ -3,6 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -57,13 +60,13 @@ static void a_file_is_fetched_once(void **state)
 {
     struct fetch_rig *rig = *state;
     struct err err = {0};
-    unsigned before = nginx_requests(&server, "/hello");
+    unsigned before = nginx_requests(&server, "/hello", 0);
     struct artifact artifact = ARTIFACT_EMPTY;
     struct fetch_request req = {.name = "hello", .url = url_of("/hello"), .want_size = 12};
     assert_int_equal(rig_fetch(rig, &req, &artifact, &err), 0);
     rig_expect(&artifact, "hello, world", 12);
     assert_string_equal(artifact.origin, req.url);
-    assert_int_equal(nginx_requests(&server, "/hello"), before + 1);
+    assert_int_equal(nginx_requests(&server, "/hello", before + 1), before + 1);
 
     /* digest known: the network is not asked, and the artifact is the same */
     struct sha256 want = artifact.sha256;
@@ -73,7 +76,7 @@ static void a_file_is_fetched_once(void **state)
     rig_expect(&artifact, "hello, world", 12);
     assert_string_equal(artifact.origin, req.url);
     artifact_free(&artifact);
-    assert_int_equal(nginx_requests(&server, "/hello"), before + 1);
+    assert_int_equal(nginx_requests(&server, "/hello", before + 1), before + 1);
 
     /* not known: asked, but not sent again */
     int status = 0;
@@ -127,12 +130,12 @@ static void redirects_are_followed_within_limits(void **state)
     assert_null(strstr(rig->notes, "geheim")); /* a query may be a signature */
     assert_non_null(strstr(rig->notes, "/r2"));
 
-    unsigned before = nginx_requests(&server, "/loop");
+    unsigned before = nginx_requests(&server, "/loop", 0);
     req.url = url_of("/loop");
     assert_int_equal(rig_fetch(rig, &req, &artifact, &err), -1);
     assert_int_equal(err.kind, ERR_REMOTE);
     assert_non_null(strstr(err.text, "more than 10 redirects"));
-    assert_int_equal(nginx_requests(&server, "/loop"), before + 11);
+    assert_int_equal(nginx_requests(&server, "/loop", before + 11), before + 11);
 
     req.url = url_of("/none");
     assert_int_equal(rig_fetch(rig, &req, &artifact, &err), -1);
@@ -154,7 +157,7 @@ static void refusals_say_what_to_do_and_are_not_retried(void **state)
         assert_int_equal(err.kind, ERR_REMOTE);
         assert_non_null(strstr(err.text, cases[i].says));
         assert_non_null(strstr(err.text, req.url));
-        assert_int_equal(nginx_requests(&server, cases[i].path), 1);
+        assert_int_equal(nginx_requests(&server, cases[i].path, 1), 1);
         assert_int_equal(artifact.fd, -1);
     }
     assert_int_equal(rig_files(rig, "partial"), 0);
@@ -169,7 +172,7 @@ static void a_busy_server_is_asked_again(void **state)
     assert_int_equal(rig_fetch(rig, &req, &artifact, &err), -1);
     assert_int_equal(err.kind, ERR_REMOTE);
     assert_non_null(strstr(err.text, "gave up after 4 attempts"));
-    assert_int_equal(nginx_requests(&server, "/busy"), 4);
+    assert_int_equal(nginx_requests(&server, "/busy", 4), 4);
     assert_int_equal(rig->warnings, 3);
 }
 
@@ -251,7 +254,7 @@ static void a_proxy_from_the_environment_is_used(void **state)
     assert_int_equal(fetched, 0);
     rig_expect(&artifact, "hello, world", 12);
     artifact_free(&artifact);
-    assert_int_equal(nginx_requests(&server, "/hello?by=proxy"), 1);
+    assert_int_equal(nginx_requests(&server, "/hello?by=proxy", 1), 1);
 }
 
 static void sizes_and_digests_are_held_to(void **state)
@@ -342,6 +345,40 @@ static void nobody_there_is_a_network_error(void **state)
     assert_int_equal(rig->warnings, 3);
 }
 
+/* The limit on file size stands for a full disk, as it needs no root: the kernel says EFBIG instead of
+ * ENOSPC. */
+static void a_full_disk_is_no_space(void **state)
+{
+    struct fetch_rig *rig = *state;
+    static unsigned char bytes[256 << 10];
+    assert_int_equal(nginx_put(&server, "large", bytes, sizeof bytes), 0);
+    struct fetch_request req = {.name = "large", .url = url_of("/large")};
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit limit = {.rlim_cur = 65536, .rlim_max = 65536};
+        struct err err = {0};
+        struct artifact artifact = ARTIFACT_EMPTY;
+        signal(SIGXFSZ, SIG_IGN);
+        rig->cache = NULL;
+        rig->fetcher = NULL;
+        rig_open(rig);
+        if (setrlimit(RLIMIT_FSIZE, &limit) < 0 || rig_fetch(rig, &req, &artifact, &err) == 0)
+            _exit(1);
+        _exit(err.kind == ERR_SPACE && rig->warnings == 0 ? 0 : 2);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(rig_files(rig, "download"), 0);
+    struct err err = {0};
+    struct artifact artifact = ARTIFACT_EMPTY; /* room again: it goes on where it was */
+    assert_int_equal(rig_fetch(rig, &req, &artifact, &err), 0);
+    rig_expect(&artifact, bytes, sizeof bytes);
+    artifact_free(&artifact);
+    assert_int_equal(nginx_sent(&server, "/large", 1, &status), sizeof bytes - 65536);
+    assert_int_equal(status, 206);
+}
+
 #define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, rig_up, rig_down)
 
 int main(void)
@@ -359,6 +396,7 @@ int main(void)
         WITH_RIG(sizes_and_digests_are_held_to),
         WITH_RIG(inputs_come_in_parallel_and_in_order),
         WITH_RIG(small_texts_are_capped),
+        WITH_RIG(a_full_disk_is_no_space),
         WITH_RIG(nobody_there_is_a_network_error),
     };
     return cmocka_run_group_tests(tests, serve, unserve);
