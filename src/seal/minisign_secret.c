@@ -10,30 +10,6 @@ enum { MEMLIMIT_MAX = INT32_MAX };
 static const uint64_t opslimit_max = 2ULL * crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE;
 static_assert(crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE <= MEMLIMIT_MAX, "our own strength");
 
-size_t format_lines(const char *text, size_t len, struct format_line *lines, size_t max)
-{
-    size_t count = 0;
-    if (len > 0 && memchr(text, '\0', len))
-        return 0;
-    for (size_t at = 0; at < len;) {
-        const char *stop = memchr(text + at, '\n', len - at);
-        size_t line_len = stop ? (size_t)(stop - (text + at)) : len - at;
-        if (count == max)
-            return 0;
-        lines[count].text = text + at;
-        lines[count].len = line_len > 0 && text[at + line_len - 1] == '\r' ? line_len - 1 : line_len;
-        count++;
-        at += line_len + 1;
-    }
-    return count;
-}
-
-bool format_has_comment(const struct format_line *line)
-{
-    return line->len >= strlen(FORMAT_COMMENT) &&
-           memcmp(line->text, FORMAT_COMMENT, strlen(FORMAT_COMMENT)) == 0;
-}
-
 struct minisign_secret *minisign_secret_alloc(void)
 {
     return sodium_init() < 0 ? NULL : sodium_malloc(sizeof(struct minisign_secret));

@@ -71,7 +71,7 @@ static int valid_signature(struct judge *judge, char **field, size_t fields, str
     const struct gpgv_job *job = judge->job;
     struct verdict *verdict = &judge->verdict;
     uint64_t made = 0, digest = 0;
-    if (!verdict->pending || fields != 11 || !fingerprint_ok(field[1]) || !fingerprint_ok(field[10]) ||
+    if (!verdict->pending || fields < 11 || !fingerprint_ok(field[1]) || !fingerprint_ok(field[10]) ||
         !number(field[3], &made) || !number(field[8], &digest))
         return err_set(err, ERR_VERIFY, 0, "%s: gpgv gave an answer that cannot be understood", job->name);
     verdict->pending = false;
