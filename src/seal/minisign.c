@@ -91,7 +91,7 @@ void minisign_write_public(const struct minisign_public *key, struct buf *ret)
 int minisign_read_public(const char *text, size_t len, const char *name, struct minisign_public *ret,
                          struct err *err)
 {
-    struct format_line lines[2];
+    struct format_line lines[2] = {0};
     size_t count = format_lines(text, len, lines, 2);
     struct format_public packed;
     if (len > MINISIGN_FILE_MAX || count == 0 || (count == 2 && !format_has_comment(&lines[0])))
@@ -161,7 +161,7 @@ static int unpack_signature(const char *text, size_t len, const char *name,
                             struct format_signature *signature, struct format_line *comment,
                             uint8_t global[static crypto_sign_BYTES], struct err *err)
 {
-    struct format_line lines[4];
+    struct format_line lines[4] = {0};
     if (len > MINISIGN_FILE_MAX || format_lines(text, len, lines, 4) != 4 || !format_has_comment(&lines[0]))
         return err_set(err, ERR_VERIFY, 0, "%s is not a minisign signature file (truncated?)", name);
     if (!base64_read(lines[1].text, lines[1].len, signature, sizeof *signature))

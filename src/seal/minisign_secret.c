@@ -124,7 +124,7 @@ int minisign_write_secret(const struct minisign_secret *secret, const void *pass
 
 static int unpack(const char *text, size_t len, const char *name, struct format_secret *file, struct err *err)
 {
-    struct format_line lines[2];
+    struct format_line lines[2] = {0};
     size_t count = len > MINISIGN_FILE_MAX ? 0 : format_lines(text, len, lines, 2);
     if (count != 2 || !format_has_comment(&lines[0]))
         return err_set(err, ERR_RECIPE, 0, "%s is not a minisign secret key file", name);

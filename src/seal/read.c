@@ -175,12 +175,12 @@ static int read_segment(const struct reader *reader, const cJSON *item, uint64_t
     uint64_t number[4];
     const cJSON *at = cJSON_IsArray(item) ? item->child : NULL;
     for (unsigned i = 0; i < 4; i++, at = at->next) {
-        if (!cJSON_IsNumber(at) || at->valuedouble < 0 || at->valuedouble > (double)exact_max ||
+        if (!at || !cJSON_IsNumber(at) || at->valuedouble < 0 || at->valuedouble > (double)exact_max ||
             (double)(uint64_t)at->valuedouble != at->valuedouble)
             return json_error(reader->doc, item, reader->err, "a segment must be four numbers and a digest");
         number[i] = (uint64_t)at->valuedouble;
     }
-    if (!cJSON_IsString(at) || at->next ||
+    if (!at || !cJSON_IsString(at) || at->next ||
         !hex_decode(at->valuestring, ret->packed_sha256.bytes, SHA256_SIZE))
         return json_error(reader->doc, item, reader->err, "a segment must be four numbers and a digest");
     if (number[0] > disk_size || number[1] > disk_size - number[0])

@@ -132,7 +132,7 @@ static int read_block(struct lines *lines, const char *kind, const char *name, s
             body = true; /* some writers leave the empty line out when there is no header */
         }
         if (len > 0 && line[0] == '=') {
-            if (!radix64_end(&radix, to) || buf_check(to, name, err) < 0 ||
+            if (!radix64_end(&radix, to) || buf_check(to, name, err) < 0 || to->len == start ||
                 !crc_line_ok(line, len, (unsigned char *)to->data + start, to->len - start))
                 return err_set(err, ERR_VERIFY, 0, "%s: the checksum of its ASCII armour is wrong", name);
             checked = true;

@@ -82,6 +82,7 @@ static void armour_is_read_strictly(void **state)
         "-----BEGIN PGP SIGNATURE-----\n\naGVs\nb=G8\n-----END PGP SIGNATURE-----\n",
         "-----BEGIN PGP SIGNATURE-----\n\naGVs\nb===\n-----END PGP SIGNATURE-----\n",
         "-----BEGIN PGP SIGNATURE-----\n\naG*s\n-----END PGP SIGNATURE-----\n",
+        "-----BEGIN PGP SIGNATURE-----\n\n=twTO\n-----END PGP SIGNATURE-----\n", /* the checksum of nothing */
         "-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----\n",
         "-----BEGIN PGP MESSAGE-----\n\naGVs\n-----END PGP MESSAGE-----\n",
         "-----BEGIN PGP SIGNATURE-----\n\naGVs\n-----END PGP MESSAGE-----\n",
