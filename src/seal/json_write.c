@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "seal/base64.h"
 
 static const uint64_t exact_max = (1ULL << 53) - 1; /* RFC 7493 2.2 */
@@ -18,46 +19,25 @@ static void indent(struct json_writer *writer)
         buf_str(writer->buf, "  ");
 }
 
-/* Bytes of the UTF-8 sequence at AT, 0 when it is none (RFC 3629: no surrogates, nothing overlong). */
-static size_t sequence(const unsigned char *at, size_t left)
-{
-    size_t n = at[0] < 0x80   ? 1
-               : at[0] < 0xc2 ? 0
-               : at[0] < 0xe0 ? 2
-               : at[0] < 0xf0 ? 3
-               : at[0] < 0xf5 ? 4
-                              : 0;
-    if (n == 0 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
-        (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 /* RFC 8785 3.2.2.2: only what must be escaped is. */
 static void quoted(struct json_writer *writer, const char *text, size_t len)
 {
     static const char names[] = "btnvfr"; /* 0x08 to 0x0d; 'v' is no JSON escape */
-    const unsigned char *at = (const unsigned char *)text;
+    if (!json_utf8(text, len)) {
+        writer->bad = "a text that is not UTF-8";
+        return;
+    }
     buf_str(writer->buf, "\"");
-    for (size_t i = 0, n; i < len; i += n) {
-        n = sequence(at + i, len - i);
-        if (n == 0) {
-            writer->bad = "a text that is not UTF-8";
-            return;
-        }
-        if (at[i] == '"' || at[i] == '\\')
-            buf_printf(writer->buf, "\\%c", at[i]);
-        else if (at[i] >= 0x08 && at[i] <= 0x0d && at[i] != 0x0b)
-            buf_printf(writer->buf, "\\%c", names[at[i] - 0x08]);
-        else if (at[i] < 0x20)
-            buf_printf(writer->buf, "\\u%04x", at[i]);
+    for (const char *c = text, *end = text + len; c < end; c++) {
+        unsigned char byte = (unsigned char)*c;
+        if (byte == '"' || byte == '\\')
+            buf_printf(writer->buf, "\\%c", byte);
+        else if (byte >= 0x08 && byte <= 0x0d && byte != 0x0b)
+            buf_printf(writer->buf, "\\%c", names[byte - 0x08]);
+        else if (byte < 0x20)
+            buf_printf(writer->buf, "\\u%04x", byte);
         else
-            buf_add(writer->buf, at + i, n);
+            buf_add(writer->buf, c, 1);
     }
     buf_str(writer->buf, "\"");
 }
