@@ -9,6 +9,9 @@
 #include "base/path.h"
 #include "seal/json_write.h"
 
+/* With '_' in JSON, by its schema; the '-' of clause 7.24 is the tag/value form. */
+#define PURPOSE_OS "OPERATING_SYSTEM"
+
 enum { CHUNK = 1 << 20, SHA1_SIZE = 20, SHA1_HEX = 2 * SHA1_SIZE, ID_CAP = 48 };
 
 struct spdx_file {
@@ -144,7 +147,7 @@ static void add_image(struct json_writer *json, const struct seal_input *input, 
     add_checksum(json, "SHA1", sha1);
     add_sha256(json, &input->packed->archive_sha256);
     json_close(json, ']');
-    json_string(json, "primaryPackagePurpose", "OPERATING_SYSTEM");
+    json_string(json, "primaryPackagePurpose", PURPOSE_OS);
     add_licences(json);
     json_close(json, '}');
 }
@@ -155,7 +158,7 @@ static void add_packages(struct json_writer *json, const struct seal_input *inpu
     char id[ID_CAP];
     json_open(json, "packages", '[');
     add_image(json, input, code, files);
-    add_source(json, "SPDXRef-Base", &input->base, "OPERATING_SYSTEM");
+    add_source(json, "SPDXRef-Base", &input->base, PURPOSE_OS);
     for (size_t i = 0; i < input->input_count; i++) {
         snprintf(id, sizeof id, "SPDXRef-Input-%zu", i + 1);
         add_source(json, id, &input->inputs[i], NULL);
