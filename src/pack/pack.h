@@ -20,7 +20,7 @@
 #include "io/disk.h"
 #include "pack/types.h"
 
-enum { PACK_BLOCK = 64 << 10, PACK_SEGMENT = 1 << 20, PACK_THREADS_MAX = 64 };
+enum { PACK_BLOCK = 64 << 10, PACK_SEGMENT = 1 << 20, PACK_THREADS_MAX = 12 };
 
 struct pack_options {
     unsigned threads; /* 0: as many as there are processors */

@@ -1,0 +1,328 @@
+/* pack_check(): the archive is read back by other code than what wrote it: zlib's decoder and the reader of
+ * the tar header below. Each segment is decoded by a fresh decoder, which proves that it refers to nothing
+ * before it; that each ends at a block boundary on a whole byte proves that their concatenation decodes to
+ * the same. */
+#include "pack/pack.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include <zlib.h>
+
+#include "io/file.h"
+#include "pack/sparse.h"
+#include "pack/tarhead.h"
+#include "pack/workers.h"
+
+enum {
+    GZIP_HEAD = 10,
+    GZIP_TAIL = 8,
+    PACKED_MAX = 2 * PACK_SEGMENT,
+    HEADER_ENTRIES = 386,
+    HEADER_EXTENDED = 482,
+    HEADER_REALSIZE = 483,
+    EXTENSION_EXTENDED = 504,
+    ENTRY = 24,
+    CHECK_SLOTS = 2 * PACK_THREADS_MAX
+};
+
+static int differs(struct err *err, uint64_t off, const char *what)
+{
+    return err_set(err, ERR_VERIFY, 0, "the archive, read back, is wrong at byte %llu: %s",
+                   (unsigned long long)off, what);
+}
+
+/* Decodes one segment's deflate data. LAST: the stream must end, *ret_used says where. */
+static int decode(const unsigned char *in, size_t in_len, bool last, unsigned char *out, size_t room,
+                  size_t *ret_used, size_t *ret_len, uint64_t off, struct err *err)
+{
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in,
+                  .avail_in = (uInt)in_len,
+                  .next_out = out,
+                  .avail_out = (uInt)room};
+    if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
+        return err_oom(err);
+    int r = Z_OK;
+    while (r == Z_OK && z.avail_in > 0)
+        r = inflate(&z, Z_BLOCK);
+    int at_end = z.data_type; /* unused bits; 64 in the last block; 128 between blocks */
+    *ret_used = in_len - z.avail_in;
+    *ret_len = room - z.avail_out;
+    inflateEnd(&z);
+    if (r != (last ? Z_STREAM_END : Z_OK))
+        return differs(err, off, "a segment does not decode");
+    if (!last && at_end != 128)
+        return differs(err, off, "a segment does not end between two blocks on a whole byte");
+    return 0;
+}
+
+/* Octal ended by NUL or space, or base-256. */
+static bool number(const unsigned char *field, size_t width, uint64_t *ret)
+{
+    uint64_t value = 0;
+    if (field[0] == 0x80) {
+        for (size_t i = 1; i < width; i++) {
+            if (value >> 55 != 0)
+                return false;
+            value = value << 8 | field[i];
+        }
+        *ret = value;
+        return true;
+    }
+    size_t i = 0;
+    for (; i < width && field[i] >= '0' && field[i] <= '7'; i++)
+        value = value << 3 | (uint64_t)(field[i] - '0');
+    *ret = value;
+    return i > 0 && i < width && (field[i] == '\0' || field[i] == ' ');
+}
+
+static bool checksum_ok(const unsigned char *header)
+{
+    uint64_t sum = 0, said = 0;
+    for (size_t i = 0; i < TAR_BLOCK; i++)
+        sum += i >= 148 && i < 156 ? ' ' : header[i];
+    return number(header + 148, 8, &said) && said == sum;
+}
+
+/* Marks one piece in the map; pieces ascend. */
+static bool mark(struct sparse *sparse, const unsigned char *entry, uint64_t *end)
+{
+    uint64_t off = 0, len = 0;
+    if (!number(entry, 12, &off) || !number(entry + 12, 12, &len) || off < *end || off > sparse->size ||
+        len > sparse->size - off || off % PACK_BLOCK != 0 || len % PACK_BLOCK != 0)
+        return false;
+    for (uint64_t block = off / PACK_BLOCK; block < (off + len) / PACK_BLOCK; block++)
+        sparse->masks[block / 16] = (uint16_t)(sparse->masks[block / 16] | 1U << (block % 16));
+    sparse->data_size += len;
+    *end = off + len;
+    return true;
+}
+
+static bool mark_all(struct sparse *sparse, const unsigned char *head, size_t len)
+{
+    const unsigned char *entries = head + HEADER_ENTRIES;
+    size_t count = 4, at = TAR_BLOCK;
+    bool more = head[HEADER_EXTENDED] != 0;
+    uint64_t end = 0;
+    for (;;) {
+        for (size_t i = 0; i < count && entries[i * ENTRY] != 0; i++)
+            if (!mark(sparse, entries + i * ENTRY, &end))
+                return false;
+        if (!more)
+            return at == len && end == sparse->size;
+        if (len - at < TAR_BLOCK)
+            return false;
+        entries = head + at;
+        count = 21;
+        more = head[at + EXTENSION_EXTENDED] != 0;
+        at += TAR_BLOCK;
+    }
+}
+
+/* The tar header must describe exactly the disk's blocks. */
+static int check_head(const unsigned char *head, size_t len, const struct sparse *scanned, struct err *err)
+{
+    cleanup_sparse struct sparse sparse = {.size = scanned->size, .segment_count = scanned->segment_count};
+    sparse.masks = calloc(sparse.segment_count + 1, sizeof *sparse.masks);
+    if (!sparse.masks)
+        return err_oom(err);
+    uint64_t size = 0, real = 0;
+    if (len < TAR_BLOCK || !checksum_ok(head) || memcmp(head, PACK_MEMBER, sizeof PACK_MEMBER) != 0 ||
+        head[156] != 'S' || memcmp(head + 257, "ustar  ", 8) != 0)
+        return differs(err, 0, "not an oldgnu sparse header for " PACK_MEMBER);
+    if (!number(head + 124, 12, &size) || !number(head + HEADER_REALSIZE, 12, &real) ||
+        real != scanned->size || size != scanned->data_size)
+        return differs(err, 0, "the sizes in the tar header");
+    if (!mark_all(&sparse, head, len) || sparse.data_size != size ||
+        memcmp(sparse.masks, scanned->masks, sparse.segment_count * sizeof *sparse.masks) != 0)
+        return differs(err, 0, "the map of the disk's data in the tar header");
+    return 0;
+}
+
+struct slot {
+    unsigned char *packed, *raw, *disk;
+    size_t len;
+    uint32_t crc;
+};
+
+struct check {
+    int fd;
+    const struct packed *packed;
+    const struct disk *disk;
+    const struct sparse *sparse;
+    uint32_t crc;
+    uint64_t tar_size;
+    const struct run *run;
+};
+
+/* Reads a segment and checks its digest. */
+static int load(const struct check *check, size_t index, unsigned char *out, struct err *err)
+{
+    const struct segment *segment = &check->packed->segments[index];
+    struct sha256 sha256;
+    if (file_pread(check->fd, out, (size_t)segment->packed_len, segment->packed_off, "the archive", err) <
+            0 ||
+        sha256_of(out, (size_t)segment->packed_len, &sha256, err) < 0)
+        return -1;
+    if (!sha256_equal(&sha256, &segment->packed_sha256))
+        return differs(err, segment->packed_off, "a segment's digest");
+    return 0;
+}
+
+static int check_segment(void *ctx, size_t job, void *memory, struct err *err)
+{
+    const struct check *check = ctx;
+    struct slot *slot = memory;
+    const struct segment *segment = &check->packed->segments[job + 1];
+    uint64_t off = segment->packed_off;
+    size_t used = 0, wanted = 0;
+    if (load(check, job + 1, slot->packed, err) < 0 ||
+        decode(slot->packed, (size_t)segment->packed_len, false, slot->raw, PACK_SEGMENT + 1, &used,
+               &slot->len, off, err) < 0 ||
+        sparse_read(check->sparse, check->disk, (size_t)(segment->raw_off / PACK_SEGMENT), slot->disk,
+                    &wanted, err) < 0)
+        return -1;
+    if (slot->len != wanted || memcmp(slot->raw, slot->disk, wanted) != 0)
+        return differs(err, off, "a segment's content is not the disk's");
+    slot->crc = (uint32_t)crc32(0, slot->raw, (uInt)slot->len);
+    return 0;
+}
+
+static int take(void *ctx, size_t job, void *memory, struct err *err)
+{
+    (void)err;
+    struct check *check = ctx;
+    const struct slot *slot = memory;
+    check->crc = (uint32_t)crc32_combine(check->crc, slot->crc, (z_off_t)slot->len);
+    check->tar_size += slot->len;
+    run_progress(check->run, "check", PACK_MEMBER, job + 1, check->packed->segment_count - 2);
+    return 0;
+}
+
+/* Segments are consecutive, ascend on the disk, and name every part of it that has data. */
+static int check_list(const struct packed *packed, const struct sparse *sparse, uint64_t size,
+                      struct err *err)
+{
+    uint64_t at = 0, next = 0;
+    for (size_t i = 0; i < packed->segment_count; i++) {
+        const struct segment *segment = &packed->segments[i];
+        if (segment->packed_off != at || segment->packed_len < 2 * GZIP_TAIL - 3)
+            return differs(err, at, "the list of segments has a gap");
+        if (segment->packed_len > size - at || (i > 0 && segment->packed_len > PACKED_MAX))
+            return differs(err, at, "a segment goes beyond the end of the file");
+        at += segment->packed_len;
+        if (i == 0 || i + 1 == packed->segment_count)
+            continue;
+        if (segment->raw_off % PACK_SEGMENT != 0 || segment->raw_len != PACK_SEGMENT)
+            return differs(err, at, "a segment is not aligned");
+        uint64_t index = segment->raw_off / PACK_SEGMENT;
+        while (next < index && next < sparse->segment_count && sparse->masks[next] == 0)
+            next++;
+        if (next != index || next >= sparse->segment_count)
+            return differs(err, at, "a part of the disk is missing, or there twice");
+        next++;
+    }
+    while (next < sparse->segment_count && sparse->masks[next] == 0)
+        next++;
+    if (at != size || at != packed->archive_size || next != sparse->segment_count)
+        return differs(err, at, "its size, or a part of the disk is missing");
+    return 0;
+}
+
+static int check_first(struct check *check, struct err *err)
+{
+    static const unsigned char gzip[GZIP_HEAD] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
+    size_t packed_len = (size_t)check->packed->segments[0].packed_len, used = 0, len = 0;
+    if (packed_len > TAR_HEAD_MAX + (TAR_HEAD_MAX >> 4))
+        return differs(err, 0, "the first segment is too large");
+    cleanup_free unsigned char *packed = malloc(packed_len);
+    cleanup_free unsigned char *head = malloc(TAR_HEAD_MAX + 1);
+    if (!packed || !head)
+        return err_oom(err);
+    if (load(check, 0, packed, err) < 0)
+        return -1;
+    if (memcmp(packed, gzip, sizeof gzip) != 0)
+        return differs(err, 0, "gzip's header");
+    if (decode(packed + GZIP_HEAD, packed_len - GZIP_HEAD, false, head, TAR_HEAD_MAX + 1, &used, &len,
+               GZIP_HEAD, err) < 0 ||
+        check_head(head, len, check->sparse, err) < 0)
+        return -1;
+    check->crc = (uint32_t)crc32(0, head, (uInt)len);
+    check->tar_size = len;
+    return 0;
+}
+
+static int check_last(struct check *check, struct err *err)
+{
+    const struct segment *last = &check->packed->segments[check->packed->segment_count - 1];
+    cleanup_free unsigned char *packed = malloc((size_t)last->packed_len);
+    unsigned char zeros[TAR_RECORD + 2 * TAR_BLOCK + 1];
+    if (!packed)
+        return err_oom(err);
+    size_t used = 0, len = 0;
+    if (load(check, check->packed->segment_count - 1, packed, err) < 0 ||
+        decode(packed, (size_t)last->packed_len, true, zeros, sizeof zeros, &used, &len, last->packed_off,
+               err) < 0)
+        return -1;
+    for (size_t i = 0; i < len; i++)
+        if (zeros[i] != 0)
+            return differs(err, last->packed_off, "the tar's end is not zeros");
+    check->crc = (uint32_t)crc32_combine(check->crc, crc32(0, zeros, (uInt)len), (z_off_t)len);
+    check->tar_size += len;
+    const unsigned char *tail = packed + used;
+    if (len < 2 * TAR_BLOCK || check->tar_size % TAR_RECORD != 0 || last->packed_len - used != GZIP_TAIL)
+        return differs(err, last->packed_off, "the archive's end");
+    uint32_t crc = 0, size = 0;
+    for (unsigned i = 4; i-- > 0;) {
+        crc = crc << 8 | tail[i];
+        size = size << 8 | tail[4 + i];
+    }
+    if (crc != check->crc || size != (uint32_t)check->tar_size)
+        return differs(err, last->packed_off + used, "gzip's CRC-32 or size");
+    return 0;
+}
+
+static int check_data(struct check *check, unsigned threads, struct err *err)
+{
+    enum { SLOT_SIZE = PACKED_MAX + 2 * PACK_SEGMENT + 64 };
+    size_t count = 2 * (size_t)threads;
+    cleanup_free unsigned char *memory = malloc(count * SLOT_SIZE);
+    if (!memory)
+        return err_oom(err);
+    struct slot slots[CHECK_SLOTS];
+    void *pointers[CHECK_SLOTS];
+    for (size_t i = 0; i < count; i++) {
+        unsigned char *at = memory + i * SLOT_SIZE;
+        slots[i] =
+            (struct slot){.packed = at, .disk = at + PACKED_MAX, .raw = at + PACKED_MAX + PACK_SEGMENT};
+        pointers[i] = &slots[i];
+    }
+    const struct workers workers = {.threads = threads,
+                                    .jobs = check->packed->segment_count - 2,
+                                    .slots = pointers,
+                                    .slot_count = count,
+                                    .ctx = check,
+                                    .work = check_segment,
+                                    .take = take,
+                                    .run = check->run};
+    return workers_run(&workers, err);
+}
+
+int pack_check(int fd, const struct packed *packed, const struct disk *disk, const struct run *run,
+               struct err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "stat the archive");
+    if (packed->segment_count < 2 || packed->disk_size != disk->size || disk->size % PACK_SEGMENT != 0)
+        return differs(err, 0, "it was not made from a disk of this size");
+    unsigned threads = workers_threads(0, PACK_THREADS_MAX);
+    cleanup_sparse struct sparse sparse = {0};
+    if (sparse_scan(disk, threads, run, &sparse, err) < 0)
+        return -1;
+    struct check check = {.fd = fd, .packed = packed, .disk = disk, .sparse = &sparse, .run = run};
+    if (check_list(packed, &sparse, (uint64_t)st.st_size, err) < 0 || check_first(&check, err) < 0 ||
+        check_data(&check, threads, err) < 0)
+        return -1;
+    return check_last(&check, err);
+}

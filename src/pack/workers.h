@@ -1,0 +1,35 @@
+/* Many jobs on several threads, their results taken in order.
+ *
+ * In:    jobs 0..count-1, a function that does one, a function that takes each result in the order of the
+ * jobs. Out:   all of them done, or none after the first failure. Fails: with the error of the failing job or
+ * take, ERR_INTERRUPTED, ERR_INTERNAL when no thread can be started. Owns:  its threads, which have ended
+ * when it returns. Memory is bounded by the slots: a job starts only when the job that had its slot before
+ * has been taken.
+ */
+#ifndef BAKE_PACK_WORKERS_H
+#define BAKE_PACK_WORKERS_H
+
+#include <stddef.h>
+
+#include "base/run.h"
+
+struct workers {
+    unsigned threads; /* at least 1 */
+    size_t jobs;
+    void *const *slots; /* slot_count of them; job N has slot N modulo slot_count to itself */
+    size_t slot_count;
+    void *ctx;
+    int (*work)(void *ctx, size_t job, void *slot, struct err *err); /* on any thread */
+    int (*take)(void *ctx, size_t job, void *slot, struct err *err); /* on the caller's thread; may be NULL */
+    const struct run *run;
+};
+
+must_check int workers_run(const struct workers *spec, struct err *err);
+
+/* THREADS, or for 0 the processors this process may use; at most MAX. */
+unsigned workers_threads(unsigned threads, unsigned max);
+
+/* pthread_create with all signals blocked in the new thread: they are the caller's. 0 or an errno. */
+int workers_spawn(unsigned long *ret_thread, void *(*main)(void *), void *ctx);
+
+#endif

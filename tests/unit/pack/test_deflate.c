@@ -1,0 +1,143 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <isa-l/crc.h>
+#include <zlib.h>
+
+#include "pack/deflate.h"
+
+static struct err err;
+
+static void fill(unsigned char *bytes, size_t len, uint32_t seed, unsigned spread)
+{
+    for (size_t i = 0; i < len; i++) {
+        seed = seed * UINT32_C(1664525) + UINT32_C(1013904223);
+        bytes[i] = (unsigned char)((seed >> 24) % spread);
+    }
+}
+
+static void inflates_to(const unsigned char *packed, size_t len, const unsigned char *raw, size_t raw_len,
+                        int end)
+{
+    unsigned char *out = malloc(raw_len + 1);
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)packed,
+                  .avail_in = (uInt)len,
+                  .next_out = out,
+                  .avail_out = (uInt)raw_len + 1};
+    assert_non_null(out);
+    assert_int_equal(inflateInit2(&z, -MAX_WBITS), Z_OK);
+    assert_int_equal(inflate(&z, Z_NO_FLUSH), end);
+    assert_int_equal(z.total_out, raw_len);
+    assert_int_equal(z.avail_in, 0);
+    assert_memory_equal(out, raw, raw_len);
+    inflateEnd(&z);
+    free(out);
+}
+
+/* Pieces of many sizes, from noise that does not shrink to a single byte, join to one stream. */
+static void pieces_join(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 2, 7, 511, 512, 4096, 65535, 65536, 65537, 1 << 20};
+    unsigned char *raw = malloc(8 << 20), *packed = malloc(9 << 20);
+    assert_true(raw && packed);
+    struct deflater deflater = {0};
+    assert_int_equal(deflater_init(&deflater, &err), 0);
+    size_t raw_len = 0, len = 0;
+    for (unsigned spread = 1; spread <= 256; spread += 85)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            size_t piece = 0;
+            fill(raw + raw_len, sizes[i], spread + (uint32_t)i, spread);
+            assert_int_equal(deflate_piece(&deflater, raw + raw_len, sizes[i], false, packed + len,
+                                           deflate_bound(sizes[i]), &piece, &err),
+                             0);
+            inflates_to(packed + len, piece, raw + raw_len, sizes[i], Z_OK);
+            raw_len += sizes[i];
+            len += piece;
+        }
+    size_t piece = 0;
+    assert_int_equal(deflate_piece(&deflater, "end", 3, true, packed + len, deflate_bound(3), &piece, &err),
+                     0);
+    memcpy(raw + raw_len, "end", 3);
+    inflates_to(packed, len + piece, raw, raw_len + 3, Z_STREAM_END);
+    deflater_free(&deflater);
+    free(raw);
+    free(packed);
+}
+
+/* What a deflater did before must not show: a segment's bytes are a function of its content. */
+static void no_memory(void **state)
+{
+    (void)state;
+    enum { SIZE = 1 << 20 };
+    unsigned char *raw = malloc(SIZE), *other = malloc(SIZE), *a = malloc(2 * SIZE), *b = malloc(2 * SIZE);
+    assert_true(raw && other && a && b);
+    fill(raw, SIZE, 1, 7);
+    fill(other, SIZE, 1, 7);
+    fill(other + SIZE / 2, SIZE / 2, 5, 200);
+    struct deflater deflater = {0}, fresh = {0};
+    size_t la = 0, lb = 0;
+    assert_int_equal(deflater_init(&deflater, &err), 0);
+    assert_int_equal(deflater_init(&fresh, &err), 0);
+    assert_int_equal(deflate_piece(&fresh, raw, SIZE, false, a, 2 * SIZE, &la, &err), 0);
+    for (size_t cut = 1; cut <= SIZE; cut *= 4)
+        assert_int_equal(deflate_piece(&deflater, other, cut, false, b, 2 * SIZE, &lb, &err), 0);
+    assert_int_equal(deflate_piece(&deflater, raw, SIZE, false, b, 2 * SIZE, &lb, &err), 0);
+    assert_int_equal(la, lb);
+    assert_memory_equal(a, b, la);
+    deflater_free(&deflater);
+    deflater_free(&fresh);
+    free(raw);
+    free(other);
+    free(a);
+    free(b);
+}
+
+static void no_room_is_an_error(void **state)
+{
+    (void)state;
+    unsigned char raw[4096], out[64];
+    fill(raw, sizeof raw, 3, 256);
+    struct deflater deflater = {0};
+    size_t len = 77;
+    assert_int_equal(deflater_init(&deflater, &err), 0);
+    assert_int_equal(deflate_piece(&deflater, raw, sizeof raw, false, out, sizeof out, &len, &err), -1);
+    assert_int_equal(err.kind, ERR_INTERNAL);
+    assert_int_equal(len, 77);
+    deflater_free(&deflater);
+}
+
+/* The recorded bytes are those of x86-64 with SSE4.2; elsewhere the answer must be no. */
+static void reference(void **state)
+{
+    (void)state;
+    bool is = false;
+    assert_int_equal(deflate_is_reference(&is, &err), 0);
+#ifdef __x86_64__
+    assert_int_equal(is, __builtin_cpu_supports("sse4.2"));
+#endif
+}
+
+/* RFC 3720 B.4's polynomial, with the check value of every catalogue of CRCs. */
+static void crc32c_vector(void **state)
+{
+    (void)state;
+    unsigned char digits[] = "123456789";
+    assert_int_equal(~crc32_iscsi(digits, 9, UINT32_MAX), 0xE3069283U);
+    assert_int_equal(~crc32_iscsi(digits + 4, 5, crc32_iscsi(digits, 4, UINT32_MAX)), 0xE3069283U);
+    assert_int_equal(crc32_gzip_refl(0, digits, 9), crc32(0, digits, 9));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_join), cmocka_unit_test(no_memory),     cmocka_unit_test(no_room_is_an_error),
+        cmocka_unit_test(reference),   cmocka_unit_test(crc32c_vector),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
