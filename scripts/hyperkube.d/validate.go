@@ -304,7 +304,18 @@ func checkFlags(argv []string) error {
 	}
 	cmd.SilenceUsage = true
 	cmd.Flags().SetOutput(io.Discard) // a deprecated flag is no error
-	if err := cmd.ParseFlags(argv[1:]); err != nil {
+	fixed := []string{}
+	for _, arg := range argv[1:] {
+		// kubelet puts a variable's value in; here only the name can be checked.
+		if name := strings.SplitN(strings.TrimPrefix(arg, "--"), "=", 2)[0]; strings.Contains(arg, "$(") {
+			if cmd.Flags().Lookup(name) == nil {
+				return fmt.Errorf("%s: unknown flag: --%s", c.name, name)
+			}
+			continue
+		}
+		fixed = append(fixed, arg)
+	}
+	if err := cmd.ParseFlags(fixed); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
 	if rest := cmd.Flags().Args(); len(rest) > 0 {
