@@ -238,8 +238,8 @@ static void the_digest_is_pinned(void **state)
         "\"agent\":false,\"files\":[{\"path\":\"/oem/motd\",\"text\":\"hi\"}]",
         "\"agent\":false,\"files\":[{\"path\":\"/etc/motd\",\"symlink\":\"hi\"}]",
         "\"agent\":false,\"files\":[{\"path\":\"/etc/motd\",\"text\":\"hi\",\"xattrs\":{\"user.a\":\"\"}}]",
-        "\"agent\":false,\"files\":[{\"path\":\"/etc/motd\",\"text\":\"hi\"},{\"path\":\"/"
-        "etc\",\"directory\":true}]",
+        ("\"agent\":false,\"files\":[{\"path\":\"/etc/motd\",\"text\":\"hi\"},"
+         "{\"path\":\"/etc\",\"directory\":true}]"),
         "\"agent\":true,\"files\":[{\"path\":\"/etc/motd\",\"text\":\"hi\"}]",
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
