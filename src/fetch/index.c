@@ -13,7 +13,7 @@ int fetch_index_read(struct cache *cache, const char *kind, const char *key, boo
 {
     cleanup_close int fd = -1;
     cleanup_buf struct buf text = BUF_INIT(NOTE_MAX);
-    struct fetch_index made;
+    struct fetch_index made = {0};
     struct err ignored;
     char hex[SHA256_HEX];
     const struct note_field fields[FIELDS] = {{"sha256", hex, sizeof hex},

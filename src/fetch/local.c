@@ -63,7 +63,7 @@ static int hash_now(int fd, const char *path, const char *name, const char key[s
 {
     struct stat after;
     char key_after[SHA256_HEX];
-    struct sha256 made;
+    struct sha256 made = {0};
     cleanup_hasher struct hasher hasher = {0};
     if (hasher_init(&hasher, DIGEST_SHA256, err) < 0 ||
         fetch_hash(fd, 0, (uint64_t)before->st_size, &hasher, name, run, err) < 0 ||

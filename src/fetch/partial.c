@@ -156,7 +156,7 @@ int partial_add(struct partial *part, const void *bytes, size_t len, struct err 
 
 int partial_digest(struct partial *part, struct sha256 *ret, struct err *err)
 {
-    struct sha256 made;
+    struct sha256 made = {0};
     if (hasher_end(&part->hasher, made.bytes, err) < 0)
         return -1;
     *ret = made;

@@ -78,7 +78,7 @@ bool cache_meta_read(struct cache *cache, const char *kind, const char *key, str
     struct texts texts;
     struct note_field fields[FIELDS];
     fields_of(&texts, fields);
-    struct cache_meta made;
+    struct cache_meta made = {0};
     if (!note_parse(text.data, text.len, magic, fields, FIELDS) ||
         !hex_decode(texts.sha256, made.sha256.bytes, SHA256_SIZE) || !note_uint(texts.size, &made.size) ||
         !note_uint(texts.inode, &made.inode) || !time_parse(texts.mtime, &made.mtime_s, &made.mtime_ns) ||

@@ -96,7 +96,8 @@ static bool evict(struct cache *cache, const char *kind, const char *key)
     return free_to_go;
 }
 
-/* What has no content, or content without a note, is what a killed process left, unless its lock is held. */
+/* What has no content, or content without a note, is what a killed process left, unless its lock is held. So are an
+ * unfinished note, and a lock that nobody holds: taking it and giving it back removes it. */
 static void sweep_key(struct cache *cache, const char *kind, const char *key)
 {
     struct err ignored;
@@ -111,11 +112,13 @@ static void sweep_key(struct cache *cache, const char *kind, const char *key)
                  (strcmp(kind, CACHE_PARTIAL) == 0 || cache_meta_read(cache, kind, key, &meta));
     if (!whole)
         cache_remove(cache, kind, key);
+    else if (cache_rel(kind, key, ".meta~", rel, &ignored) == 0)
+        unlinkat(cache->fd, rel, 0);
     cache_unlock(cache, kind, key, &lock);
 }
 
-/* "KEY.meta" gives "KEY" and true; plain "KEY" false. */
-static bool side_file(const char *name, char key[static CACHE_KEY_CAP])
+/* "KEY.meta" gives "KEY" and true; plain "KEY" false. *ret_passing: a file that only exists for a moment. */
+static bool side_file(const char *name, char key[static CACHE_KEY_CAP], bool *ret_passing)
 {
     static const char *const suffixes[] = {".meta", ".lock", ".meta~"};
     size_t len = strlen(name);
@@ -124,6 +127,7 @@ static bool side_file(const char *name, char key[static CACHE_KEY_CAP])
         if (len > n && len - n < CACHE_KEY_CAP && strcmp(name + len - n, suffixes[i]) == 0) {
             memcpy(key, name, len - n);
             key[len - n] = '\0';
+            *ret_passing = i > 0;
             return true;
         }
     }
@@ -136,8 +140,9 @@ static int list_one(struct cache *cache, DIR *dir, const char *kind, const char 
     bool partial = strcmp(kind, CACHE_PARTIAL) == 0;
     char key[CACHE_KEY_CAP], meta[CACHE_REL_CAP];
     struct stat st, used;
-    if (side_file(name, key)) {
-        if (cache_key_ok(key) && (fstatat(dirfd(dir), key, &st, AT_SYMLINK_NOFOLLOW) < 0))
+    bool passing = false;
+    if (side_file(name, key, &passing)) {
+        if (cache_key_ok(key) && (passing || fstatat(dirfd(dir), key, &st, AT_SYMLINK_NOFOLLOW) < 0))
             sweep_key(cache, kind, key);
         return 0;
     }

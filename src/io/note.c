@@ -29,11 +29,13 @@ static bool take(const char **at, const char *end, const char *word, char after)
 bool note_parse(const char *text, size_t len, const char *magic, const struct note_field *fields,
                 size_t count)
 {
-    const char *at = text;
-    const char *end = text + len;
     const char *starts[16];
     size_t lens[16];
-    if (len == 0 || len > NOTE_MAX || count > sizeof starts / sizeof *starts || !take(&at, end, magic, '\n'))
+    if (len == 0 || len > NOTE_MAX || count > sizeof starts / sizeof *starts)
+        return false;
+    const char *at = text;
+    const char *end = text + len;
+    if (!take(&at, end, magic, '\n'))
         return false;
     for (size_t i = 0; i < count; i++) {
         if (!take(&at, end, fields[i].name, ' '))

@@ -240,6 +240,25 @@ static void old_partial_downloads_go_and_young_ones_stay(void **state)
     assert_int_equal(access(path, F_OK), 0);
 }
 
+static void what_killed_processes_left_is_swept(void **state)
+{
+    struct cache_rig *rig = *state;
+    struct err err = {0};
+    static const char *const left[] = {"whole.lock", "whole.meta~", "gone.lock",
+                                       "gone.meta",  "bare",        "bare.meta~"};
+    char path[512];
+    rig_store(rig, "base", "whole", "content");
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        snprintf(path, sizeof path, "%s/base/%s", rig->dir, left[i]);
+        assert_int_equal(file_put(path, "x", 1, 0600, &err), 0);
+    }
+    assert_int_equal(cache_trim(rig->cache, &err), 0);
+    assert_int_equal(rig_files(rig, "base"), 2);
+    int fd = rig_find(rig, "base", "whole");
+    rig_expect(fd, "content");
+    close(fd);
+}
+
 static void bad_names_are_refused(void **state)
 {
     struct cache_rig *rig = *state;
@@ -417,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(trimming_takes_the_least_recently_used, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(trimming_spares_what_is_in_use, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(old_partial_downloads_go_and_young_ones_stay, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(what_killed_processes_left_is_swept, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(bad_names_are_refused, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(a_cache_of_others_is_refused, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(a_read_only_cache_serves_what_it_has, rig_up, rig_down),

@@ -131,7 +131,8 @@ static void killed_at_any_moment(struct cache_rig *rig, bool named)
     assert_true(found > KILLS / 4); /* else nothing was ever committed and the test shows nothing */
     assert_int_equal(cache_trim(rig->cache, &err), 0);
     /* nothing is left but whole entries: content and note */
-    assert_int_equal(rig_files(rig, "member"), 2 * (int)check_all(rig));
+    int files = rig_files(rig, "member");
+    assert_int_equal(files, 2 * (int)check_all(rig));
     assert_int_equal(rig_files(rig, "partial"), 0);
 }
 
