@@ -99,9 +99,10 @@ static int begin_some(const struct fetcher *fetcher, struct transfers *all, size
     return 0;
 }
 
-/* Takes what libcurl has finished. */
-static int end_some(struct fetcher *fetcher, struct err *err)
+/* Takes what libcurl has finished; *ret_ended says whether there was anything. */
+static int end_some(struct fetcher *fetcher, bool *ret_ended, struct err *err)
 {
+    *ret_ended = false;
     CURLMsg *message;
     int queued;
     while ((message = curl_multi_info_read(fetcher->multi, &queued))) {
@@ -116,6 +117,7 @@ static int end_some(struct fetcher *fetcher, struct err *err)
         curl_multi_remove_handle(fetcher->multi, easy);
         if (transfer_ended(t, code, err) < 0)
             return with_name(t, err);
+        *ret_ended = true;
     }
     return 0;
 }
@@ -132,8 +134,11 @@ static int run_all(struct fetcher *fetcher, struct transfers *all, const struct 
         CURLMcode code = curl_multi_perform(fetcher->multi, &running);
         if (code != CURLM_OK)
             return err_set(err, ERR_INTERNAL, 0, "libcurl: %s", curl_multi_strerror(code));
-        if (end_some(fetcher, err) < 0)
+        bool ended = false;
+        if (end_some(fetcher, &ended, err) < 0)
             return -1;
+        if (ended) /* perhaps the last one, or one that goes on elsewhere: nothing to wait for yet */
+            continue;
         code = curl_multi_poll(fetcher->multi, NULL, 0, POLL_MS, NULL);
         if (code != CURLM_OK)
             return err_set(err, ERR_INTERNAL, 0, "libcurl: %s", curl_multi_strerror(code));

@@ -102,7 +102,7 @@ static int parse_http(const char *text, struct fetch_url *made, struct err *err)
         part(url, CURLUPART_USER, CURLU_URLDECODE, &made->user, err) < 0 ||
         part(url, CURLUPART_PASSWORD, CURLU_URLDECODE, &made->password, err) < 0)
         return -1;
-    if (!host || !*host)
+    if (!scheme || !host || !*host)
         return err_set(err, ERR_RECIPE, 0, "not a URL: it names no host");
     made->scheme = strcmp(scheme, "https") == 0 ? FETCH_HTTPS : FETCH_HTTP;
     if (curl_url_set(url, CURLUPART_USER, NULL, 0) != CURLUE_OK ||

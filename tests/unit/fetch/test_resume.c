@@ -110,6 +110,32 @@ static void a_killed_download_is_gone_on_with(void **state)
     assert_int_equal(rig_files(rig, "partial"), 0);
 }
 
+/* At any moment, again and again: the bytes only ever grow towards the right ones. */
+static void killed_at_random_moments_it_ends_whole(void **state)
+{
+    struct fetch_rig *rig = *state;
+    struct err err = {0};
+    struct artifact artifact = ARTIFACT_EMPTY;
+    struct fetch_request req = request_for("random");
+    unsigned killed = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        int status = 0;
+        pid_t pid = fetch_in_child(rig, &req);
+        nap_ms(2 + (i * 37) % 90);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        killed += WIFSIGNALED(status);
+        assert_true(rig_partial(rig) <= SIZE);
+    }
+    assert_true(killed > 10);
+    assert_int_equal(rig_fetch(rig, &req, &artifact, &err), 0);
+    rig_expect(&artifact, content, SIZE);
+    artifact_free(&artifact);
+    assert_int_equal(cache_trim(rig->cache, &err), 0);
+    assert_int_equal(rig_files(rig, "partial"), 0);
+    assert_int_equal(rig_files(rig, "download"), 2);
+}
+
 static void a_file_that_changed_meanwhile_is_fetched_anew(void **state)
 {
     struct fetch_rig *rig = *state;
@@ -284,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_RIG(a_killed_download_is_gone_on_with),
+        WITH_RIG(killed_at_random_moments_it_ends_whole),
         WITH_RIG(a_file_that_changed_meanwhile_is_fetched_anew),
         WITH_RIG(lost_bytes_are_found_out),
         WITH_RIG(a_damaged_note_means_a_new_start),
