@@ -11,7 +11,8 @@
 struct artifact {
     int fd;               /* read-only; -1 when empty */
     uint64_t size;        /* bytes */
-    char *origin;         /* the URL it came from at last, without credentials; for messages and provenance */
+    char *origin;         /* the URL that was asked for, without credentials; for messages and provenance: where
+                             redirects led may differ from one day to the next */
     struct sha256 sha256; /* of the bytes as they are in fd, computed while they came in */
 };
 #define ARTIFACT_EMPTY                                                                                       \
