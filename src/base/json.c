@@ -157,6 +157,20 @@ static int refuse_duplicates(const struct json_doc *doc, const cJSON *node, stru
     return 0;
 }
 
+static struct json_doc *new_doc(const char *name, enum err_kind kind)
+{
+    struct json_doc *doc = calloc(1, sizeof *doc);
+    char *copy = strdup(name);
+    if (!doc || !copy) {
+        free(doc);
+        free(copy);
+        return NULL;
+    }
+    doc->name = copy;
+    doc->kind = kind;
+    return doc;
+}
+
 static void scan_free(struct json_scan *scan)
 {
     free(scan->text);
@@ -187,19 +201,16 @@ int json_parse(const char *text, size_t len, const char *name, enum json_flags f
         return error_at(name, kind, text, bad, err,
                         text[bad] ? "not UTF-8: save the file as UTF-8"
                                   : "a NUL byte: this is not a text file");
-    cleanup(scan_free) struct json_scan scan = {.len = len, .flags = flags};
-    cleanup_json struct json_doc *doc = calloc(1, sizeof *doc);
-    scan.text = malloc(len + 1);
-    if (!scan.text || !doc)
+    cleanup(scan_free) struct json_scan scan = {.text = malloc(len + 1), .len = len, .flags = flags};
+    if (!scan.text)
         return err_oom(err);
     if (len > 0)
         memcpy(scan.text, text, len);
     scan.text[len] = '\0';
     if (json_scan(&scan) < 0)
         return error_at(name, kind, text, scan.fault, err, scan.message);
-    doc->kind = kind;
-    doc->name = strdup(name);
-    if (!doc->name)
+    cleanup_json struct json_doc *doc = new_doc(name, kind);
+    if (!doc)
         return err_oom(err);
     if (build(doc, &scan, text, err) < 0)
         return -1;

@@ -286,7 +286,6 @@ static int scan_container(struct json_scan *s, bool object)
         }
         if ((object ? scan_member(s) : scan_value(s, s->at)) < 0 || skip_space(s) < 0)
             return -1;
-        comma = 0;
         if (peek(s) == close)
             break;
         if (peek(s) != ',')

@@ -1,5 +1,5 @@
-/* libFuzzer entry: the strict JSON reader. The first byte picks the flags. What it accepts must print and
- * read back. */
+/* libFuzzer entry: the strict JSON reader. Every value that it accepts has a position, and what is accepted strictly
+ * is accepted with comments too. Corpus: corpus/recipe. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
