@@ -9,10 +9,11 @@
 #include "base/digest.h"
 
 struct artifact {
-    int fd;               /* read-only; -1 when empty */
-    uint64_t size;        /* bytes */
-    char *origin;         /* the URL that was asked for, without credentials; for messages and provenance: where
-                             redirects led may differ from one day to the next */
+    int fd;        /* read-only; -1 when empty */
+    uint64_t size; /* bytes */
+    /* The URL that was asked for, without credentials; for messages and provenance. Not where redirects led: that
+     * may differ from one day to the next. */
+    char *origin;
     struct sha256 sha256; /* of the bytes as they are in fd, computed while they came in */
 };
 #define ARTIFACT_EMPTY                                                                                       \
