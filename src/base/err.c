@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-print_like(4, 0) static int set_v(struct err *err, enum err_kind kind, int errnum, const char *fmt, va_list ap)
+print_like(4, 0) static int set_v(struct err *err, enum err_kind kind, int errnum, const char *fmt,
+                                  va_list ap)
 {
     err->kind = kind;
     err->errnum = errnum;

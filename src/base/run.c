@@ -17,7 +17,8 @@ void run_progress(const struct run *run, const char *stage, const char *what, ui
     run->tell(run->ctx, &event);
 }
 
-print_like(4, 0) static void say(const struct run *run, enum event_kind kind, const char *stage, const char *fmt, va_list ap)
+print_like(4, 0) static void say(const struct run *run, enum event_kind kind, const char *stage,
+                                 const char *fmt, va_list ap)
 {
     if (!run || !run->tell)
         return;

@@ -96,6 +96,9 @@ int ext_open(struct ext *ext, const struct disk *reader, struct disk *writer,
 int ext_commit(struct ext *ext, struct err *err)
 {
     errcode_t code = ext2fs_close_free(&ext->fs);
+    if (!code &&
+        ext->window.why.kind != ERR_NONE) /* libext2fs lets failed writes of backup superblocks pass */
+        code = EXT2_ET_SHORT_WRITE;
     return code ? ext_error(ext, code, "writing its metadata", err) : 0;
 }
 

@@ -28,8 +28,9 @@ must_check int fs_check(const struct disk *disk, const struct layout *layout, co
 must_check int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan,
                         const struct run *run, struct fs_changes *ret, struct err *err);
 
-/* The ext file system in PARTITION, whose size was raised, is grown to fill it, by resize2fs. */
-must_check int fs_grow(struct disk *disk, const struct partition *partition, int64_t epoch,
-                       const struct run *run, struct err *err);
+/* The ext file system in PARTITION, whose size was raised, is grown to fill it, by resize2fs. SCRATCH_DIR
+ * holds an unnamed copy of the partition meanwhile. */
+must_check int fs_grow(struct disk *disk, const struct partition *partition, const char *scratch_dir,
+                       int64_t epoch, const struct run *run, struct err *err);
 
 #endif

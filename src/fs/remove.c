@@ -44,8 +44,12 @@ static int remove_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent
     (void)offset;
     (void)blocksize;
     (void)buf;
+    (void)entry; /* not told rightly for folders that are stored in their inode */
     struct emptying *emptying = ctx;
-    if (entry != DIRENT_OTHER_FILE || dirent->inode == 0)
+    int len = ext2fs_dirent_name_len(dirent);
+    bool dots = (len == 1 && dirent->name[0] == '.') ||
+                (len == 2 && dirent->name[0] == '.' && dirent->name[1] == '.');
+    if (dots || dirent->inode == 0)
         return 0;
     emptying->code = remove_inode(emptying->fs, dirent->inode, emptying->depth + 1);
     return emptying->code ? DIRENT_ABORT : 0;
