@@ -119,7 +119,7 @@ static void reference(void **state)
     bool is = false;
     assert_int_equal(deflate_is_reference(&is, &err), 0);
 #ifdef __x86_64__
-    assert_int_equal(is, __builtin_cpu_supports("sse4.2"));
+    assert_int_equal(is, __builtin_cpu_supports("sse4.2") != 0);
 #endif
 }
 

@@ -1,0 +1,49 @@
+/* The entries of an archive, one after the other.
+ *
+ * In:    a verified artifact: tar (bare or compressed), zip, .deb; told by content.
+ * Out:   entries and their data. What is none of these is READER_BARE: bytes to be had from the stream.
+ * Fails: ERR_VERIFY for what is damaged, cut short, too large, or followed by anything but zeros.
+ * Owns:  everything, until reader_close(); the artifact stays the caller's.
+ * Never: makes a file, runs a program, trusts a name.
+ */
+#ifndef BAKE_UNPACK_READER_H
+#define BAKE_UNPACK_READER_H
+
+#include "unpack/stream.h"
+#include "verify/types.h"
+
+enum reader_kind { READER_BARE, READER_TAR, READER_ZIP, READER_DEB };
+enum entry_type { ENTRY_FILE, ENTRY_DIR, ENTRY_SYMLINK, ENTRY_HARDLINK, ENTRY_OTHER };
+enum { READER_ENTRIES_MAX = 2000000 };
+
+struct entry {
+    const char *name;   /* as it stands there; never NULL. Valid until the next reader_next() */
+    const char *target; /* of a symbolic or hard link, else NULL */
+    enum entry_type type;
+    uint32_t mode; /* permission bits: 07777 */
+    uint64_t size; /* bytes, holes included */
+};
+
+struct reader;
+
+/* MAX is the cap on all decompressed bytes together. */
+must_check int reader_open(const struct trusted *artifact, uint64_t max, const struct run *run,
+                           struct reader **ret, struct err *err);
+void reader_close(struct reader *reader);
+static inline void reader_close_fn(struct reader *const *reader)
+{
+    reader_close(*reader);
+}
+#define cleanup_reader cleanup(reader_close_fn)
+
+enum reader_kind reader_kind(const struct reader *reader);
+
+/* 1 and an entry, or 0 at the end, when the rest has been checked too. */
+must_check int reader_next(struct reader *reader, struct entry *ret, struct err *err);
+
+/* The next piece of the entry's data, at OFF in the file; *ret_len is 0 at the end. Between pieces are holes.
+ * With READER_BARE: of all bytes, no reader_next() before. */
+must_check int reader_data(struct reader *reader, const unsigned char **ret, size_t *ret_len,
+                           uint64_t *ret_off, struct err *err);
+
+#endif

@@ -1,0 +1,264 @@
+/* unpack_disk() on archives made by the tools that make them in the world. */
+#include "archives.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "unpack/unpack.h"
+
+/* A 64 MiB disk with a partition table's mark, data at both ends and in the middle, and zeros that are stored. */
+static const char make_disk[] = "truncate -s 64M disk.raw\n"
+                                "put() { dd of=disk.raw conv=notrunc bs=1 seek=\"$1\" status=none; }\n"
+                                "printf '\\x55\\xaa' | put 510\n"
+                                "seq 1 200000 | put 1000000\n"
+                                "head -c 500000 /dev/zero | put 20000001\n"
+                                "seq 1 50000 | put 33554431\n"
+                                "printf x | put 67108863\n";
+
+static void is_disk(const struct disk *disk, const char *reference)
+{
+    char script[128];
+    snprintf(script, sizeof script, "cmp %s /proc/%d/fd/%d", reference, getpid(), disk->fd);
+    shell(script);
+}
+
+static void unpacks(const char *name)
+{
+    struct trusted base;
+    artifact(name, &base);
+    struct disk first = DISK_EMPTY, second = DISK_EMPTY;
+    if (unpack_disk(&base, cache, NULL, NULL, &first, &err) < 0)
+        fail_msg("%s: %s", name, err.text);
+    assert_int_equal(first.size, 64 << 20);
+    is_disk(&first, "disk.raw");
+    struct stat st;
+    assert_int_equal(fstat(first.fd, &st), 0);
+    assert_true(st.st_blocks * 512 < 4000000); /* sparse */
+    assert_int_equal(st.st_nlink, 0);
+    /* private: what is written to one copy is in no other, and the cache stays */
+    OK(disk_write(&first, "changed", 7, 0, &err));
+    OK(unpack_disk(&base, cache, NULL, NULL, &second, &err));
+    is_disk(&second, "disk.raw");
+    disk_close(&first);
+    disk_close(&second);
+    trusted_free(&base);
+}
+
+static void refused(const char *name, const char *why)
+{
+    struct trusted base;
+    struct disk disk = DISK_EMPTY;
+    artifact(name, &base);
+    if (unpack_disk(&base, cache, NULL, NULL, &disk, &err) == 0)
+        fail_msg("%s was accepted", name);
+    if (err.kind != ERR_VERIFY || !strstr(err.text, why))
+        fail_msg("%s: kind %d: %s (wanted: %s)", name, (int)err.kind, err.text, why);
+    assert_null(disk.ops);
+    trusted_free(&base);
+}
+
+static void all_forms(void **state)
+{
+    (void)state;
+    shell(
+        "tar --format=oldgnu -Sczf oldgnu-s.tar.gz disk.raw\n"
+        "tar --format=gnu -Scf - disk.raw | xz -0 > gnu-s.tar.xz\n"
+        "tar --format=gnu -cf - ./disk.raw | bzip2 -1 > gnu.tar.bz2\n"
+        "tar --format=pax -Scf - disk.raw | zstd -q > pax-s.tar.zst\n"
+        "tar --format=pax --sparse-version=0.0 -Sczf pax00.tar.gz disk.raw\n"
+        "tar --format=pax --sparse-version=0.1 -Sczf pax01.tar.gz disk.raw\n"
+        "tar --format=ustar -czf ustar.tar.gz --transform s/disk/coreos_production/ disk.raw\n"
+        "bsdtar -czf bsd.tar.gz disk.raw\n"
+        "tar -cf plain.tar disk.raw; mkdir dot; cp --sparse=always disk.raw dot/; tar -C dot -cf dot.tar .\n"
+        "cp disk.raw bare; gzip -1 < disk.raw > bare.gz; xz -0 < disk.raw > bare.xz\n"
+        "bzip2 -1 < disk.raw > bare.bz2; zstd -q < disk.raw > bare.zst\n"
+        "head -c 30000000 disk.raw | gzip -1 > two.gz; tail -c +30000001 disk.raw | gzip -1 >> two.gz\n"
+        "head -c 1000 /dev/zero >> two.gz\n"
+        "tar -czf image.bin.tar.gz --transform s/disk.raw/image.bin/ disk.raw");
+    static const char *const names[] = {"oldgnu-s.tar.gz", "gnu-s.tar.xz", "gnu.tar.bz2",  "pax-s.tar.zst",
+                                        "pax00.tar.gz",    "pax01.tar.gz", "ustar.tar.gz", "bsd.tar.gz",
+                                        "plain.tar",       "dot.tar",      "bare",         "bare.gz",
+                                        "bare.xz",         "bare.bz2",     "bare.zst",     "two.gz",
+                                        "image.bin.tar.gz"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unpacks(names[i]);
+}
+
+static void hostile(void **state)
+{
+    (void)state;
+    shell(
+        "mkdir h; cd h; cp --sparse=always ../disk.raw .; ln -s /etc/passwd link.raw; ln disk.raw hard.raw\n"
+        "mkfifo fifo.raw; mkdir d; cp --sparse=always disk.raw d/; cp --sparse=always disk.raw b.raw; echo x "
+        "> note.txt\n"
+        "tar -Sczf ../two.tar.gz disk.raw b.raw\n"
+        "tar -Sczf ../link.tar.gz link.raw\n"
+        "tar -Sczf ../hard.tar.gz disk.raw hard.raw\n"
+        "tar -Sczf ../fifo.tar.gz fifo.raw\n"
+        "tar -Sczf ../dir.tar.gz d\n"
+        "tar -SPczf ../up.tar.gz --transform 's,^,../,' disk.raw\n"
+        "tar -SPczf ../abs.tar.gz --transform 's,^,/tmp/,' disk.raw\n"
+        "tar -czf ../note.tar.gz note.txt\n"
+        "tar -Sczf ../extra.tar.gz disk.raw note.txt\n"
+        "tar -czf ../none.tar.gz -T /dev/null; cd ..\n"
+        "head -c 100000 /dev/urandom > noise; : > nothing; printf '\\x1f' > one\n"
+        "zip -q z.zip disk.raw\n"
+        "cp oldgnu-s.tar.gz junk.tar.gz; echo junk >> junk.tar.gz\n"
+        "{ tar -Scf - disk.raw; echo more; } | gzip > after.tar.gz\n"
+        "truncate -s 1000 small.raw; printf '\\x55\\xaa' | dd of=small.raw bs=1 seek=510 conv=notrunc "
+        "status=none\n"
+        "tar -czf small.tar.gz small.raw\n"
+        "truncate -s 1049000 odd.raw; tar -Sczf odd.tar.gz odd.raw\n"
+        "truncate -s 65G big.raw; tar -Sczf big.tar.gz big.raw; rm big.raw");
+    refused("two.tar.gz", "a second file");
+    refused("link.tar.gz", "a link");
+    refused("hard.tar.gz", "a link");
+    refused("fifo.tar.gz", "special file");
+    refused("dir.tar.gz", "a folder");
+    refused("up.tar.gz", "not named");
+    refused("abs.tar.gz", "not named");
+    refused("note.tar.gz", "not named");
+    refused("extra.tar.gz", "not named");
+    refused("none.tar.gz", "");
+    refused("noise", "neither a disk");
+    refused("nothing", "neither a disk");
+    refused("one", "neither a disk");
+    refused("z.zip", "tar archive or as a bare disk");
+    refused("junk.tar.gz", "follow the end");
+    refused("after.tar.gz", "behind the end");
+    refused("small.tar.gz", "1000 bytes");
+    refused("odd.tar.gz", "1049000 bytes");
+    refused("big.tar.gz", "more than");
+}
+
+/* Data, not zeros, far beyond what its archive can honestly hold; and zeros without end. */
+static void bombs(void **state)
+{
+    (void)state;
+    shell("yes | head -c 100M > y.raw; printf '\\x55\\xaa' | dd of=y.raw bs=1 seek=510 conv=notrunc "
+          "status=none\n"
+          "tar -cf - y.raw | zstd -q -19 --long=27 > y.tar.zst; tar -cf - y.raw | bzip2 -9 > y.tar.bz2\n"
+          "{ head -c 510 /dev/zero; printf '\\x55\\xaa'; head -c 300M /dev/zero; } | xz -0 > zeros.xz; rm "
+          "y.raw");
+    refused("y.tar.zst", "bomb");
+    refused("y.tar.bz2", "bomb");
+    struct trusted base;
+    struct disk disk = DISK_EMPTY;
+    artifact("zeros.xz", &base);
+    const struct unpack_limits limits = {.max_size = 100 << 20};
+    assert_int_equal(unpack_disk(&base, cache, &limits, NULL, &disk, &err), -1);
+    assert_int_equal(err.kind, ERR_VERIFY);
+    trusted_free(&base);
+}
+
+/* Cut at every sixteenth, and at the last bytes: never accepted. */
+static void cut_short(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"oldgnu-s.tar.gz", "gnu-s.tar.xz", "gnu.tar.bz2", "pax-s.tar.zst",
+                                        "bare.gz",         "bare.xz",      "bare.bz2",    "bare.zst"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct trusted base;
+        artifact(names[i], &base);
+        for (unsigned k = 0; k <= 17; k++) {
+            struct disk disk = DISK_EMPTY;
+            struct trusted cut = base;
+            cut.size = k < 16 ? base.size * k / 16 : base.size - (k == 16 ? 9 : 1);
+            cut.sha256.bytes[0] ^= 1;
+            cut.sha256.bytes[1] = (uint8_t)k;
+            if (unpack_disk(&cut, cache, NULL, NULL, &disk, &err) == 0)
+                fail_msg("%s cut to %llu of %llu bytes was accepted", names[i], (unsigned long long)cut.size,
+                         (unsigned long long)base.size);
+            if (err.kind != ERR_VERIFY)
+                fail_msg("%s cut at %u/16: %s", names[i], k, err.text);
+        }
+        trusted_free(&base);
+    }
+}
+
+/* One bit changed: an error, or, where the format has no checksum over it, still a whole disk; never a crash. */
+static void bit_flips(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"oldgnu-s.tar.gz", "bare.gz", "gnu-s.tar.xz", "gnu.tar.bz2",
+                                        "pax-s.tar.zst"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct trusted base;
+        artifact(names[i], &base);
+        unsigned seen = 0;
+        for (unsigned k = 0; k < 24; k++) {
+            struct trusted bad = base;
+            struct disk disk = DISK_EMPTY;
+            unsigned char byte;
+            uint64_t at = k < 8 ? k * 2 : base.size * (k - 7) / 18;
+            OK(file_scratch(dir, &bad.fd, &err));
+            OK(file_copy(base.fd, 0, bad.fd, 0, base.size, NULL, &err));
+            OK(file_pread(bad.fd, &byte, 1, at, "x", &err));
+            byte ^= (unsigned char)(1U << (k % 8));
+            OK(file_pwrite(bad.fd, &byte, 1, at, "x", &err));
+            OK(file_sha256(bad.fd, 0, bad.size, NULL, &bad.sha256, &err));
+            if (unpack_disk(&bad, cache, NULL, NULL, &disk, &err) < 0) {
+                assert_int_equal(err.kind, ERR_VERIFY);
+                seen++;
+            } else {
+                is_disk(&disk, "disk.raw");
+                disk_close(&disk);
+            }
+            close(bad.fd);
+        }
+        assert_true(seen >= 16);
+        trusted_free(&base);
+    }
+}
+
+static void no_room(void **state)
+{
+    (void)state;
+    struct trusted base;
+    struct disk disk = DISK_EMPTY;
+    struct rlimit before, low;
+    artifact("bare", &base);
+    base.sha256.bytes[5] ^= 1; /* not in the cache */
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    low = before;
+    low.rlim_cur = 256 << 10;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    int r = unpack_disk(&base, cache, NULL, NULL, &disk, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(r, -1);
+    assert_int_equal(err.kind, ERR_SPACE);
+    trusted_free(&base);
+}
+
+static void interrupted(void **state)
+{
+    (void)state;
+    struct trusted base;
+    struct disk disk = DISK_EMPTY;
+    volatile sig_atomic_t stop = SIGTERM;
+    const struct run run = {.stop = &stop};
+    artifact("bare.gz", &base);
+    base.sha256.bytes[6] ^= 1;
+    assert_int_equal(unpack_disk(&base, cache, NULL, &run, &disk, &err), -1);
+    assert_int_equal(err.kind, ERR_INTERRUPTED);
+    trusted_free(&base);
+}
+
+static int disk_set_up(void **state)
+{
+    (void)state;
+    return set_up(make_disk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_forms),   cmocka_unit_test(hostile),   cmocka_unit_test(bombs),
+        cmocka_unit_test(cut_short),   cmocka_unit_test(bit_flips), cmocka_unit_test(no_room),
+        cmocka_unit_test(interrupted),
+    };
+    return cmocka_run_group_tests(tests, disk_set_up, tear_down);
+}
