@@ -12,6 +12,7 @@ VERSION := 0.1.0
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
+.DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -35,7 +36,7 @@ WARN_COMMON := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion 
   -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wcast-align -Wwrite-strings -Wformat=2 \
   -Wformat-signedness -Wundef -Wvla -Walloca -Wswitch-enum -Wnull-dereference -Wdouble-promotion -Wimplicit-fallthrough \
   -Wunused-macros -Wredundant-decls -Wnested-externs -fno-common -Werror=implicit-function-declaration \
-  -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=return-type -Werror=format -Wno-gnu-statement-expression \
+  -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=return-type -Werror=format \
   -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wuse-after-free=3 -Warith-conversion
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero
 
@@ -73,6 +74,18 @@ all: $(B)/bake
 
 -include Makefile.agent
 
+# Files that are compiled in: units, manifests, the stand-in recipe, the node's agent.
+EMBED_UNITS := $(sort $(shell find units -type f))
+EMBED_MANIFESTS := $(sort $(shell find manifests -name '*.yaml'))
+EMBED_RECIPES := $(sort $(wildcard manifests/recipes/*.json))
+GEN_OBJ := $(B)/gen/embedded.o
+$(B)/gen/embedded.S: Makefile scripts/embed $(EMBED_UNITS) $(EMBED_MANIFESTS) $(EMBED_RECIPES) $(B)/bake-agent
+	@mkdir -p $(@D)
+	$(Q)scripts/embed $@ bake-agent=$(B)/bake-agent $(foreach f,$(EMBED_UNITS) $(EMBED_MANIFESTS),$(f)=$(f)) \
+	  $(foreach f,$(EMBED_RECIPES),recipes/$(notdir $(f))=$(f))
+$(GEN_OBJ): $(B)/gen/embedded.S
+	$(Q)$(CC) -c -o $@ $<
+
 $(B)/obj/%.o: %.c $(FLAGS_MK)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $<")
@@ -97,8 +110,64 @@ unit: unit-bins
 	@status=0; for t in $(foreach t,$(UNIT_BIN),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t))); do \
 	  echo "== $$t"; $$t || status=1; done; exit $$status
 
-.PHONY: clean
+# The fixtures that tests and the compiled-in recipe use: the stand-in base, the real hyperkube, Debian's etcd and CNI plugins.
+# They live outside the tree, in $BAKE_FIXTURES or the user's cache, and are made once.
+.PHONY: setup fixtures image test check lint bench fuzz install uninstall dist clean help
+setup:
+	@scripts/setup
+
+fixtures: setup
+	@scripts/payload
+	@tests/support/base/build
+	@scripts/hyperkube
+
+KEY := $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/bake/bake.key
+image: setup
+	@$(MAKE) --no-print-directory all fixtures
+	@[ -e "$(KEY)" ] || $(B)/bake key new --no-passphrase --key "$(KEY)" >/dev/null
+	$(B)/bake image $(RECIPE)
+
+# Everything is built twice, with and without sanitizers, so that what the tests do is watched.
+test: setup
+	@$(MAKE) --no-print-directory all unit-bins fixtures
+	@$(MAKE) --no-print-directory SAN=1 all unit-bins
+	@tests/run $(SUITES)
+
+check: test
+
+lint:
+	@scripts/setup build lint
+	@scripts/lint
+
+bench: setup all fixtures
+	@scripts/bench
+
+# make fuzz SECONDS=60: each target of tests/fuzz for that long, with its corpus
+fuzz:
+	@scripts/fuzz $(SECONDS)
+
+install: all
+	install -D -m 0755 $(B)/bake $(DESTDIR)$(PREFIX)/bin/bake
+	install -D -m 0644 bake/bake.1 $(DESTDIR)$(PREFIX)/share/man/man1/bake.1
+	install -D -m 0644 bake/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bake
+	for f in manifests/recipes/*.json; do \
+	  install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/share/doc/bake/examples/$$(basename $$f); done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/bake $(DESTDIR)$(PREFIX)/share/man/man1/bake.1
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bake
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/bake
+
+# The same bytes from the same commit.
+dist:
+	@mkdir -p $(B)
+	git archive --format=tar --prefix=bake-$(VERSION)/ HEAD | gzip -9n > $(B)/bake-$(VERSION).tar.gz
+	@echo $(B)/bake-$(VERSION).tar.gz
+
 clean:
 	rm -rf build
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

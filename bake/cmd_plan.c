@@ -1,0 +1,67 @@
+/* bake plan and bake lock: what would be baked, and from exactly what. */
+#include "fs/fs.h"
+#include "pipeline.h"
+
+static int print_plan(struct common *common, const struct baking *baking, struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(64 << 20);
+    if (common->ui.json ? plan_print_json(&baking->plan, &text, err) < 0
+                        : plan_print_text(&baking->plan, &baking->layout, &text, err) < 0)
+        return -1;
+    if (common->ui.json) {
+        cJSON *object = cJSON_ParseWithLength(text.data, text.len);
+        if (!object)
+            return err_oom(err);
+        cJSON_AddStringToObject(object, "event", "plan");
+        ui_json(&common->ui, object);
+    }
+    ui_text(&common->ui, "%s", text.data);
+    return 0;
+}
+
+int cmd_plan(struct common *common, int argc, char **argv, struct err *err)
+{
+    struct recipe_options options = {.out_dir = "out"};
+    bool done;
+    const struct option_spec specs[] = {RECIPE_OPTIONS(&options), COMMON_CACHE_OPTIONS(common),
+                                        COMMON_OUTPUT_OPTIONS(common), OPTIONS_END};
+    const struct command_help help = {
+        .usage = "bake plan [RECIPE] [options]",
+        .summary = "Shows what \"bake image\" would change in the image, and whether it fits.\n"
+                   "Changes nothing but the cache, and the lock when there is none.",
+        .more = "+ made or replaced   ~ mode and owner set   - removed",
+    };
+    if (common_parse(common, argc, argv, &help, specs, &options.path, 1, &done, err) < 0 || done)
+        return done ? 0 : -1;
+    cleanup_baking struct baking baking = BAKING_EMPTY;
+    if (baking_plan(common, &options, &baking, err) < 0)
+        return -1;
+    if (fs_check(&baking.disk, &baking.layout, &baking.plan, &common->run, err) < 0)
+        return err_wrap(err, "image");
+    return print_plan(common, &baking, err);
+}
+
+int cmd_lock(struct common *common, int argc, char **argv, struct err *err)
+{
+    struct recipe_options options = {.out_dir = "out"};
+    bool done;
+    const struct option_spec specs[] = {RECIPE_OPTIONS(&options), COMMON_CACHE_OPTIONS(common),
+                                        COMMON_OUTPUT_OPTIONS(common), OPTIONS_END};
+    const struct command_help help = {
+        .usage = "bake lock [RECIPE] [options]",
+        .summary = "Resolves channels and versions, verifies every input, and pins it by digest in\n"
+                   "RECIPE's lock file. Commit that file. An existing lock changes with --update only.",
+    };
+    if (common_parse(common, argc, argv, &help, specs, &options.path, 1, &done, err) < 0 || done)
+        return done ? 0 : -1;
+    cleanup_inputs struct inputs inputs = INPUTS_EMPTY;
+    if (inputs_open(common, &options, &inputs, err) < 0 || inputs_fetch(common, &options, &inputs, err) < 0)
+        return -1;
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "event", "lock");
+    cJSON_AddStringToObject(object, "file", inputs.lock_path);
+    cJSON_AddBoolToObject(object, "changed", inputs.lock_written);
+    ui_json(&common->ui, object);
+    ui_text(&common->ui, "%s\n", inputs.lock_path);
+    return 0;
+}

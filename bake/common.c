@@ -1,0 +1,33 @@
+#include "common.h"
+
+int common_parse(struct common *common, int argc, char **argv, const struct command_help *help,
+                 const struct option_spec *specs, const char **positional, size_t positional_max,
+                 bool *ret_done, struct err *err)
+{
+    *ret_done = false;
+    if (options_parse(argc, argv, specs, positional, positional_max, ret_done, err) < 0)
+        return -1;
+    if (*ret_done)
+        options_help(help, specs);
+    else if (common->ui.quiet && common->ui.verbose)
+        return err_set(err, ERR_USAGE, 0, "--quiet and --verbose contradict each other");
+    return 0;
+}
+
+int dir_default(const char *variable, const char *fallback, const char *tail, char **ret, struct err *err)
+{
+    const char *base = getenv(variable);
+    const char *home = getenv("HOME");
+    char *made = NULL;
+    int n;
+    if (base && base[0] == '/') /* the XDG rules: a relative value is to be ignored */
+        n = asprintf(&made, "%s/%s", base, tail);
+    else if (home && home[0] == '/')
+        n = asprintf(&made, "%s/%s/%s", home, fallback, tail);
+    else
+        return err_set(err, ERR_USAGE, 0, "neither %s nor HOME names a folder: set one", variable);
+    if (n < 0)
+        return err_oom(err);
+    *ret = made;
+    return 0;
+}

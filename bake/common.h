@@ -1,0 +1,56 @@
+/* What every command shares: global options, directories, the stop flag. */
+#ifndef BAKE_COMMON_H
+#define BAKE_COMMON_H
+
+#include "options.h"
+#include "ui.h"
+
+struct common {
+    struct ui ui;
+    struct run run;
+    const char *cache_dir; /* --cache-dir; NULL: $XDG_CACHE_HOME/bake, $HOME/.cache/bake */
+    uint64_t cache_size;   /* bytes; 0: no bound */
+    bool recheck;
+};
+
+/* A command: returns 0 or -1 with err filled; main.c prints the error and gives the exit code. */
+struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(struct common *common, int argc, char **argv, struct err *err);
+};
+
+int cmd_init(struct common *common, int argc, char **argv, struct err *err);
+int cmd_lock(struct common *common, int argc, char **argv, struct err *err);
+int cmd_plan(struct common *common, int argc, char **argv, struct err *err);
+int cmd_image(struct common *common, int argc, char **argv, struct err *err);
+int cmd_key(struct common *common, int argc, char **argv, struct err *err);
+
+/* Rows that each command puts into its own table. */
+#define COMMON_OUTPUT_OPTIONS(common)                                                                        \
+    {"json", 0, OPTION_FLAG, &(common)->ui.json, NULL, "JSON lines on stdout, nothing else there"},          \
+        {"quiet", 'q', OPTION_FLAG, &(common)->ui.quiet, NULL, "no progress"},                               \
+    {                                                                                                        \
+        "verbose", 'v', OPTION_FLAG, &(common)->ui.verbose, NULL, "say more"                                 \
+    }
+#define COMMON_CACHE_OPTIONS(common)                                                                         \
+    {"cache-dir", 0, OPTION_STRING, &(common)->cache_dir, "DIR", "cache, else $XDG_CACHE_HOME/bake"},        \
+        {"cache-size", 0, OPTION_SIZE, &(common)->cache_size, "SIZE", "drop what was not used lately"},      \
+    {                                                                                                        \
+        "recheck", 0, OPTION_FLAG, &(common)->recheck, NULL, "hash and verify cached files again"            \
+    }
+#define OPTIONS_END                                                                                          \
+    {                                                                                                        \
+        0                                                                                                    \
+    }
+
+/* Parses, or prints the help: then *ret_done is set and the command returns 0 at once. */
+must_check int common_parse(struct common *common, int argc, char **argv, const struct command_help *help,
+                            const struct option_spec *specs, const char **positional, size_t positional_max,
+                            bool *ret_done, struct err *err);
+
+/* $VARIABLE/TAIL, else $HOME/FALLBACK/TAIL. The caller frees it. ERR_USAGE when neither is set. */
+must_check int dir_default(const char *variable, const char *fallback, const char *tail, char **ret,
+                           struct err *err);
+
+#endif

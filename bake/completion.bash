@@ -1,0 +1,34 @@
+# bash completion for bake
+_bake() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local commands="init lock plan image test key"
+    if [ "$COMP_CWORD" = 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$cur")
+        return
+    fi
+    case $prev in
+    --key | -k | --passphrase-file | --serial)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
+    --out | -o | --cache-dir)
+        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        return
+        ;;
+    --like)
+        mapfile -t COMPREPLY < <(compgen -W "flatcar coreos-hyperkube standin" -- "$cur")
+        return
+        ;;
+    esac
+    if [[ $cur == -* ]]; then
+        # the command's own help is the list: the two cannot fall out of step
+        local options
+        options=$("${COMP_WORDS[0]}" "${COMP_WORDS[1]}" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+')
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+    elif [ "${COMP_WORDS[1]}" = key ] && [ "$COMP_CWORD" = 2 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "new show" -- "$cur")
+    else
+        mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$cur")
+    fi
+}
+complete -F _bake -o filenames bake

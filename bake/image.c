@@ -1,0 +1,210 @@
+/* bake_image() of pipeline.h: from the plan to the package. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "fs/fs.h"
+#include "image_json.h"
+#include "io/file.h"
+#include "layout/layout.h"
+#include "pack/pack.h"
+#include "pipeline.h"
+#include "seal/contents.h"
+#include "seal/package.h"
+#include "seal/read.h"
+
+enum { NAME_DIGEST = 12 /* hex digits of the package's digest in its name */, PACKAGE_NAME_CAP = 80 };
+
+/* Everything that determines the package's bytes, hashed: "is it built already?" is one look-up by name. */
+static int package_name(const struct baking *baking, const struct signing_key *key, const char *image_json,
+                        char out[static PACKAGE_NAME_CAP], struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(1 << 20);
+    char hex[SHA256_HEX];
+    buf_printf(&text, "bake %s package %d pack %s\n", BAKE_VERSION, PACKAGE_FORMAT, pack_engine());
+    hex_encode(baking->plan.digest.bytes, SHA256_SIZE, hex);
+    buf_printf(&text, "plan %s\n", hex);
+    hex_encode(baking->inputs.base.sha256.bytes, SHA256_SIZE, hex);
+    buf_printf(&text, "base %s disk %llu root %d\n", hex, (unsigned long long)baking->layout.disk_size,
+               baking->grow_root);
+    hex_encode(baking->inputs.recipe_sha256.bytes, SHA256_SIZE, hex);
+    buf_printf(&text, "recipe %s %s\n", baking->inputs.recipe.name, hex);
+    for (size_t i = 0; i < baking->inputs.lock.input_count; i++) {
+        const struct lock_input *input = &baking->inputs.lock.inputs[i];
+        hex_encode(input->sha256.bytes, SHA256_SIZE, hex);
+        buf_printf(&text, "input %s %s %s %s %s\n", input->name, hex, input->url, input->signer,
+                   input->version);
+    }
+    char id[MINISIGN_ID_HEX] = "unsigned", public_text[MINISIGN_PUBLIC_TEXT] = "";
+    if (key) {
+        minisign_id_text(key->public.id, id);
+        minisign_public_text(&key->public, public_text);
+    }
+    buf_printf(&text, "key %s %s\nimage %s\n", id, public_text, image_json);
+    struct sha256 digest;
+    if (buf_check(&text, "the package's digest", err) < 0 || sha256_of(text.data, text.len, &digest, err) < 0)
+        return -1;
+    hex_encode(digest.bytes, SHA256_SIZE, hex);
+    snprintf(out, PACKAGE_NAME_CAP, "%.60s-%.*s", baking->inputs.recipe.name, NAME_DIGEST, hex);
+    return 0;
+}
+
+/* Is a complete package of that name there? Its manifest is written last; the archive must have the size it says. An
+ * unreadable package is no error: it is made again. */
+static bool already_there(const char *manifest, const char *dir, const char *name)
+{
+    struct err why = {0};
+    cleanup_package struct package package = {0};
+    if (access(manifest, F_OK) < 0 || package_open(manifest, NULL, &package, NULL, &why) < 0)
+        return false;
+    cleanup_free char *archive = NULL;
+    struct stat st;
+    return asprintf(&archive, "%s/%s.tar.gz", dir, name) >= 0 && stat(archive, &st) == 0 &&
+           (uint64_t)st.st_size == package.archive.size;
+}
+
+/* The plan and bake's own three files: contents list, its signature, the public key. */
+static int plan_with_lists(const struct baking *baking, const struct signing_key *key, const char *name,
+                           struct buf *json, struct buf *signature, struct buf *public, struct plan *ret,
+                           struct err *err)
+{
+    if (seal_contents(&baking->plan, name, key, json, signature, err) < 0)
+        return -1;
+    struct plan_extra extras[3] = {{.image_path = PLAN_CONTENTS, .mode = 0644}};
+    size_t count = 1;
+    if (blob_from_memory(json->data, json->len, &extras[0].blob, err) < 0)
+        return -1;
+    if (key) {
+        minisign_write_public(&key->public, public);
+        extras[1] = (struct plan_extra){.image_path = PLAN_CONTENTS_SIG, .mode = 0644};
+        extras[2] = (struct plan_extra){.image_path = PLAN_PUBLIC_KEY, .mode = 0644};
+        if (buf_check(public, "the public key", err) < 0 ||
+            blob_from_memory(signature->data, signature->len, &extras[1].blob, err) < 0 ||
+            blob_from_memory(public->data, public->len, &extras[2].blob, err) < 0)
+            return -1;
+        count = 3;
+    }
+    return plan_with(&baking->plan, &baking->layout, layout_map, extras, count, ret, err);
+}
+
+static int patch(struct common *common, struct baking *baking, const struct plan *plan, struct err *err)
+{
+    char size[16];
+    ui_step(&common->ui, "fs", "writing %s into %s", ui_bytes(plan_bytes(plan), size),
+            baking->layout.partitions[baking->layout.root].label);
+    cleanup_fs_changes struct fs_changes changes = {0};
+    if (fs_apply(&baking->disk, &baking->layout, plan, &common->run, &changes, err) < 0)
+        return err_wrap(err, "image");
+    run_note(&common->run, "fs", "%llu files, %llu folders, %llu links, %llu removed, %s changed",
+             (unsigned long long)changes.files, (unsigned long long)changes.directories,
+             (unsigned long long)changes.symlinks, (unsigned long long)changes.removed,
+             ui_bytes(changes.bytes_changed, size));
+    return 0;
+}
+
+static int pack(struct common *common, const struct image_options *options, const struct baking *baking,
+                const char *dir, const char *name, struct packed *packed, struct err *err)
+{
+    char size[16], shown[16];
+    cleanup_free char *archive = NULL;
+    if (asprintf(&archive, "%s/%s.tar.gz", dir, name) < 0)
+        return err_oom(err);
+    ui_step(&common->ui, "pack", "a disk of %s", ui_bytes(baking->disk.size, size));
+    cleanup_newfile struct newfile file = NEWFILE_EMPTY;
+    const struct pack_options pack_options = {.threads = (unsigned)options->threads, .epoch = baking->epoch};
+    if (newfile_open(&file, archive, 0644, err) < 0 ||
+        pack_disk(&baking->disk, &pack_options, file.fd, &common->run, packed, err) < 0)
+        return err_wrap(err, "pack");
+    ui_step(&common->ui, "pack", "%s, reading it back", ui_bytes(packed->archive_size, shown));
+    if (pack_check(file.fd, packed, &baking->disk, &common->run, err) < 0)
+        return err_wrap(err, "pack: reading back");
+    if (run_check(&common->run, err) < 0 || newfile_commit(&file, false, err) < 0)
+        return err_wrap(err, "pack");
+    return 0;
+}
+
+static void source_of(const struct lock_input *from, struct seal_source *to)
+{
+    *to = (struct seal_source){.name = from->name,
+                               .url = from->url,
+                               .sha256 = from->sha256,
+                               .size = from->size,
+                               .signer = from->signer,
+                               .version = from->version};
+}
+
+static int seal(struct common *common, const struct baking *baking, const struct plan *plan,
+                const struct packed *packed, const char *image_json, const char *dir, const char *name,
+                const struct signing_key *key, struct err *err)
+{
+    const struct inputs *inputs = &baking->inputs;
+    const struct lock *lock = &inputs->lock;
+    struct seal_input input = {.name = name,
+                               .bake_version = BAKE_VERSION,
+                               .epoch = baking->epoch,
+                               .recipe = inputs->recipe.name,
+                               .recipe_sha256 = inputs->recipe_sha256,
+                               .os = os_kind_name(baking->layout.os),
+                               .plan = plan,
+                               .packed = packed,
+                               .image = image_json};
+    cleanup_buf struct buf lock_text = BUF_INIT(LOCK_TEXT_MAX);
+    if (lock_write(lock, &lock_text, err) < 0 ||
+        sha256_of(lock_text.data, lock_text.len, &input.lock_sha256, err) < 0)
+        return -1;
+    cleanup_free struct seal_source *sources = calloc(lock->input_count + 1, sizeof *sources);
+    if (!sources)
+        return err_oom(err);
+    for (size_t i = 0; i < lock->input_count; i++) {
+        if (strcmp(lock->inputs[i].name, RECIPE_BASE_NAME) == 0)
+            source_of(&lock->inputs[i], &input.base);
+        else
+            source_of(&lock->inputs[i], &sources[input.input_count++]);
+    }
+    input.inputs = sources;
+    if (!input.base.version || !*input.base.version)
+        input.base.version = baking->layout.os_version;
+    ui_step(&common->ui, "seal", "%s",
+            key ? "manifest, provenance, SBOM, signature" : "manifest, provenance, SBOM: unsigned");
+    cleanup_sealed struct sealed sealed = {0};
+    if (seal_package(&input, key, &sealed, err) < 0 || run_check(&common->run, err) < 0 ||
+        seal_write(&sealed, dir, err) < 0)
+        return err_wrap(err, "seal");
+    return 0;
+}
+
+int bake_image(struct common *common, const struct image_options *options, const struct signing_key *key,
+               char **ret_manifest, bool *ret_unchanged, struct err *err)
+{
+    const char *dir = options->recipe.out_dir;
+    cleanup_baking struct baking baking = BAKING_EMPTY;
+    cleanup_free char *manifest = NULL;
+    cleanup_buf struct buf image_json = BUF_INIT(1 << 20);
+    char name[PACKAGE_NAME_CAP];
+    if (file_mkdirs(dir, 0755, err) < 0)
+        return -1;
+    if (access(dir, W_OK | X_OK) < 0) /* said now, not after minutes of work */
+        return err_sys(err, errno, "write into %s", dir);
+    if (baking_plan(common, &options->recipe, &baking, err) < 0)
+        return -1;
+    if (image_json_write(&baking.inputs.recipe.image, &image_json, err) < 0 ||
+        package_name(&baking, key, image_json.data, name, err) < 0)
+        return -1;
+    if (asprintf(&manifest, "%s/%s.manifest.json", dir, name) < 0)
+        return err_oom(err);
+    *ret_unchanged = already_there(manifest, dir, name);
+    if (!*ret_unchanged) {
+        cleanup_buf struct buf json = BUF_INIT(CONTENTS_MAX);
+        cleanup_buf struct buf signature = BUF_INIT(MINISIGN_FILE_MAX);
+        cleanup_buf struct buf public = BUF_INIT(MINISIGN_FILE_MAX);
+        cleanup_plan struct plan plan = {0};
+        cleanup_packed struct packed packed = {0};
+        if (plan_with_lists(&baking, key, name, &json, &signature, &public, &plan, err) < 0 ||
+            patch(common, &baking, &plan, err) < 0 ||
+            pack(common, options, &baking, dir, name, &packed, err) < 0 ||
+            seal(common, &baking, &plan, &packed, image_json.data, dir, name, key, err) < 0)
+            return -1;
+    }
+    *ret_manifest = steal_ptr(manifest);
+    return 0;
+}

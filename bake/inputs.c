@@ -1,0 +1,173 @@
+#include "inputs.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "builtin.h"
+#include "io/file.h"
+
+enum { MAX_VARS = OPTION_LIST_MAX };
+static const char STANDIN[] = "recipes/standin.json";
+
+static const char *environment(void *ctx, const char *name)
+{
+    (void)ctx;
+    return getenv(name);
+}
+
+/* ${bake.fixtures}: where the scripts of the repository put the stand-in base and the real payload. */
+static int fixtures_dir(char **ret, struct err *err)
+{
+    const char *set = getenv("BAKE_FIXTURES");
+    if (!set || !*set)
+        return dir_default("XDG_CACHE_HOME", ".cache", "bake-fixtures", ret, err);
+    *ret = strdup(set);
+    return *ret ? 0 : err_oom(err);
+}
+
+static int split_vars(const struct option_list *list, struct arena *arena, struct recipe_pair *pairs,
+                      struct err *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const char *equals = strchr(list->values[i], '=');
+        if (!equals || equals == list->values[i])
+            return err_set(err, ERR_USAGE, 0, "--var wants NAME=VALUE, not \"%s\"", list->values[i]);
+        pairs[i].name = arena_strndup(arena, list->values[i], (size_t)(equals - list->values[i]));
+        pairs[i].value = equals + 1;
+        if (!pairs[i].name)
+            return err_oom(err);
+    }
+    return 0;
+}
+
+/* bake.json -> bake.lock.json */
+static char *lock_path_of(const char *recipe)
+{
+    size_t len = strlen(recipe);
+    if (len > 5 && strcmp(recipe + len - 5, ".json") == 0)
+        len -= 5;
+    char *path = NULL;
+    return asprintf(&path, "%.*s.lock.json", (int)len, recipe) < 0 ? NULL : path;
+}
+
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup("");
+}
+
+/* Which recipe, and its text. */
+static int find_recipe(const struct recipe_options *options, struct inputs *inputs, struct buf *text,
+                       struct err *err)
+{
+    const char *path = options->path;
+    if (!path && access("bake.json", F_OK) == 0)
+        path = "bake.json";
+    if (path) {
+        if (file_read(path, RECIPE_TEXT_MAX, text, err) < 0) {
+            if (err->kind != ERR_INTERNAL)
+                err->kind = ERR_RECIPE;
+            return err_wrap(err, "recipe");
+        }
+        inputs->recipe_path = strdup(path);
+        inputs->lock_path = lock_path_of(path);
+    } else {
+        const struct builtin *standin = builtin_find(STANDIN);
+        if (!standin)
+            return err_set(err, ERR_INTERNAL, 0, "the compiled-in recipe is missing");
+        buf_add(text, standin->start, (size_t)(standin->end - standin->start));
+        inputs->recipe_path = strdup("");
+        if (asprintf(&inputs->lock_path, "%s/standin.lock.json", options->out_dir) < 0)
+            inputs->lock_path = NULL;
+    }
+    if (!inputs->recipe_path || !inputs->lock_path)
+        return err_oom(err);
+    return buf_check(text, "the recipe", err);
+}
+
+static int read_recipe(const struct recipe_options *options, struct inputs *inputs, struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(RECIPE_TEXT_MAX);
+    if (find_recipe(options, inputs, &text, err) < 0)
+        return -1;
+    cleanup_free char *fixtures = NULL;
+    if (fixtures_dir(&fixtures, err) < 0)
+        return -1;
+    cleanup_arena struct arena arena = {0};
+    struct recipe_pair vars[MAX_VARS];
+    if (split_vars(&options->vars, &arena, vars, err) < 0)
+        return -1;
+    const struct recipe_pair builtins[] = {{"fixtures", fixtures}, {"version", BAKE_VERSION}};
+    const struct recipe_vars all = {.vars = vars,
+                                    .var_count = options->vars.count,
+                                    .builtins = builtins,
+                                    .builtin_count = sizeof builtins / sizeof *builtins,
+                                    .env = environment};
+    cleanup_free char *dir = folder_of(inputs->recipe_path);
+    if (!dir)
+        return err_oom(err);
+    const char *name = *inputs->recipe_path ? inputs->recipe_path : "the compiled-in recipe";
+    const char *start = text.data ? text.data : "";
+    if (sha256_of(start, text.len, &inputs->recipe_sha256, err) < 0)
+        return -1;
+    return recipe_parse(start, text.len, name, dir, &all, &inputs->recipe, err);
+}
+
+/* *ret_found is false when there is no lock yet. */
+static int read_lock(const char *path, struct lock *ret, bool *ret_found, struct err *err)
+{
+    *ret_found = false;
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return 0;
+    cleanup_buf struct buf text = BUF_INIT(LOCK_TEXT_MAX);
+    if (file_read(path, LOCK_TEXT_MAX, &text, err) < 0)
+        return err_wrap(err, "lock");
+    if (lock_parse(text.data ? text.data : "", text.len, path, ret, err) < 0)
+        return -1;
+    *ret_found = true;
+    return 0;
+}
+
+static int open_cache(const struct common *common, struct cache **ret, struct err *err)
+{
+    cleanup_free char *fallback = NULL;
+    if (!common->cache_dir && dir_default("XDG_CACHE_HOME", ".cache", "bake", &fallback, err) < 0)
+        return -1;
+    const struct cache_options options = {.dir = common->cache_dir ? common->cache_dir : fallback,
+                                          .max_bytes = common->cache_size,
+                                          .recheck = common->recheck};
+    return cache_open(&options, ret, err);
+}
+
+int inputs_open(struct common *common, const struct recipe_options *options, struct inputs *ret,
+                struct err *err)
+{
+    cleanup_inputs struct inputs made = INPUTS_EMPTY;
+    if (read_recipe(options, &made, err) < 0)
+        return -1;
+    bool found = false;
+    if (read_lock(made.lock_path, &made.lock, &found, err) < 0)
+        return -1;
+    if (found && !options->update && lock_matches(&made.recipe, &made.lock, made.lock_path, err) < 0)
+        return -1;
+    if (open_cache(common, &made.cache, err) < 0)
+        return err_wrap(err, "cache");
+    *ret = made;
+    made = (struct inputs)INPUTS_EMPTY;
+    return 0;
+}
+
+void inputs_free(struct inputs *inputs)
+{
+    for (size_t i = 0; inputs->items && i < inputs->recipe.input_count; i++)
+        trusted_free(&inputs->items[i]);
+    free(inputs->items);
+    trusted_free(&inputs->base);
+    if (inputs->cache)
+        cache_close(inputs->cache);
+    lock_free(&inputs->lock);
+    recipe_free(&inputs->recipe);
+    free(inputs->recipe_path);
+    free(inputs->lock_path);
+    *inputs = (struct inputs)INPUTS_EMPTY;
+}

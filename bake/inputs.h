@@ -1,0 +1,56 @@
+/* From a recipe's file to verified bytes: recipe, lock, fetch, verify.
+ *
+ * In:    the recipe's path (NULL: bake.json here, else the compiled-in stand-in), variables, --update.
+ * Out:   the recipe, its lock, and every input as struct trusted.
+ * Fails: as the stages do; a lock that does not fit its recipe is ERR_RECIPE and says what to do.
+ * Owns:  everything in struct inputs until inputs_free().
+ */
+#ifndef BAKE_INPUTS_H
+#define BAKE_INPUTS_H
+
+#include "common.h"
+#include "io/cache.h"
+#include "recipe/lock.h"
+#include "recipe/recipe.h"
+#include "verify/types.h"
+
+struct recipe_options {
+    const char *path;        /* NULL: the default */
+    struct option_list vars; /* --var name=value */
+    const char *out_dir;     /* where the lock of the compiled-in recipe goes */
+    bool update;             /* resolve again and rewrite the lock */
+};
+
+struct inputs {
+    char *recipe_path; /* "" for the compiled-in one */
+    char *lock_path;
+    struct sha256 recipe_sha256; /* of its text */
+    struct recipe recipe;
+    struct lock lock;
+    bool lock_written; /* this run made or changed it */
+    struct trusted base;
+    struct trusted *items; /* recipe.input_count of them, in the recipe's order */
+    struct cache *cache;
+};
+
+/* Recipe and lock only; nothing is fetched when the lock is there and update is not set. */
+must_check int inputs_open(struct common *common, const struct recipe_options *options, struct inputs *ret,
+                           struct err *err);
+/* Fetches and verifies; makes or updates the lock. */
+must_check int inputs_fetch(struct common *common, const struct recipe_options *options,
+                            struct inputs *inputs, struct err *err);
+void inputs_free(struct inputs *inputs);
+#define cleanup_inputs cleanup(inputs_free)
+#define INPUTS_EMPTY                                                                                         \
+    {                                                                                                        \
+        .base = TRUSTED_EMPTY                                                                                \
+    }
+
+#define RECIPE_OPTIONS(options)                                                                              \
+    {"var", 0, OPTION_LIST, &(options)->vars, "K=V", "set a variable of the recipe"},                        \
+        {"update", 0, OPTION_FLAG, &(options)->update, NULL, "resolve again, rewrite the lock"},             \
+    {                                                                                                        \
+        "out", 'o', OPTION_STRING, &(options)->out_dir, "DIR", "where packages go (out)"                     \
+    }
+
+#endif

@@ -1,0 +1,87 @@
+#include "pipeline.h"
+
+#include <string.h>
+
+#include "epoch.h"
+#include "fs/fs.h"
+#include "layout/layout.h"
+#include "unpack/unpack.h"
+
+void baking_free(struct baking *baking)
+{
+    plan_free(&baking->plan);
+    payload_free(&baking->payload);
+    plan_wants_free(&baking->wants);
+    disk_close(&baking->disk);
+    inputs_free(&baking->inputs);
+}
+
+static int read_base(struct common *common, struct baking *baking, struct err *err)
+{
+    char size[16];
+    const struct inputs *inputs = &baking->inputs;
+    ui_step(&common->ui, "unpack", "%s", ui_bytes(inputs->base.size, size));
+    if (unpack_disk(&inputs->base, inputs->cache, NULL, &common->run, &baking->disk, err) < 0)
+        return err_wrap(err, "unpack");
+    if (layout_read(&baking->disk, &common->run, &baking->layout, err) < 0)
+        return err_wrap(err, "layout");
+    const struct layout *layout = &baking->layout;
+    const char *wanted = inputs->recipe.base.os;
+    if (wanted && strcmp(wanted, os_kind_name(layout->os)) != 0)
+        return err_set(err, ERR_LAYOUT, 0, "layout: the recipe says that the base is %s, but it is %s",
+                       wanted, os_kind_name(layout->os));
+    ui_step(&common->ui, "layout", "%s %s, %u partitions, %s", os_kind_name(layout->os), layout->os_version,
+            layout->partition_count, ui_bytes(layout->disk_size, size));
+    return 0;
+}
+
+/* Whole GiB always; the recipe's disk.size also gives ROOT the new room. */
+static int grow(struct common *common, struct baking *baking, struct err *err)
+{
+    uint64_t wanted = baking->inputs.recipe.disk_size;
+    baking->grow_root = wanted != 0;
+    if (wanted != 0 && wanted < baking->disk.size)
+        return err_set(err, ERR_LAYOUT, 0,
+                       "layout: the recipe's disk.size is %llu bytes, but the base has %llu already: a disk "
+                       "cannot shrink",
+                       (unsigned long long)wanted, (unsigned long long)baking->disk.size);
+    if (layout_grow(&baking->disk, wanted, baking->grow_root, &baking->layout, err) < 0)
+        return err_wrap(err, "layout");
+    if (!baking->grow_root)
+        return 0;
+    const struct partition *root = &baking->layout.partitions[baking->layout.root];
+    if (fs_grow(&baking->disk, root, cache_dir(baking->inputs.cache), baking->epoch, &common->run, err) < 0)
+        return err_wrap(err, "layout: grow ROOT (partition %u)", root->number);
+    return 0;
+}
+
+int baking_plan(struct common *common, const struct recipe_options *options, struct baking *baking,
+                struct err *err)
+{
+    struct inputs *inputs = &baking->inputs;
+    if (inputs_open(common, options, inputs, err) < 0 || inputs_fetch(common, options, inputs, err) < 0)
+        return -1;
+    bool set = false;
+    if (epoch_from_environment(&baking->epoch, &set, err) < 0)
+        return -1;
+    if (!set)
+        baking->epoch = inputs->lock.epoch;
+    if (read_base(common, baking, err) < 0 || grow(common, baking, err) < 0)
+        return -1;
+    if (plan_wants(&inputs->recipe, &baking->layout, &baking->wants, err) < 0)
+        return err_wrap(err, "plan");
+    if (payload_load(common, inputs, &baking->wants, &baking->payload, err) < 0)
+        return err_wrap(err, "payload");
+    const struct plan_args args = {.recipe = &inputs->recipe,
+                                   .layout = &baking->layout,
+                                   .map = layout_map,
+                                   .wants = &baking->wants,
+                                   .contents = baking->payload.contents,
+                                   .epoch = baking->epoch};
+    if (plan_make(&args, &baking->plan, err) < 0)
+        return err_wrap(err, "plan");
+    char size[16];
+    ui_step(&common->ui, "plan", "%zu operations, %s", baking->plan.op_count,
+            ui_bytes(plan_bytes(&baking->plan), size));
+    return 0;
+}

@@ -1,0 +1,55 @@
+/* The one place that orders the stages.
+ *
+ *   recipe -> lock -> fetch -> verify -> unpack -> layout -> plan -> fs -> pack -> seal
+ *
+ * In:    options of a command.
+ * Out:   for `bake plan` a struct baking up to its plan; for `bake image` a package in the output folder.
+ * Fails: as the stages do; every error carries the stage's name.
+ * Owns:  struct baking owns what it went through until baking_free(): the working copy of the disk is an unnamed file that
+ *        vanishes with it.
+ */
+#ifndef BAKE_PIPELINE_H
+#define BAKE_PIPELINE_H
+
+#include "common.h"
+#include "inputs.h"
+#include "io/disk.h"
+#include "layout/types.h"
+#include "payload.h"
+#include "plan/plan.h"
+#include "seal/key.h"
+
+struct image_options {
+    struct recipe_options recipe;
+    bool unsigned_package;
+    uint64_t threads; /* 0: as many as there are cores */
+};
+
+struct baking {
+    struct inputs inputs;
+    struct disk disk;     /* private, writable */
+    struct layout layout; /* of the disk as it will be: grown when the recipe says so */
+    bool grow_root;
+    struct plan_wants wants;
+    struct payload payload;
+    struct plan plan; /* without bake's own lists */
+    int64_t epoch;
+};
+#define BAKING_EMPTY                                                                                         \
+    {                                                                                                        \
+        .inputs = INPUTS_EMPTY, .disk = DISK_EMPTY                                                           \
+    }
+void baking_free(struct baking *baking);
+#define cleanup_baking cleanup(baking_free)
+
+/* Everything up to the plan. */
+must_check int baking_plan(struct common *common, const struct recipe_options *options, struct baking *baking,
+                           struct err *err);
+
+/* The whole job. KEY NULL: unsigned. *ret_manifest is the path of the package's manifest, owned by the caller; *ret_unchanged
+ * tells that it was there already. */
+must_check int bake_image(struct common *common, const struct image_options *options,
+                          const struct signing_key *key, char **ret_manifest, bool *ret_unchanged,
+                          struct err *err);
+
+#endif
