@@ -37,7 +37,7 @@ int cmd_plan(struct common *common, int argc, char **argv, struct err *err)
     if (baking_plan(common, &options, &baking, err) < 0)
         return -1;
     if (fs_check(&baking.disk, &baking.layout, &baking.plan, &common->run, err) < 0)
-        return err_wrap(err, "image");
+        return -1;
     return print_plan(common, &baking, err);
 }
 

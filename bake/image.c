@@ -94,7 +94,7 @@ static int patch(struct common *common, struct baking *baking, const struct plan
             baking->layout.partitions[baking->layout.root].label);
     cleanup_fs_changes struct fs_changes changes = {0};
     if (fs_apply(&baking->disk, &baking->layout, plan, &common->run, &changes, err) < 0)
-        return err_wrap(err, "image");
+        return -1;
     run_note(&common->run, "fs", "%llu files, %llu folders, %llu links, %llu removed, %s changed",
              (unsigned long long)changes.files, (unsigned long long)changes.directories,
              (unsigned long long)changes.symlinks, (unsigned long long)changes.removed,
@@ -102,24 +102,23 @@ static int patch(struct common *common, struct baking *baking, const struct plan
     return 0;
 }
 
+/* The archive stays without its name until everything that goes beside it is ready. */
 static int pack(struct common *common, const struct image_options *options, const struct baking *baking,
-                const char *dir, const char *name, struct packed *packed, struct err *err)
+                const char *dir, const char *name, struct newfile *file, struct packed *packed,
+                struct err *err)
 {
-    char size[16], shown[16];
+    char size[16];
     cleanup_free char *archive = NULL;
     if (asprintf(&archive, "%s/%s.tar.gz", dir, name) < 0)
         return err_oom(err);
     ui_step(&common->ui, "pack", "a disk of %s", ui_bytes(baking->disk.size, size));
-    cleanup_newfile struct newfile file = NEWFILE_EMPTY;
     const struct pack_options pack_options = {.threads = (unsigned)options->threads, .epoch = baking->epoch};
-    if (newfile_open(&file, archive, 0644, err) < 0 ||
-        pack_disk(&baking->disk, &pack_options, file.fd, &common->run, packed, err) < 0)
+    if (newfile_open(file, archive, 0644, err) < 0 ||
+        pack_disk(&baking->disk, &pack_options, file->fd, &common->run, packed, err) < 0)
         return err_wrap(err, "pack");
-    ui_step(&common->ui, "pack", "%s, reading it back", ui_bytes(packed->archive_size, shown));
-    if (pack_check(file.fd, packed, &baking->disk, &common->run, err) < 0)
+    ui_step(&common->ui, "pack", "%s, reading it back", ui_bytes(packed->archive_size, size));
+    if (pack_check(file->fd, packed, &baking->disk, &common->run, err) < 0)
         return err_wrap(err, "pack: reading back");
-    if (run_check(&common->run, err) < 0 || newfile_commit(&file, false, err) < 0)
-        return err_wrap(err, "pack");
     return 0;
 }
 
@@ -134,8 +133,8 @@ static void source_of(const struct lock_input *from, struct seal_source *to)
 }
 
 static int seal(struct common *common, const struct baking *baking, const struct plan *plan,
-                const struct packed *packed, const char *image_json, const char *dir, const char *name,
-                const struct signing_key *key, struct err *err)
+                const struct packed *packed, const char *image_json, const char *name,
+                const struct signing_key *key, struct sealed *ret, struct err *err)
 {
     const struct inputs *inputs = &baking->inputs;
     const struct lock *lock = &inputs->lock;
@@ -166,9 +165,28 @@ static int seal(struct common *common, const struct baking *baking, const struct
         input.base.version = baking->layout.os_version;
     ui_step(&common->ui, "seal", "%s",
             key ? "manifest, provenance, SBOM, signature" : "manifest, provenance, SBOM: unsigned");
+    return seal_package(&input, key, ret, err) < 0 ? err_wrap(err, "seal") : 0;
+}
+
+/* Patches, packs, seals; then the package's files take their names one right after the other, the manifest last. */
+static int build(struct common *common, const struct image_options *options, struct baking *baking,
+                 const struct signing_key *key, const char *image_json, const char *name, struct err *err)
+{
+    const char *dir = options->recipe.out_dir;
+    cleanup_buf struct buf json = BUF_INIT(CONTENTS_MAX);
+    cleanup_buf struct buf signature = BUF_INIT(MINISIGN_FILE_MAX);
+    cleanup_buf struct buf public = BUF_INIT(MINISIGN_FILE_MAX);
+    cleanup_plan struct plan plan = {0};
+    cleanup_packed struct packed packed = {0};
+    cleanup_newfile struct newfile archive = NEWFILE_EMPTY;
     cleanup_sealed struct sealed sealed = {0};
-    if (seal_package(&input, key, &sealed, err) < 0 || run_check(&common->run, err) < 0 ||
-        seal_write(&sealed, dir, err) < 0)
+    if (plan_with_lists(baking, key, name, &json, &signature, &public, &plan, err) < 0 ||
+        patch(common, baking, &plan, err) < 0 ||
+        pack(common, options, baking, dir, name, &archive, &packed, err) < 0 ||
+        seal(common, baking, &plan, &packed, image_json, name, key, &sealed, err) < 0 ||
+        run_check(&common->run, err) < 0)
+        return -1;
+    if (newfile_commit(&archive, false, err) < 0 || seal_write(&sealed, dir, err) < 0)
         return err_wrap(err, "seal");
     return 0;
 }
@@ -193,18 +211,8 @@ int bake_image(struct common *common, const struct image_options *options, const
     if (asprintf(&manifest, "%s/%s.manifest.json", dir, name) < 0)
         return err_oom(err);
     *ret_unchanged = already_there(manifest, dir, name);
-    if (!*ret_unchanged) {
-        cleanup_buf struct buf json = BUF_INIT(CONTENTS_MAX);
-        cleanup_buf struct buf signature = BUF_INIT(MINISIGN_FILE_MAX);
-        cleanup_buf struct buf public = BUF_INIT(MINISIGN_FILE_MAX);
-        cleanup_plan struct plan plan = {0};
-        cleanup_packed struct packed packed = {0};
-        if (plan_with_lists(&baking, key, name, &json, &signature, &public, &plan, err) < 0 ||
-            patch(common, &baking, &plan, err) < 0 ||
-            pack(common, options, &baking, dir, name, &packed, err) < 0 ||
-            seal(common, &baking, &plan, &packed, image_json.data, dir, name, key, err) < 0)
-            return -1;
-    }
+    if (!*ret_unchanged && build(common, options, &baking, key, image_json.data, name, err) < 0)
+        return -1;
     *ret_manifest = steal_ptr(manifest);
     return 0;
 }
