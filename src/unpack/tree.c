@@ -6,6 +6,7 @@
 #include "unpack/content.h"
 #include "unpack/links.h"
 
+enum { OUTSIDE_MAX = 1000 };
 static const char kind[] = "tree";
 
 struct item {
@@ -180,11 +181,68 @@ static int add_parents(struct gather *gather, struct err *err)
     return 0;
 }
 
+static bool is_outside(const struct gather *gather, const struct item *item)
+{
+    const char *rest = NULL;
+    return item->hard && !member_below(item->hard, gather->prefix, &rest);
+}
+
+/* The file NAME, for the hard links below the prefix that lead to it out of it. */
+static int take_outside(struct gather *gather, struct item *const *links, size_t count, struct reader *reader,
+                        const struct entry *entry, const char *name, struct err *err)
+{
+    const struct item *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct item *item = links[i];
+        if (!item->hard || strcmp(item->hard, name) != 0)
+            continue;
+        if (!first && content_copy(reader, entry->size, &gather->writer, 1, &item->content, name, err) < 0)
+            return err_wrap(err, "%s", gather->name);
+        if (first)
+            item->content = first->content;
+        first = item;
+        item->mode = entry->mode & 0777;
+        item->hard = NULL;
+    }
+    return 0;
+}
+
+/* A second pass, where a hard link leads to a file that is not below the prefix. */
+static int fetch_outside(const struct trusted *artifact, const struct run *run, struct gather *gather,
+                         struct err *err)
+{
+    struct item *links[OUTSIDE_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < gather->count; i++) {
+        if (!is_outside(gather, &gather->items[i]))
+            continue;
+        if (count == OUTSIDE_MAX)
+            return err_set(err, ERR_VERIFY, 0, "%s: more than %d hard links lead out of \"%s\"", gather->name,
+                           OUTSIDE_MAX, gather->prefix);
+        links[count++] = &gather->items[i];
+    }
+    if (count == 0)
+        return 0;
+    cleanup_reader struct reader *reader = NULL;
+    if (reader_open(artifact, ARCHIVE_MAX, run, &reader, err) < 0)
+        return -1;
+    struct entry entry;
+    char name[PATH_CAP];
+    int r;
+    while ((r = reader_next(reader, &entry, err)) > 0)
+        if (entry.type == ENTRY_FILE && member_name(entry.name, name) &&
+            take_outside(gather, links, count, reader, &entry, name, err) < 0)
+            return -1;
+    return r;
+}
+
 static int resolve_hard(struct gather *gather, struct err *err)
 {
     for (size_t i = 0; i < gather->count; i++) {
         struct item *item = &gather->items[i];
         const struct item *target = item;
+        if (!item->hard)
+            continue;
         for (unsigned deep = 0; target && target->hard; deep++) {
             const char *rest = NULL;
             bool below = deep < LINKS_DEEP && member_below(target->hard, gather->prefix, &rest);
@@ -192,10 +250,8 @@ static int resolve_hard(struct gather *gather, struct err *err)
         }
         if (!target || target->type == MEMBER_DIR)
             return err_set(err, ERR_VERIFY, 0,
-                           "%s: \"%s\" is a hard link to \"%s\", which is not a file below \"%s\"",
-                           gather->name, item->path, item->hard, gather->prefix);
-        if (target == item)
-            continue;
+                           "%s: \"%s\" is a hard link to \"%s\", which is no file of the archive",
+                           gather->name, item->path, item->hard);
         item->type = target->type;
         item->target = target->target;
         item->mode = target->mode;
@@ -227,7 +283,8 @@ static int gather_all(const struct trusted *artifact, const struct run *run, str
                        gather->prefix, near);
     }
     qsort(gather->items, gather->count, sizeof *gather->items, by_path);
-    if (drop_twins(gather, err) < 0 || add_parents(gather, err) < 0)
+    if (drop_twins(gather, err) < 0 || add_parents(gather, err) < 0 ||
+        fetch_outside(artifact, run, gather, err) < 0)
         return -1;
     return resolve_hard(gather, err);
 }

@@ -281,10 +281,18 @@ int unpack_disk(const struct trusted *artifact, struct cache *cache, const struc
 {
     cleanup_close int from = -1;
     cleanup_close int to = -1;
+    uint64_t max = limits && limits->max_size ? limits->max_size : SIZE_MAX_DEFAULT;
     if (cached(artifact, cache, limits, run, &from, err) < 0 ||
-        file_scratch(cache_dir(cache), &to, err) < 0 || restore(from, to, run, err) < 0 ||
-        disk_from_fd(to, ret, err) < 0)
+        file_scratch(cache_dir(cache), &to, err) < 0 || restore(from, to, run, err) < 0)
         return -1;
+    struct disk made = DISK_EMPTY;
+    if (disk_from_fd(to, &made, err) < 0)
+        return -1;
+    if (made.size > max) /* it was unpacked under other limits */
+        return err_set(err, ERR_VERIFY, 0, "%s: a disk of %llu bytes, more than the %llu allowed",
+                       artifact->origin ? artifact->origin : "the base", (unsigned long long)made.size,
+                       (unsigned long long)max);
     to = -1;
+    *ret = made;
     return 0;
 }

@@ -137,11 +137,12 @@ static void hostile(void **state)
 static void bombs(void **state)
 {
     (void)state;
-    shell("yes | head -c 100M > y.raw; printf '\\x55\\xaa' | dd of=y.raw bs=1 seek=510 conv=notrunc "
-          "status=none\n"
-          "tar -cf - y.raw | zstd -q -19 --long=27 > y.tar.zst; tar -cf - y.raw | bzip2 -9 > y.tar.bz2\n"
-          "{ head -c 510 /dev/zero; printf '\\x55\\xaa'; head -c 300M /dev/zero; } | xz -0 > zeros.xz; rm "
-          "y.raw");
+    shell(
+        "{ yes || :; } | head -c 100M > y.raw; printf '\\x55\\xaa' | dd of=y.raw bs=1 seek=510 conv=notrunc "
+        "status=none\n"
+        "tar -cf - y.raw | zstd -q -19 > y.tar.zst; tar -cf - y.raw | bzip2 -9 > y.tar.bz2\n"
+        "{ head -c 510 /dev/zero; printf '\\x55\\xaa'; head -c 300M /dev/zero; } | xz -0 > zeros.xz; rm "
+        "y.raw");
     refused("y.tar.zst", "bomb");
     refused("y.tar.bz2", "bomb");
     struct trusted base;
