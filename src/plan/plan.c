@@ -170,7 +170,7 @@ static int add_wanted(struct builder *b, const struct recipe *recipe, const stru
     if (want->kind == WANT_TREE)
         return add_tree(b, want, &recipe->files[want->index], content);
     struct draft *draft;
-    b->own = want->kind == WANT_AGENT;
+    b->own = want->kind == WANT_AGENT || path_under(want->image_path, PLAN_TEMPLATES);
     int result = build_add(b, PLAN_FILE, want->image_path, want->label, want_where(recipe, want), &draft);
     b->own = false;
     if (result < 0)

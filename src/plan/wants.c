@@ -102,8 +102,10 @@ int plan_wants(const struct recipe *recipe, const struct layout *layout, struct 
         return -1;
     for (size_t i = 0; i < recipe->manifest_count; i++) {
         const struct recipe_manifest *m = &recipe->manifests[i];
-        if (add(&list, WANT_MANIFEST, m->source,
-                arena_printf(arena, "%s/%s", build_place(layout, PLACE_MANIFESTS), m->name),
+        /* a compiled-in manifest has marks that the agent fills in: kubelet must not find it as it is */
+        const char *dir =
+            m->source.kind == SOURCE_BUILTIN ? PLAN_TEMPLATES : build_place(layout, PLACE_MANIFESTS);
+        if (add(&list, WANT_MANIFEST, m->source, arena_printf(arena, "%s/%s", dir, m->name),
                 arena_printf(arena, "manifest %s", m->name), i) < 0)
             return -1;
     }
