@@ -1,5 +1,7 @@
 #include "fs/fs.h"
 
+#include <stdarg.h>
+
 #include "fs/ext.h"
 #include "fs/loop.h"
 
@@ -29,16 +31,26 @@ static int take_share(const struct plan *plan, const struct partition *partition
     return 0;
 }
 
+/* True when the kernel writes this partition, and not libext2fs. */
+static bool by_loop(const struct fs_options *options, const struct partition *partition)
+{
+    if (options && options->backend != FS_BACKEND_AUTO)
+        return options->backend == FS_BACKEND_LOOP;
+    return partition->fs != FS_EXT;
+}
+
 static int check_share(const struct disk *disk, const struct plan *plan, const struct partition *partition,
-                       const struct run *run, struct err *err)
+                       const struct fs_options *options, const struct run *run, struct err *err)
 {
     cleanup(share_free) struct share share = {0};
     if (take_share(plan, partition, &share, err) < 0 || share.count == 0)
         return share.ops ? 0 : -1;
-    if (partition->fs != FS_EXT)
-        return loop_possible(partition, err);
+    if (by_loop(options, partition) && loop_possible(partition, err) < 0)
+        return -1;
+    if (by_loop(options, partition) && partition->fs != FS_EXT)
+        return loop_check(disk, partition, share.ops, share.count, run, err);
     cleanup_ext struct ext ext = {0};
-    if (ext_open(&ext, disk, NULL, partition, NULL, plan->epoch, err) < 0)
+    if (ext_open(&ext, EXT_TRIAL, disk, NULL, partition, NULL, plan->epoch, err) < 0)
         return -1;
     return ext_check(&ext, share.ops, share.count, run, err);
 }
@@ -57,15 +69,38 @@ static int known_partitions(const struct layout *layout, const struct plan *plan
     return 0;
 }
 
-int fs_check(const struct disk *disk, const struct layout *layout, const struct plan *plan,
-             const struct run *run, struct err *err)
+/* libext2fs tells of some damage on standard error; that is for this library's caller to say. */
+static void tell_nobody(const char *who, long code, const char *fmt, va_list args)
 {
+    (void)who;
+    (void)code;
+    (void)fmt;
+    (void)args;
+}
+
+typedef void (*hook_fn)(const char *, long, const char *, va_list);
+
+static void restore_hook(const hook_fn *hook)
+{
+    set_com_err_hook(*hook);
+}
+
+int fs_check_with(const struct disk *disk, const struct layout *layout, const struct plan *plan,
+                  const struct fs_options *options, const struct run *run, struct err *err)
+{
+    cleanup(restore_hook) const hook_fn hook = set_com_err_hook(tell_nobody);
     if (known_partitions(layout, plan, err) < 0)
         return -1;
     for (unsigned i = 0; i < layout->partition_count; i++)
-        if (check_share(disk, plan, &layout->partitions[i], run, err) < 0)
+        if (check_share(disk, plan, &layout->partitions[i], options, run, err) < 0)
             return -1;
     return 0;
+}
+
+int fs_check(const struct disk *disk, const struct layout *layout, const struct plan *plan,
+             const struct run *run, struct err *err)
+{
+    return fs_check_with(disk, layout, plan, NULL, run, err);
 }
 
 static void count_op(struct fs_changes *changes, enum plan_op_kind kind)
@@ -77,20 +112,20 @@ static void count_op(struct fs_changes *changes, enum plan_op_kind kind)
 }
 
 static int apply_share(struct disk *disk, const struct plan *plan, const struct partition *partition,
-                       const struct run *run, struct ranges *ranges, struct fs_changes *changes,
-                       struct err *err)
+                       const struct fs_options *options, const struct run *run, struct ranges *ranges,
+                       struct fs_changes *changes, struct err *err)
 {
     cleanup(share_free) struct share share = {0};
     if (take_share(plan, partition, &share, err) < 0 || share.count == 0)
         return share.ops ? 0 : -1;
     for (size_t i = 0; i < share.count; i++)
         count_op(changes, share.ops[i].kind);
-    if (partition->fs != FS_EXT) {
+    if (by_loop(options, partition)) {
         ranges_add(ranges, partition->start, partition->size); /* what the kernel wrote is not known */
         return loop_apply(disk, partition, share.ops, share.count, plan->epoch, run, err);
     }
     cleanup_ext struct ext ext = {0};
-    if (ext_open(&ext, disk, disk, partition, ranges, plan->epoch, err) < 0)
+    if (ext_open(&ext, EXT_WRITE, disk, disk, partition, ranges, plan->epoch, err) < 0)
         return -1;
     for (size_t i = 0; i < share.count; i++)
         if (run_check(run, err) < 0 || ext_write_op(&ext, &share.ops[i], run, err) < 0)
@@ -98,18 +133,26 @@ static int apply_share(struct disk *disk, const struct plan *plan, const struct 
     return ext_commit(&ext, err);
 }
 
-int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan, const struct run *run,
-             struct fs_changes *ret, struct err *err)
+int fs_apply_with(struct disk *disk, const struct layout *layout, const struct plan *plan,
+                  const struct fs_options *options, const struct run *run, struct fs_changes *ret,
+                  struct err *err)
 {
-    if (fs_check(disk, layout, plan, run, err) < 0)
+    if (fs_check_with(disk, layout, plan, options, run, err) < 0)
         return -1;
+    cleanup(restore_hook) const hook_fn hook = set_com_err_hook(tell_nobody);
     cleanup_ranges struct ranges ranges = {0};
     struct fs_changes changes = {0};
     for (unsigned i = 0; i < layout->partition_count; i++)
-        if (apply_share(disk, plan, &layout->partitions[i], run, &ranges, &changes, err) < 0)
+        if (apply_share(disk, plan, &layout->partitions[i], options, run, &ranges, &changes, err) < 0)
             return -1;
     if (ranges_finish(&ranges, &changes, err) < 0)
         return -1;
     *ret = changes;
     return 0;
+}
+
+int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan, const struct run *run,
+             struct fs_changes *ret, struct err *err)
+{
+    return fs_apply_with(disk, layout, plan, NULL, run, ret, err);
 }

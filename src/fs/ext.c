@@ -6,6 +6,7 @@ int ext_error(struct ext *ext, errcode_t code, const char *path, struct err *err
 {
     const struct partition *partition = ext->partition;
     const struct err *why = &ext->window.why;
+    ext->last = code;
     initialize_ext2_error_table();
     if (why->kind != ERR_NONE) /* the disk below said more than libext2fs's number */
         return err_set(err, why->kind, why->kind == ERR_SPACE || why->kind == ERR_IO ? 0 : why->errnum,
@@ -21,74 +22,45 @@ int ext_error(struct ext *ext, errcode_t code, const char *path, struct err *err
                    *path ? ": " : "", error_message(code));
 }
 
-static int refuse(const struct partition *partition, struct err *err, const char *what)
-{
-    return err_set(err, ERR_LAYOUT, 0, "%s (partition %u): %s", partition->label, partition->number, what);
-}
-
-/* Features that libext2fs opens, but whose bookkeeping it does not keep up when it writes. */
-static const char *unwritable(const struct ext2_super_block *sb)
-{
-    if (sb->s_feature_ro_compat & (EXT4_FEATURE_RO_COMPAT_QUOTA | EXT4_FEATURE_RO_COMPAT_PROJECT))
-        return "its quota would no longer be right: switch it off with tune2fs -O ^quota,^project";
-    if (sb->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_BIGALLOC)
-        return "bigalloc is not supported";
-    if (sb->s_feature_ro_compat & (EXT4_FEATURE_RO_COMPAT_VERITY | EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS |
-                                   EXT4_FEATURE_RO_COMPAT_READONLY))
-        return "it is marked read-only, shared or verity-protected";
-    if (sb->s_feature_incompat & (EXT4_FEATURE_INCOMPAT_ENCRYPT | EXT4_FEATURE_INCOMPAT_CASEFOLD))
-        return "encrypted or case-insensitive folders are not supported";
-    if (sb->s_feature_incompat & (EXT3_FEATURE_INCOMPAT_JOURNAL_DEV | EXT4_FEATURE_INCOMPAT_MMP))
-        return "an external journal or multiple-mount protection is not supported";
-    return NULL;
-}
-
-static int judge(const struct ext *ext, struct err *err)
+int ext_refuse(const struct ext *ext, const char *path, const char *what, struct err *err)
 {
     const struct partition *partition = ext->partition;
-    const struct ext2_super_block *sb = ext->fs->super;
-    if (sb->s_feature_incompat & EXT3_FEATURE_INCOMPAT_RECOVER)
-        return refuse(
-            partition, err,
-            "its journal holds changes that were never replayed: the base was not unmounted cleanly. "
-            "Run e2fsck on it, or take the image as it was released");
-    if (sb->s_state & EXT2_ERROR_FS)
-        return refuse(partition, err,
-                      "it is marked as having errors: run e2fsck -f on the base, or take another one");
-    if (!(sb->s_state & EXT2_VALID_FS) || sb->s_last_orphan != 0 ||
-        (sb->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_ORPHAN_PRESENT))
-        return refuse(partition, err,
-                      "it was not unmounted cleanly: run e2fsck -f on the base, or take another one");
-    const char *why = unwritable(sb);
-    if (why)
-        return refuse(partition, err, why);
-    if (ext2fs_blocks_count(ext->fs->super) > partition->size / ext->fs->blocksize)
-        return refuse(partition, err, "the file system is larger than its partition");
-    return 0;
+    return err_set(err, ERR_LAYOUT, 0, "%s (partition %u): %s: %s", partition->label, partition->number, path,
+                   what);
 }
 
-int ext_open(struct ext *ext, const struct disk *reader, struct disk *writer,
+enum { READS_PER_BLOCK = 32, READS_BASE = 65536 };
+
+int ext_open(struct ext *ext, enum ext_mode mode, const struct disk *reader, struct disk *writer,
              const struct partition *partition, struct ranges *changes, int64_t epoch, struct err *err)
 {
-    *ext = (struct ext){.partition = partition,
-                        .window = {.reader = reader,
-                                   .writer = writer,
-                                   .start = partition->start,
-                                   .size = partition->size,
-                                   .changes = changes}};
+    *ext = (struct ext){.partition = partition};
+    if (ext_judge(reader, partition, mode != EXT_READ, epoch, err) < 0)
+        return -1;
+    ext->window = (struct window){.reader = reader,
+                                  .writer = mode == EXT_WRITE ? writer : NULL,
+                                  .trial = mode == EXT_TRIAL,
+                                  .start = partition->start,
+                                  .size = partition->size,
+                                  .changes = changes,
+                                  .reads_left = READS_BASE + partition->size / OVERLAY_UNIT};
     window_init(&ext->window);
     char name[WINDOW_NAME_CAP];
     window_name(&ext->window, name);
-    int flags = EXT2_FLAG_64BITS | (writer ? EXT2_FLAG_RW : 0);
+    int flags = EXT2_FLAG_64BITS | (mode == EXT_READ ? 0 : EXT2_FLAG_RW);
     errcode_t code = ext2fs_open2(name, NULL, flags, 0, 0, &ext->window.manager, &ext->fs);
     if (code) {
         ext->fs = NULL;
         return ext_error(ext, code, "", err);
     }
-    ext->fs->now = epoch;
+    const struct ext2_super_block *sb = ext->fs->super;
+    ext->window.reads_left =
+        READS_BASE + READS_PER_BLOCK * (ext2fs_blocks_count(ext->fs->super) + (uint64_t)sb->s_inodes_count);
+    ext->fs->now =
+        epoch > 0 ? epoch : 1; /* 0 means "the clock" to libext2fs, and "not deleted" in an inode */
     ext->fs->umask = 022;
-    if (judge(ext, err) < 0)
-        return -1;
+    if (mode == EXT_READ)
+        return 0;
     code = ext2fs_read_bitmaps(ext->fs);
     return code ? ext_error(ext, code, "its bitmaps", err) : 0;
 }
@@ -104,9 +76,10 @@ int ext_commit(struct ext *ext, struct err *err)
 
 void ext_free(struct ext *ext)
 {
-    if (!ext->fs)
-        return;
-    ext->fs->flags &= ~(EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED | EXT2_FLAG_BB_DIRTY | EXT2_FLAG_IB_DIRTY);
-    ext2fs_free(ext->fs);
-    ext->fs = NULL;
+    if (ext->fs) {
+        ext->fs->flags &= ~(EXT2_FLAG_DIRTY | EXT2_FLAG_CHANGED | EXT2_FLAG_BB_DIRTY | EXT2_FLAG_IB_DIRTY);
+        ext2fs_free(ext->fs);
+        ext->fs = NULL;
+    }
+    window_free(&ext->window);
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/path.h"
 #include "base/run.h"
 #include "fs/window.h"
@@ -14,13 +15,23 @@ struct ext {
     const struct partition *partition;
     struct window window;
     ext2_filsys fs; /* NULL when empty */
+    errcode_t last; /* what ext_error() was told last */
 };
 
-/* Opens and judges: a file system that may not be written is refused, also for reading alone. WRITER NULL: read-only.
- * EXT must not move afterwards. EPOCH becomes every time that is written. */
-must_check int ext_open(struct ext *ext, const struct disk *reader, struct disk *writer,
+enum ext_mode {
+    EXT_READ,  /* looks only; also at a file system that may not be written */
+    EXT_TRIAL, /* everything is done but for the content of files, and nothing reaches the disk */
+    EXT_WRITE
+};
+
+/* Opens; a file system that may not be written is refused but for EXT_READ. WRITER and CHANGES are for EXT_WRITE, EPOCH
+ * (seconds since 1970) becomes every time that is written. EXT must not move afterwards. */
+must_check int ext_open(struct ext *ext, enum ext_mode mode, const struct disk *reader, struct disk *writer,
                         const struct partition *partition, struct ranges *changes, int64_t epoch,
                         struct err *err);
+/* Opens the partition with that GPT number for reading. fs/read.c */
+must_check int ext_open_number(struct ext *ext, const struct disk *disk, const struct layout *layout,
+                               unsigned number, struct err *err);
 /* Writes what libext2fs still holds. Only this call commits. */
 must_check int ext_commit(struct ext *ext, struct err *err);
 /* Drops what was not committed. */
@@ -29,6 +40,14 @@ void ext_free(struct ext *ext);
 
 /* Sets err to "ROOT (partition 9): PATH: libext2fs's text"; returns -1. */
 int ext_error(struct ext *ext, errcode_t code, const char *path, struct err *err);
+
+/* Sets err to "ROOT (partition 9): PATH: WHAT" of kind ERR_LAYOUT; returns -1. */
+int ext_refuse(const struct ext *ext, const char *path, const char *what, struct err *err);
+
+/* Why the file system that starts at the partition's first byte may not be opened or, with WRITING, not be written. Looks at
+ * the superblock only. fs/judge.c */
+must_check int ext_judge(const struct disk *disk, const struct partition *partition, bool writing,
+                         int64_t epoch, struct err *err);
 
 /* Where a path leads. */
 struct ext_place {
@@ -43,9 +62,19 @@ struct ext_place {
 must_check int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place *ret,
                            struct err *err);
 
-/* The plan's operations OPS[0..count), all of this partition, against the file system. fs/check.c */
+/* Carries the plan's operations OPS[0..count), all of this partition, out on a trial, and sees whether what is reserved for
+ * root would be used up. fs/check.c */
 must_check int ext_check(struct ext *ext, const struct plan_op *ops, size_t count, const struct run *run,
                          struct err *err);
+
+/* The target of the symbolic link INO as a string. PATH is for the message. fs/resolve.c */
+must_check int ext_read_link(struct ext *ext, ext2_ino_t ino, struct ext2_inode *inode, const char *path,
+                             char out[static PATH_CAP], struct err *err);
+
+/* Times of an inode that is to be written: all of them, or only those that changing what a folder holds changes. BIRTH: crtime,
+ * too. fs/write.c */
+void ext_stamp(const struct ext *ext, struct ext2_inode_large *inode, bool all, bool birth);
+errcode_t ext_touch(const struct ext *ext, ext2_ino_t dir);
 
 /* Carries one operation out. fs/write.c */
 must_check int ext_write_op(struct ext *ext, const struct plan_op *op, const struct run *run,

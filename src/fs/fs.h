@@ -20,6 +20,13 @@
 #include "layout/types.h"
 #include "plan/types.h"
 
+/* Who writes. AUTO: libext2fs for ext2, ext3 and ext4, a loop device for the rest. LOOP: the kernel writes ext, too.
+ * LIBEXT2FS: what it cannot write is refused. */
+enum fs_backend { FS_BACKEND_AUTO, FS_BACKEND_LIBEXT2FS, FS_BACKEND_LOOP };
+struct fs_options {
+    enum fs_backend backend;
+};
+
 /* Would the plan fit and go through? Reads only. */
 must_check int fs_check(const struct disk *disk, const struct layout *layout, const struct plan *plan,
                         const struct run *run, struct err *err);
@@ -27,6 +34,13 @@ must_check int fs_check(const struct disk *disk, const struct layout *layout, co
 /* Checks as fs_check() does, then writes. All times become plan->epoch: the same plan on the same disk gives the same bytes. */
 must_check int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan,
                         const struct run *run, struct fs_changes *ret, struct err *err);
+
+/* The same with a backend of the caller's choice. OPTIONS may be NULL: AUTO. */
+must_check int fs_check_with(const struct disk *disk, const struct layout *layout, const struct plan *plan,
+                             const struct fs_options *options, const struct run *run, struct err *err);
+must_check int fs_apply_with(struct disk *disk, const struct layout *layout, const struct plan *plan,
+                             const struct fs_options *options, const struct run *run, struct fs_changes *ret,
+                             struct err *err);
 
 /* The ext file system in PARTITION, whose size was raised, is grown to fill it, by resize2fs. SCRATCH_DIR
  * holds an unnamed copy of the partition meanwhile. */

@@ -10,6 +10,10 @@
 /* 0 when this process may do it; else ERR_LAYOUT saying what would be needed. */
 must_check int loop_possible(const struct partition *partition, struct err *err);
 
+/* Would OPS, all of PARTITION, go through? Mounts read-only. */
+must_check int loop_check(const struct disk *disk, const struct partition *partition,
+                          const struct plan_op *ops, size_t count, const struct run *run, struct err *err);
+
 /* Writes OPS, all of PARTITION. */
 must_check int loop_apply(struct disk *disk, const struct partition *partition, const struct plan_op *ops,
                           size_t count, int64_t epoch, const struct run *run, struct err *err);

@@ -14,7 +14,7 @@
 enum { BOUNCE = 1 << 20, TREE_DEPTH_MAX = 256 };
 
 /* The kernel resolves as if TOP were the root: absolute links and ".." stay below it (openat2(2), RESOLVE_IN_ROOT). */
-static int open_below(int top, const char *path, int flags)
+int loop_open(int top, const char *path, int flags)
 {
     struct open_how how = {.flags = (__u64)(flags | O_CLOEXEC),
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
@@ -25,7 +25,7 @@ static int open_parent(int top, const struct plan_op *op, struct err *err)
 {
     char parent[PATH_CAP];
     path_parent(op->path, parent);
-    int fd = open_below(top, parent, O_RDONLY | O_DIRECTORY);
+    int fd = loop_open(top, parent, O_RDONLY | O_DIRECTORY);
     return fd < 0 ? err_set(err, ERR_LAYOUT, errno, "open the folder it goes into") : fd;
 }
 
@@ -108,7 +108,7 @@ static int write_dir(int top, int parent, const char *name, const struct plan_op
     bool made = mkdirat(parent, name, 0700) == 0;
     if (!made && errno != EEXIST)
         return err_sys(err, errno, "make the folder");
-    cleanup_close int fd = open_below(top, op->path, O_RDONLY | O_DIRECTORY);
+    cleanup_close int fd = loop_open(top, op->path, O_RDONLY | O_DIRECTORY);
     if (fd < 0)
         return err_set(err, ERR_LAYOUT, errno, "a folder should be here, but something else is");
     return made || op->set_meta ? set_meta(fd, op, epoch, err) : 0;

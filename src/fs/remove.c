@@ -23,7 +23,6 @@ static errcode_t drop_link(ext2_filsys fs, ext2_ino_t ino, struct ext2_inode_lar
 {
     if (inode->i_links_count > 1) { /* another name keeps it */
         inode->i_links_count--;
-        inode->i_ctime = (__u32)fs->now;
         return ext2fs_write_inode_full(fs, ino, EXT2_INODE(inode), sizeof *inode);
     }
     return free_inode(fs, ino, inode, 0);
@@ -58,7 +57,9 @@ static int remove_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent
 /* The folder's blocks go with it, so the entries in them need not be cleared one by one. */
 static errcode_t remove_inode(ext2_filsys fs, ext2_ino_t ino, unsigned depth)
 {
-    if (depth > TREE_DEPTH_MAX || ino < EXT2_FIRST_INO(fs->super))
+    /* a damaged folder may name what is not to be removed, or one thing twice */
+    if (depth > TREE_DEPTH_MAX || ino < EXT2_FIRST_INO(fs->super) || ino > fs->super->s_inodes_count ||
+        ino == fs->super->s_orphan_file_inum || !ext2fs_test_inode_bitmap2(fs->inode_map, ino))
         return EXT2_ET_DIR_CORRUPTED;
     struct ext2_inode_large inode;
     errcode_t code = ext2fs_read_inode_full(fs, ino, EXT2_INODE(&inode), sizeof inode);
@@ -82,11 +83,11 @@ int ext_remove(struct ext *ext, const struct ext_place *place, struct err *err)
         code = remove_inode(fs, place->ino, 0);
     if (!code)
         code = ext2fs_read_inode(fs, place->dir, &parent);
-    if (!code) {
-        if (place->is_dir && parent.i_links_count > 2) /* its ".." is gone */
-            parent.i_links_count--;
-        parent.i_mtime = parent.i_ctime = (__u32)fs->now;
+    if (!code && place->is_dir && parent.i_links_count > 2) { /* its ".." is gone */
+        parent.i_links_count--;
         code = ext2fs_write_inode(fs, place->dir, &parent);
     }
+    if (!code)
+        code = ext_touch(ext, place->dir);
     return code ? ext_error(ext, code, place->path, err) : 0;
 }

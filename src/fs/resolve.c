@@ -6,7 +6,7 @@
 enum { LINKS_MAX = 40 /* as the kernel has it: path_resolution(7) */, DEPTH_MAX = PATH_CAP / 2 };
 
 /* On a running node other file systems are mounted here: what a link brings there does not lie on ROOT. */
-static const char *const mounted[] = {"/usr", "/boot", "/dev", "/proc", "/sys", "/run", "/tmp"};
+static const char *const mounted[] = {"/usr", "/boot", "/oem", "/dev", "/proc", "/sys", "/run", "/tmp"};
 
 struct walk {
     struct ext *ext;
@@ -23,34 +23,31 @@ struct walk {
 
 static int link_error(struct walk *walk, const char *what)
 {
-    const struct partition *partition = walk->ext->partition;
-    return err_set(walk->err, ERR_LAYOUT, 0, "%s (partition %u): %s: %s", partition->label, partition->number,
-                   walk->whole, what);
+    return ext_refuse(walk->ext, walk->whole, what, walk->err);
 }
 
-static int read_link(struct walk *walk, ext2_ino_t ino, struct ext2_inode *inode, char out[static PATH_CAP])
+int ext_read_link(struct ext *ext, ext2_ino_t ino, struct ext2_inode *inode, const char *path,
+                  char out[static PATH_CAP], struct err *err)
 {
     uint64_t size = EXT2_I_SIZE(inode);
     if (size == 0 || size >= PATH_CAP)
-        return link_error(walk, "a symbolic link on the way is empty or too long");
+        return ext_refuse(ext, path, "a symbolic link on the way is empty or too long", err);
     if (ext2fs_is_fast_symlink(inode)) {
-        if (size > sizeof inode->i_block)
-            return link_error(walk, "a symbolic link on the way is damaged");
         memcpy(out, inode->i_block, (size_t)size);
     } else {
         ext2_file_t file;
         unsigned got = 0;
-        errcode_t code = ext2fs_file_open(walk->ext->fs, ino, 0, &file);
+        errcode_t code = ext2fs_file_open(ext->fs, ino, 0, &file);
         if (code)
-            return ext_error(walk->ext, code, walk->whole, walk->err);
+            return ext_error(ext, code, path, err);
         code = ext2fs_file_read(file, out, (unsigned)size, &got);
         ext2fs_file_close(file);
         if (code || got != size)
-            return link_error(walk, "a symbolic link on the way cannot be read");
+            return ext_refuse(ext, path, "a symbolic link on the way cannot be read", err);
     }
     out[size] = '\0';
     if (strlen(out) != size)
-        return link_error(walk, "a symbolic link on the way holds a NUL");
+        return ext_refuse(ext, path, "a symbolic link on the way holds a NUL", err);
     return 0;
 }
 
@@ -75,12 +72,14 @@ static int follow_link(struct walk *walk, ext2_ino_t ino, struct ext2_inode *ino
     if (++walk->links > LINKS_MAX)
         return link_error(walk, "too many symbolic links on the way, or a loop of them");
     char target[PATH_CAP], joined[2 * PATH_CAP];
-    if (read_link(walk, ino, inode, target) < 0)
+    if (ext_read_link(walk->ext, ino, inode, walk->whole, target, walk->err) < 0)
         return -1;
     int n = snprintf(joined, sizeof joined, "%s/%s", target, rest);
     if (n < 0 || (size_t)n >= sizeof joined)
         return link_error(walk, "the symbolic links on the way make the path too long");
     memcpy(walk->todo, joined, (size_t)n + 1);
+    if (target[0] == '/' && walk->ext->partition->role != ROLE_ROOT)
+        return link_error(walk, "an absolute symbolic link on the way leads to another partition");
     if (target[0] == '/')
         to_top(walk);
     walk->place->ino = walk->stack[walk->depth - 1]; /* where the target starts from: "/" and "." end there */
@@ -181,6 +180,10 @@ int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place
         if (strcmp(name, ".") == 0)
             continue;
         if (strcmp(name, "..") == 0) {
+            if (walk->depth == 1 && ext->partition->role != ROLE_ROOT) {
+                r = link_error(walk, "a symbolic link on the way leads to another partition");
+                break;
+            }
             up(walk);
             place.ino = walk->stack[walk->depth - 1];
             place.is_dir = true;

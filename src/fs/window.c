@@ -69,7 +69,17 @@ static errcode_t window_read64(io_channel channel, unsigned long long block, int
     errcode_t code = place_of(channel, block, count, &off, &len);
     if (code)
         return code;
-    return disk_read(window->reader, data, len, off, &window->why) < 0 ? EXT2_ET_SHORT_READ : 0;
+    uint64_t blocks = count < 0 ? 1 : (uint64_t)count;
+    if (blocks > window->reads_left) {
+        err_set(&window->why, ERR_LAYOUT, 0,
+                "it is damaged: its structures lead in circles. Run e2fsck -f on the base");
+        return EXT2_ET_SHORT_READ;
+    }
+    window->reads_left -= blocks;
+    if (disk_read(window->reader, data, len, off, &window->why) < 0)
+        return EXT2_ET_SHORT_READ;
+    overlay_read(&window->overlay, data, len, off - window->start);
+    return 0;
 }
 
 static errcode_t window_read(io_channel channel, unsigned long block, int count, void *data)
@@ -85,6 +95,8 @@ static errcode_t window_write64(io_channel channel, unsigned long long block, in
     errcode_t code = place_of(channel, block, count, &off, &len);
     if (code)
         return code;
+    if (window->trial)
+        return overlay_write(&window->overlay, data, len, off - window->start) ? 0 : EXT2_ET_NO_MEMORY;
     if (!window->writer)
         return EXT2_ET_RO_FILSYS;
     if (disk_write(window->writer, data, len, off, &window->why) < 0)
@@ -98,17 +110,6 @@ static errcode_t window_write(io_channel channel, unsigned long block, int count
     return window_write64(channel, block, count, data);
 }
 
-static errcode_t window_write_byte(io_channel channel, unsigned long offset, int count, const void *data)
-{
-    struct window *window = window_of(channel);
-    if (!window->writer || count < 0 || offset > window->size || (uint64_t)count > window->size - offset)
-        return window->writer ? EXT2_ET_BAD_BLOCK_NUM : EXT2_ET_RO_FILSYS;
-    if (disk_write(window->writer, data, (size_t)count, window->start + offset, &window->why) < 0)
-        return EXT2_ET_SHORT_WRITE;
-    ranges_add(window->changes, window->start + offset, (uint64_t)count);
-    return 0;
-}
-
 static errcode_t window_flush(io_channel channel)
 {
     (void)channel;
@@ -117,6 +118,7 @@ static errcode_t window_flush(io_channel channel)
 
 void window_init(struct window *window)
 {
+    /* no write_byte: libext2fs writes the whole superblock then */
     /* no get_stats: libext2fs would count what was written in the superblock, and the bytes would depend on it */
     window->manager = (struct struct_io_manager){
         .magic = EXT2_ET_MAGIC_IO_MANAGER,
@@ -127,10 +129,14 @@ void window_init(struct window *window)
         .read_blk = window_read,
         .write_blk = window_write,
         .flush = window_flush,
-        .write_byte = window_write_byte,
         .read_blk64 = window_read64,
         .write_blk64 = window_write64,
     };
+}
+
+void window_free(struct window *window)
+{
+    overlay_free(&window->overlay);
 }
 
 void window_name(const struct window *window, char out[static WINDOW_NAME_CAP])

@@ -7,12 +7,16 @@
 
 #include <ext2fs/ext2fs.h>
 
+#include "fs/overlay.h"
 #include "fs/ranges.h"
 #include "io/disk.h"
 
 struct window {
     const struct disk *reader;
-    struct disk *writer;    /* NULL: read-only */
+    struct disk *writer; /* NULL: nothing is written */
+    bool trial;          /* writes go to the overlay, and are read back from there */
+    struct overlay overlay;
+    uint64_t reads_left;    /* blocks: a damaged file system that leads in circles comes to an end */
     uint64_t start, size;   /* bytes of the disk */
     struct ranges *changes; /* may be NULL when read-only */
     struct err why;         /* what a failed read or write said; libext2fs passes on a number only */
@@ -22,6 +26,7 @@ struct window {
 enum { WINDOW_NAME_CAP = 40 };
 
 void window_init(struct window *window);
+void window_free(struct window *window);
 /* The name to open: libext2fs hands an I/O manager nothing but a string, so the window's address goes in there. The window
  * must not move while it is open. */
 void window_name(const struct window *window, char out[static WINDOW_NAME_CAP]);
