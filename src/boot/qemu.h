@@ -1,0 +1,60 @@
+/* One guest in QEMU, by software emulation, so that any machine will do.
+ *
+ * In:    a raw disk as a descriptor; which firmware; where the metadata server is.
+ * Out:   a running guest whose serial console is a pipe.
+ * Fails: ERR_IO when QEMU or the EFI firmware is not installed or does not start; ERR_USAGE for values it
+ *        cannot run with.
+ * Owns:  struct guest owns the process, its pipe and its copy of the EFI variables until guest_stop().
+ * Never: writes to the disk, gives the guest a way to this machine or its network (but for the metadata
+ *        server), or needs root.
+ *
+ * Source: qemu-system-x86_64(1) of 7.2, "-netdev user".
+ */
+#ifndef BAKE_BOOT_QEMU_H
+#define BAKE_BOOT_QEMU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/run.h"
+#include "io/proc.h"
+
+/* What the guest gets by DHCP, and where it finds its metadata. */
+#define GUEST_IP      "169.254.0.15"
+#define GUEST_NETMASK "255.255.0.0"
+#define GUEST_GATEWAY "169.254.0.2"
+#define GUEST_MAC     "42:01:a9:fe:00:0f"
+#define METADATA_IP   "169.254.169.254"
+
+enum { GUEST_CPUS_MAX = 16, GUEST_MEMORY_MIN = 128, GUEST_MEMORY_MAX = 65536 };
+
+struct qemu_spec {
+    int disk_fd;         /* regular file, raw; named or not. At least 3, as every descriptor here */
+    bool efi;            /* OVMF instead of SeaBIOS */
+    unsigned cpus;       /* 0: 2 */
+    unsigned memory_mib; /* 0: 1024 */
+    const char *relay;   /* absolute path of a program that takes "relay-metadata PORT"; NULL: no metadata */
+    uint16_t metadata_port; /* on 127.0.0.1 */
+};
+
+struct guest {
+    struct proc proc;
+    int serial_fd; /* console, and what QEMU itself says; end of file when the guest is off */
+};
+#define GUEST_EMPTY                                                                                          \
+    {                                                                                                        \
+        .serial_fd = -1                                                                                      \
+    }
+
+must_check int guest_start(const struct qemu_spec *spec, struct guest *ret, struct err *err);
+/* Kills and reaps it if it still runs. */
+void guest_stop(struct guest *guest);
+#define cleanup_guest cleanup(guest_stop)
+
+/* The command line, NULL-terminated, in ARENA. CODE and VARS_FD: the firmware and a writable copy of its
+ * variables; NULL and -1 for SeaBIOS. Apart from guest_start() so that it can be looked at. */
+must_check int qemu_argv(const struct qemu_spec *spec, const char *code, int vars_fd, struct arena *arena,
+                         const char *const **ret, struct err *err);
+
+#endif
