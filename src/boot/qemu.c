@@ -1,0 +1,188 @@
+#include "boot/qemu.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "io/file.h"
+
+enum { ARGS_MAX = 64, FIRMWARE_MAX = 16 << 20 };
+
+/* OVMF as Debian, Fedora and Arch install it: code and the matching template of its variables. The 4 MiB build has long been
+ * the only one that new releases carry. */
+static const struct {
+    const char *code, *vars;
+} firmwares[] = {
+    {"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
+    {"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
+    {"/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"},
+    {"/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"},
+};
+
+struct args {
+    struct arena *arena;
+    const char **list;
+    size_t count;
+    bool failed;
+};
+
+static void add(struct args *args, const char *arg)
+{
+    if (!arg || args->count + 1 >= ARGS_MAX)
+        args->failed = true;
+    else
+        args->list[args->count++] = arg;
+}
+
+static void add_two(struct args *args, const char *option, const char *value)
+{
+    add(args, option);
+    add(args, value);
+}
+
+/* QEMU's user network splits a command of its own into words as a POSIX shell would, but runs no shell (libslirp,
+ * g_shell_parse_argv); around that, QEMU's option parser ends a value at a comma unless it is doubled. */
+static char *quote_command_word(struct arena *arena, const char *word)
+{
+    size_t len = strlen(word);
+    char *out = arena_alloc(arena, len * 4 + 3);
+    char *to = out;
+    if (!out)
+        return NULL;
+    *to++ = '\'';
+    for (const char *c = word; *c; c++) {
+        if (*c == '\'') {
+            memcpy(to, "'\\''", 4);
+            to += 4;
+        } else {
+            *to++ = *c;
+            if (*c == ',')
+                *to++ = ',';
+        }
+    }
+    *to = '\'';
+    return out;
+}
+
+/* restrict=on: the guest reaches nothing but what guestfwd names, not even this machine's loopback. */
+static void add_network(struct args *args, const struct qemu_spec *spec)
+{
+    const char *net = "user,id=net0,restrict=on,net=169.254.0.0/16,dhcpstart=" GUEST_IP;
+    if (spec->relay) {
+        char *relay = quote_command_word(args->arena, spec->relay);
+        net = relay ? arena_printf(args->arena, "%s,guestfwd=tcp:" METADATA_IP ":80-cmd:%s relay-metadata %u",
+                                   net, relay, (unsigned)spec->metadata_port)
+                    : NULL;
+    }
+    add_two(args, "-netdev", net);
+    add_two(args, "-device", "virtio-net-pci,netdev=net0,mac=" GUEST_MAC ",romfile=");
+}
+
+static void add_disk(struct args *args, int fd)
+{
+    /* snapshot: what the guest writes goes to an unnamed file of QEMU's, and is gone with it */
+    add_two(args, "-drive",
+            arena_printf(args->arena,
+                         "if=none,id=disk0,file=/proc/self/fd/%d,format=raw,snapshot=on,cache=unsafe", fd));
+    add_two(args, "-device", "virtio-scsi-pci");
+    add_two(args, "-device", "scsi-hd,drive=disk0,bootindex=1");
+}
+
+int qemu_argv(const struct qemu_spec *spec, const char *code, int vars_fd, struct arena *arena,
+              const char *const **ret, struct err *err)
+{
+    unsigned cpus = spec->cpus ? spec->cpus : 2, memory = spec->memory_mib ? spec->memory_mib : 1024;
+    if (cpus > GUEST_CPUS_MAX)
+        return err_set(err, ERR_USAGE, 0, "a guest has at most %d processors", GUEST_CPUS_MAX);
+    if (memory < GUEST_MEMORY_MIN || memory > GUEST_MEMORY_MAX)
+        return err_set(err, ERR_USAGE, 0, "a guest has %d to %d MiB of memory", GUEST_MEMORY_MIN,
+                       GUEST_MEMORY_MAX);
+    if (spec->relay && (spec->relay[0] != '/' || spec->metadata_port == 0))
+        return err_set(err, ERR_INTERNAL, 0, "the metadata relay wants an absolute path and a port");
+    struct args args = {.arena = arena, .list = arena_array(arena, ARGS_MAX, sizeof *args.list)};
+    if (!args.list)
+        return err_oom(err);
+    add(&args, "qemu-system-x86_64");
+    add_two(&args, "-machine", "q35");
+    add_two(&args, "-accel", "tcg,thread=multi");
+    add_two(&args, "-cpu", "max");
+    add_two(&args, "-smp", arena_printf(arena, "%u", cpus));
+    add_two(&args, "-m", arena_printf(arena, "%u", memory));
+    add_two(&args, "-display", "none");
+    add(&args, "-nodefaults");
+    add(&args, "-no-user-config");
+    add(&args, "-no-reboot");
+    add_two(&args, "-monitor", "none");
+    add_two(&args, "-serial", "stdio");
+    add_two(&args, "-device", "virtio-rng-pci");
+    if (code) {
+        add_two(&args, "-drive",
+                arena_printf(arena, "if=pflash,format=raw,unit=0,readonly=on,file=%s", code));
+        add_two(&args, "-drive",
+                arena_printf(arena, "if=pflash,format=raw,unit=1,file=/proc/self/fd/%d", vars_fd));
+    }
+    add_disk(&args, spec->disk_fd);
+    add_network(&args, spec);
+    if (args.failed)
+        return err_oom(err);
+    args.list[args.count] = NULL;
+    *ret = args.list;
+    return 0;
+}
+
+/* A writable copy of the template, in memory: EFI keeps its variables there. */
+static int copy_vars(const char *path, int *ret_fd, struct err *err)
+{
+    cleanup_buf struct buf vars = BUF_INIT(FIRMWARE_MAX);
+    if (file_read(path, FIRMWARE_MAX, &vars, err) < 0)
+        return -1;
+    cleanup_close int fd = memfd_create("efi-variables", MFD_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, errno, "memory for EFI variables");
+    if (file_write(fd, vars.data, vars.len, "EFI variables", err) < 0)
+        return -1;
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+static int find_firmware(const char **ret_code, int *ret_vars_fd, struct err *err)
+{
+    for (size_t i = 0; i < sizeof firmwares / sizeof *firmwares; i++)
+        if (access(firmwares[i].code, R_OK) == 0 && access(firmwares[i].vars, R_OK) == 0) {
+            if (copy_vars(firmwares[i].vars, ret_vars_fd, err) < 0)
+                return -1;
+            *ret_code = firmwares[i].code;
+            return 0;
+        }
+    return err_set(err, ERR_IO, 0, "no EFI firmware: install OVMF (Debian: ovmf), or test without --efi");
+}
+
+int guest_start(const struct qemu_spec *spec, struct guest *ret, struct err *err)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_close int vars_fd = -1;
+    const char *code = NULL;
+    const char *const *argv = NULL;
+    if (spec->efi && find_firmware(&code, &vars_fd, err) < 0)
+        return -1;
+    if (qemu_argv(spec, code, vars_fd, &arena, &argv, err) < 0)
+        return -1;
+    const int pass[] = {spec->disk_fd, vars_fd, -1}; /* -1 ends the list early when there are no variables */
+    const struct proc_spec proc = {.argv = argv, .stdin_fd = -1, .pass_fds = pass};
+    struct guest made = GUEST_EMPTY;
+    if (proc_start(&proc, &made.proc, &made.serial_fd, err) < 0) {
+        if (err->errnum == ENOENT)
+            return err_set(err, ERR_IO, 0, "%s is not installed (Debian: qemu-system-x86)", argv[0]);
+        return -1;
+    }
+    *ret = made;
+    return 0;
+}
+
+void guest_stop(struct guest *guest)
+{
+    proc_kill(&guest->proc);
+    cleanup_close_fn(&guest->serial_fd);
+    guest->serial_fd = -1;
+}
