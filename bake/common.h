@@ -16,7 +16,7 @@ struct common {
 /* A command: returns 0 or -1 with err filled; main.c prints the error and gives the exit code. */
 struct command {
     const char *name;
-    const char *summary;
+    const char *summary; /* NULL: not for people, and not listed */
     int (*run)(struct common *common, int argc, char **argv, struct err *err);
 };
 
@@ -25,6 +25,8 @@ int cmd_lock(struct common *common, int argc, char **argv, struct err *err);
 int cmd_plan(struct common *common, int argc, char **argv, struct err *err);
 int cmd_image(struct common *common, int argc, char **argv, struct err *err);
 int cmd_key(struct common *common, int argc, char **argv, struct err *err);
+int cmd_test(struct common *common, int argc, char **argv, struct err *err);
+int cmd_relay_metadata(struct common *common, int argc, char **argv, struct err *err);
 
 /* Rows that each command puts into its own table. */
 #define COMMON_OUTPUT_OPTIONS(common)                                                                        \

@@ -13,7 +13,9 @@ static const struct command commands[] = {
     {"lock", "pin every input of a recipe", cmd_lock},
     {"plan", "show what would change in the image", cmd_plan},
     {"image", "bake: fetch, verify, patch, pack, sign", cmd_image},
+    {"test", "boot a package in QEMU", cmd_test},
     {"key", "make or show a signing key", cmd_key},
+    {"relay-metadata", NULL, cmd_relay_metadata},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
@@ -45,7 +47,8 @@ static void help(void)
            "Turns a stock CoreOS disk image into a signed Google Compute Engine image whose\n"
            "nodes join a Kubernetes cluster from instance metadata alone.\n\nCommands:\n");
     for (int i = 0; i < COMMAND_COUNT; i++)
-        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+        if (commands[i].summary)
+            printf("  %-10s %s\n", commands[i].name, commands[i].summary);
     printf("\n\"bake COMMAND --help\" tells more. Exit codes: 0 done, 1 internal, 2 usage,\n"
            "3 recipe, 4 verification, 5 layout, 6 space, 7 I/O, 8 network, 9 remote, 10 test\n"
            "failed, 130 and 143 interrupted. See also bake(1).\n");
