@@ -19,7 +19,7 @@
 
 enum { PLAN_OPS_MAX = 200000, PLAN_UNIT_MAX = 1 << 20 };
 
-#define PLAN_BAKE_DIR     "/opt/bake"
+#define PLAN_BAKE_DIR "/opt/bake"
 /* Compiled-in manifests and configurations, with marks like @POD_CIDR@ that the agent fills in at boot. */
 #define PLAN_TEMPLATES    "/opt/bake/templates"
 #define PLAN_AGENT_PATH   "/opt/bake/bin/bake-agent"
