@@ -1,0 +1,26 @@
+/* Metadata, whatever state the metadata server is in.
+ *
+ * In:    the server's address and how long to wait for it.
+ * Out:   checked metadata, fresh or the last good.
+ * Fails: ERR_VERIFY at once when what the server says is wrong: waiting does not mend it, and an old copy would
+ *        hide it. ERR_NETWORK when the server does not answer in time and there is no copy.
+ * Owns:  the copy in /var/lib/bake, which holds what metadata.h keeps and no secret.
+ */
+#ifndef BAKE_AGENT_ACQUIRE_H
+#define BAKE_AGENT_ACQUIRE_H
+
+#include "agent/http.h"
+#include "agent/metadata.h"
+#include "agent/root.h"
+#include "agent/say.h"
+
+#define ACQUIRE_COPY "/var/lib/bake/metadata.json"
+
+enum { ACQUIRE_PAUSE_MIN_MS = 100, ACQUIRE_PAUSE_MAX_MS = 5000, ACQUIRE_REQUEST_MS = 10000 };
+
+/* *RET_STALE: the copy was used. It is renewed when it was not. */
+must_check int metadata_acquire(const struct root *root, const struct http_peer *peer, unsigned limit_s,
+                                const struct say *say, struct metadata *ret, bool *ret_stale,
+                                struct err *err);
+
+#endif

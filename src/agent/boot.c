@@ -1,0 +1,94 @@
+#include "agent/boot.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "agent/acquire.h"
+#include "agent/contents.h"
+#include "agent/render.h"
+
+enum { FAULTS_MAX = 4096, NODE_ENV_MAX = 16 << 10 };
+
+static void say_printf(const struct say *say, const char *fmt, ...) print_like(2, 3);
+static void say_printf(const struct say *say, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    say_line(say, text);
+}
+
+static void say_faults(const struct say *say, const struct buf *faults)
+{
+    const char *end = faults->data ? faults->data + faults->len : NULL;
+    for (const char *at = faults->data, *stop; at && at < end && (stop = strchr(at, '\n')); at = stop + 1)
+        say_printf(say, "CONTENTS BAD: %.*s", (int)(stop - at), at);
+}
+
+static int write_verdict(const struct root *root, const char *text, struct err *err)
+{
+    return root_write(root, BOOT_VERDICT, text, strlen(text), 0600, err);
+}
+
+static int check_contents(const struct root *root, const struct say *say, struct err *err)
+{
+    cleanup_buf struct buf faults = BUF_INIT(FAULTS_MAX);
+    struct verdict verdict;
+    char text[ERR_TEXT_MAX + 16];
+    if (contents_check(root, &verdict, &faults, err) < 0) {
+        struct err unwritten;
+        say_faults(say, &faults);
+        snprintf(text, sizeof text, "bad: %s\n", err->text);
+        if (write_verdict(root, text, &unwritten) < 0)
+            say_line(say, unwritten.text);
+        return err_wrap(err, "the image's contents are bad");
+    }
+    snprintf(text, sizeof text, "ok %zu files %s%s\n", verdict.files,
+             verdict.is_signed ? "signed " : "unsigned", verdict.key_id);
+    say_printf(say, "contents %.*s", (int)strcspn(text, "\n"), text);
+    return write_verdict(root, text, err);
+}
+
+int boot_run(const struct root *root, const struct http_peer *peer, unsigned metadata_timeout_s,
+             const struct say *say, struct err *err)
+{
+    struct metadata metadata;
+    bool stale = false;
+    if (check_contents(root, say, err) < 0 ||
+        metadata_acquire(root, peer, metadata_timeout_s, say, &metadata, &stale, err) < 0 ||
+        render_all(root, &metadata, err) < 0)
+        return -1;
+    say_printf(say, "node %s ip %s cluster %s%s", metadata.name, metadata.ip, metadata.cluster_name,
+               stale ? " (from the last good metadata)" : "");
+    return 0;
+}
+
+int boot_node_value(const struct root *root, const char *name, char *ret, size_t cap, struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(NODE_ENV_MAX);
+    bool found = false;
+    size_t len = strlen(name);
+    if (root_read(root, RENDER_NODE_ENV, &text, &found, err) < 0)
+        return -1;
+    ret[0] = '\0';
+    for (const char *at = text.data; found && at && *at; at += strcspn(at, "\n"), at += *at == '\n')
+        if (strncmp(at, name, len) == 0 && at[len] == '=')
+            snprintf(ret, cap, "%.*s", (int)strcspn(at + len + 1, "\n"), at + len + 1);
+    return 0;
+}
+
+int boot_hostname(const struct root *root, struct err *err)
+{
+    char name[VALUE_NAME_CAP], now[256] = "";
+    if (boot_node_value(root, "BAKE_NODE_NAME", name, sizeof name, err) < 0)
+        return -1;
+    if (!value_name_ok(name))
+        return err_set(err, ERR_VERIFY, 0, "%s names no node: run `bake-agent boot` first", RENDER_NODE_ENV);
+    if (gethostname(now, sizeof now - 1) == 0 && strcmp(now, name) == 0)
+        return 0;
+    if (sethostname(name, strlen(name)) < 0)
+        return err_sys(err, errno, "set the host's name to %s", name);
+    return 0;
+}

@@ -1,0 +1,27 @@
+/* Another program, run for what it says.
+ *
+ * In:    arguments, a time limit.
+ * Out:   its standard output, as far as the buffer's cap goes, and its exit code.
+ * Fails: ERR_IO when it cannot be run, ERR_NETWORK never, ERR_VERIFY when it is killed, too slow or says too much.
+ * Owns:  the process and its group: both are gone when child_run() returns.
+ * Never: uses a shell; hands on descriptors or the environment (PATH and LC_ALL=C are set).
+ */
+#ifndef BAKE_AGENT_CHILD_H
+#define BAKE_AGENT_CHILD_H
+
+#include "agent/root.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+struct child {
+    const char *const *argv; /* argv[0] is a path below the root; NULL-terminated */
+    unsigned timeout_ms;
+};
+
+must_check int child_run(const struct root *root, const struct child *child, struct buf *ret_out,
+                         int *ret_code, struct err *err);
+
+/* True when PATH is a program there. */
+bool child_there(const struct root *root, const char *path);
+
+#endif

@@ -1,0 +1,161 @@
+/* bake-agent: the program in the image that makes a node of a machine. The one file of the agent that prints. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "agent/boot.h"
+#include "agent/report.h"
+
+static const char help[] =
+    "Usage: bake-agent COMMAND [OPTION...]\n"
+    "\n"
+    "Commands:\n"
+    "  boot       check the image's contents, read the metadata, configure the node\n"
+    "  hostname   set the host's name to the node's, as boot found it\n"
+    "  report     say on standard output and the console how the baked units fared\n"
+    "\n"
+    "Options:\n"
+    "  --metadata-timeout S   boot: how long to wait for the metadata server (120)\n"
+    "  --timeout S            report: how long to wait for units, then for etcd (120)\n"
+    "  --root DIR             take DIR for the root of the file system\n"
+    "  --help, --version\n"
+    "\n"
+    "GCE_METADATA_HOST=ADDRESS[:PORT] names another metadata server than 169.254.169.254.\n"
+    "Exit codes: 0 done, 1 failed (report: FAIL), 2 wrong usage.\n";
+
+struct options {
+    const char *command;
+    const char *root;
+    unsigned metadata_timeout_s, timeout_s;
+};
+
+struct output {
+    FILE *stream;
+    const char *prefix;
+    int console; /* -1: none */
+};
+
+static void print_line(void *ctx, const char *text)
+{
+    const struct output *out = ctx;
+    char line[8192];
+    int len = snprintf(line, sizeof line, "%s%s\n", out->prefix, text);
+    (void)fputs(line, out->stream);
+    (void)fflush(out->stream);
+    /* a console that takes nothing must not hold the boot: it was opened with O_NONBLOCK */
+    if (out->console >= 0 && len > 0 &&
+        write(out->console, line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1) < 0)
+        (void)0;
+}
+
+static int open_console(const struct root *root)
+{
+    return root->whole ? open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
+}
+
+static int fail(const struct output *out, const struct err *err)
+{
+    print_line((void *)(uintptr_t)out, err->text);
+    return err->kind == ERR_USAGE ? 2 : 1;
+}
+
+static int run_boot(const struct root *root, const struct options *options)
+{
+    cleanup_close int console = open_console(root);
+    struct output out = {.stream = stderr, .prefix = "bake-agent: ", .console = console};
+    struct say say = {print_line, &out};
+    const char *host = getenv("GCE_METADATA_HOST");
+    struct http_peer peer;
+    struct err err = {0};
+    if (http_peer_parse(host && host[0] ? host : "169.254.169.254", &peer, &err) < 0 ||
+        boot_run(root, &peer, options->metadata_timeout_s, &say, &err) < 0)
+        return fail(&out, &err);
+    return 0;
+}
+
+static int run_hostname(const struct root *root)
+{
+    struct output out = {.stream = stderr, .prefix = "bake-agent: ", .console = -1};
+    struct err err = {0};
+    return boot_hostname(root, &err) < 0 ? fail(&out, &err) : 0;
+}
+
+static int run_report(const struct root *root, const struct options *options)
+{
+    cleanup_close int console = open_console(root);
+    struct output out = {.stream = stdout, .prefix = "", .console = console};
+    struct say say = {print_line, &out};
+    struct report_options how = {
+        .timeout_s = options->timeout_s, .hyperkube_s = 60, .etcd = {"127.0.0.1", 2379}};
+    struct err err = {0};
+    bool pass = false;
+    if (report_run(root, &how, &say, &pass, &err) < 0)
+        return fail(&out, &err);
+    return pass ? 0 : 1;
+}
+
+static bool read_seconds(const char *text, unsigned *ret)
+{
+    size_t len = strspn(text, "0123456789");
+    if (len == 0 || len > 5 || text[len] != '\0')
+        return false;
+    *ret = (unsigned)strtoul(text, NULL, 10);
+    return true;
+}
+
+/* -1: go on; else the exit code. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {{"metadata-timeout", required_argument, NULL, 'm'},
+                                          {"timeout", required_argument, NULL, 't'},
+                                          {"root", required_argument, NULL, 'r'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'v'},
+                                          {NULL, 0, NULL, 0}};
+    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        if (c == 'h' || c == 'v')
+            return fputs(c == 'h' ? help : "bake-agent " BAKE_VERSION "\n", stdout) < 0 ||
+                   fflush(stdout) != 0;
+        bool ok = c == 'r' || (c == 'm' && read_seconds(optarg, &options->metadata_timeout_s)) ||
+                  (c == 't' && read_seconds(optarg, &options->timeout_s));
+        if (c == 'r')
+            options->root = optarg;
+        if (!ok && c != '?')
+            fprintf(stderr, "bake-agent: \"%s\" is not a number of seconds\n", optarg);
+        if (!ok)
+            return 2;
+    }
+    if (optind != argc - 1) {
+        fputs("bake-agent: give one command: boot, hostname or report (--help says more)\n", stderr);
+        return 2;
+    }
+    options->command = argv[optind];
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.root = "/", .metadata_timeout_s = 120, .timeout_s = 120};
+    cleanup_root struct root root = ROOT_INIT;
+    struct err err = {0};
+    int code = read_options(argc, argv, &options);
+    if (code >= 0)
+        return code;
+    if (sodium_init() < 0 || root_open(options.root, &root, &err) < 0) {
+        fprintf(stderr, "bake-agent: %s\n", err.text[0] ? err.text : "libsodium does not start");
+        return 1;
+    }
+    if (strcmp(options.command, "boot") == 0)
+        return run_boot(&root, &options);
+    if (strcmp(options.command, "hostname") == 0)
+        return run_hostname(&root);
+    if (strcmp(options.command, "report") == 0)
+        return run_report(&root, &options);
+    fprintf(stderr, "bake-agent: there is no command \"%s\": boot, hostname, report\n", options.command);
+    return 2;
+}

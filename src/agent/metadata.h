@@ -1,0 +1,56 @@
+/* What a node is told about itself: from the metadata server, or from its last good copy.
+ *
+ * In:    JSON as GCE gives it for instance/ and project/attributes/ with ?recursive=true&alt=json.
+ * Out:   checked values only.
+ * Fails: ERR_VERIFY: malformed JSON, a value that is missing or not what it must be. Names the value.
+ * Owns:  nothing.
+ * Never: keeps a value that was not checked, or one that the node does not use: cluster-secret is not among them.
+ * Source: https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys
+ */
+#ifndef BAKE_AGENT_METADATA_H
+#define BAKE_AGENT_METADATA_H
+
+#include <stddef.h>
+
+#include "agent/values.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { METADATA_NODES_MAX = 9, METADATA_COPY_MAX = 16 << 10 };
+
+struct metadata_node {
+    char name[VALUE_NAME_CAP];
+    char ip[VALUE_IP_CAP];
+};
+
+struct metadata {
+    char name[VALUE_NAME_CAP]; /* the instance's, and the node's */
+    char id[VALUE_ID_CAP];
+    char hostname[VALUE_DOMAIN_CAP];
+    char zone[VALUE_NAME_CAP]; /* the last component of what GCE says */
+    char ip[VALUE_IP_CAP];
+    char cluster_name[VALUE_NAME_CAP];
+    char pod_cidr[VALUE_CIDR_CAP];
+    char service_cidr[VALUE_CIDR_CAP];
+    char domain[VALUE_DOMAIN_CAP];
+    struct metadata_node nodes[METADATA_NODES_MAX]; /* at least this one */
+    size_t node_count;
+};
+
+struct metadata_text {
+    const char *text;
+    size_t len;
+};
+
+/* An attribute of the instance goes before the project's; an empty one is none. Without cluster-nodes the cluster
+ * is this node; with it, this node must be in it. */
+must_check int metadata_parse(const struct metadata_text *instance, const struct metadata_text *project,
+                              struct metadata *ret, struct err *err);
+
+/* The values as an instance/ document that metadata_parse() takes back, with "{}" for the project. */
+void metadata_write(const struct metadata *metadata, struct buf *ret);
+
+/* "a=10.0.0.2,b=10.0.1.2" */
+void metadata_write_nodes(const struct metadata *metadata, struct buf *ret);
+
+#endif
