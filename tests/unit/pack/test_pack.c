@@ -231,7 +231,11 @@ static void dense(void **state)
     disk_new(&disk, GIB);
     for (uint32_t i = 0; i < 64; i++)
         put(&disk, i * (GIB / 64), (size_t)(GIB / 64), i);
-    pack_and_list(&disk, "dense", &packed);
+    const struct pack_options options = {0};
+    cleanup_close int fd = archive_new("dense");
+    OK(pack_disk(&disk, &options, fd, NULL, &packed, &err));
+    OK(pack_check(fd, &packed, &disk, NULL, &err));
+    in_dir("gzip -t dense");
     assert_int_equal(packed.segment_count, GIB / PACK_SEGMENT + 2);
 }
 
@@ -256,7 +260,8 @@ static void same_bytes(void **state)
                     OK(disk_write(&disk, zero, sizeof zero, i * 999999U + 500000, &err));
                 put(&disk, i * 999999U, 30000 + i * 3333, i);
             }
-            for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+            size_t runs = have ? 1 : sizeof threads / sizeof *threads;
+            for (size_t t = 0; t < runs; t++) {
                 cleanup_packed struct packed packed = {0};
                 cleanup_close int fd = archive_new("same");
                 const struct pack_options options = {.threads = threads[t], .epoch = 1};
@@ -325,7 +330,7 @@ static void interrupted(void **state)
     cleanup_disk struct disk disk = DISK_EMPTY;
     disk_new(&disk, GIB);
     put(&disk, 0, 8 << 20, 9);
-    for (uint64_t at = 1; at <= 8; at += 7) {
+    for (uint64_t at = 1; at <= 7; at += 3) {
         cleanup_packed struct packed packed = {0};
         struct stopper stopper = {.at = at};
         const struct run run = {.stop = &stopper.stop, .tell = stop_at, .ctx = &stopper};
