@@ -1,6 +1,7 @@
 #include "agent/child.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -44,6 +45,8 @@ static _Noreturn void become(const char *path, const char *const *argv, int out)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     (void)setpgid(0, 0);
     if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1 && dup2(null, 2) == 2) {
+        /* ours close by themselves; this is for what we were started with (kernels before 5.9 lack it) */
+        (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
         /* execve() takes strings it does not change */
         char *const *args;
         memcpy(&args, &argv, sizeof args);

@@ -1,0 +1,55 @@
+/* What the metadata server says: an HTTP header, or the two documents with a NUL in between. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/http_head.h"
+#include "agent/metadata.h"
+#include "agent/render.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+/* Whatever is taken must read back the same, and render to lines of NAME=VALUE without anything to interpret. */
+static void check_taken(const struct metadata *metadata)
+{
+    struct metadata again;
+    struct err err = {0};
+    cleanup_buf struct buf copy = BUF_INIT(METADATA_COPY_MAX);
+    cleanup_buf struct buf files = BUF_INIT(METADATA_COPY_MAX);
+    metadata_write(metadata, &copy);
+    if (buf_check(&copy, "copy", &err) < 0 ||
+        metadata_parse(&(struct metadata_text){copy.data, copy.len}, &(struct metadata_text){"{}", 2}, &again,
+                       &err) < 0 ||
+        memcmp(metadata, &again, sizeof again) != 0)
+        abort();
+    render_node(metadata, &files);
+    render_etcd(metadata, &files);
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_=.,:/-\n";
+    if (buf_check(&files, "files", &err) < 0 || strspn(files.data, allowed) != files.len)
+        abort();
+    size_t lines = 0;
+    for (const char *at = files.data; (at = strchr(at, '\n')); at++)
+        lines++;
+    if (lines != 17)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    const char *text = (const char *)bytes;
+    struct err err = {0};
+    struct http_head head;
+    struct metadata metadata;
+    if (len == 0)
+        return 0;
+    if (http_head_parse(text, len, &head, &err) == 0 && (head.status < 200 || head.status > 999))
+        abort();
+    const char *gap = memchr(text, '\0', len);
+    size_t first = gap ? (size_t)(gap - text) : len;
+    struct metadata_text instance = {text, first}, project = {"{\"cluster-name\":\"c\"}", 20};
+    if (gap)
+        project = (struct metadata_text){gap + 1, len - first - 1};
+    if (metadata_parse(&instance, &project, &metadata, &err) == 0)
+        check_taken(&metadata);
+    return 0;
+}

@@ -1,0 +1,217 @@
+/* boot from end to end below a root: a metadata server that is late, wrong or away, and death at any moment. */
+#include "helper.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "agent/acquire.h"
+#include "agent/boot.h"
+#include "agent/contents.h"
+#include "agent/render.h"
+#include "tests/support/lib/rawserver.h"
+
+#define OK       "HTTP/1.1 200 OK\r\nMetadata-Flavor: Google\r\n\r\n"
+#define INSTANCE "{\"name\":\"a\",\"networkInterfaces\":[{\"ip\":\"10.0.0.2\"}]}"
+#define NO_FILES "{\"entries\":[],\"epoch\":1,\"format\":1,\"name\":\"x\",\"removed\":[]}"
+
+static struct err last;
+
+static void answer(int conn, const char *request, const char *project)
+{
+    raw_text(conn, OK);
+    raw_text(conn, strstr(request, "/instance/") ? INSTANCE : project);
+}
+
+static void good(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    answer(conn, request, "{\"cluster-name\":\"prod\"}");
+}
+
+/* Not there yet, then up but not ready, then somebody else, then good. */
+static void late(int conn, unsigned nth, const char *request)
+{
+    if (nth == 0)
+        return;
+    if (nth == 1)
+        raw_text(conn, "HTTP/1.1 503 Service Unavailable\r\nMetadata-Flavor: Google\r\n\r\n");
+    else if (nth == 2)
+        raw_text(conn, "HTTP/1.1 200 OK\r\n\r\n{}");
+    else
+        good(conn, nth, request);
+}
+
+static void never_ready(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    (void)request;
+    raw_text(conn, "HTTP/1.1 503 Service Unavailable\r\nMetadata-Flavor: Google\r\n\r\n");
+}
+
+static void hostile(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    answer(conn, request, "{\"cluster-name\":\"prod\\nETCD_LISTEN_CLIENT_URLS=http://0.0.0.0:2379\"}");
+}
+
+static void no_attributes(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    if (strstr(request, "/project/"))
+        raw_text(conn, "HTTP/1.1 404 Not Found\r\nMetadata-Flavor: Google\r\n\r\n");
+    else
+        raw_text(conn, OK "{\"name\":\"a\",\"networkInterfaces\":[{\"ip\":\"10.0.0.2\"}],"
+                          "\"attributes\":{\"cluster-name\":\"own\"}}");
+}
+
+static int boot(const struct place *place, raw_handler *handler, unsigned limit_s)
+{
+    struct rawserver server = {0};
+    assert_int_equal(rawserver_start(&server, handler), 0);
+    struct http_peer peer = {"127.0.0.1", (uint16_t)server.port};
+    int result = boot_run(&place->root, &peer, limit_s, NULL, &last);
+    rawserver_stop(&server);
+    return result;
+}
+
+static void assert_value(const struct place *place, const char *name, const char *want)
+{
+    char value[64] = "?";
+    assert_int_equal(boot_node_value(&place->root, name, value, sizeof value, &last), 0);
+    assert_string_equal(value, want);
+}
+
+static void a_late_server_is_waited_for(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    if (boot(place, late, 20) < 0)
+        fail_msg("%s", last.text);
+    assert_value(place, "BAKE_NODE_NAME", "a");
+    assert_value(place, "BAKE_NODE_IP", "10.0.0.2");
+    assert_value(place, "BAKE_CLUSTER_NAME", "prod");
+    assert_value(place, "BAKE_CLUSTER_NODES", "a=10.0.0.2");
+    assert_value(place, "BAKE_NODE", "");
+    cleanup_buf struct buf verdict = get_file(place, BOOT_VERDICT);
+    assert_string_equal(verdict.data, "ok 0 files unsigned\n");
+    static const char *const files[] = {RENDER_NODE_ENV, RENDER_ETCD_ENV, ACQUIRE_COPY, BOOT_VERDICT};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct stat st;
+        assert_int_equal(stat(below(place, files[i]), &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+    }
+}
+
+static void the_last_good_metadata_serves(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    assert_int_equal(boot(place, never_ready, 1), -1);
+    assert_says(last, "none was kept from an earlier boot");
+    assert_says(last, "answered 503");
+    assert_false(there(place, RENDER_NODE_ENV));
+    assert_int_equal(boot(place, good, 5), 0);
+    assert_int_equal(unlink(below(place, RENDER_NODE_ENV)), 0); /* /run is new at each boot */
+    assert_int_equal(boot(place, never_ready, 1), 0);
+    assert_value(place, "BAKE_CLUSTER_NAME", "prod");
+    put_text(place, ACQUIRE_COPY, "{\"name\":\"a");
+    assert_int_equal(boot(place, never_ready, 1), -1);
+    assert_says(last, "is of no use: /var/lib/bake/metadata.json: ");
+}
+
+static void hostile_metadata_changes_nothing(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    int64_t start = http_now_ms();
+    assert_int_equal(boot(place, hostile, 60), -1);
+    assert_says(last, "metadata: cluster-name is ");
+    assert_in_range(http_now_ms() - start, 0, 5000); /* asking again would not mend it */
+    assert_false(there(place, RENDER_NODE_ENV));
+    assert_false(there(place, RENDER_ETCD_ENV));
+    assert_false(there(place, ACQUIRE_COPY));
+}
+
+static void a_project_without_attributes_is_no_fault(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    if (boot(place, no_attributes, 5) < 0)
+        fail_msg("%s", last.text);
+    assert_value(place, "BAKE_CLUSTER_NAME", "own");
+}
+
+static void bad_contents_come_first(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST,
+             "{\"entries\":[{\"path\":\"/opt/x\",\"type\":\"directory\"}],\"epoch\":1,\"format\":1}");
+    assert_int_equal(boot(place, good, 5), -1);
+    assert_says(last, "the image's contents are bad: /opt/x: it is missing");
+    assert_false(there(place, RENDER_NODE_ENV));
+    cleanup_buf struct buf verdict = get_file(place, BOOT_VERDICT);
+    assert_string_equal(verdict.data, "bad: /opt/x: it is missing\n");
+}
+
+/* Writes one of two clusters for ever, until it is killed. */
+static _Noreturn void render_for_ever(const struct place *place)
+{
+    struct metadata clusters[2] = {{.name = "a", .ip = "10.0.0.2", .cluster_name = "one"}};
+    struct err err;
+    clusters[1] = clusters[0];
+    memset(clusters[1].cluster_name, 'z', sizeof clusters[1].cluster_name - 1);
+    for (unsigned i = 0;; i++)
+        if (render_all(&place->root, &clusters[i % 2], &err) < 0)
+            _exit(1);
+}
+
+static void kill_leaves_old_or_new(void **state)
+{
+    struct place *place = *state;
+    struct metadata m = {.name = "a", .ip = "10.0.0.2", .cluster_name = "one"};
+    cleanup_buf struct buf one = BUF_INIT(4096);
+    cleanup_buf struct buf two = BUF_INIT(4096);
+    render_node(&m, &one);
+    memset(m.cluster_name, 'z', sizeof m.cluster_name - 1);
+    render_node(&m, &two);
+    for (unsigned i = 0; i < 100; i++) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0)
+            render_for_ever(place);
+        usleep(500 + i * 97);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status));
+        if (!there(place, RENDER_NODE_ENV))
+            continue;
+        cleanup_buf struct buf now = get_file(place, RENDER_NODE_ENV);
+        if (strcmp(now.data, one.data) != 0 && strcmp(now.data, two.data) != 0)
+            fail_msg("half a file: %s", now.data);
+    }
+    assert_true(there(place, RENDER_NODE_ENV));
+    if (render_all(&place->root, &m, &last) < 0) /* what was left lying about is no hindrance */
+        fail_msg("%s", last.text);
+    assert_false(there(place, "/run/bake/.node.env.new"));
+}
+
+static void a_hostname_is_checked_too(void **state)
+{
+    struct place *place = *state;
+    assert_int_equal(boot_hostname(&place->root, &last), -1);
+    put_text(place, RENDER_NODE_ENV, "BAKE_NODE_NAME=a b\n");
+    assert_int_equal(boot_hostname(&place->root, &last), -1);
+    assert_says(last, "names no node");
+}
+
+int main(void)
+{
+#define ROOTED(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
+    const struct CMUnitTest tests[] = {
+        ROOTED(a_late_server_is_waited_for),      ROOTED(the_last_good_metadata_serves),
+        ROOTED(hostile_metadata_changes_nothing), ROOTED(a_project_without_attributes_is_no_fault),
+        ROOTED(bad_contents_come_first),          ROOTED(kill_leaves_old_or_new),
+        ROOTED(a_hostname_is_checked_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,186 @@
+/* The report's lines. systemctl is a script that says what the real one says: no test can have its own PID 1. */
+#include "helper.h"
+
+#include "agent/boot.h"
+#include "agent/child.h"
+#include "agent/contents.h"
+#include "agent/render.h"
+#include "agent/report.h"
+#include "tests/support/lib/rawserver.h"
+
+#define UNIT(name)                                                                                           \
+    "{\"gid\":0,\"mode\":\"0644\",\"path\":\"/etc/systemd/system/" name "\",\"sha256\":"                     \
+    "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"size\":0,\"type\":\"file\","     \
+    "\"uid\":0}"
+#define LIST                                                                                                 \
+    "{\"entries\":[" UNIT("bake-report.service") "," UNIT("etcd.service") "," UNIT(                          \
+        "etcd.service.d/x.service") "," UNIT("kubelet.service") "," UNIT("x@.service") "],\"epoch\":1,"      \
+                                                                                       "\"format\":1}"
+#define STATE(id, active, sub, result, condition, time)                                                      \
+    "Id=" id "\nActiveState=" active "\nSubState=" sub "\nResult=" result "\nConditionResult=" condition     \
+    "\nConditionTimestampMonotonic=" time "\n"
+#define ETCD_ACTIVE     STATE("etcd.service", "active", "running", "success", "yes", "5")
+#define ETCD_FAILED     STATE("etcd.service", "failed", "failed", "exit-code", "yes", "5")
+#define ETCD_RESTARTING STATE("etcd.service", "activating", "auto-restart", "exit-code", "yes", "5")
+#define KUBELET_SKIPPED STATE("kubelet.service", "inactive", "dead", "success", "no", "6")
+#define KUBELET_UNASKED STATE("kubelet.service", "inactive", "dead", "success", "no", "0")
+
+struct said {
+    char text[8192];
+};
+
+static struct err last;
+
+static void hear(void *ctx, const char *line)
+{
+    struct said *said = ctx;
+    size_t len = strlen(said->text);
+    snprintf(said->text + len, sizeof said->text - len, "%s\n", line);
+}
+
+static void script(const struct place *place, const char *path, const char *says)
+{
+    char text[4096];
+    snprintf(text, sizeof text, "#!/bin/sh\ncat <<'END'\n%sEND\n", says);
+    put(place, path, text, strlen(text), 0755);
+}
+
+static void prepare(const struct place *place, const char *systemctl)
+{
+    put_text(place, CONTENTS_LIST, LIST);
+    put_text(place, RENDER_NODE_ENV, "BAKE_NODE_NAME=a\nBAKE_NODE_IP=10.0.0.2\nBAKE_CLUSTER_NAME=prod\n");
+    put_text(place, BOOT_VERDICT, "ok 3 files signed 0123456789ABCDEF\n");
+    script(place, "/usr/bin/systemctl", systemctl);
+}
+
+static void ill_then_well(int conn, unsigned nth, const char *request)
+{
+    (void)request;
+    raw_text(conn, nth == 0 ? "HTTP/1.1 503 Unavailable\r\n\r\n{\"health\":\"false\"}"
+                            : "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"health\":\"true\"}");
+}
+
+static void always_ill(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    (void)request;
+    raw_text(conn, "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"health\":\"false\"}");
+}
+
+static void report(const struct place *place, raw_handler *etcd, unsigned timeout_s, struct said *said,
+                   bool want_pass)
+{
+    struct rawserver server = {0};
+    assert_int_equal(rawserver_start(&server, etcd), 0);
+    struct report_options options = {timeout_s, 2, {"127.0.0.1", (uint16_t)server.port}};
+    struct say say = {hear, said};
+    bool pass = !want_pass;
+    said->text[0] = '\0';
+    assert_int_equal(report_run(&place->root, &options, &say, &pass, &last), 0);
+    rawserver_stop(&server);
+    if (pass != want_pass)
+        fail_msg("%s", said->text);
+}
+
+static void a_good_node_passes(void **state)
+{
+    struct place *place = *state;
+    struct said said;
+    prepare(place, KUBELET_SKIPPED "\n" ETCD_ACTIVE);
+    script(place, "/opt/bin/hyperkube", "Kubernetes v1.20.2\n");
+    report(place, ill_then_well, 10, &said, true);
+    assert_string_equal(said.text, "bake-report: unit etcd.service active\n"
+                                   "bake-report: unit kubelet.service skipped (condition)\n"
+                                   "bake-report: node a ip 10.0.0.2 cluster prod\n"
+                                   "bake-report: contents ok 3 files signed 0123456789ABCDEF\n"
+                                   "bake-report: hyperkube Kubernetes v1.20.2\n"
+                                   "bake-report: etcd healthy\n"
+                                   "bake-report: PASS\n");
+}
+
+static void fails_with(const struct place *place, raw_handler *etcd, const char *line)
+{
+    struct said said;
+    report(place, etcd, 2, &said, false);
+    if (!strstr(said.text, line))
+        fail_msg("\"%s\" lacks \"%s\"", said.text, line);
+    const char *final = strstr(said.text, "bake-report: FAIL ");
+    assert_non_null(final);
+    assert_ptr_equal(strchr(final, '\n') + 1, said.text + strlen(said.text)); /* the last line */
+}
+
+static void bad_nodes_fail(void **state)
+{
+    struct place *place = *state;
+    prepare(place, ETCD_FAILED "\n" KUBELET_UNASKED);
+    fails_with(place, always_ill, "bake-report: unit kubelet.service inactive\n");
+    fails_with(place, always_ill, "bake-report: FAIL etcd.service failed (exit-code)\n");
+    prepare(place, ETCD_RESTARTING "\n" KUBELET_SKIPPED);
+    fails_with(place, always_ill, "FAIL etcd.service is still activating (auto-restart)\n");
+    prepare(place, ETCD_ACTIVE "\n" KUBELET_SKIPPED);
+    fails_with(place, always_ill, "FAIL etcd is unhealthy: it answered 200 {\"health\":\"false\"}\n");
+    put_text(place, BOOT_VERDICT, "bad: /opt/x: it is missing\n");
+    fails_with(place, ill_then_well, "FAIL contents bad: /opt/x: it is missing\n");
+    assert_int_equal(unlink(below(place, BOOT_VERDICT)), 0);
+    assert_int_equal(unlink(below(place, RENDER_NODE_ENV)), 0);
+    fails_with(place, ill_then_well,
+               "FAIL the node is not configured: see bake-node.service; the contents were");
+    prepare(place, ETCD_ACTIVE);
+    fails_with(place, ill_then_well, "FAIL systemctl says nothing of kubelet.service\n");
+    assert_int_equal(unlink(below(place, "/usr/bin/systemctl")), 0);
+    fails_with(place, ill_then_well, "FAIL run /bin/systemctl: No such file or directory\n");
+    assert_int_equal(unlink(below(place, CONTENTS_LIST)), 0);
+    fails_with(place, ill_then_well, "FAIL /opt/bake/contents.json is missing");
+}
+
+static void a_hyperkube_that_misbehaves_fails(void **state)
+{
+    struct place *place = *state;
+    prepare(place, ETCD_ACTIVE "\n" KUBELET_SKIPPED);
+    script(place, "/opt/bin/hyperkube", "hello\n");
+    fails_with(place, ill_then_well,
+               "FAIL /opt/bin/hyperkube kubelet --version ended with 0 and no version\n");
+    put(place, "/opt/bin/hyperkube", "#!/bin/sh\nsleep 60 & sleep 60", 29, 0755);
+    fails_with(place, ill_then_well, "FAIL /opt/bin/hyperkube takes too long\n");
+    put(place, "/opt/bin/hyperkube", "#!/bin/sh\nexec yes", 18, 0755);
+    fails_with(place, ill_then_well, "FAIL /opt/bin/hyperkube says more than 4096 bytes\n");
+    put(place, "/opt/bin/hyperkube", "#!/bin/sh\nkill -9 $$", 20, 0755);
+    fails_with(place, ill_then_well, "FAIL /opt/bin/hyperkube was killed by signal 9\n");
+}
+
+/* A program gets no descriptor and no variable of the agent's, and its output cannot forge a line. */
+static void children_are_kept_apart(void **state)
+{
+    struct place *place = *state;
+    struct said said;
+    cleanup_buf struct buf out = BUF_INIT(4096);
+    const char *const argv[] = {"/bin/probe", "a b;c", NULL};
+    struct child child = {argv, 5000};
+    int code = 0;
+    const char *text = "#!/bin/sh\necho \"$1\"; env | sort; ls /proc/self/fd | wc -l; exit 3";
+    put(place, argv[0], text, strlen(text), 0755);
+    assert_int_equal(setenv("SECRET", "hush", 1), 0);
+    if (child_run(&place->root, &child, &out, &code, &last) < 0)
+        fail_msg("%s", last.text);
+    assert_int_equal(code, 3);
+    assert_int_equal(strncmp(out.data, "a b;c\n", 6), 0);
+    assert_null(strstr(out.data, "hush"));
+    assert_non_null(strstr(out.data, "\n4\n")); /* three, and the one ls reads the folder by */
+    prepare(place, ETCD_ACTIVE "\n" KUBELET_SKIPPED);
+    put_text(place, BOOT_VERDICT, "bad: x\033[2J\rbake-report: PASS\n");
+    report(place, ill_then_well, 2, &said, false);
+    assert_null(strchr(said.text, '\033'));
+    assert_null(strchr(said.text, '\r'));
+}
+
+int main(void)
+{
+#define ROOTED(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
+    const struct CMUnitTest tests[] = {
+        ROOTED(a_good_node_passes),
+        ROOTED(bad_nodes_fail),
+        ROOTED(a_hyperkube_that_misbehaves_fails),
+        ROOTED(children_are_kept_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
