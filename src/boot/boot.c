@@ -9,6 +9,7 @@
 #include "io/file.h"
 
 enum { POLL_STEP_MS = 200, END_WAIT_MS = 5000 };
+static const double linger_s = 1.0; /* what comes after a failure often explains it */
 
 static const char mark[] = "bake-report: ";
 
@@ -142,32 +143,40 @@ static int conclude(const struct watch *watch, struct err *err)
     return 0;
 }
 
+/* One step of reading; *ret_end at end of file. */
+static int step(struct watch *watch, struct guest *guest, const struct run *run, bool *ret_end,
+                struct err *err)
+{
+    struct pollfd fds = {.fd = guest->serial_fd, .events = POLLIN};
+    int n = poll(&fds, 1, POLL_STEP_MS);
+    if (n < 0 && errno != EINTR)
+        return err_sys(err, errno, "poll");
+    if (n > 0 && read_console(watch, guest->serial_fd, ret_end, err) < 0)
+        return -1;
+    if (*ret_end)
+        serial_flush(&watch->serial);
+    return run_check(run, err);
+}
+
 static int follow(struct watch *watch, struct guest *guest, const struct run *run, struct err *err)
 {
     unsigned limit = watch->options->timeout_s ? watch->options->timeout_s : BOOT_TIMEOUT_S;
     bool end = false;
-    while (watch->verdict == VERDICT_NONE) {
-        struct pollfd fds = {.fd = guest->serial_fd, .events = POLLIN};
-        int n = poll(&fds, 1, POLL_STEP_MS);
-        if (n < 0 && errno != EINTR)
-            return err_sys(err, errno, "poll");
-        if (n > 0 && read_console(watch, guest->serial_fd, &end, err) < 0)
+    while (watch->verdict == VERDICT_NONE && !end && elapsed(watch) <= limit)
+        if (step(watch, guest, run, &end, err) < 0)
             return -1;
-        if (end) {
-            serial_flush(&watch->serial);
-            if (watch->verdict == VERDICT_NONE)
-                return guest_ended(watch, guest, err);
-        }
-        if (run_check(run, err) < 0)
+    if (watch->verdict == VERDICT_NONE)
+        serial_flush(&watch->serial);
+    if (watch->verdict == VERDICT_NONE && end)
+        return guest_ended(watch, guest, err);
+    if (watch->verdict == VERDICT_NONE)
+        return err_set(err, ERR_TEST, 0,
+                       "the image did not report within %u s: look at the console, or allow more time",
+                       limit);
+    const double until = elapsed(watch) + linger_s;
+    while (watch->verdict != VERDICT_PASS && !end && elapsed(watch) < until)
+        if (step(watch, guest, run, &end, err) < 0)
             return -1;
-        if (watch->verdict == VERDICT_NONE && elapsed(watch) > limit) {
-            serial_flush(&watch->serial);
-            if (watch->verdict == VERDICT_NONE)
-                return err_set(
-                    err, ERR_TEST, 0,
-                    "the image did not report within %u s: look at the console, or allow more time", limit);
-        }
-    }
     return conclude(watch, err);
 }
 
