@@ -58,7 +58,8 @@ static int read_content(struct ext *ext, ext2_ino_t ino, const char *path, size_
             return ext_error(ext, code, path, err);
         if (got == 0)
             return ext_refuse(ext, path, "its content ends before its size does", err);
-        buf_add(&content, chunk, got);
+        /* of a file that is stored in its inode libext2fs gives all that there is room for */
+        buf_add(&content, chunk, got < size - content.len ? got : (size_t)(size - content.len));
     }
     if (buf_check(&content, path, err) < 0)
         return -1;
