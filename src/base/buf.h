@@ -2,8 +2,9 @@
  *
  * In:    bytes and formatted text.
  * Out:   data[0..len), always followed by a NUL that len does not count (data is NULL while empty).
- * Fails: sticky: once the cap or memory is exceeded every further call does nothing, and buf_check() says so.
- * So a writer may add many pieces and look once at the end. Owns:  data, until buf_free() or buf_steal().
+ * Fails: sticky: once the cap or memory is exceeded every further call does nothing, and buf_check() says
+ *        so. So a writer may add many pieces and look once at the end.
+ * Owns:  data, until buf_free() or buf_steal().
  */
 #ifndef BAKE_BASE_BUF_H
 #define BAKE_BASE_BUF_H

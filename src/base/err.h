@@ -2,8 +2,10 @@
  *
  * In:    a kind, an errno (0 when there is none) and a sentence that says what was wrong and what to do.
  * Out:   -1, always, so that a failure is one statement:  return err_set(err, ERR_IO, errno, "open %s",
- * path); Fails: never; text that does not fit is cut. Owns:  nothing; a struct err lives on the stack of
- * whoever started the operation. Never: prints.
+ *        path);
+ * Fails: never; text that does not fit is cut.
+ * Owns:  nothing; a struct err lives on the stack of whoever started the operation.
+ * Never: prints.
  *
  * Functions take `struct err *err` last, return 0 or -1, fill err on -1, and leave their ret_ parameters
  * alone then. Callers prepend context on the way up with err_wrap(): "outer: inner".

@@ -3,9 +3,10 @@
  * In:    text, its length, a name for messages.
  * Out:   a document: cJSON nodes, and the line and column of each.
  * Fails: ERR_RECIPE (the caller's `kind`): not UTF-8, a NUL, duplicate keys, trailing bytes, depth over 32,
- * more than 100,000 values, numbers that are not exactly representable, text over the cap. Messages say
- * NAME:line:column. Owns:  the document owns its nodes until json_free(). Source: RFC 8259; comments (// and
- * slash-star) and trailing commas only with JSON_COMMENTS.
+ *        more than 100,000 values, numbers that are not exactly representable, text over the cap. Messages
+ *        say NAME:line:column.
+ * Owns:  the document owns its nodes until json_free().
+ * Source:RFC 8259; comments (// and slash-star) and trailing commas only with JSON_COMMENTS.
  */
 #ifndef BAKE_BASE_JSON_H
 #define BAKE_BASE_JSON_H

@@ -3,7 +3,8 @@
  * In:    text from a recipe, an archive or a disk.
  * Out:   a normal form: one '/' between components, no trailing '/', no "." and no "..".
  * Fails: on relative paths, "..", control characters, bytes that are not UTF-8, components over 255 bytes,
- * over 4095 in all. Never: looks at a file system.
+ *        over 4095 in all.
+ * Never: looks at a file system.
  */
 #ifndef BAKE_BASE_PATH_H
 #define BAKE_BASE_PATH_H

@@ -3,7 +3,8 @@
  * In:    text from a recipe, a lock or a server's redirect.
  * Out:   the URL without credentials, and the credentials apart.
  * Fails: ERR_RECIPE for anything that is not a whole http, https or file URL. The text is never in the
- * message with its credentials. Owns:  its strings until fetch_url_free().
+ *        message with its credentials.
+ * Owns:  its strings until fetch_url_free().
  */
 #ifndef BAKE_FETCH_URL_H
 #define BAKE_FETCH_URL_H

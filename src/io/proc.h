@@ -2,9 +2,10 @@
  *
  * In:    argv, the environment to give, descriptors to pass, a time limit.
  * Out:   exit status and capped output.
- * Fails: ERR_IO when the program is not there or cannot start, ERR_INTERRUPTED, ERR_LIMIT as ERR_IO when over
- * time. Owns:  the child: it is killed with its process group and reaped when the scope is left. Never:
- * passes secrets in argv; leaves a zombie or an orphan (PR_SET_PDEATHSIG).
+ * Fails: ERR_IO when the program is not there or cannot start, ERR_INTERRUPTED, ERR_LIMIT as ERR_IO when
+ *        over time.
+ * Owns:  the child: it is killed with its process group and reaped when the scope is left.
+ * Never: passes secrets in argv; leaves a zombie or an orphan (PR_SET_PDEATHSIG).
  */
 #ifndef BAKE_IO_PROC_H
 #define BAKE_IO_PROC_H

@@ -3,10 +3,11 @@
  * In:    an unpacked base (a file disk).
  * Out:   struct layout (layout/types.h).
  * Fails: ERR_LAYOUT: no GPT, a damaged or overlapping table, not Container Linux or Flatcar, a base that was
- * booted before, a path that may not be written; ERR_SPACE when a disk cannot be grown. Owns:  nothing.
+ *        booted before, a path that may not be written; ERR_SPACE when a disk cannot be grown.
+ * Owns:  nothing.
  * Never: writes, but for layout_grow().
- * Source: UEFI 2.10 section 5.3 (GPT); build_library/disk_layout.json of coreos/scripts and flatcar/scripts
- * for labels, type GUIDs and what the partitions are for.
+ * Source:UEFI 2.10 section 5.3 (GPT); build_library/disk_layout.json of coreos/scripts and flatcar/scripts
+ *        for labels, type GUIDs and what the partitions are for.
  */
 #ifndef BAKE_LAYOUT_LAYOUT_H
 #define BAKE_LAYOUT_LAYOUT_H

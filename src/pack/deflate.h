@@ -1,9 +1,10 @@
 /* The deflate engine: ISA-L, level 1. One call makes one piece of a deflate stream (RFC 1951).
  *
  * In:    bytes, all of them at once.
- * Out:   deflate blocks that refer to nothing before them and end on a byte boundary (an empty stored block),
- * so that pieces may be joined; the last piece ends the stream instead. Fails: ERR_INTERNAL when the room is
- * less than deflate_bound(). Owns:  its work memory until deflater_free().
+ * Out:   deflate blocks that refer to nothing before them and end on a byte boundary (an empty stored
+ *        block), so that pieces may be joined; the last piece ends the stream instead.
+ * Fails: ERR_INTERNAL when the room is less than deflate_bound().
+ * Owns:  its work memory until deflater_free().
  *
  * Same bytes everywhere? Seen with ISA-L 2.30 on 400 MB: level 1 gives the same bytes with SSE4.2, AVX, AVX2
  * and AVX-512; level 3 does not, and no level does on a processor without SSE4.2. So level 1 it is, and

@@ -4,8 +4,10 @@
  * Out:   one gzip member (RFC 1952; no FEXTRA, no name, time 0, OS 255) holding one oldgnu sparse member
  *        (GNU tar manual, "Old GNU Format") disk.raw, mode 0644, owner 0:0; struct packed about it.
  * Fails: ERR_LAYOUT when the disk is not of whole GiB; ERR_SPACE, ERR_IO, ERR_INTERRUPTED. What was written
- * by then is the caller's to drop. Owns:  the caller owns the descriptor and struct packed. Never: depends on
- * the number of threads, on where the file system has holes, on the processor, or on the time.
+ *        by then is the caller's to drop.
+ * Owns:  the caller owns the descriptor and struct packed.
+ * Never: depends on the number of threads, on where the file system has holes, on the processor, or on the
+ *        time.
  *
  * The format: the disk is looked at in blocks of PACK_BLOCK, those of zeros alone are holes. The archive is
  * the concatenation of segments: gzip and tar headers; one for each aligned PACK_SEGMENT of the disk that

@@ -1,10 +1,12 @@
 /* Many jobs on several threads, their results taken in order.
  *
  * In:    jobs 0..count-1, a function that does one, a function that takes each result in the order of the
- * jobs. Out:   all of them done, or none after the first failure. Fails: with the error of the failing job or
- * take, ERR_INTERRUPTED, ERR_INTERNAL when no thread can be started. Owns:  its threads, which have ended
- * when it returns. Memory is bounded by the slots: a job starts only when the job that had its slot before
- * has been taken.
+ *        jobs.
+ * Out:   all of them done, or none after the first failure.
+ * Fails: with the error of the failing job or take, ERR_INTERRUPTED, ERR_INTERNAL when no thread can be
+ *        started.
+ * Owns:  its threads, which have ended when it returns. Memory is bounded by the slots: a job starts only
+ *        when the job that had its slot before has been taken.
  */
 #ifndef BAKE_PACK_WORKERS_H
 #define BAKE_PACK_WORKERS_H

@@ -2,8 +2,10 @@
  *
  * In:    keys and values in the order they are to appear.
  * Out:   text in a buf; flat (no white space: RFC 8785's form when the caller sorts the keys), or one member
- * a line with two spaces a level. Fails: sticky, said once by json_write_end(): a string that is not UTF-8, a
- * number that a double cannot hold, the buffer's cap. Owns:  nothing; the buf is the caller's.
+ *        a line with two spaces a level.
+ * Fails: sticky, said once by json_write_end(): a string that is not UTF-8, a number that a double cannot
+ *        hold, the buffer's cap.
+ * Owns:  nothing; the buf is the caller's.
  */
 #ifndef BAKE_SEAL_JSON_WRITE_H
 #define BAKE_SEAL_JSON_WRITE_H

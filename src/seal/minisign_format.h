@@ -1,6 +1,7 @@
 /* The bytes inside minisign's files, and how the files fall into lines. Only for minisign*.c.
  *
- * Every member is bytes, so there is no padding and no byte order. Source: minisign 0.11, as its files are.
+ * Every member is bytes, so there is no padding and no byte order.
+ * Source:minisign 0.11, as its files are.
  */
 #ifndef BAKE_SEAL_MINISIGN_FORMAT_H
 #define BAKE_SEAL_MINISIGN_FORMAT_H

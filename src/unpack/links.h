@@ -3,7 +3,8 @@
  * In:    names as archives hold them.
  * Out:   relative, normal names; what a name comes to when links are followed inside the archive.
  * Fails: ERR_VERIFY when a link leads out of the archive or more than LINKS_DEEP must be followed.
- * Owns:  copies of the names, until links_free(). Never: looks at a file system.
+ * Owns:  copies of the names, until links_free().
+ * Never: looks at a file system.
  */
 #ifndef BAKE_UNPACK_LINKS_H
 #define BAKE_UNPACK_LINKS_H

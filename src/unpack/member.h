@@ -1,13 +1,15 @@
 /* The payload: files out of verified artifacts.
  *
- * In:    .tar (bare or by gzip, xz, bzip2, zstd), .zip, .deb (its data.tar), told by content; member paths as
- * a recipe gives them: relative, normal. A leading "./" or "/" in the archive is ignored. Out:   struct
- * member, struct tree: descriptors of the cache and blobs on them. Fails: ERR_VERIFY: no such member (the
- * message lists near names), not an archive, damaged, cut short, a wanted member that is there twice, is a
- * device or FIFO, or whose links lead out, nowhere, or are over 8 deep. Owns:  the caller owns what is
- * returned. The cache keeps each member (kind "member") and each tree ("tree"), so that a later bake need not
- * decompress. Keys: SHA-256 of the artifact's SHA-256 and the path. Never: runs a program, makes a file under
- * a name from the archive, follows a link outside the archive.
+ * In:    .tar (bare or by gzip, xz, bzip2, zstd), .zip, .deb (its data.tar), told by content; member paths
+ *        as a recipe gives them: relative, normal. A leading "./" or "/" in the archive is ignored.
+ * Out:   struct member, struct tree: descriptors of the cache and blobs on them.
+ * Fails: ERR_VERIFY: no such member (the message lists near names), not an archive, damaged, cut short, a
+ *        wanted member that is there twice, is a device or FIFO, or whose links lead out, nowhere, or are
+ *        over 8 deep.
+ * Owns:  the caller owns what is returned. The cache keeps each member (kind "member") and each tree
+ *        ("tree"), so that a later bake need not decompress. Keys: SHA-256 of the artifact's SHA-256 and the
+ *        path.
+ * Never: runs a program, makes a file under a name from the archive, follows a link outside the archive.
  */
 #ifndef BAKE_UNPACK_MEMBER_H
 #define BAKE_UNPACK_MEMBER_H
