@@ -112,7 +112,7 @@ static int refuse(enum raw_key key, const char *text, const char *must, struct e
 {
     char shown[81];
     size_t len = 0;
-    for (; text[len] && len < sizeof shown - 1; len++)
+    for (; len < sizeof shown - 1 && text[len]; len++)
         shown[len] = text[len] > 0x20 && text[len] < 0x7f && text[len] != '"' ? text[len] : '?';
     shown[len] = '\0';
     if (text[0] == '\0')
