@@ -42,11 +42,13 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_F
 
 # The flags that this compiler takes, asked once a build directory.
 FLAGS_MK := $(B)/flags.mk
-ifeq ($(filter clean distclean help,$(MAKECMDGOALS)),)
--include $(FLAGS_MK)
+# Goals that install the compiler first, or need none, must not ask before it is there.
+ifeq ($(filter clean help setup fixtures image test check lint bench fuzz uninstall dist,$(MAKECMDGOALS)),)
+include $(FLAGS_MK)
 endif
 $(FLAGS_MK): Makefile
 	@mkdir -p $(B)
+	@command -v $(firstword $(CC)) >/dev/null || { echo "no compiler $(CC): run scripts/setup build" >&2; exit 1; }
 	@ok=; for f in $(WARN_COMMON) $(if $(SAN),,$(HARDEN)); do \
 	  if echo 'int main(void){return 0;}' | $(CC) -Werror $(SAN_FLAGS) -O2 $$f -x c -c -o /dev/null - 2>/dev/null; \
 	  then ok="$$ok $$f"; fi; done; echo "PROBED :=$$ok" > $@
@@ -116,19 +118,22 @@ unit: unit-bins
 setup:
 	@scripts/setup
 
-fixtures: setup
+fixtures:
+	@scripts/setup build image
 	@scripts/payload
 	@tests/support/base/build
 	@scripts/hyperkube
 
 KEY := $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/bake/bake.key
-image: setup
+image:
+	@scripts/setup build image
 	@$(MAKE) --no-print-directory all fixtures
 	@[ -e "$(KEY)" ] || $(B)/bake key new --no-passphrase --key "$(KEY)" >/dev/null
 	$(B)/bake image $(RECIPE)
 
 # Everything is built twice, with and without sanitizers, so that what the tests do is watched.
-test: setup
+test:
+	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all unit-bins fixtures
 	@$(MAKE) --no-print-directory SAN=1 all unit-bins
 	@tests/run $(SUITES)
@@ -139,7 +144,9 @@ lint:
 	@scripts/setup build lint
 	@scripts/lint
 
-bench: setup all fixtures
+bench:
+	@scripts/setup build image test
+	@$(MAKE) --no-print-directory all fixtures
 	@scripts/bench
 
 # make fuzz SECONDS=60: each target of tests/fuzz for that long, with its corpus
