@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
 #include "io/file.h"
 
 enum { ARGS_MAX = 64, FIRMWARE_MAX = 16 << 20 };
@@ -45,24 +46,15 @@ static void add_two(struct args *args, const char *option, const char *value)
  * g_shell_parse_argv); around that, QEMU's option parser ends a value at a comma unless it is doubled. */
 static char *quote_command_word(struct arena *arena, const char *word)
 {
-    size_t len = strlen(word);
-    char *out = arena_alloc(arena, len * 4 + 3);
-    char *to = out;
-    if (!out)
-        return NULL;
-    *to++ = '\'';
-    for (const char *c = word; *c; c++) {
-        if (*c == '\'') {
-            memcpy(to, "'\\''", 4);
-            to += 4;
-        } else {
-            *to++ = *c;
-            if (*c == ',')
-                *to++ = ',';
-        }
-    }
-    *to = '\'';
-    return out;
+    cleanup_buf struct buf out = BUF_INIT(4 * PATH_CAP);
+    buf_str(&out, "'");
+    for (const char *c = word; *c; c++)
+        if (*c == '\'')
+            buf_str(&out, "'\\''");
+        else
+            buf_add(&out, *c == ',' ? ",," : c, *c == ',' ? 2 : 1);
+    buf_str(&out, "'");
+    return out.failed ? NULL : arena_strdup(arena, out.data);
 }
 
 /* restrict=on: the guest reaches nothing but what guestfwd names, not even this machine's loopback. */

@@ -41,6 +41,25 @@ static size_t printable(const char *bytes, size_t len)
     return overlong || outside || c1 || bidi ? 0 : n;
 }
 
+/* Menus are painted with long runs of spaces between the cursor sequences that were dropped: one screen of them would push
+ * all else away. Shortens runs of over 16, and drops those at the end. */
+static void squeeze(char *line)
+{
+    char *to = line;
+    for (const char *from = line; *from;) {
+        size_t spaces = strspn(from, " ");
+        size_t keep = spaces > 16 ? 2 : spaces;
+        if (spaces == 0)
+            *to++ = *from++;
+        memset(to, ' ', keep);
+        to += keep;
+        from += spaces;
+    }
+    while (to > line && to[-1] == ' ')
+        to--;
+    *to = 0;
+}
+
 void serial_clean(const char *bytes, size_t len, char out[static SERIAL_CLEAN_MAX])
 {
     size_t n = 0;
@@ -61,6 +80,7 @@ void serial_clean(const char *bytes, size_t len, char out[static SERIAL_CLEAN_MA
         i += skip ? skip : good ? good : 1;
     }
     out[n] = 0;
+    squeeze(out);
 }
 
 void serial_flush(struct serial *serial)

@@ -42,8 +42,8 @@ static bool add_resource(cJSON *to, const char *key, const struct metadata_value
 
 static int by_key(const void *a, const void *b)
 {
-    const struct metadata_attribute *const *left = a, *const *right = b;
-    return strcmp((*left)->key, (*right)->key);
+    const struct metadata_attribute *left = a, *right = b;
+    return strcmp(left->key, right->key);
 }
 
 static int check_attribute(const struct metadata_attribute *attribute, struct err *err)
@@ -73,7 +73,7 @@ static int add_attributes(cJSON *to, const struct metadata_attribute *list, size
         return err_set(err, ERR_USAGE, 0, "%zu metadata attributes, the limit is %d", count,
                        METADATA_ATTRIBUTES_MAX);
     cJSON *made = cJSON_AddObjectToObject(to, "attributes");
-    const struct metadata_attribute *sorted[METADATA_ATTRIBUTES_MAX];
+    struct metadata_attribute sorted[METADATA_ATTRIBUTES_MAX];
     if (!made)
         return err_oom(err);
     for (size_t i = 0; i < count; i++) {
@@ -82,13 +82,13 @@ static int add_attributes(cJSON *to, const struct metadata_attribute *list, size
         *total += strlen(list[i].key) + strlen(list[i].value);
         if (*total > METADATA_TOTAL_MAX)
             return err_set(err, ERR_USAGE, 0, "metadata is over %d bytes in all", METADATA_TOTAL_MAX);
-        sorted[i] = &list[i];
+        sorted[i] = list[i];
     }
     qsort(sorted, count, sizeof *sorted, by_key);
     for (size_t i = 0; i < count; i++) {
-        if (i > 0 && strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
-            return err_set(err, ERR_USAGE, 0, "metadata key \"%s\" is given twice", sorted[i]->key);
-        if (!add_text(made, sorted[i]->key, sorted[i]->value))
+        if (i > 0 && strcmp(sorted[i - 1].key, sorted[i].key) == 0)
+            return err_set(err, ERR_USAGE, 0, "metadata key \"%s\" is given twice", sorted[i].key);
+        if (!add_text(made, sorted[i].key, sorted[i].value))
             return err_oom(err);
     }
     return 0;

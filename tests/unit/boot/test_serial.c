@@ -33,7 +33,7 @@ static void cuts_lines_in_any_pieces(void **state)
     (void)state;
     static const char text[] = "first\r\nsecond\n\n\r\nlogin: ";
     for (size_t step = 1; step < sizeof text; step++)
-        gives(text, sizeof text - 1, step, "first|second||login: |");
+        gives(text, sizeof text - 1, step, "first|second||login:|");
 }
 
 static void cleans(const char *bytes, size_t len, const char *want)
@@ -76,6 +76,14 @@ static void text_of_all_languages_stays(void **state)
     CLEANS("\355\240\200", "\\xed\\xa0\\x80");
     CLEANS("\364\220\200\200", "\\xf4\\x90\\x80\\x80");
     CLEANS("\342\200", "\\xe2\\x80");
+}
+
+static void painted_menus_are_squeezed(void **state)
+{
+    (void)state;
+    CLEANS("         Starting x", "         Starting x");
+    CLEANS("a\033[1;1H                 \033[2;2Hb   ", "a  b");
+    CLEANS("                         ", "");
 }
 
 static void long_line_comes_in_pieces(void **state)
@@ -126,7 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cuts_lines_in_any_pieces),    cmocka_unit_test(guest_cannot_drive_the_terminal),
         cmocka_unit_test(text_of_all_languages_stays), cmocka_unit_test(long_line_comes_in_pieces),
-        cmocka_unit_test(noise_is_made_harmless),
+        cmocka_unit_test(painted_menus_are_squeezed),  cmocka_unit_test(noise_is_made_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
