@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "io/file.h"
 
-enum { ARGS_MAX = 64, FIRMWARE_MAX = 16 << 20 };
+enum { ARGS_MAX = 64, FIRMWARE_MAX = 16 << 20, QUOTED_MAX = 4 * PATH_CAP };
 
 /* OVMF as Debian, Fedora and Arch install it: code and the matching template of its variables. The 4 MiB build has long been
  * the only one that new releases carry. */
@@ -46,7 +46,7 @@ static void add_two(struct args *args, const char *option, const char *value)
  * g_shell_parse_argv); around that, QEMU's option parser ends a value at a comma unless it is doubled. */
 static char *quote_command_word(struct arena *arena, const char *word)
 {
-    cleanup_buf struct buf out = BUF_INIT(4 * PATH_CAP);
+    cleanup_buf struct buf out = BUF_INIT(QUOTED_MAX);
     buf_str(&out, "'");
     for (const char *c = word; *c; c++)
         if (*c == '\'')
