@@ -39,8 +39,6 @@ static const char *unwritable(const struct ext2_super_block *sb)
 {
     if (sb->s_feature_ro_compat & (EXT4_FEATURE_RO_COMPAT_QUOTA | EXT4_FEATURE_RO_COMPAT_PROJECT))
         return "its quota would no longer be right: switch it off with tune2fs -O ^quota,^project";
-    if (sb->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_BIGALLOC)
-        return "bigalloc is not supported: make the base's file system without it";
     if (sb->s_feature_ro_compat & (EXT4_FEATURE_RO_COMPAT_VERITY | EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS |
                                    EXT4_FEATURE_RO_COMPAT_READONLY))
         return "it is marked read-only, shared or verity-protected";
@@ -59,6 +57,8 @@ static int judge_features(const struct partition *partition, const struct ext2_s
     unsigned incompat = sb->s_feature_incompat & ~(unsigned)EXT2_LIB_FEATURE_INCOMPAT_SUPP;
     unsigned ro_compat = sb->s_feature_ro_compat & ~(unsigned)EXT2_LIB_FEATURE_RO_COMPAT_SUPP;
     const char *why = writing ? unwritable(sb) : NULL;
+    if (sb->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_BIGALLOC)
+        why = "bigalloc is not supported: make the base's file system without it";
     if (why)
         return refuse(partition, err, why);
     if (incompat == 0 && (ro_compat == 0 || !writing))
@@ -69,10 +69,24 @@ static int judge_features(const struct partition *partition, const struct ext2_s
                    partition->label, partition->number, incompat, ro_compat);
 }
 
+/* Numbers that libext2fs takes for the sizes of its buffers, and does not all check itself: one block holds a group's bitmap. */
+static bool sound(const struct ext2_super_block *sb)
+{
+    uint64_t size = UINT64_C(1024) << sb->s_log_block_size;
+    bool dynamic = sb->s_rev_level > EXT2_GOOD_OLD_REV;
+    return sb->s_blocks_per_group >= 8 && sb->s_blocks_per_group % 8 == 0 &&
+           sb->s_blocks_per_group <= size * 8 && sb->s_clusters_per_group == sb->s_blocks_per_group &&
+           sb->s_log_cluster_size == sb->s_log_block_size && sb->s_inodes_per_group >= 8 &&
+           sb->s_inodes_per_group % 8 == 0 && sb->s_inodes_per_group <= size * 8 &&
+           sb->s_inodes_count >= sb->s_inodes_per_group && sb->s_reserved_gdt_blocks <= size / 4 &&
+           sb->s_first_data_block == (size == 1024) &&
+           (!dynamic || sb->s_first_ino >= EXT2_GOOD_OLD_FIRST_INO) &&
+           (!dynamic || sb->s_first_ino < sb->s_inodes_per_group);
+}
+
 static int judge_size(const struct partition *partition, const struct ext2_super_block *sb, struct err *err)
 {
-    if (sb->s_log_block_size > BLOCK_LOG_MAX || sb->s_inodes_count == 0 || sb->s_inodes_per_group == 0 ||
-        sb->s_blocks_per_group == 0)
+    if (sb->s_log_block_size > BLOCK_LOG_MAX || !sound(sb))
         return refuse(partition, err, "its superblock is damaged: run e2fsck -f on the base");
     uint64_t blocks = sb->s_blocks_count, size = UINT64_C(1024) << sb->s_log_block_size;
     if (sb->s_feature_incompat & EXT4_FEATURE_INCOMPAT_64BIT)
@@ -109,8 +123,9 @@ int ext_judge(const struct disk *disk, const struct partition *partition, bool w
 #endif
     if (sb.s_magic != EXT2_SUPER_MAGIC)
         return refuse(partition, err, "there is no ext2, ext3 or ext4 file system in it");
-    if (judge_size(partition, &sb, err) < 0 ||
-        (writing && (judge_state(partition, &sb, err) < 0 || judge_time(partition, &sb, epoch, err) < 0)))
+    if (judge_features(partition, &sb, writing, err) < 0 || judge_size(partition, &sb, err) < 0)
         return -1;
-    return judge_features(partition, &sb, writing, err);
+    if (!writing)
+        return 0;
+    return judge_state(partition, &sb, err) < 0 ? -1 : judge_time(partition, &sb, epoch, err);
 }
