@@ -89,6 +89,7 @@ int fs_check_with(const struct disk *disk, const struct layout *layout, const st
                   const struct fs_options *options, const struct run *run, struct err *err)
 {
     cleanup(restore_hook) const hook_fn hook = set_com_err_hook(tell_nobody);
+    (void)hook; /* put back when the scope is left */
     if (known_partitions(layout, plan, err) < 0)
         return -1;
     for (unsigned i = 0; i < layout->partition_count; i++)
@@ -140,6 +141,7 @@ int fs_apply_with(struct disk *disk, const struct layout *layout, const struct p
     if (fs_check_with(disk, layout, plan, options, run, err) < 0)
         return -1;
     cleanup(restore_hook) const hook_fn hook = set_com_err_hook(tell_nobody);
+    (void)hook; /* put back when the scope is left */
     cleanup_ranges struct ranges ranges = {0};
     struct fs_changes changes = {0};
     for (unsigned i = 0; i < layout->partition_count; i++)

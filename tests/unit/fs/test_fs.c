@@ -19,7 +19,7 @@ enum { MIB = 1 << 20, OFFSET = 2 * MIB, BIG = 5 * MIB + 123 };
 static char dir[] = "/tmp/bake-test-fs.XXXXXX";
 static unsigned char *big;
 
-static int shell_output(struct buf *out, const char *script, ...)
+static int print_like(2, 3) shell_output(struct buf *out, const char *script, ...)
 {
     char text[4096];
     va_list ap;

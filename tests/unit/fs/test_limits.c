@@ -205,7 +205,7 @@ static void links_and_what_must_stay(void **state)
     if (try_plan(&disk, &root, fine, 4, &err) < 0)
         fail_msg("%s", err.text);
     rig_fsck("disk");
-    cleanup_fs_list struct fs_list etc = {0}, top = {0};
+    cleanup_fs_list struct fs_list etc = {0};
     assert_int_equal(fs_list(&disk, &root, RIG_NUMBER, "/etc", &etc, &err), 0);
     assert_int_equal(etc.count, 3); /* a, c, out */
     cleanup_fs_stat struct fs_stat rel = {0}, b = {0};
@@ -237,7 +237,8 @@ static void memory_does_not_show(void **state)
     rig_shell("rm -rf $1/tree");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct sha256 sums[2];
-        cleanup_disk struct disk pristine = rig_disk("pristine", kinds[i], 16);
+        struct disk pristine = rig_disk("pristine", kinds[i], 16);
+        disk_close(&pristine);
         for (int turn = 0; turn < 2; turn++) {
             assert_int_equal(rig_shell("cp --sparse=always $1/pristine $1/disk"), 0);
             cleanup_disk struct disk disk = rig_open("disk");
