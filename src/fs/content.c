@@ -4,7 +4,7 @@
 #include "fs/ext.h"
 #include "io/file.h"
 
-enum { BOUNCE = 1 << 20 };
+enum { BOUNCE = 1 << 20, PIECE = 8 << 20 }; /* bytes: in memory, and between two looks at the stop flag */
 
 /* One run of blocks of a file. */
 struct extent_copy {
@@ -26,7 +26,7 @@ static int copy_bytes(struct extent_copy *copy, uint64_t from, uint64_t to, uint
     if (!blob->memory && disk->fd >= 0) {
         /* holes are not skipped: the blocks may hold what was deleted from the base */
         for (uint64_t done = 0; done < len;) {
-            uint64_t piece = len - done < BOUNCE * 8 ? len - done : BOUNCE * 8;
+            uint64_t piece = len - done < PIECE ? len - done : PIECE;
             off_t in = (off_t)(blob->off + from + done), out = (off_t)(to + done);
             ssize_t n = copy_file_range(blob->fd, &in, disk->fd, &out, (size_t)piece, 0);
             if (n <= 0)
@@ -90,6 +90,7 @@ static int finish_run(struct extent_copy *copy)
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libext2fs's */
 static int take_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t logical, blk64_t ref, int ref_offset,
                       void *ctx)
 {

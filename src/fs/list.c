@@ -29,8 +29,10 @@ static bool add(struct listing *listing, const char *name, size_t len, uint32_t 
     return copy;
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): the type is libext2fs's */
 static int take_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent, int offset, int blocksize,
                       char *buf, void *ctx)
+/* NOLINTEND(readability-non-const-parameter) */
 {
     (void)dir;
     (void)entry;

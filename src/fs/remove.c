@@ -36,8 +36,10 @@ struct emptying {
 
 static errcode_t remove_inode(ext2_filsys fs, ext2_ino_t ino, unsigned depth);
 
+/* NOLINTBEGIN(readability-non-const-parameter): the type is libext2fs's */
 static int remove_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent, int offset, int blocksize,
                         char *buf, void *ctx)
+/* NOLINTEND(readability-non-const-parameter) */
 {
     (void)dir;
     (void)offset;
