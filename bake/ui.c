@@ -44,6 +44,18 @@ static unsigned columns(void)
     return size.ws_col;
 }
 
+/* Names come out of archives and disks that others made: what would move the cursor or change colours is shown as '?'. */
+static const char *clean(const char *text, char *out, size_t cap)
+{
+    size_t at = 0;
+    for (const unsigned char *p = (const unsigned char *)text; *p && at + 1 < cap; p++) {
+        bool control = *p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
+        out[at++] = control ? '?' : (char)*p;
+    }
+    out[at] = '\0';
+    return out;
+}
+
 static void close_line(struct ui *ui)
 {
     if (ui->line_open)
@@ -88,11 +100,10 @@ static void progress(struct ui *ui, const struct event *event)
     if (ui->quiet)
         return;
     int64_t now = now_ms();
-    bool other = ui->stage != event->stage ||
-                 strncmp(ui->what, event->what ? event->what : "", sizeof ui->what - 1) != 0;
+    bool other = ui->stage != event->stage || strncmp(ui->what, event->what, 60) != 0;
     if (other) {
         ui->stage = event->stage;
-        snprintf(ui->what, sizeof ui->what, "%s", event->what ? event->what : "");
+        snprintf(ui->what, sizeof ui->what, "%.60s", event->what);
         ui->stage_ms = now;
         if (!ui->tty)
             ui->shown_ms = now;
@@ -110,6 +121,10 @@ static void progress(struct ui *ui, const struct event *event)
 static void tell(void *ctx, const struct event *event)
 {
     struct ui *ui = ctx;
+    char what[ERR_TEXT_MAX];
+    struct event shown = *event;
+    shown.what = clean(event->what ? event->what : "", what, sizeof what);
+    event = &shown;
     pthread_mutex_lock(&ui->lock);
     switch (event->kind) {
     case EVENT_PROGRESS:
@@ -137,11 +152,12 @@ struct run ui_run(struct ui *ui, const volatile sig_atomic_t *stop)
 
 void ui_step(struct ui *ui, const char *stage, const char *fmt, ...)
 {
-    char text[512];
+    char made[512], text[512];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    vsnprintf(made, sizeof made, fmt, ap);
     va_end(ap);
+    clean(made, text, sizeof text);
     pthread_mutex_lock(&ui->lock);
     double seconds = (double)(now_ms() - ui->started_ms) / 1000;
     if (!ui->quiet) {
@@ -188,7 +204,9 @@ void ui_error(struct ui *ui, const char *command, const struct err *err)
 {
     pthread_mutex_lock(&ui->lock);
     close_line(ui);
-    fprintf(stderr, "bake: %s%s%s\n", command ? command : "", command ? ": " : "", err->text);
+    char text[ERR_TEXT_MAX];
+    fprintf(stderr, "bake: %s%s%s\n", command ? command : "", command ? ": " : "",
+            clean(err->text, text, sizeof text));
     if (ui->json) {
         cJSON *event = cJSON_CreateObject();
         cJSON_AddStringToObject(event, "event", "error");

@@ -92,11 +92,13 @@ static int read_inode(ext2_filsys fs, ext2_ino_t ino, const char *path, size_t m
     if (code || size > max)
         return err_set(err, ERR_LAYOUT, 0, "%s: larger than the %zu bytes expected of it", path, max);
     char chunk[4096];
-    for (unsigned got = 1; got > 0 && ret->len < max;) {
+    for (unsigned got = 1; got > 0 && ret->len < size;) {
         code = ext2fs_file_read(file, chunk, sizeof chunk, &got);
         if (code)
             return err_set(err, ERR_LAYOUT, 0, "%s: %s", path, ext_why(code));
-        buf_add(ret, chunk, got);
+        /* of a file that is stored in its inode libext2fs gives the whole area */
+        uint64_t left = size - ret->len < got ? size - ret->len : got;
+        buf_add(ret, chunk, (size_t)left);
     }
     return buf_check(ret, path, err);
 }
