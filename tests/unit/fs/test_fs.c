@@ -1,61 +1,23 @@
 /* The fs stage on real file systems made by mke2fs, judged by e2fsck and debugfs, and by the kernel as the oracle. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "fs/fs.h"
 #include "fs/loop.h"
-#include "io/file.h"
-#include "io/proc.h"
+#include "fs_rig.h"
 
-enum { MIB = 1 << 20, OFFSET = 2 * MIB, BIG = 5 * MIB + 123 };
+enum { BIG = 5 * MIB + 123 };
 
-static char dir[] = "/tmp/bake-test-fs.XXXXXX";
 static unsigned char *big;
-
-static int print_like(2, 3) shell_output(struct buf *out, const char *script, ...)
-{
-    char text[4096];
-    va_list ap;
-    va_start(ap, script);
-    vsnprintf(text, sizeof text, script, ap);
-    va_end(ap);
-    struct err err = {0};
-    const char *const argv[] = {"bash", "-c", text, "sh", dir, NULL};
-    const struct proc_spec spec = {.argv = argv, .stdin_fd = -1, .max_output = 1 << 20};
-    cleanup_proc_result struct proc_result result = {0};
-    if (proc_run(&spec, NULL, &result, &err) < 0)
-        fail_msg("%s", err.text);
-    if (out && result.out.data)
-        buf_add(out, result.out.data, result.out.len);
-    if (result.status != 0)
-        print_message("%s: %d\n%s%s", text, result.status, result.out.data ? result.out.data : "",
-                      result.err.data ? result.err.data : "");
-    return result.status;
-}
-#define shell(...) shell_output(NULL, __VA_ARGS__)
 
 static int set_up(void **state)
 {
-    (void)state;
-    setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
     big = malloc(BIG);
     for (size_t i = 0; big && i < BIG; i++)
         big[i] = (unsigned char)(i * 2654435761u >> 13);
-    return big && mkdtemp(dir) ? 0 : -1;
+    return big ? rig_set_up(state) : -1;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
     free(big);
-    return shell("rm -r $1");
+    return rig_tear_down(state);
 }
 
 /* $1/NAME: a file of 66 MiB with a file system of 60 MiB, made with FEATURES, 2 MiB into it. */
@@ -63,15 +25,15 @@ static struct disk make_disk(const char *name, const char *features)
 {
     struct err err = {0};
     struct disk disk = DISK_EMPTY;
-    int status = shell(
+    int status = rig_shell(
         "rm -f $1/%s; mkdir -p $1/tree/etc $1/tree/opt/sub/deep $1/tree/home; echo old > $1/tree/etc/old; "
         "echo gone > $1/tree/opt/sub/deep/f; ln -sfn usr/bin $1/tree/bin; ln -sfn /etc $1/tree/conf; "
         "ln -sfn ../../../../../../../.. $1/tree/opt/up; ln -sfn b $1/tree/opt/a; ln -sfn a $1/tree/opt/b; "
         "truncate -s 66M $1/%s && mke2fs -q -F %s -E offset=%d,root_owner=0:0 -d $1/tree $1/%s 60M",
-        name, name, features, OFFSET, name);
+        name, name, features, RIG_OFFSET, name);
     assert_int_equal(status, 0);
     char path[200];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(path, sizeof path, "%s/%s", rig_dir, name);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(disk_from_fd(fd, &disk, &err), 0);
@@ -80,31 +42,14 @@ static struct disk make_disk(const char *name, const char *features)
 
 static struct layout make_layout(enum fs_type fs)
 {
-    return (struct layout){
-        .partition_count = 1,
-        .disk_size = 66 * MIB,
-        .partitions = {
-            {.number = 9, .start = OFFSET, .size = 60 * MIB, .label = "ROOT", .role = ROLE_ROOT, .fs = fs}}};
-}
-
-static struct plan_op op(enum plan_op_kind kind, const char *path, uint32_t mode)
-{
-    return (struct plan_op){.kind = kind, .partition = 9, .path = path, .image_path = path, .mode = mode};
-}
-
-static struct plan_op file(const char *path, uint32_t mode, const void *bytes, size_t len)
-{
-    struct err err = {0};
-    struct plan_op made = op(PLAN_FILE, path, mode);
-    assert_int_equal(blob_from_memory(bytes, len, &made.content, &err), 0);
-    return made;
-}
-
-static struct plan_op link_to(const char *path, const char *target)
-{
-    struct plan_op made = op(PLAN_SYMLINK, path, 0777);
-    made.target = target;
-    return made;
+    return (struct layout){.partition_count = 1,
+                           .disk_size = 66 * MIB,
+                           .partitions = {{.number = 9,
+                                           .start = RIG_OFFSET,
+                                           .size = 60 * MIB,
+                                           .label = "ROOT",
+                                           .role = ROLE_ROOT,
+                                           .fs = fs}}};
 }
 
 enum { RICH_OPS = 14, RICH_MANY = 300 };
@@ -118,31 +63,31 @@ static struct plan rich_plan(struct plan_op ops[static RICH_OPS + RICH_MANY],
     static char long_target[200];
     memset(long_target, 'x', sizeof long_target - 1);
     size_t n = 0;
-    ops[n++] = op(PLAN_REMOVE, "/opt/sub", 0);
-    ops[n++] = op(PLAN_DIR, "/opt", 0755);
-    ops[n++] = op(PLAN_DIR, "/opt/bin", 0751);
+    ops[n++] = rig_op(PLAN_REMOVE, "/opt/sub", 0);
+    ops[n++] = rig_op(PLAN_DIR, "/opt", 0755);
+    ops[n++] = rig_op(PLAN_DIR, "/opt/bin", 0751);
     ops[n - 1].uid = 70000;
     ops[n - 1].gid = 3;
     ops[n - 1].set_meta = true;
-    ops[n++] = file("/opt/bin/big", 04755, big, BIG);
+    ops[n++] = rig_file("/opt/bin/big", 04755, big, BIG);
     ops[n - 1].xattrs = xattrs;
     ops[n - 1].xattr_count = 2;
-    ops[n++] = file("/opt/bin/empty", 0600, "", 0);
-    ops[n++] = file("/opt/bin/small", 0640, "small\n", 6);
+    ops[n++] = rig_file("/opt/bin/empty", 0600, "", 0);
+    ops[n++] = rig_file("/opt/bin/small", 0640, "small\n", 6);
     ops[n - 1].uid = 500;
     ops[n - 1].gid = 100000;
-    ops[n++] = file("/opt/bin/block", 0644, big, 4096);
-    ops[n++] = link_to("/opt/bin/fast", "small");
-    ops[n++] = link_to("/opt/bin/slow", long_target);
-    ops[n++] = file("/etc/old", 0644, "new content\n", 12);
-    ops[n++] = file("/conf/through-a-link", 0644, "x", 1);
-    ops[n++] = link_to("/home/link", "/etc/old");
-    ops[n++] = op(PLAN_DIR, "/many", 0755);
-    ops[n++] = file("/conf/old2", 0644, "2", 1);
+    ops[n++] = rig_file("/opt/bin/block", 0644, big, 4096);
+    ops[n++] = rig_link("/opt/bin/fast", "small");
+    ops[n++] = rig_link("/opt/bin/slow", long_target);
+    ops[n++] = rig_file("/etc/old", 0644, "new content\n", 12);
+    ops[n++] = rig_file("/conf/through-a-link", 0644, "x", 1);
+    ops[n++] = rig_link("/home/link", "/etc/old");
+    ops[n++] = rig_op(PLAN_DIR, "/many", 0755);
+    ops[n++] = rig_file("/conf/old2", 0644, "2", 1);
     assert_int_equal(n, RICH_OPS);
     for (size_t i = 0; i < RICH_MANY; i++) {
         snprintf(names[i], 64, "/many/a-rather-long-name-of-a-file-number-%04zu", i);
-        ops[n++] = file(names[i], 0644, names[i], 10);
+        ops[n++] = rig_file(names[i], 0644, names[i], 10);
     }
     return (struct plan){.ops = ops, .op_count = n, .epoch = 1600000000};
 }
@@ -155,13 +100,8 @@ static void apply_ok(struct disk *disk, const struct layout *layout, const struc
         fail_msg("%s", err.text);
     assert_true(changes.range_count > 0 && changes.bytes_changed >= BIG && changes.bytes_changed < 12 * MIB);
     for (size_t i = 0; i < changes.range_count; i++)
-        assert_true(changes.ranges[i].off >= OFFSET &&
-                    changes.ranges[i].off + changes.ranges[i].len <= OFFSET + 60 * MIB);
-}
-
-static void fsck_clean(const char *name)
-{
-    assert_int_equal(shell("e2fsck -fn \"$1/%s?offset=%d\" >&2", name, OFFSET), 0);
+        assert_true(changes.ranges[i].off >= RIG_OFFSET &&
+                    changes.ranges[i].off + changes.ranges[i].len <= RIG_OFFSET + 60 * MIB);
 }
 
 static const char *const feature_sets[] = {
@@ -187,10 +127,10 @@ static void every_kind_of_ext_is_written_clean(void **state)
         struct layout layout = make_layout(FS_EXT);
         cleanup_disk struct disk disk = make_disk("disk", feature_sets[i]);
         apply_ok(&disk, &layout, &plan);
-        fsck_clean("disk");
+        rig_fsck("disk");
         cleanup_buf struct buf out = BUF_INIT(1 << 20);
         assert_int_equal(
-            shell_output(
+            rig_output(
                 &out,
                 "d() { debugfs -R \"$1\" \"$IMG\" 2>/dev/null; }; IMG=\"$1/disk?offset=%d\"; "
                 "d 'dump /opt/bin/big '$1/big; sha256sum < $1/big | cut -c1-64; d 'cat /etc/old'; "
@@ -199,7 +139,7 @@ static void every_kind_of_ext_is_written_clean(void **state)
                 "d 'stat /opt/sub' | grep -c Inode; d 'stat /opt/bin/big' | grep -oE 'mtime: 0x[0-9a-f]+'; "
                 "d 'ls -l /many' | grep -c rather; d 'ea_get /opt/bin/big user.note'; "
                 "d 'stat /opt/bin/fast' | grep -oE 'Fast link dest: .*'; true",
-                OFFSET),
+                RIG_OFFSET),
             0);
         struct sha256 sum;
         struct err err = {0};
@@ -215,14 +155,6 @@ static void every_kind_of_ext_is_written_clean(void **state)
     }
 }
 
-static struct sha256 disk_digest(const struct disk *disk)
-{
-    struct err err = {0};
-    struct sha256 sum;
-    assert_int_equal(file_sha256(disk->fd, 0, disk->size, NULL, &sum, &err), 0);
-    return sum;
-}
-
 static void the_same_plan_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -231,16 +163,16 @@ static void the_same_plan_gives_the_same_bytes(void **state)
     struct plan plan = rich_plan(ops, names);
     struct layout layout = make_layout(FS_EXT);
     cleanup_disk struct disk first = make_disk("first", "-t ext4");
-    assert_int_equal(shell("cp --sparse=always $1/first $1/second; touch -d 2001-01-01 $1/second"), 0);
+    assert_int_equal(rig_shell("cp --sparse=always $1/first $1/second; touch -d 2001-01-01 $1/second"), 0);
     char path[200];
-    snprintf(path, sizeof path, "%s/second", dir);
+    snprintf(path, sizeof path, "%s/second", rig_dir);
     struct err err = {0};
     cleanup_disk struct disk second = DISK_EMPTY;
     assert_int_equal(disk_from_fd(open(path, O_RDWR | O_CLOEXEC), &second, &err), 0);
     apply_ok(&first, &layout, &plan);
     sleep(2); /* ext4's times have seconds */
     apply_ok(&second, &layout, &plan);
-    struct sha256 a = disk_digest(&first), b = disk_digest(&second);
+    struct sha256 a = rig_digest(&first), b = rig_digest(&second);
     assert_true(sha256_equal(&a, &b));
 }
 
@@ -251,15 +183,15 @@ static void content_comes_from_files_too(void **state)
     struct layout layout = make_layout(FS_EXT);
     cleanup_disk struct disk disk = make_disk("disk", "-t ext4");
     cleanup_close int fd = -1;
-    assert_int_equal(file_scratch(dir, &fd, &err), 0);
+    assert_int_equal(file_scratch(rig_dir, &fd, &err), 0);
     assert_int_equal(file_pwrite(fd, big, BIG, 777, "payload", &err), 0);
-    struct plan_op ops[] = {file("/etc/big", 0644, big, BIG)};
+    struct plan_op ops[] = {rig_file("/etc/big", 0644, big, BIG)};
     ops[0].content.memory = NULL;
     ops[0].content.fd = fd;
     ops[0].content.off = 777;
     const struct plan plan = {.ops = ops, .op_count = 1, .epoch = 1600000000};
     apply_ok(&disk, &layout, &plan);
-    fsck_clean("disk");
+    rig_fsck("disk");
     /* and one that changed since it was planned is found */
     assert_int_equal(file_pwrite(fd, "!", 1, 5000, "payload", &err), 0);
     cleanup_fs_changes struct fs_changes changes = {0};
@@ -277,37 +209,37 @@ static void what_cannot_be_done_is_said_before_anything_is_written(void **state)
         enum err_kind kind;
         const char *message;
     } cases[] = {
-        {"", op(PLAN_REMOVE, "/etc/nothing", 0), ERR_LAYOUT, "it is not there"},
-        {"", op(PLAN_REMOVE, "/", 0), ERR_LAYOUT, "top of a file system"},
-        {"", file("/etc", 0644, "x", 1), ERR_LAYOUT, "a folder stands"},
-        {"", op(PLAN_DIR, "/etc/old", 0755), ERR_LAYOUT, "something else is"},
-        {"", file("/etc/old/x", 0644, "x", 1), ERR_LAYOUT, "not a folder"},
-        {"", file("/nowhere/x", 0644, "x", 1), ERR_LAYOUT, "is not there"},
-        {"", file("/bin/x", 0644, "x", 1), ERR_LAYOUT, "leads it to /usr"},
-        {"", op(PLAN_DIR, "/bin", 0755), ERR_LAYOUT, "leads it to /usr"},
-        {"", file("/opt/a/x", 0644, "x", 1), ERR_LAYOUT, "loop"},
-        {"", file("/opt/up/run/x", 0644, "x", 1), ERR_LAYOUT, "leads it to /run"},
-        {"set_super_value state 2", file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "having errors"},
-        {"set_super_value state 0", file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "not unmounted cleanly"},
-        {"feature needs_recovery", file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "journal"},
-        {"feature quota", file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "quota"},
-        {"feature encrypt", file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "encrypted"},
-        {"feature verity", file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "verity"},
+        {"", rig_op(PLAN_REMOVE, "/etc/nothing", 0), ERR_LAYOUT, "it is not there"},
+        {"", rig_op(PLAN_REMOVE, "/", 0), ERR_LAYOUT, "top of a file system"},
+        {"", rig_file("/etc", 0644, "x", 1), ERR_LAYOUT, "a folder stands"},
+        {"", rig_op(PLAN_DIR, "/etc/old", 0755), ERR_LAYOUT, "something else is"},
+        {"", rig_file("/etc/old/x", 0644, "x", 1), ERR_LAYOUT, "not a folder"},
+        {"", rig_file("/nowhere/x", 0644, "x", 1), ERR_LAYOUT, "is not there"},
+        {"", rig_file("/bin/x", 0644, "x", 1), ERR_LAYOUT, "leads it to /usr"},
+        {"", rig_op(PLAN_DIR, "/bin", 0755), ERR_LAYOUT, "leads it to /usr"},
+        {"", rig_file("/opt/a/x", 0644, "x", 1), ERR_LAYOUT, "loop"},
+        {"", rig_file("/opt/up/run/x", 0644, "x", 1), ERR_LAYOUT, "leads it to /run"},
+        {"set_super_value state 2", rig_file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "having errors"},
+        {"set_super_value state 0", rig_file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "not unmounted cleanly"},
+        {"feature needs_recovery", rig_file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "journal"},
+        {"feature quota", rig_file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "quota"},
+        {"feature encrypt", rig_file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "encrypted"},
+        {"feature verity", rig_file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "verity"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err = {0};
         struct layout layout = make_layout(FS_EXT);
         cleanup_disk struct disk disk = make_disk("disk", "-t ext4");
         if (*cases[i].prepare)
-            shell("debugfs -w -R '%s' \"$1/disk?offset=%d\" 2>/dev/null", cases[i].prepare, OFFSET);
-        struct sha256 before = disk_digest(&disk);
+            rig_shell("debugfs -w -R '%s' \"$1/disk?offset=%d\" 2>/dev/null", cases[i].prepare, RIG_OFFSET);
+        struct sha256 before = rig_digest(&disk);
         struct plan_op ops[] = {cases[i].op};
         const struct plan plan = {.ops = ops, .op_count = 1, .epoch = 1600000000};
         cleanup_fs_changes struct fs_changes changes = {0};
         assert_int_equal(fs_apply(&disk, &layout, &plan, NULL, &changes, &err), -1);
         if (err.kind != cases[i].kind || !strstr(err.text, cases[i].message))
             fail_msg("case %zu: kind %d \"%s\", not \"%s\"", i, err.kind, err.text, cases[i].message);
-        struct sha256 after = disk_digest(&disk);
+        struct sha256 after = rig_digest(&disk);
         assert_true(sha256_equal(&before, &after));
     }
 }
@@ -322,15 +254,15 @@ static void a_plan_that_does_not_fit_says_by_how_much(void **state)
     char names[20][32];
     for (size_t i = 0; i < 20; i++) {
         snprintf(names[i], sizeof names[i], "/etc/big%zu", i);
-        ops[i] = file(names[i], 0644, big, BIG);
+        ops[i] = rig_file(names[i], 0644, big, BIG);
     }
     const struct plan plan = {.ops = ops, .op_count = 20, .epoch = 1600000000};
-    struct sha256 before = disk_digest(&disk);
+    struct sha256 before = rig_digest(&disk);
     cleanup_fs_changes struct fs_changes changes = {0};
     assert_int_equal(fs_apply(&disk, &layout, &plan, NULL, &changes, &err), -1);
     assert_int_equal(err.kind, ERR_SPACE);
     assert_non_null(strstr(err.text, "ROOT (partition 9): /etc/big19: no space: need 100 MiB, free "));
-    struct sha256 after = disk_digest(&disk);
+    struct sha256 after = rig_digest(&disk);
     assert_true(sha256_equal(&before, &after));
 }
 
@@ -354,9 +286,9 @@ static void every_failing_write_is_reported(void **state)
 {
     (void)state;
     struct layout layout = make_layout(FS_EXT);
-    struct plan_op ops[] = {op(PLAN_REMOVE, "/opt/sub", 0), op(PLAN_DIR, "/opt/bin", 0755),
-                            file("/opt/bin/f", 0644, big, 70000), link_to("/opt/bin/l", "f"),
-                            file("/etc/old", 0644, "x", 1)};
+    struct plan_op ops[] = {rig_op(PLAN_REMOVE, "/opt/sub", 0), rig_op(PLAN_DIR, "/opt/bin", 0755),
+                            rig_file("/opt/bin/f", 0644, big, 70000), rig_link("/opt/bin/l", "f"),
+                            rig_file("/etc/old", 0644, "x", 1)};
     const struct plan plan = {.ops = ops, .op_count = 5, .epoch = 1600000000};
     cleanup_disk struct disk made = make_disk("disk", "-t ext4");
     unsigned char *image = malloc((size_t)made.size);
@@ -367,17 +299,17 @@ static void every_failing_write_is_reported(void **state)
         struct failing failing = {.left = n};
         assert_int_equal(disk_in_memory(made.size, &failing.disk, &err), 0);
         memcpy(failing.disk.memory, image, (size_t)made.size);
-        memset(failing.disk.memory, 0xa5, OFFSET);
-        memset(failing.disk.memory + OFFSET + 60 * MIB, 0xa5, 4 * MIB);
+        memset(failing.disk.memory, 0xa5, RIG_OFFSET);
+        memset(failing.disk.memory + RIG_OFFSET + 60 * MIB, 0xa5, 4 * MIB);
         failing.real = failing.disk.ops;
         failing.ops = *failing.real;
         failing.ops.write = failing_write;
         failing.disk.ops = &failing.ops;
         cleanup_fs_changes struct fs_changes changes = {0};
         int r = fs_apply(&failing.disk, &layout, &plan, NULL, &changes, &err);
-        for (size_t i = 0; i < OFFSET; i += 512)
+        for (size_t i = 0; i < RIG_OFFSET; i += 512)
             assert_int_equal(failing.disk.memory[i], 0xa5);
-        for (size_t i = OFFSET + 60 * MIB; i < (size_t)made.size; i += 512)
+        for (size_t i = RIG_OFFSET + 60 * MIB; i < (size_t)made.size; i += 512)
             assert_int_equal(failing.disk.memory[i], 0xa5);
         disk_close(&failing.disk);
         if (r == 0) {
@@ -411,18 +343,19 @@ static void the_kernel_agrees(void **state)
     apply_ok(&ours, &layout, &plan);
     if (loop_apply(&kernels, &layout.partitions[0], plan.ops, plan.op_count, plan.epoch, NULL, &err) < 0)
         fail_msg("%s", err.text);
-    fsck_clean("ours");
-    fsck_clean("kernels");
+    rig_fsck("ours");
+    rig_fsck("kernels");
     assert_int_equal(
-        shell("list() { unshare -m bash -c 'set -e; mount --make-rprivate /; mount -o "
-              "loop,ro,noload,offset=%d \"$1\" /mnt; "
-              "cd /mnt; find . -not -name lost+found -printf \"%%y %%m %%U %%G %%l %%p\\n\" | sort; "
-              "find opt many etc home -type f -printf \"%%T@ %%p\\n\" | sort; find . -type f -exec sha256sum "
-              "{} + | sort; "
-              "getfattr -Rd -m - . 2>/dev/null | sort' sh \"$1\"; }; list $1/ours > $1/a && list $1/kernels "
-              "> $1/b && "
-              "test $(wc -l < $1/a) -gt 600 && diff $1/a $1/b",
-              OFFSET),
+        rig_shell(
+            "list() { unshare -m bash -c 'set -e; mount --make-rprivate /; mount -o "
+            "loop,ro,noload,offset=%d \"$1\" /mnt; "
+            "cd /mnt; find . -not -name lost+found -printf \"%%y %%m %%U %%G %%l %%p\\n\" | sort; "
+            "find opt many etc home -type f -printf \"%%T@ %%p\\n\" | sort; find . -type f -exec sha256sum "
+            "{} + | sort; "
+            "getfattr -Rd -m - . 2>/dev/null | sort' sh \"$1\"; }; list $1/ours > $1/a && list $1/kernels "
+            "> $1/b && "
+            "test $(wc -l < $1/a) -gt 600 && diff $1/a $1/b",
+            RIG_OFFSET),
         0);
 }
 
@@ -437,19 +370,21 @@ static void growing_fills_the_partition(void **state)
                               "hash_seed=00000000-0000-0000-0000-000000000002");
         struct layout layout = make_layout(FS_EXT);
         if (i == 0)
-            assert_int_equal(shell("cp --sparse=always $1/disk $1/pristine"), 0);
+            assert_int_equal(rig_shell("cp --sparse=always $1/disk $1/pristine"), 0);
         else
-            assert_int_equal(shell("cp --sparse=always $1/pristine $1/disk2 && cat $1/disk2 > $1/disk"), 0);
+            assert_int_equal(rig_shell("cp --sparse=always $1/pristine $1/disk2 && cat $1/disk2 > $1/disk"),
+                             0);
         assert_int_equal(disk_grow(&disk, 300 * MIB, &err), 0);
         layout.partitions[0].size = 290 * MIB;
-        if (fs_grow(&disk, &layout.partitions[0], dir, 1600000000, NULL, &err) < 0)
+        if (fs_grow(&disk, &layout.partitions[0], rig_dir, 1600000000, NULL, &err) < 0)
             fail_msg("%s", err.text);
-        fsck_clean("disk");
-        assert_int_equal(shell("debugfs -R 'show_super_stats -h' \"$1/disk?offset=%d\" 2>/dev/null | grep "
-                               "-qE '^Block count: *296960$'",
-                               OFFSET),
-                         0);
-        sums[i] = disk_digest(&disk);
+        rig_fsck("disk");
+        assert_int_equal(
+            rig_shell("debugfs -R 'show_super_stats -h' \"$1/disk?offset=%d\" 2>/dev/null | grep "
+                      "-qE '^Block count: *296960$'",
+                      RIG_OFFSET),
+            0);
+        sums[i] = rig_digest(&disk);
         sleep(1);
     }
     assert_true(sha256_equal(&sums[0], &sums[1]));
