@@ -111,7 +111,8 @@ static int work(const struct job *job, struct err *err)
     cleanup_close int loop = -1;
     const struct partition *partition = job->partition;
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return err_set(err, ERR_LAYOUT, errno, "make a private mount namespace");
+        return err_set(err, ERR_LAYOUT, errno,
+                       "make a private mount namespace (in a chroot the top must be a mount point)");
     if (attach(job, device, &loop, err) < 0)
         return -1;
     unsigned long flags = MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC | (job->check ? MS_RDONLY : 0);
