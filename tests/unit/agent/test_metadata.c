@@ -148,8 +148,8 @@ static void nodes_must_make_sense(void **state)
         "b=10.0.0.3",
         "a=10.0.0.9",
         "a=http://10.0.0.2",
-        "a=10.0.0.2,b=10.0.0.3,c=10.0.0.4,d=10.0.0.5,e=10.0.0.6,f=10.0.0.7,g=10.0.0.8,"
-        "h=10.0.0.9,i=10.0.0.10,j=10.0.0.11"};
+        ("a=10.0.0.2,b=10.0.0.3,c=10.0.0.4,d=10.0.0.5,e=10.0.0.6,f=10.0.0.7,g=10.0.0.8,"
+         "h=10.0.0.9,i=10.0.0.10,j=10.0.0.11")};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char text[512];
         snprintf(text, sizeof text, "{\"cluster-name\":\"c\",\"cluster-nodes\":\"%s\"}", bad[i]);
