@@ -220,7 +220,7 @@ static void add_namespace(struct json_writer *json, const struct seal_input *inp
 {
     char uri[3 * NAME_CAP + 128] = "https://spdx.org/spdxdocs/", digest[SHA256_HEX];
     size_t at = strlen(uri);
-    for (const char *c = input->name; *c && at < 3 * NAME_CAP; c++) {
+    for (const char *c = input->name; *c && at < (size_t)3 * NAME_CAP; c++) {
         bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
                      strchr("-._~", *c);
         at += (size_t)snprintf(uri + at, sizeof uri - at, plain ? "%c" : "%%%02X", (unsigned char)*c);

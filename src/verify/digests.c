@@ -15,7 +15,7 @@ static bool heading(const char *line, size_t len, bool *ret_sha512)
 /* "HEX  NAME", as sha512sum writes it: two spaces, or a space and '*'. */
 static bool names(const char *line, size_t len, const char *filename)
 {
-    size_t hex = 2 * SHA512_SIZE, name = strlen(filename);
+    size_t hex = (size_t)2 * SHA512_SIZE, name = strlen(filename);
     return len == hex + 2 + name && line[hex] == ' ' && (line[hex + 1] == ' ' || line[hex + 1] == '*') &&
            memcmp(line + hex + 2, filename, name) == 0;
 }
