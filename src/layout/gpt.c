@@ -48,7 +48,7 @@ static int damaged(struct err *err, const char *what)
 static int check_primary(const struct disk *disk, struct err *err)
 {
     unsigned char header[SECTOR];
-    if (disk->size < 34 * SECTOR)
+    if (disk->size < (uint64_t)34 * SECTOR)
         return err_set(err, ERR_LAYOUT, 0, "not a disk: %llu bytes are too few for a partition table",
                        (unsigned long long)disk->size);
     if (disk_read(disk, header, sizeof header, SECTOR, err) < 0)
