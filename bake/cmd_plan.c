@@ -50,7 +50,7 @@ int cmd_lock(struct common *common, int argc, char **argv, struct err *err)
     const struct command_help help = {
         .usage = "bake lock [RECIPE] [options]",
         .summary = "Resolves channels and versions, verifies every input, and pins it by digest in\n"
-                   "RECIPE's lock file. Commit that file. An existing lock changes with --update only.",
+                   "RECIPE's lock file. Commit it. An existing lock changes with --update only.",
     };
     if (common_parse(common, argc, argv, &help, specs, &options.path, 1, &done, err) < 0 || done)
         return done ? 0 : -1;

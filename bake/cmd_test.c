@@ -261,8 +261,8 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
     };
     const struct command_help help = {
         .usage = "bake test PACKAGE [options]",
-        .summary = "Verifies the package and boots its disk in QEMU with a metadata server beside it,\n"
-                   "without root and without other network. Passes when the image's own units report.\n"
+        .summary = "Verifies the package and boots its disk in QEMU beside a metadata server,\n"
+                   "without root or other network. Passes when the image's own units report.\n"
                    "PACKAGE is the path of NAME.manifest.json, or of NAME.tar.gz beside it.",
         .more = "What the image reports goes to stdout; with -v the console goes by on stderr.\n"
                 "Exit code 10: it booted badly, or not in time.",

@@ -1,29 +1,32 @@
 #include "pack/deflate.h"
 
-#include <string.h>
+#include <stdint.h>
+#include <stdlib.h>
 
-#include <isa-l/crc.h>
-#include <isa-l/igzip_lib.h>
+#include <zlib.h>
 
-enum { WORK_SIZE = ISAL_DEF_LVL1_DEFAULT, SAMPLE_SIZE = 256 << 10 };
+enum { LEVEL = 1, RAW_WINDOW = -15 /* raw deflate, 32 KiB */, MEMORY_LEVEL = 8, SAMPLE_SIZE = 256 << 10 };
 
-/* CRC-32 of the deflated sample, where SSE4.2 or better is there. */
-static const uint32_t SAMPLE_CRC = 0xEE2F0175;
+/* CRC-32 of the deflated sample. */
+static const uint32_t SAMPLE_CRC = 0xFABC002F;
 
 int deflater_init(struct deflater *deflater, struct err *err)
 {
-    deflater->stream = malloc(sizeof *deflater->stream);
-    deflater->memory = malloc(WORK_SIZE);
-    if (deflater->stream && deflater->memory)
-        return 0;
-    deflater_free(deflater);
-    return err_oom(err);
+    z_stream *stream = calloc(1, sizeof *stream);
+    if (!stream ||
+        deflateInit2(stream, LEVEL, Z_DEFLATED, RAW_WINDOW, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
+        free(stream);
+        return err_oom(err);
+    }
+    deflater->stream = stream;
+    return 0;
 }
 
 void deflater_free(struct deflater *deflater)
 {
+    if (deflater->stream)
+        deflateEnd(deflater->stream);
     free(deflater->stream);
-    free(deflater->memory);
     *deflater = (struct deflater){0};
 }
 
@@ -38,24 +41,18 @@ int deflate_piece(struct deflater *deflater, const void *bytes, size_t len, bool
 {
     if (len > (size_t)1 << 30 || room > UINT32_MAX)
         return err_set(err, ERR_INTERNAL, 0, "deflate: a piece of %zu bytes", len);
-    struct isal_zstream *stream = deflater->stream;
-    memset(deflater->memory, 0, WORK_SIZE); /* whatever was deflated before must not show */
-    isal_deflate_init(stream);
-    stream->level = 1;
-    stream->level_buf = deflater->memory;
-    stream->level_buf_size = WORK_SIZE;
-    stream->flush = FULL_FLUSH;
-    stream->end_of_stream = last;
-    stream->next_in = (uint8_t *)(uintptr_t)bytes;
-    stream->avail_in = (uint32_t)len;
+    z_stream *stream = deflater->stream;
+    if (deflateReset(stream) != Z_OK) /* whatever was deflated before must not show */
+        return err_set(err, ERR_INTERNAL, 0, "deflate: zlib does not start again");
+    stream->next_in = (Bytef *)(uintptr_t)bytes;
+    stream->avail_in = (uInt)len;
     stream->next_out = out;
-    stream->avail_out = (uint32_t)room;
-    int r = isal_deflate(stream);
-    enum isal_zstate_state end = last ? ZSTATE_END : ZSTATE_NEW_HDR;
-    if (r != COMP_OK || stream->avail_in != 0 || stream->internal_state.state != end)
-        return err_set(err, ERR_INTERNAL, 0, "deflate: ISA-L gave %d with %u bytes left", r,
-                       stream->avail_in);
-    *ret_len = stream->total_out;
+    stream->avail_out = (uInt)room;
+    int r = deflate(stream, last ? Z_FINISH : Z_FULL_FLUSH);
+    /* with room to spare after a flush, the flush is complete */
+    if (r != (last ? Z_STREAM_END : Z_OK) || stream->avail_in != 0 || stream->avail_out == 0)
+        return err_set(err, ERR_INTERNAL, 0, "deflate: zlib gave %d with %u bytes left", r, stream->avail_in);
+    *ret_len = room - stream->avail_out;
     return 0;
 }
 
@@ -85,6 +82,6 @@ int deflate_is_reference(bool *ret, struct err *err)
     if (deflater_init(&deflater, err) < 0 ||
         deflate_piece(&deflater, sample, SAMPLE_SIZE, false, sample + SAMPLE_SIZE, room, &len, err) < 0)
         return -1;
-    *ret = crc32_gzip_refl(0, sample + SAMPLE_SIZE, len) == SAMPLE_CRC;
+    *ret = crc32(0, sample + SAMPLE_SIZE, (uInt)len) == SAMPLE_CRC;
     return 0;
 }

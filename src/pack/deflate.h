@@ -1,4 +1,4 @@
-/* The deflate engine: ISA-L, level 1. One call makes one piece of a deflate stream (RFC 1951).
+/* The deflate engine: zlib, level 1. One call makes one piece of a deflate stream (RFC 1951).
  *
  * In:    bytes, all of them at once.
  * Out:   deflate blocks that refer to nothing before them and end on a byte boundary (an empty stored
@@ -6,9 +6,10 @@
  * Fails: ERR_INTERNAL when the room is less than deflate_bound().
  * Owns:  its work memory until deflater_free().
  *
- * Same bytes everywhere? Seen with ISA-L 2.30 on 400 MB: level 1 gives the same bytes with SSE4.2, AVX, AVX2
- * and AVX-512; level 3 does not, and no level does on a processor without SSE4.2. So level 1 it is, and
- * deflate_is_reference() tells when this machine is one of the others.
+ * Why not ISA-L, which is five times as fast: it does not always give the same bytes. Of about fifty bakes of one disk
+ * (2.30, level 1, AVX-512) three had one segment of 536 one byte longer, with equal content; level 3 differs between
+ * processors, too. The same bytes are a promise; speed is not. zlib's are the same on every processor, and
+ * deflate_is_reference() tells a zlib whose bytes are not.
  */
 #ifndef BAKE_PACK_DEFLATE_H
 #define BAKE_PACK_DEFLATE_H
@@ -18,11 +19,10 @@
 
 #include "base/err.h"
 
-struct isal_zstream;
+struct z_stream_s;
 
 struct deflater {
-    struct isal_zstream *stream;
-    unsigned char *memory;
+    struct z_stream_s *stream;
 };
 
 must_check int deflater_init(struct deflater *deflater, struct err *err);

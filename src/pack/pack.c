@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include <isa-l/crc.h>
-#include <isa-l.h>
 #include <zlib.h>
 
 #include "io/file.h"
@@ -19,10 +18,7 @@ enum { GZIP_HEAD = 10, GZIP_TAIL = 8, SLOTS_MAX = 2 * PACK_THREADS_MAX };
 static const uint64_t GIB = UINT64_C(1) << 30;
 static const uint64_t DISK_MAX = UINT64_C(64) << 40; /* the largest persistent disk of GCE */
 
-#define STR2(x) #x
-#define STR(x)  STR2(x)
-#define ENGINE                                                                                               \
-    "isa-l " STR(ISAL_MAJOR_VERSION) "." STR(ISAL_MINOR_VERSION) "." STR(ISAL_PATCH_VERSION) " level 1"
+#define ENGINE "zlib " ZLIB_VERSION " level 1"
 
 const char *pack_engine(void)
 {
@@ -201,7 +197,7 @@ static int check_disk(const struct disk *disk, const struct pack_options *option
     if (!reference)
         run_warn(
             run, "pack",
-            "ISA-L on this machine deflates in another way than the reference (" ENGINE
+            "zlib on this machine deflates in another way than the reference (" ENGINE
             " on x86-64 with SSE4.2): the image is right, but its bytes differ from those made elsewhere");
     return 0;
 }

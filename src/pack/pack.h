@@ -37,7 +37,7 @@ must_check int pack_disk(const struct disk *disk, const struct pack_options *opt
 must_check int pack_check(int fd, const struct packed *packed, const struct disk *disk, const struct run *run,
                           struct err *err);
 
-/* Names the deflate engine and its version, "isa-l 2.30.0 level 1": part of what determines the bytes.
+/* Names the deflate engine and its version, "zlib 1.2.13 level 1": part of what determines the bytes.
  * Static. */
 const char *pack_engine(void);
 
