@@ -113,9 +113,12 @@ int metadata_acquire(const struct root *root, const struct http_peer *peer, unsi
     struct metadata made;
     if (fetch(&source, &instance, &project, err) == 0) {
         if (metadata_parse(&(struct metadata_text){instance.data, instance.len},
-                           &(struct metadata_text){project.data, project.len}, &made, err) < 0 ||
-            save(root, &made, err) < 0)
+                           &(struct metadata_text){project.data, project.len}, &made, err) < 0)
             return -1;
+        /* a full disk is no reason to keep a node down whose metadata is here and good */
+        struct err unsaved;
+        if (save(root, &made, &unsaved) < 0)
+            say_line(say, unsaved.text);
         *ret = made;
         *ret_stale = false;
         return 0;

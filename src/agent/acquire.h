@@ -18,7 +18,7 @@
 
 enum { ACQUIRE_PAUSE_MIN_MS = 100, ACQUIRE_PAUSE_MAX_MS = 5000, ACQUIRE_REQUEST_MS = 10000 };
 
-/* *RET_STALE: the copy was used. It is renewed when it was not. */
+/* *RET_STALE: the copy was used. It is renewed when it was not; that it could not be is said, and no failure. */
 must_check int metadata_acquire(const struct root *root, const struct http_peer *peer, unsigned limit_s,
                                 const struct say *say, struct metadata *ret, bool *ret_stale,
                                 struct err *err);

@@ -124,7 +124,8 @@ static bool complete(const struct entry *e)
     bool is_file = e->type == ENTRY_FILE, is_link = e->type == ENTRY_SYMLINK;
     char normal[PATH_CAP];
     struct err ignored;
-    if (path_normalize(e->path, normal, &ignored) < 0 || strcmp(normal, e->path) != 0)
+    if (e->type == ENTRY_NONE || path_normalize(e->path, normal, &ignored) < 0 ||
+        strcmp(normal, e->path) != 0)
         return false;
     if (e->has_uid != e->has_gid || e->has_sha256 != is_file || e->has_size != is_file ||
         (e->target[0] != '\0') != is_link)

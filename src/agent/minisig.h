@@ -1,7 +1,7 @@
 /* minisign signatures, checked: the half of the format that a node needs.
  *
  * In:    the texts of a public key file and a signature file, and the signed bytes.
- * Out:   the key's id as minisign prints it.
+ * Out:   the key's id as minisign prints it, but always with 16 digits: minisign drops leading zeros.
  * Fails: ERR_VERIFY naming the file and what is wrong with it.
  * Owns:  nothing.
  * Never: signs; accepts the older, not prehashed form ("Ed"), or a signature of another key.

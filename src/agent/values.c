@@ -99,6 +99,12 @@ bool value_domain_ok(const char *domain)
 
 bool value_id_ok(const char *id)
 {
-    size_t len = strspn(id, "0123456789");
-    return len > 0 && len < VALUE_ID_CAP && id[len] == '\0';
+    uint64_t number = 0;
+    if (id[0] == '\0' || (id[0] == '0' && id[1] != '\0'))
+        return false;
+    for (; digit(*id); id++)
+        if (__builtin_mul_overflow(number, (uint64_t)10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*id - '0'), &number))
+            return false;
+    return *id == '\0';
 }

@@ -28,7 +28,7 @@ bool value_ip_ok(const char *ip);
 bool value_cidr_ok(const char *cidr);
 /* Labels joined by dots, at most 253; digits may start a label (RFC 1123 2.1). */
 bool value_domain_ok(const char *domain);
-/* Decimal digits, 1 to 20. */
+/* A number below 2^64 in decimal, without leading zeros: what JSON and the reader take back as a number. */
 bool value_id_ok(const char *id);
 
 #endif

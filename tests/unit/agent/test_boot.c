@@ -119,6 +119,18 @@ static void the_last_good_metadata_serves(void **state)
     assert_says(last, "is of no use: /var/lib/bake/metadata.json: ");
 }
 
+/* As on a full disk: what is there is good enough to boot from. */
+static void a_copy_that_cannot_be_kept_is_no_fault(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    put_text(place, ACQUIRE_COPY "/in-the-way", "");
+    if (boot(place, good, 5) < 0)
+        fail_msg("%s", last.text);
+    assert_value(place, "BAKE_CLUSTER_NAME", "prod");
+    assert_true(there(place, ACQUIRE_COPY "/in-the-way"));
+}
+
 static void hostile_metadata_changes_nothing(void **state)
 {
     struct place *place = *state;
@@ -208,9 +220,13 @@ int main(void)
 {
 #define ROOTED(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
     const struct CMUnitTest tests[] = {
-        ROOTED(a_late_server_is_waited_for),      ROOTED(the_last_good_metadata_serves),
-        ROOTED(hostile_metadata_changes_nothing), ROOTED(a_project_without_attributes_is_no_fault),
-        ROOTED(bad_contents_come_first),          ROOTED(kill_leaves_old_or_new),
+        ROOTED(a_late_server_is_waited_for),
+        ROOTED(the_last_good_metadata_serves),
+        ROOTED(a_copy_that_cannot_be_kept_is_no_fault),
+        ROOTED(hostile_metadata_changes_nothing),
+        ROOTED(a_project_without_attributes_is_no_fault),
+        ROOTED(bad_contents_come_first),
+        ROOTED(kill_leaves_old_or_new),
         ROOTED(a_hostname_is_checked_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,10 @@ static void good_trees(void **state)
     assert_true(verdict.is_signed);
     cleanup_buf struct buf key = get_file(place, CONTENTS_KEY);
     assert_int_equal(strlen(verdict.key_id), 16);
-    assert_non_null(strstr(key.data, verdict.key_id)); /* "minisign public key ID" */
+    /* "untrusted comment: minisign public key ID"; one ID in 16 has leading zeros, which minisign does not print */
+    const char *id = strstr(key.data, "key ");
+    assert_non_null(id);
+    assert_true(strtoull(verdict.key_id, NULL, 16) == strtoull(id + 4, NULL, 16));
 }
 
 static void content_is_checked(void **state)
@@ -268,6 +271,7 @@ static void malformed_lists_are_refused(void **state)
     malformed(place, "{\"format\":1,\"entries\":[]}", "keys are not in order");
     malformed(place, LIST("{\"path\":\"/opt\",\"type\":\"device\"}"), "a type is unknown");
     malformed(place, LIST("{\"path\":\"/opt\"}"), "lacks a member");
+    malformed(place, LIST("{\"gid\":0,\"path\":\"/opt\",\"uid\":0}"), "lacks a member");
     malformed(place, LIST("{\"path\":\"/opt/../etc\",\"type\":\"directory\"}"), "path that is not normal");
     malformed(place, LIST("{\"path\":\"opt\",\"type\":\"directory\"}"), "path that is not normal");
     malformed(place, LIST("{\"path\":\"/o\",\"size\":1,\"type\":\"directory\"}"), "one too many");

@@ -125,6 +125,19 @@ static void values_have_one_spelling(void **state)
         assert_false(value_cidr_ok(cidrs[i]));
     for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
         assert_false(value_domain_ok(domains[i]));
+    static const char *const ids[] = {"",
+                                      "05",
+                                      "00",
+                                      "-1",
+                                      "1 ",
+                                      "1a",
+                                      "18446744073709551616",
+                                      "99999999999999999999",
+                                      "111111111111111111111"};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        assert_false(value_id_ok(ids[i]));
+    assert_true(value_id_ok("0"));
+    assert_true(value_id_ok("18446744073709551615"));
     assert_true(value_ip_ok("10.128.0.2"));
     assert_true(value_cidr_ok("10.0.0.0/8"));
     assert_true(value_cidr_ok("192.168.0.252/30"));
