@@ -28,17 +28,22 @@ static void good(int conn, unsigned nth, const char *request)
     answer(conn, request, "{\"cluster-name\":\"prod\"}");
 }
 
-/* Not there yet, then up but not ready, then somebody else, then good. */
+/* Not there yet, then up but not ready in every way it has, then somebody else, then good. */
 static void late(int conn, unsigned nth, const char *request)
 {
     if (nth == 0)
         return;
-    if (nth == 1)
-        raw_text(conn, "HTTP/1.1 503 Service Unavailable\r\nMetadata-Flavor: Google\r\n\r\n");
-    else if (nth == 2)
+    static const char *const not_ready[] = {"503 Service Unavailable", "500 Internal Server Error",
+                                            "429 Too Many Requests"};
+    if (nth <= 3) {
+        raw_text(conn, "HTTP/1.1 ");
+        raw_text(conn, not_ready[nth - 1]);
+        raw_text(conn, "\r\nMetadata-Flavor: Google\r\n\r\n");
+    } else if (nth == 4) {
         raw_text(conn, "HTTP/1.1 200 OK\r\n\r\n{}");
-    else
+    } else {
         good(conn, nth, request);
+    }
 }
 
 static void never_ready(int conn, unsigned nth, const char *request)

@@ -137,6 +137,8 @@ static void attributes_are_checked(void **state)
     assert_int_equal(chmod(tool, 0755), 0);
     assert_int_equal(setxattr(tool, "user.bake", "w", 1, 0), 0);
     bad(place, "/opt/bin/tool: its xattr user.bake was changed");
+    assert_int_equal(setxattr(tool, "user.bake", "\0vv", 3, 0), 0);
+    bad(place, "/opt/bin/tool: its xattr user.bake was changed");
     assert_int_equal(removexattr(tool, "user.bake"), 0);
     bad(place, "/opt/bin/tool: its xattr user.bake was changed");
     assert_int_equal(setxattr(tool, "user.bake", "\0v", 2, 0), 0);
@@ -146,6 +148,8 @@ static void attributes_are_checked(void **state)
     if (getuid() == 0) { /* only root can give a file away */
         assert_int_equal(chown(below(place, "/var/lib/etcd"), 7, 8), 0);
         bad(place, "/var/lib/etcd: its owner is 7:8, and should be 0:0");
+        assert_int_equal(chown(below(place, "/var/lib/etcd"), 0, 8), 0);
+        bad(place, "/var/lib/etcd: its owner is 0:8, and should be 0:0");
         assert_int_equal(chown(below(place, "/var/lib/etcd"), 0, 0), 0);
     }
     assert_int_equal(chmod(below(place, "/opt"), 0711), 0); /* not named by the recipe: the base's own */
@@ -173,6 +177,9 @@ static void types_are_checked(void **state)
     assert_int_equal(rename(aside, tool), 0);
     assert_int_equal(unlink(link), 0);
     assert_int_equal(symlink("to\"olx", link), 0);
+    bad(place, "/opt/bin/link: it leads elsewhere");
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink("to", link), 0);
     bad(place, "/opt/bin/link: it leads elsewhere");
     assert_int_equal(unlink(link), 0);
     put(place, "/opt/bin/link", "a tool", 6, 0755);
@@ -240,6 +247,19 @@ static void a_signature_of_another_file_is_refused(void **state)
     bad(place, "is a signature of another file");
 }
 
+/* Good as far as minisign goes, over the bytes themselves and not their digest. */
+static void a_signature_of_the_old_form_is_refused(void **state)
+{
+    struct place *place = *state;
+    char key[512];
+    fill_tree(place);
+    sign(place, COMMENT);
+    snprintf(key, sizeof key, "%s", below(place, "/key"));
+    const char *const again[] = {"minisign", "-S", "-l", "-s", key, "-m", below(place, CONTENTS_LIST), NULL};
+    assert_int_equal(run(again), 0);
+    bad(place, "is not a prehashed signature");
+}
+
 static void every_cut_of_a_signature_is_refused(void **state)
 {
     struct place *place = *state;
@@ -265,6 +285,10 @@ static void malformed_lists_are_refused(void **state)
 {
     struct place *place = *state;
     bad(place, "is missing: was this image made by bake?");
+    put_text(place, "/opt/bake/other", "");
+    assert_int_equal(mkfifo(below(place, CONTENTS_LIST), 0644), 0); /* must not block */
+    bad(place, "is not a regular file");
+    assert_int_equal(unlink(below(place, CONTENTS_LIST)), 0);
     malformed(place, "", "an object is expected");
     malformed(place, "{}", "not a contents list of format 1");
     malformed(place, "{\"entries\":[],\"format\":2}", "not a contents list of format 1");
@@ -272,6 +296,15 @@ static void malformed_lists_are_refused(void **state)
     malformed(place, LIST("{\"path\":\"/opt\",\"type\":\"device\"}"), "a type is unknown");
     malformed(place, LIST("{\"path\":\"/opt\"}"), "lacks a member");
     malformed(place, LIST("{\"gid\":0,\"path\":\"/opt\",\"uid\":0}"), "lacks a member");
+    /* a file without its digest, or without its size */
+    malformed(place,
+              LIST("{\"gid\":0,\"mode\":\"0644\",\"path\":\"/o\",\"size\":0,\"type\":\"file\",\"uid\":0}"),
+              "lacks a member");
+    malformed(place,
+              LIST("{\"gid\":0,\"mode\":\"0644\",\"path\":\"/o\",\"sha256\":"
+                   "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\","
+                   "\"type\":\"file\",\"uid\":0}"),
+              "lacks a member");
     malformed(place, LIST("{\"path\":\"/opt/../etc\",\"type\":\"directory\"}"), "path that is not normal");
     malformed(place, LIST("{\"path\":\"opt\",\"type\":\"directory\"}"), "path that is not normal");
     malformed(place, LIST("{\"path\":\"/o\",\"size\":1,\"type\":\"directory\"}"), "one too many");
@@ -301,6 +334,7 @@ int main(void)
         ROOTED(the_root_is_not_left),
         ROOTED(signatures_are_checked),
         ROOTED(a_signature_of_another_file_is_refused),
+        ROOTED(a_signature_of_the_old_form_is_refused),
         ROOTED(every_cut_of_a_signature_is_refused),
         ROOTED(malformed_lists_are_refused),
     };

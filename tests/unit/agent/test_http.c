@@ -148,12 +148,23 @@ static void endless_chunks(int conn, unsigned nth, const char *request)
     }
 }
 
+static void endless_trailers(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    (void)request;
+    raw_text(conn, OK "Transfer-Encoding: chunked\r\n\r\n0\r\n");
+    for (unsigned i = 0; i < 100; i++)
+        raw_text(conn, "X-Trailer: a\r\n");
+    raw_text(conn, "\r\n");
+}
+
 static void sizes_are_capped(void **state)
 {
     (void)state;
     refuse(endless_header, "header is over 16384 bytes");
     refuse(endless_body, "over 1048576 bytes");
     refuse(endless_chunks, "over 1048576 bytes");
+    refuse(endless_trailers, "too many trailers");
 }
 
 static void silent(int conn, unsigned nth, const char *request)
@@ -209,6 +220,28 @@ static void other_statuses_have_no_body(void **state)
     assert_int_equal(body.len, 0);
 }
 
+static void what_cannot_be_sent_or_read_is_refused(void **state)
+{
+    (void)state;
+    static const char with_nul[] = OK "X: a\0b\r\n\r\n";
+    struct http_peer peer = {"127.0.0.1", 1};
+    struct http_head head;
+    assert_int_equal(http_head_parse(with_nul, sizeof with_nul - 1, &head, &last), -1);
+    assert_says(last, "holds a NUL");
+    struct rawserver server;
+    assert_int_equal(rawserver_start(&server, with_length), 0);
+    peer.port = (uint16_t)server.port;
+    static const char *const paths[] = {"/a b", "/a\r\nHost: b", "/a\tb"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct http_request request = {&peer, paths[i], false, 1000};
+        int status = 0;
+        cleanup_buf struct buf body = BUF_INIT(10);
+        assert_int_equal(http_get(&request, &status, &body, &last), -1);
+        assert_says(last, "cannot be asked for");
+    }
+    rawserver_stop(&server);
+}
+
 static void addresses(void **state)
 {
     (void)state;
@@ -233,6 +266,7 @@ int main(void)
         cmocka_unit_test(bad_answers),
         cmocka_unit_test(sizes_are_capped),
         cmocka_unit_test(slowness_ends_in_time),
+        cmocka_unit_test(what_cannot_be_sent_or_read_is_refused),
         cmocka_unit_test(addresses),
         cmocka_unit_test(a_refused_connection_is_told),
         cmocka_unit_test(other_statuses_have_no_body),

@@ -24,9 +24,12 @@ static void everything_is_taken(void **state)
 {
     (void)state;
     struct metadata m;
-    if (parse(INSTANCE("a", "10.0.0.2",
-                       "{\"cluster-name\":\"prod\",\"cluster-pod-cidr\":\"10.1.0.0/16\",\"other\":1}"),
-              "{\"cluster-name\":\"shared\",\"cluster-nodes\":\"" NODES "\",\"cluster-secret\":\"hush\"}",
+    if (parse(INSTANCE(
+                  "a", "10.0.0.2",
+                  "{\"cluster-name\":\"prod\",\"cluster-domain\":\"\",\"cluster-pod-cidr\":\"10.1.0.0/16\","
+                  "\"other\":1}"),
+              "{\"cluster-name\":\"shared\",\"cluster-domain\":\"k8s.example\",\"cluster-nodes\":\"" NODES
+              "\",\"cluster-secret\":\"hush\"}",
               &m) < 0)
         fail_msg("%s", last.text);
     assert_string_equal(m.name, "a");
@@ -40,7 +43,7 @@ static void everything_is_taken(void **state)
     assert_string_equal(m.nodes[2].ip, "10.0.2.2");
     assert_string_equal(m.pod_cidr, "10.1.0.0/16");
     assert_string_equal(m.service_cidr, "10.96.0.0/12");
-    assert_string_equal(m.domain, "cluster.local");
+    assert_string_equal(m.domain, "k8s.example"); /* the instance's is empty, so none */
 }
 
 static void a_copy_reads_back_the_same_and_holds_no_secret(void **state)
