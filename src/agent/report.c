@@ -126,6 +126,12 @@ static int report_units(struct report *report, struct units *units)
         tell(report, "unit %s %s", unit->name, unit_word(unit));
         if (strcmp(unit->active, "failed") == 0)
             blame(report, "%s failed (%s)", unit->name, unit->result);
+        else if (unit->later)
+            continue;
+        else if (unit_dropped(unit))
+            blame(report, "%s never started: a unit that it requires failed", unit->name);
+        else if (unit->queued && strcmp(unit->active, "inactive") == 0)
+            blame(report, "%s still waits for its turn to start", unit->name);
         else if (strcmp(unit->active, "active") != 0 && strcmp(unit->active, "inactive") != 0)
             blame(report, "%s is still %s (%s)", unit->name, unit->active, unit->sub);
     }

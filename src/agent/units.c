@@ -7,6 +7,9 @@
 
 #define UNIT_FOLDER "/etc/systemd/system/"
 #define UNIT_END    ".service"
+/* Links in other targets' folders say little: those may never be reached. */
+#define WANTS_FOLDER    UNIT_FOLDER "multi-user.target.wants/"
+#define REQUIRES_FOLDER UNIT_FOLDER "multi-user.target.requires/"
 
 enum { ANSWER_MAX = 256 << 10, ASK_MS = 30000 };
 
@@ -28,15 +31,41 @@ static int add_unit(void *ctx, const struct entry *entry, struct err *err)
     return 0;
 }
 
+/* A link need not stand behind its unit in the list, so this is a second walk. */
+static int enable_unit(void *ctx, const struct entry *entry, struct err *err)
+{
+    struct units *units = ctx;
+    (void)err;
+    if (entry->type != ENTRY_SYMLINK || (strncmp(entry->path, WANTS_FOLDER, strlen(WANTS_FOLDER)) != 0 &&
+                                         strncmp(entry->path, REQUIRES_FOLDER, strlen(REQUIRES_FOLDER)) != 0))
+        return 0;
+    for (size_t i = 0; i < units->count; i++)
+        if (strcmp(units->all[i].name, path_base(entry->path)) == 0)
+            units->all[i].enabled = true;
+    return 0;
+}
+
 int units_list(const char *contents, size_t len, struct units *ret, struct err *err)
 {
     cleanup_free struct units *made = calloc(1, sizeof *made);
     if (!made)
         return err_oom(err);
-    if (contents_walk(contents, len, add_unit, made, err) < 0)
+    if (contents_walk(contents, len, add_unit, made, err) < 0 ||
+        contents_walk(contents, len, enable_unit, made, err) < 0)
         return -1;
     *ret = *made;
     return 0;
+}
+
+static bool has_word(const char *list, size_t len, const char *word)
+{
+    for (const char *at = list, *end = list + len, *stop; at < end; at = stop + 1) {
+        stop = memchr(at, ' ', (size_t)(end - at));
+        stop = stop ? stop : end;
+        if ((size_t)(stop - at) == strlen(word) && memcmp(at, word, strlen(word)) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void set_property(struct unit *unit, const char *line, size_t len)
@@ -56,6 +85,11 @@ static void set_property(struct unit *unit, const char *line, size_t len)
     const char *at = "ConditionTimestampMonotonic=";
     if (len > strlen(at) && memcmp(line, at, strlen(at)) == 0)
         unit->asked = !(len == strlen(at) + 1 && line[len - 1] == '0');
+    if (len > strlen("Job=") && memcmp(line, "Job=", strlen("Job=")) == 0)
+        unit->queued = !(len == strlen("Job=0") && line[len - 1] == '0');
+    if (len > strlen("After=") && memcmp(line, "After=", strlen("After=")) == 0)
+        unit->later = has_word(line + strlen("After="), len - strlen("After="), "bake-report.service") ||
+                      has_word(line + strlen("After="), len - strlen("After="), "multi-user.target");
 }
 
 /* A block of the answer, one unit's properties in whatever order; the one with this Id gets them. */
@@ -83,7 +117,7 @@ int units_parse(const char *answer, struct units *units, struct err *err)
     for (size_t i = 0; i < units->count; i++) {
         struct unit *unit = &units->all[i];
         unit->active[0] = unit->sub[0] = unit->result[0] = '\0';
-        unit->condition_no = unit->asked = false;
+        unit->condition_no = unit->asked = unit->queued = unit->later = false;
     }
     while (*answer) {
         const char *gap = strstr(answer, "\n\n");
@@ -103,7 +137,7 @@ int units_ask(const struct root *root, struct units *units, struct err *err)
     cleanup_buf struct buf answer = BUF_INIT(ANSWER_MAX);
     const char *argv[UNITS_MAX + 6] = {
         "/usr/bin/systemctl", "show", "--no-pager", "-p",
-        "Id,ActiveState,SubState,Result,ConditionResult,ConditionTimestampMonotonic"};
+        "Id,ActiveState,SubState,Result,ConditionResult,ConditionTimestampMonotonic,Job,After"};
     struct child child = {.argv = argv, .timeout_ms = ASK_MS};
     int code = 0;
     if (units->count == 0)
@@ -126,10 +160,16 @@ bool units_settled(const struct units *units)
         bool is_still = false;
         for (size_t k = 0; k < sizeof still / sizeof *still; k++)
             is_still = is_still || strcmp(units->all[i].active, still[k]) == 0;
-        if (!is_still)
+        if (!units->all[i].later && (!is_still || units->all[i].queued))
             return false;
     }
     return true;
+}
+
+bool unit_dropped(const struct unit *unit)
+{
+    return unit->enabled && !unit->asked && !unit->queued && !unit->later &&
+           strcmp(unit->active, "inactive") == 0;
 }
 
 const char *unit_word(const struct unit *unit)

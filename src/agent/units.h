@@ -4,7 +4,7 @@
  * Out:   each unit's state in one word.
  * Fails: ERR_VERIFY for a bad list or an answer that is not understood.
  * Owns:  nothing.
- * Source: systemctl(1), org.freedesktop.systemd1(5) for ActiveState, ConditionResult.
+ * Source: systemctl(1), org.freedesktop.systemd1(5) for ActiveState, ConditionResult, Job.
  */
 #ifndef BAKE_AGENT_UNITS_H
 #define BAKE_AGENT_UNITS_H
@@ -23,7 +23,10 @@ struct unit {
     char sub[UNIT_WORD];    /* SubState */
     char result[UNIT_WORD];
     bool condition_no; /* it was to start, and its conditions did not hold */
-    bool asked;        /* it was ever to start: its conditions were looked at */
+    bool asked;        /* it came to be started: its conditions were looked at */
+    bool enabled;      /* multi-user.target wants it, by a link of the list */
+    bool queued;       /* a job of it is waiting, or runs */
+    bool later;        /* it waits for the report, so the report cannot wait for it */
 };
 
 struct units {
@@ -40,8 +43,12 @@ must_check int units_parse(const char *answer, struct units *units, struct err *
 /* Asks systemctl once. */
 must_check int units_ask(const struct root *root, struct units *units, struct err *err);
 
-/* No unit is on its way to another state. */
+/* No unit is on its way to another state, or waits for its turn. */
 bool units_settled(const struct units *units);
+
+/* Enabled, and systemd never came to it though nothing holds it up: a unit that it requires failed. systemd leaves
+ * such a unit "inactive", as if nobody had wanted it. */
+bool unit_dropped(const struct unit *unit);
 
 /* "active", "skipped (condition)", "failed", "inactive", or systemd's own word for what is in between. */
 const char *unit_word(const struct unit *unit);

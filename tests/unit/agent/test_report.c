@@ -1,6 +1,8 @@
 /* The report's lines. systemctl is a script that says what the real one says: no test can have its own PID 1. */
 #include "helper.h"
 
+#include <signal.h>
+
 #include "agent/boot.h"
 #include "agent/child.h"
 #include "agent/contents.h"
@@ -16,6 +18,12 @@
     "{\"entries\":[" UNIT("bake-report.service") "," UNIT("etcd.service") "," UNIT(                          \
         "etcd.service.d/x.service") "," UNIT("kubelet.service") "," UNIT("x@.service") "],\"epoch\":1,"      \
                                                                                        "\"format\":1}"
+#define LINK(folder, name)                                                                                   \
+    "{\"gid\":0,\"path\":\"/etc/systemd/system/" folder "/" name "\",\"target\":\"../" name                  \
+    "\",\"type\":\"symlink\",\"uid\":0}"
+#define ENABLED(folder)                                                                                      \
+    "{\"entries\":[" UNIT("etcd.service") "," UNIT("kubelet.service") "," LINK(                              \
+        folder, "kubelet.service") "],\"epoch\":1,\"format\":1}"
 #define STATE(id, active, sub, result, condition, time)                                                      \
     "Id=" id "\nActiveState=" active "\nSubState=" sub "\nResult=" result "\nConditionResult=" condition     \
     "\nConditionTimestampMonotonic=" time "\n"
@@ -133,6 +141,70 @@ static void bad_nodes_fail(void **state)
     fails_with(place, ill_then_well, "FAIL /opt/bake/contents.json is missing");
 }
 
+/* systemd shows a unit whose requirement failed as one that nobody ever wanted. */
+static void enabled_units_must_start(void **state)
+{
+    struct place *place = *state;
+    struct said said;
+    prepare(place, ETCD_ACTIVE "\n" KUBELET_UNASKED);
+    put_text(place, CONTENTS_LIST, ENABLED("multi-user.target.wants"));
+    fails_with(place, ill_then_well, "FAIL kubelet.service never started: a unit that it requires failed\n");
+    put_text(place, CONTENTS_LIST, ENABLED("multi-user.target.requires"));
+    fails_with(place, ill_then_well, "FAIL kubelet.service never started");
+    script(place, "/usr/bin/systemctl", ETCD_ACTIVE "\n" KUBELET_UNASKED "Job=0\n");
+    fails_with(place, ill_then_well, "FAIL kubelet.service never started");
+    script(place, "/usr/bin/systemctl", ETCD_ACTIVE "\n" KUBELET_UNASKED "After=x.bake-report.service y\n");
+    fails_with(place, ill_then_well, "FAIL kubelet.service never started");
+    put_text(place, CONTENTS_LIST, ENABLED("rescue.target.wants")); /* which may never be reached */
+    report(place, ill_then_well, 10, &said, true);
+    put_text(place, CONTENTS_LIST, ENABLED("multi-user.target.wants"));
+    script(place, "/usr/bin/systemctl",
+           ETCD_ACTIVE "\n" STATE("kubelet.service", "inactive", "dead", "success", "yes", "5"));
+    report(place, ill_then_well, 10, &said, true); /* it ran, and is done */
+}
+
+static void queued_units_are_waited_for(void **state)
+{
+    struct place *place = *state;
+    struct said said;
+    prepare(place, ETCD_ACTIVE "\n" KUBELET_UNASKED "Job=70\n");
+    put_text(place, CONTENTS_LIST, ENABLED("multi-user.target.wants"));
+    fails_with(place, ill_then_well, "FAIL kubelet.service still waits for its turn to start\n");
+    static const char *const after[] = {"After=basic.target bake-report.service x.service\n",
+                                        "After=multi-user.target\n"};
+    for (size_t i = 0; i < 2; i++) { /* it waits for the report: each would wait for the other */
+        char text[2048];
+        snprintf(text, sizeof text, "%s\n%sJob=70\n%s", ETCD_ACTIVE, KUBELET_UNASKED, after[i]);
+        script(place, "/usr/bin/systemctl", text);
+        int64_t start = http_now_ms();
+        report(place, ill_then_well, 60, &said, true);
+        assert_in_range(http_now_ms() - start, 0, 30000);
+    }
+}
+
+/* What dies and is started again is at rest in between. */
+static void rest_is_looked_at_twice(void **state)
+{
+    struct place *place = *state;
+    static const char text[] = "#!/bin/sh\necho >>\"$0.n\"\ncase $(wc -l <\"$0.n\") in\n"
+                               "1) cat <<'END'\n" ETCD_ACTIVE "\n" KUBELET_SKIPPED "END\n;;\n"
+                               "2) cat <<'END'\n" ETCD_RESTARTING "\n" KUBELET_SKIPPED "END\n;;\n"
+                               "*) cat <<'END'\n" ETCD_FAILED "\n" KUBELET_SKIPPED "END\n;;\nesac\n";
+    struct said said;
+    prepare(place, "");
+    put(place, "/usr/bin/systemctl", text, sizeof text - 1, 0755);
+    report(place, ill_then_well, 60, &said, false);
+    assert_non_null(strstr(said.text, "FAIL etcd.service failed (exit-code)\n"));
+}
+
+static void a_unit_is_no_option(void **state)
+{
+    struct place *place = *state;
+    prepare(place, ETCD_ACTIVE);
+    put_text(place, CONTENTS_LIST, "{\"entries\":[" UNIT("--root=x.service") "],\"epoch\":1,\"format\":1}");
+    fails_with(place, ill_then_well, "systemctl would take this name for an option");
+}
+
 static void a_hyperkube_that_misbehaves_fails(void **state)
 {
     struct place *place = *state;
@@ -140,12 +212,52 @@ static void a_hyperkube_that_misbehaves_fails(void **state)
     script(place, "/opt/bin/hyperkube", "hello\n");
     fails_with(place, ill_then_well,
                "FAIL /opt/bin/hyperkube kubelet --version ended with 0 and no version\n");
+    const char *late = "#!/bin/sh\necho Kubernetes v1.20.2; exit 3";
+    put(place, "/opt/bin/hyperkube", late, strlen(late), 0755);
+    fails_with(place, ill_then_well, "FAIL /opt/bin/hyperkube kubelet --version ended with 3 and no version");
     put(place, "/opt/bin/hyperkube", "#!/bin/sh\nsleep 60 & sleep 60", 29, 0755);
     fails_with(place, ill_then_well, "FAIL /opt/bin/hyperkube takes too long\n");
     put(place, "/opt/bin/hyperkube", "#!/bin/sh\nexec yes", 18, 0755);
     fails_with(place, ill_then_well, "FAIL /opt/bin/hyperkube says more than 4096 bytes\n");
     put(place, "/opt/bin/hyperkube", "#!/bin/sh\nkill -9 $$", 20, 0755);
     fails_with(place, ill_then_well, "FAIL /opt/bin/hyperkube was killed by signal 9\n");
+}
+
+/* Gone, or dead and not yet reaped by whoever inherited it. */
+static bool dead_soon(pid_t pid)
+{
+    for (unsigned i = 0; i < 300; i++) {
+        char path[64], text[256] = "";
+        snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+        FILE *file = fopen(path, "re");
+        if (!file)
+            return true;
+        size_t len = fread(text, 1, sizeof text - 1, file);
+        fclose(file);
+        if (len > 0 && strstr(text, ") Z "))
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
+static void children_leave_nobody_behind(void **state)
+{
+    struct place *place = *state;
+    cleanup_buf struct buf out = BUF_INIT(4096);
+    const char *const argv[] = {"/bin/parent", NULL};
+    struct child child = {argv, 20000};
+    const char *text = "#!/bin/sh\nsleep 60 >/dev/null & echo $!";
+    int code = 0;
+    put(place, argv[0], text, strlen(text), 0755);
+    if (child_run(&place->root, &child, &out, &code, &last) < 0)
+        fail_msg("%s", last.text);
+    pid_t left = (pid_t)strtol(out.data, NULL, 10);
+    assert_true(left > 1);
+    if (!dead_soon(left)) {
+        kill(left, SIGKILL);
+        fail_msg("process %d was left behind", (int)left);
+    }
 }
 
 /* A program gets no descriptor and no variable of the agent's, and its output cannot forge a line. */
@@ -179,7 +291,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROOTED(a_good_node_passes),
         ROOTED(bad_nodes_fail),
+        ROOTED(enabled_units_must_start),
+        ROOTED(queued_units_are_waited_for),
+        ROOTED(rest_is_looked_at_twice),
+        ROOTED(a_unit_is_no_option),
         ROOTED(a_hyperkube_that_misbehaves_fails),
+        ROOTED(children_leave_nobody_behind),
         ROOTED(children_are_kept_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
