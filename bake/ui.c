@@ -104,7 +104,6 @@ static void progress(struct ui *ui, const struct event *event)
     if (other) {
         ui->stage = event->stage;
         snprintf(ui->what, sizeof ui->what, "%.60s", event->what);
-        ui->stage_ms = now;
         if (!ui->tty)
             ui->shown_ms = now;
     }

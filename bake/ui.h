@@ -22,7 +22,7 @@ struct ui {
     bool json, quiet, verbose;
     bool tty;          /* stderr is a terminal that can redraw a line */
     const char *stage; /* of the line shown now */
-    int64_t started_ms, shown_ms, stage_ms;
+    int64_t started_ms, shown_ms;
     bool line_open; /* a progress line without its newline is on the terminal */
     char what[64];
     pthread_mutex_t lock;
