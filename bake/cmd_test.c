@@ -3,6 +3,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "boot/boot.h"
 #include "boot/qemu.h"
 #include "common.h"
@@ -13,7 +15,7 @@
 #include "verify/verify.h"
 
 #define INSTANCE "bake-test"
-enum { DEFAULT_ATTRIBUTES = 2 };
+enum { DEFAULT_ATTRIBUTES = 3, SECRET_SIZE = 32 };
 
 struct test_options {
     const char *package, *public_key, *serial;
@@ -193,8 +195,12 @@ static int boot(struct common *common, const struct test_options *options, int d
 {
     cleanup_arena struct arena arena = {0};
     cleanup_boot_result struct boot_result result = {0};
+    unsigned char bytes[SECRET_SIZE];
+    char secret[sodium_base64_ENCODED_LEN(SECRET_SIZE, sodium_base64_VARIANT_ORIGINAL)];
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2base64(secret, sizeof secret, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL);
     struct metadata_attribute attributes[DEFAULT_ATTRIBUTES + OPTION_LIST_MAX] = {
-        {"cluster-name", "test"}, {"cluster-nodes", INSTANCE "=" GUEST_IP}};
+        {"cluster-name", "test"}, {"cluster-nodes", INSTANCE "=" GUEST_IP}, {"cluster-secret", secret}};
     size_t count = DEFAULT_ATTRIBUTES;
     for (size_t i = 0; i < options->metadata.count; i++)
         if (add_attribute(attributes, &count, options->metadata.values[i], &arena, err) < 0)

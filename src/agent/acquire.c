@@ -1,5 +1,6 @@
 #include "agent/acquire.h"
 
+#include <string.h>
 #include <time.h>
 
 #define BASE     "/computeMetadata/v1/"
@@ -93,39 +94,64 @@ static int save(const struct root *root, const struct metadata *metadata, struct
     return root_write(root, ACQUIRE_COPY, copy.data, copy.len, 0600, err);
 }
 
-static int load(const struct root *root, struct metadata *ret, bool *ret_found, struct err *err)
+int metadata_last(const struct root *root, struct metadata *ret, bool *ret_found, struct err *err)
 {
     cleanup_buf struct buf copy = BUF_INIT(METADATA_COPY_MAX);
     if (root_read(root, ACQUIRE_COPY, &copy, ret_found, err) < 0)
         return -1;
     if (*ret_found && metadata_parse(&(struct metadata_text){copy.data, copy.len},
-                                     &(struct metadata_text){"{}", 2}, ret, err) < 0)
+                                     &(struct metadata_text){"{}", 2}, ret, NULL, err) < 0)
         return err_wrap(err, "%s", ACQUIRE_COPY);
     return 0;
 }
 
-int metadata_acquire(const struct root *root, const struct http_peer *peer, unsigned limit_s,
-                     const struct say *say, struct metadata *ret, bool *ret_stale, struct err *err)
+/* The answers hold the secret, so they do not stay in memory. */
+static void free_answer(struct buf *answer)
 {
-    cleanup_buf struct buf instance = BUF_INIT(HTTP_BODY_MAX);
-    cleanup_buf struct buf project = BUF_INIT(HTTP_BODY_MAX);
+    if (answer->data)
+        explicit_bzero(answer->data, answer->len);
+    buf_free(answer);
+}
+
+/* From the server. *RET_WRONG: it answered, and what it said is no good: waiting does not mend that. */
+static int acquire_fresh(const struct source *source, struct metadata *ret, struct secret *ret_secret,
+                         bool *ret_wrong, struct err *err)
+{
+    cleanup(free_answer) struct buf instance = BUF_INIT(HTTP_BODY_MAX);
+    cleanup(free_answer) struct buf project = BUF_INIT(HTTP_BODY_MAX);
+    *ret_wrong = false;
+    if (fetch(source, &instance, &project, err) < 0)
+        return -1;
+    *ret_wrong = true;
+    if (metadata_parse(&(struct metadata_text){instance.data, instance.len},
+                       &(struct metadata_text){project.data, project.len}, ret, ret_secret, err) < 0)
+        return -1;
+    if (!ret_secret->set)
+        return err_set(
+            err, ERR_VERIFY, 0,
+            "metadata: cluster-secret is missing: it must be 32 random bytes in base64, the same on all "
+            "members (`bake metadata` makes one)");
+    return 0;
+}
+
+int metadata_acquire(const struct root *root, const struct http_peer *peer, unsigned limit_s,
+                     const struct say *say, struct metadata *ret, struct secret *ret_secret, struct err *err)
+{
     struct source source = {.peer = peer, .deadline = http_now_ms() + (int64_t)limit_s * 1000, .say = say};
     struct metadata made;
-    if (fetch(&source, &instance, &project, err) == 0) {
-        if (metadata_parse(&(struct metadata_text){instance.data, instance.len},
-                           &(struct metadata_text){project.data, project.len}, &made, err) < 0)
-            return -1;
+    bool wrong, found = false;
+    if (acquire_fresh(&source, &made, ret_secret, &wrong, err) == 0) {
         /* a full disk is no reason to keep a node down whose metadata is here and good */
         struct err unsaved;
         if (save(root, &made, &unsaved) < 0)
             say_line(say, unsaved.text);
         *ret = made;
-        *ret_stale = false;
         return 0;
     }
-    bool found = false;
+    if (wrong)
+        return -1;
     struct err unread;
-    if (load(root, &made, &found, &unread) < 0) {
+    if (metadata_last(root, &made, &found, &unread) < 0) {
         char why[ERR_TEXT_MAX];
         snprintf(why, sizeof why, "%s", err->text);
         *err = unread;
@@ -135,6 +161,6 @@ int metadata_acquire(const struct root *root, const struct http_peer *peer, unsi
         return err_wrap(err, "no metadata, and none was kept from an earlier boot");
     say_line(say, err->text);
     *ret = made;
-    *ret_stale = true;
+    *ret_secret = (struct secret){0};
     return 0;
 }

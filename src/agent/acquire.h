@@ -1,7 +1,7 @@
 /* Metadata, whatever state the metadata server is in.
  *
  * In:    the server's address and how long to wait for it.
- * Out:   checked metadata, fresh or the last good.
+ * Out:   checked metadata, fresh or the last good; with fresh ones the cluster's secret.
  * Fails: ERR_VERIFY at once when what the server says is wrong: waiting does not mend it, and an old copy would
  *        hide it. ERR_NETWORK when the server does not answer in time and there is no copy.
  * Owns:  the copy in /var/lib/bake, which holds what metadata.h keeps and no secret.
@@ -18,9 +18,13 @@
 
 enum { ACQUIRE_PAUSE_MIN_MS = 100, ACQUIRE_PAUSE_MAX_MS = 5000, ACQUIRE_REQUEST_MS = 10000 };
 
-/* *RET_STALE: the copy was used. It is renewed when it was not; that it could not be is said, and no failure. */
+/* RET_SECRET is unset when the copy was used, and only then. The copy is renewed otherwise; that it could not be is said,
+ * and no failure. */
 must_check int metadata_acquire(const struct root *root, const struct http_peer *peer, unsigned limit_s,
-                                const struct say *say, struct metadata *ret, bool *ret_stale,
+                                const struct say *say, struct metadata *ret, struct secret *ret_secret,
                                 struct err *err);
+
+/* The last good metadata; *RET_FOUND false when none was ever kept. */
+must_check int metadata_last(const struct root *root, struct metadata *ret, bool *ret_found, struct err *err);
 
 #endif

@@ -55,13 +55,13 @@ int boot_run(const struct root *root, const struct http_peer *peer, unsigned met
              const struct say *say, struct err *err)
 {
     struct metadata metadata;
-    bool stale = false;
+    cleanup_secret struct secret secret = {0};
     if (check_contents(root, say, err) < 0 ||
-        metadata_acquire(root, peer, metadata_timeout_s, say, &metadata, &stale, err) < 0 ||
+        metadata_acquire(root, peer, metadata_timeout_s, say, &metadata, &secret, err) < 0 ||
         render_all(root, &metadata, err) < 0)
         return -1;
     say_printf(say, "node %s ip %s cluster %s%s", metadata.name, metadata.ip, metadata.cluster_name,
-               stale ? " (from the last good metadata)" : "");
+               secret.set ? "" : " (from the last good metadata)");
     return 0;
 }
 

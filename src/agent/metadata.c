@@ -19,6 +19,9 @@ enum raw_key {
     POD_CIDR,
     SERVICE_CIDR,
     DOMAIN,
+    API_NAMES,
+    ROLE,
+    SECRET,
     RAW_COUNT
 };
 
@@ -35,7 +38,10 @@ static const char *const raw_names[RAW_COUNT] = {"name",
                                                  "cluster-nodes",
                                                  "cluster-pod-cidr",
                                                  "cluster-service-cidr",
-                                                 "cluster-domain"};
+                                                 "cluster-domain",
+                                                 "cluster-api-names",
+                                                 "cluster-role",
+                                                 "cluster-secret"};
 
 static void read_attributes(struct jread *j, struct raw *raw)
 {
@@ -155,7 +161,7 @@ static int take_all(const struct raw *raw, struct metadata *m, struct err *err)
         {{IP, value_ip_ok, "an IPv4 address of this machine", NULL}, m->ip, sizeof m->ip},
         {{CLUSTER_NAME, value_name_ok, label, NULL}, m->cluster_name, sizeof m->cluster_name},
         {{POD_CIDR, value_cidr_ok, range, "10.244.0.0/16"}, m->pod_cidr, sizeof m->pod_cidr},
-        {{SERVICE_CIDR, value_cidr_ok, range, "10.96.0.0/12"}, m->service_cidr, sizeof m->service_cidr},
+        {{SERVICE_CIDR, value_cidr_ok, range, "10.96.0.0/16"}, m->service_cidr, sizeof m->service_cidr},
         {{DOMAIN, value_domain_ok, domain, "cluster.local"}, m->domain, sizeof m->domain},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -202,7 +208,7 @@ static int take_nodes(const struct raw *raw, struct metadata *m, struct err *err
         at += len + 1;
     }
     for (size_t i = 0; i < m->node_count; i++)
-        if (strcmp(m->nodes[i].name, m->name) == 0)
+        if (strcmp(m->nodes[m->self = i].name, m->name) == 0)
             return strcmp(m->nodes[i].ip, m->ip) == 0
                        ? 0
                        : err_set(err, ERR_VERIFY, 0,
@@ -211,13 +217,82 @@ static int take_nodes(const struct raw *raw, struct metadata *m, struct err *err
     return err_set(err, ERR_VERIFY, 0, "metadata: cluster-nodes does not name this instance, %s", m->name);
 }
 
+static int take_api_names(const struct raw *raw, struct metadata *m, struct err *err)
+{
+    const char *text = raw->text[API_NAMES];
+    for (const char *at = text; *at; at += *at == ',') {
+        size_t len = strcspn(at, ",");
+        char *name = m->api_names[m->api_name_count];
+        if (m->api_name_count == METADATA_API_NAMES_MAX || len >= sizeof m->api_names[0])
+            return refuse(API_NAMES, text, "at most 8 names or addresses, comma between", err);
+        memcpy(name, at, len);
+        name[len] = '\0';
+        /* what looks like an address must be one: "10.0.0.256" is a domain name to the letter */
+        bool ok = name[strspn(name, "0123456789.")] == '\0' ? value_ip_ok(name) : value_domain_ok(name);
+        at += len;
+        if (!ok || (*at == ',' && at[1] == '\0'))
+            return refuse(API_NAMES, text, "domain names in lower case or IPv4 addresses, comma between",
+                          err);
+        m->api_name_count++;
+    }
+    return 0;
+}
+
+static int take_role(const struct raw *raw, struct metadata *m, struct err *err)
+{
+    const char *text = raw->text[ROLE];
+    if (text[0] == '\0' || strcmp(text, "node") == 0)
+        m->role = METADATA_NODE;
+    else if (strcmp(text, "witness") == 0)
+        m->role = METADATA_WITNESS;
+    else
+        return refuse(ROLE, text, "node or witness", err);
+    return 0;
+}
+
+/* Ranges that overlap would route some pods', services' or nodes' packets to the wrong place, and show it much later. */
+static int check_ranges(const struct metadata *m, struct err *err)
+{
+    if (value_cidrs_overlap(m->pod_cidr, m->service_cidr))
+        return err_set(err, ERR_VERIFY, 0,
+                       "metadata: cluster-pod-cidr %s and cluster-service-cidr %s overlap", m->pod_cidr,
+                       m->service_cidr);
+    for (size_t i = 0; i < m->node_count; i++) {
+        const char *in_pods = value_cidr_holds(m->pod_cidr, m->nodes[i].ip) ? m->pod_cidr : NULL;
+        const char *in = in_pods                                             ? in_pods
+                         : value_cidr_holds(m->service_cidr, m->nodes[i].ip) ? m->service_cidr
+                                                                             : NULL;
+        if (in)
+            return err_set(err, ERR_VERIFY, 0, "metadata: the address %s of %s lies in %s, %s",
+                           m->nodes[i].ip, m->nodes[i].name, raw_names[in_pods ? POD_CIDR : SERVICE_CIDR],
+                           in);
+    }
+    return 0;
+}
+
+static int take_secret(const struct raw *raw, struct secret *ret, struct err *err)
+{
+    *ret = (struct secret){0};
+    if (raw->text[SECRET][0] != '\0' && secret_parse(raw->text[SECRET], ret, err) < 0)
+        return err_wrap(err, "metadata: %s", raw_names[SECRET]);
+    return 0;
+}
+
+static void free_raw(struct raw **raw)
+{
+    if (*raw)
+        explicit_bzero(*raw, sizeof **raw);
+    free(*raw);
+}
+
 int metadata_parse(const struct metadata_text *instance, const struct metadata_text *project,
-                   struct metadata *ret, struct err *err)
+                   struct metadata *ret, struct secret *ret_secret, struct err *err)
 {
     struct jread of_project = JREAD_INIT(project->text, project->len);
     struct jread of_instance = JREAD_INIT(instance->text, instance->len);
     struct metadata made = {0};
-    cleanup_free struct raw *raw = calloc(1, sizeof *raw);
+    struct secret secret = {0};
+    cleanup(free_raw) struct raw *raw = calloc(1, sizeof *raw);
     if (!raw)
         return err_oom(err);
     read_attributes(&of_project, raw);
@@ -228,8 +303,13 @@ int metadata_parse(const struct metadata_text *instance, const struct metadata_t
     char *slash = strrchr(raw->text[ZONE], '/'); /* projects/NUMBER/zones/ZONE */
     if (slash)
         memmove(raw->text[ZONE], slash + 1, strlen(slash));
-    if (take_all(raw, &made, err) < 0 || take_nodes(raw, &made, err) < 0)
+    if (take_all(raw, &made, err) < 0 || take_nodes(raw, &made, err) < 0 || take_role(raw, &made, err) < 0 ||
+        take_api_names(raw, &made, err) < 0 || check_ranges(&made, err) < 0 ||
+        (ret_secret && take_secret(raw, &secret, err) < 0))
         return -1;
+    if (ret_secret)
+        *ret_secret = secret;
+    explicit_bzero(&secret, sizeof secret);
     *ret = made;
     return 0;
 }
@@ -243,11 +323,15 @@ void metadata_write_nodes(const struct metadata *m, struct buf *ret)
 /* Nothing needs escaping: no checked value holds a quote, backslash or control character. */
 void metadata_write(const struct metadata *m, struct buf *ret)
 {
-    buf_printf(ret, "{\"attributes\":{\"cluster-domain\":\"%s\",\"cluster-name\":\"%s\",\"cluster-nodes\":\"",
-               m->domain, m->cluster_name);
+    buf_str(ret, "{\"attributes\":{\"cluster-api-names\":\"");
+    for (size_t i = 0; i < m->api_name_count; i++)
+        buf_printf(ret, "%s%s", i > 0 ? "," : "", m->api_names[i]);
+    buf_printf(ret, "\",\"cluster-domain\":\"%s\",\"cluster-name\":\"%s\",\"cluster-nodes\":\"", m->domain,
+               m->cluster_name);
     metadata_write_nodes(m, ret);
-    buf_printf(ret, "\",\"cluster-pod-cidr\":\"%s\",\"cluster-service-cidr\":\"%s\"},", m->pod_cidr,
-               m->service_cidr);
+    buf_printf(ret,
+               "\",\"cluster-pod-cidr\":\"%s\",\"cluster-role\":\"%s\",\"cluster-service-cidr\":\"%s\"},",
+               m->pod_cidr, m->role == METADATA_WITNESS ? "witness" : "node", m->service_cidr);
     buf_printf(ret, "\"hostname\":\"%s\",\"id\":%s,\"name\":\"%s\",", m->hostname, m->id, m->name);
     buf_printf(ret, "\"networkInterfaces\":[{\"ip\":\"%s\"}],\"zone\":\"%s\"}\n", m->ip, m->zone);
 }

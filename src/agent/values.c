@@ -83,6 +83,29 @@ bool value_cidr_ok(const char *cidr)
     return unicast(ip) && (ip & (UINT32_MAX >> bits)) == 0;
 }
 
+/* The first address of ADDRESS[/BITS] and how many bits of it are the range's; false when it is neither. */
+static bool take_range(const char *text, uint32_t *ret_first, unsigned *ret_bits)
+{
+    *ret_bits = 32;
+    return take_ip(&text, ret_first) &&
+           (*text == '\0' || (*text++ == '/' && take_number(&text, 32, ret_bits)));
+}
+
+bool value_cidrs_overlap(const char *a, const char *b)
+{
+    uint32_t first_a, first_b;
+    unsigned bits_a, bits_b;
+    if (!take_range(a, &first_a, &bits_a) || !take_range(b, &first_b, &bits_b))
+        return false;
+    unsigned shared = bits_a < bits_b ? bits_a : bits_b;
+    return shared == 0 || (first_a ^ first_b) >> (32 - shared) == 0;
+}
+
+bool value_cidr_holds(const char *cidr, const char *ip)
+{
+    return value_cidrs_overlap(cidr, ip);
+}
+
 bool value_domain_ok(const char *domain)
 {
     if (strlen(domain) >= VALUE_DOMAIN_CAP)

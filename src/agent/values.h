@@ -26,6 +26,9 @@ bool value_name_ok(const char *name);
 bool value_ip_ok(const char *ip);
 /* ADDRESS/BITS with 8 to 30 bits and no bits set behind them. */
 bool value_cidr_ok(const char *cidr);
+/* Of checked values: whether ADDRESS lies in the range; whether two ranges share an address. */
+bool value_cidr_holds(const char *cidr, const char *ip);
+bool value_cidrs_overlap(const char *a, const char *b);
 /* Labels joined by dots, at most 253; digits may start a label (RFC 1123 2.1). */
 bool value_domain_ok(const char *domain);
 /* A number below 2^64 in decimal, without leading zeros: what JSON and the reader take back as a number. */

@@ -19,7 +19,7 @@ static void check_taken(const struct metadata *metadata)
     metadata_write(metadata, &copy);
     if (buf_check(&copy, "copy", &err) < 0 ||
         metadata_parse(&(struct metadata_text){copy.data, copy.len}, &(struct metadata_text){"{}", 2}, &again,
-                       &err) < 0 ||
+                       NULL, &err) < 0 ||
         memcmp(metadata, &again, sizeof again) != 0)
         abort();
     render_node(metadata, &files);
@@ -49,7 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct metadata_text instance = {text, first}, project = {"{\"cluster-name\":\"c\"}", 20};
     if (gap)
         project = (struct metadata_text){gap + 1, len - first - 1};
-    if (metadata_parse(&instance, &project, &metadata, &err) == 0)
+    struct secret secret;
+    if (metadata_parse(&instance, &project, &metadata, &secret, &err) == 0)
         check_taken(&metadata);
     return 0;
 }

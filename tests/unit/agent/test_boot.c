@@ -12,6 +12,7 @@
 
 #define OK       "HTTP/1.1 200 OK\r\nMetadata-Flavor: Google\r\n\r\n"
 #define INSTANCE "{\"name\":\"a\",\"networkInterfaces\":[{\"ip\":\"10.0.0.2\"}]}"
+#define SECRET   "\"cluster-secret\":\"hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo=\""
 #define NO_FILES "{\"entries\":[],\"epoch\":1,\"format\":1,\"name\":\"x\",\"removed\":[]}"
 
 static struct err last;
@@ -25,7 +26,7 @@ static void answer(int conn, const char *request, const char *project)
 static void good(int conn, unsigned nth, const char *request)
 {
     (void)nth;
-    answer(conn, request, "{\"cluster-name\":\"prod\"}");
+    answer(conn, request, "{\"cluster-name\":\"prod\"," SECRET "}");
 }
 
 /* Not there yet, then up but not ready in every way it has, then somebody else, then good. */
@@ -59,6 +60,12 @@ static void hostile(int conn, unsigned nth, const char *request)
     answer(conn, request, "{\"cluster-name\":\"prod\\nETCD_LISTEN_CLIENT_URLS=http://0.0.0.0:2379\"}");
 }
 
+static void no_secret(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    answer(conn, request, "{\"cluster-name\":\"prod\"}");
+}
+
 static void no_attributes(int conn, unsigned nth, const char *request)
 {
     (void)nth;
@@ -66,7 +73,7 @@ static void no_attributes(int conn, unsigned nth, const char *request)
         raw_text(conn, "HTTP/1.1 404 Not Found\r\nMetadata-Flavor: Google\r\n\r\n");
     else
         raw_text(conn, OK "{\"name\":\"a\",\"networkInterfaces\":[{\"ip\":\"10.0.0.2\"}],"
-                          "\"attributes\":{\"cluster-name\":\"own\"}}");
+                          "\"attributes\":{\"cluster-name\":\"own\"," SECRET "}}");
 }
 
 static int boot(const struct place *place, raw_handler *handler, unsigned limit_s)
@@ -149,6 +156,15 @@ static void hostile_metadata_changes_nothing(void **state)
     assert_false(there(place, ACQUIRE_COPY));
 }
 
+static void a_node_without_the_secret_stays_out(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    assert_int_equal(boot(place, no_secret, 60), -1);
+    assert_says(last, "cluster-secret is missing: it must be 32 random bytes in base64");
+    assert_false(there(place, RENDER_NODE_ENV));
+}
+
 static void a_project_without_attributes_is_no_fault(void **state)
 {
     struct place *place = *state;
@@ -229,6 +245,7 @@ int main(void)
         ROOTED(the_last_good_metadata_serves),
         ROOTED(a_copy_that_cannot_be_kept_is_no_fault),
         ROOTED(hostile_metadata_changes_nothing),
+        ROOTED(a_node_without_the_secret_stays_out),
         ROOTED(a_project_without_attributes_is_no_fault),
         ROOTED(bad_contents_come_first),
         ROOTED(kill_leaves_old_or_new),

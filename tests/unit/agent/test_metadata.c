@@ -10,14 +10,16 @@
     "[{\"externalIp\":\"1.2.3.4\",\"type\":\"ONE_TO_ONE_NAT\"}],\"ip\":\"" ip "\",\"mtu\":1460},"            \
     "{\"ip\":\"10.9.9.9\"}],\"scheduling\":{\"preemptible\":\"FALSE\"},\"tags\":[],"                         \
     "\"zone\":\"projects/12345/zones/us-central1-a\"}"
-#define NODES "a=10.0.0.2,b=10.0.1.2,c=10.0.2.2"
+#define SECRET "hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo="
+#define NODES  "a=10.0.0.2,b=10.0.1.2,c=10.0.2.2"
 
 static struct err last;
+static struct secret secret;
 
 static int parse(const char *instance, const char *project, struct metadata *ret)
 {
     return metadata_parse(&(struct metadata_text){instance, strlen(instance)},
-                          &(struct metadata_text){project, strlen(project)}, ret, &last);
+                          &(struct metadata_text){project, strlen(project)}, ret, &secret, &last);
 }
 
 static void everything_is_taken(void **state)
@@ -29,7 +31,7 @@ static void everything_is_taken(void **state)
                   "{\"cluster-name\":\"prod\",\"cluster-domain\":\"\",\"cluster-pod-cidr\":\"10.1.0.0/16\","
                   "\"other\":1}"),
               "{\"cluster-name\":\"shared\",\"cluster-domain\":\"k8s.example\",\"cluster-nodes\":\"" NODES
-              "\",\"cluster-secret\":\"hush\"}",
+              "\",\"cluster-secret\":\"" SECRET "\"}",
               &m) < 0)
         fail_msg("%s", last.text);
     assert_string_equal(m.name, "a");
@@ -42,7 +44,7 @@ static void everything_is_taken(void **state)
     assert_string_equal(m.nodes[2].name, "c");
     assert_string_equal(m.nodes[2].ip, "10.0.2.2");
     assert_string_equal(m.pod_cidr, "10.1.0.0/16");
-    assert_string_equal(m.service_cidr, "10.96.0.0/12");
+    assert_string_equal(m.service_cidr, "10.96.0.0/16");
     assert_string_equal(m.domain, "k8s.example"); /* the instance's is empty, so none */
 }
 
@@ -52,14 +54,14 @@ static void a_copy_reads_back_the_same_and_holds_no_secret(void **state)
     struct metadata m, again;
     cleanup_buf struct buf copy = BUF_INIT(METADATA_COPY_MAX);
     assert_int_equal(
-        parse(INSTANCE("a", "10.0.0.2", "{\"cluster-name\":\"prod\",\"cluster-secret\":\"hush\"}"),
+        parse(INSTANCE("a", "10.0.0.2", "{\"cluster-name\":\"prod\",\"cluster-secret\":\"" SECRET "\"}"),
               "{\"cluster-nodes\":\"" NODES "\"}", &m),
         0);
     metadata_write(&m, &copy);
     if (parse(copy.data, "{}", &again) < 0)
         fail_msg("%s", last.text);
     assert_memory_equal(&m, &again, sizeof m);
-    assert_null(strstr(copy.data, "hush"));
+    assert_null(strstr(copy.data, SECRET));
 }
 
 static void refused(const char *instance, const char *project, const char *part)
@@ -206,6 +208,83 @@ static void json_is_read_strictly(void **state)
     refused("{\"id\":99999999999999999999}", "{}", "2^64");
 }
 
+static void a_secret_is_32_random_bytes(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "hush",
+        "hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo",
+        " hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo=",
+        "hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fp=", /* bits behind the last byte */
+        "hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5-_=",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "YWJjZGFiY2RhYmNkYWJjZGFiY2RhYmNkYWJjZGFiY2Q="};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "{\"cluster-name\":\"c\",\"cluster-secret\":\"%s\"}", bad[i]);
+        refused(INSTANCE("a", "10.0.0.2", "{}"), text, "metadata: cluster-secret: ");
+        assert_null(strstr(last.text, bad[i]));
+    }
+    struct metadata m;
+    assert_int_equal(parse(INSTANCE("a", "10.0.0.2", "{}"),
+                           "{\"cluster-name\":\"c\",\"cluster-secret\":\"" SECRET "\"}", &m),
+                     0);
+    assert_true(secret.set);
+    unsigned char one[SECRET_KEY_SIZE], other[SECRET_KEY_SIZE];
+    secret_derive(&secret, "c", "ca", one);
+    secret_derive(&secret, "c", "ca", other);
+    assert_memory_equal(one, other, sizeof one);
+    secret_derive(&secret, "d", "ca", other);
+    assert_memory_not_equal(one, other, sizeof one);
+    secret_derive(&secret, "c", "ca2", other);
+    assert_memory_not_equal(one, other, sizeof one);
+    assert_int_equal(parse(INSTANCE("a", "10.0.0.2", "{}"), "{\"cluster-name\":\"c\"}", &m), 0);
+    assert_false(secret.set);
+}
+
+static void roles_and_names_of_the_api(void **state)
+{
+    (void)state;
+    struct metadata m;
+    if (parse(INSTANCE("b", "10.0.1.2", "{\"cluster-role\":\"witness\"}"),
+              "{\"cluster-name\":\"c\",\"cluster-nodes\":\"" NODES
+              "\",\"cluster-api-names\":\"api.example.com,34.1.2.3\"}",
+              &m) < 0)
+        fail_msg("%s", last.text);
+    assert_int_equal(m.role, METADATA_WITNESS);
+    assert_int_equal(m.self, 1);
+    assert_int_equal(m.api_name_count, 2);
+    assert_string_equal(m.api_names[1], "34.1.2.3");
+    static const char *const bad[] = {
+        "a,", ",a", "a,,b", "10.0.0.256", "*.example.com", "a b", "a,b,c,d,e,f,g,h,i", "A"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "{\"cluster-name\":\"c\",\"cluster-api-names\":\"%s\"}", bad[i]);
+        refused(INSTANCE("a", "10.0.0.2", "{}"), text, "metadata: cluster-api-names is ");
+    }
+    refused(INSTANCE("a", "10.0.0.2", "{}"), "{\"cluster-name\":\"c\",\"cluster-role\":\"master\"}",
+            "cluster-role is \"master\": it must be node or witness");
+}
+
+static void ranges_do_not_overlap(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *attributes, *part;
+    } bad[] = {
+        {"\"cluster-pod-cidr\":\"10.96.0.0/12\"",
+         "10.96.0.0/12 and cluster-service-cidr 10.96.0.0/16 overlap"},
+        {"\"cluster-pod-cidr\":\"10.0.0.0/8\"", "overlap"},
+        {"\"cluster-pod-cidr\":\"10.0.0.0/24\"", "10.0.0.2 of a lies in cluster-pod-cidr, 10.0.0.0/24"},
+        {"\"cluster-service-cidr\":\"10.0.0.0/16\"", "lies in cluster-service-cidr, 10.0.0.0/16"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "{\"cluster-name\":\"c\",%s}", bad[i].attributes);
+        refused(INSTANCE("a", "10.0.0.2", "{}"), text, bad[i].part);
+    }
+}
+
 static void environment_files(void **state)
 {
     (void)state;
@@ -219,7 +298,7 @@ static void environment_files(void **state)
     render_etcd(&m, &etcd);
     assert_string_equal(node.data, "BAKE_NODE_NAME=a\nBAKE_NODE_IP=10.0.0.2\nBAKE_CLUSTER_NAME=prod\n"
                                    "BAKE_CLUSTER_NODES=" NODES "\nBAKE_CLUSTER_DOMAIN=cluster.local\n"
-                                   "BAKE_POD_CIDR=10.244.0.0/16\nBAKE_SERVICE_CIDR=10.96.0.0/12\n"
+                                   "BAKE_POD_CIDR=10.244.0.0/16\nBAKE_SERVICE_CIDR=10.96.0.0/16\n"
                                    "NODE_NAME=a\nNODE_IP=10.0.0.2\n");
     assert_string_equal(
         etcd.data, "ETCD_NAME=a\nETCD_DATA_DIR=/var/lib/etcd\nETCD_LISTEN_CLIENT_URLS=http://127.0.0.1:2379\n"
@@ -238,6 +317,9 @@ int main(void)
         cmocka_unit_test(values_have_one_spelling),
         cmocka_unit_test(nodes_must_make_sense),
         cmocka_unit_test(json_is_read_strictly),
+        cmocka_unit_test(a_secret_is_32_random_bytes),
+        cmocka_unit_test(roles_and_names_of_the_api),
+        cmocka_unit_test(ranges_do_not_overlap),
         cmocka_unit_test(environment_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
