@@ -8,6 +8,9 @@
 #define INSTANCE BASE "instance/" QUERY
 #define PROJECT  BASE "project/attributes/" QUERY
 
+/* for a server that has waited as long as it was told to answer in */
+enum { WAIT_GRACE_S = 15 };
+
 struct source {
     const struct http_peer *peer;
     int64_t deadline; /* of http_now_ms() */
@@ -85,7 +88,7 @@ static int fetch(const struct source *source, struct buf *instance, struct buf *
     return buf_check(project, "metadata", err);
 }
 
-static int save(const struct root *root, const struct metadata *metadata, struct err *err)
+int metadata_save(const struct root *root, const struct metadata *metadata, struct err *err)
 {
     cleanup_buf struct buf copy = BUF_INIT(METADATA_COPY_MAX);
     metadata_write(metadata, &copy);
@@ -113,14 +116,14 @@ static void free_answer(struct buf *answer)
     buf_free(answer);
 }
 
-/* From the server. *RET_WRONG: it answered, and what it said is no good: waiting does not mend that. */
-static int acquire_fresh(const struct source *source, struct metadata *ret, struct secret *ret_secret,
-                         bool *ret_wrong, struct err *err)
+int metadata_fetch(const struct http_peer *peer, unsigned limit_s, const struct say *say,
+                   struct metadata *ret, struct secret *ret_secret, bool *ret_wrong, struct err *err)
 {
+    struct source source = {.peer = peer, .deadline = http_now_ms() + (int64_t)limit_s * 1000, .say = say};
     cleanup(free_answer) struct buf instance = BUF_INIT(HTTP_BODY_MAX);
     cleanup(free_answer) struct buf project = BUF_INIT(HTTP_BODY_MAX);
     *ret_wrong = false;
-    if (fetch(source, &instance, &project, err) < 0)
+    if (fetch(&source, &instance, &project, err) < 0)
         return -1;
     *ret_wrong = true;
     if (metadata_parse(&(struct metadata_text){instance.data, instance.len},
@@ -137,13 +140,12 @@ static int acquire_fresh(const struct source *source, struct metadata *ret, stru
 int metadata_acquire(const struct root *root, const struct http_peer *peer, unsigned limit_s,
                      const struct say *say, struct metadata *ret, struct secret *ret_secret, struct err *err)
 {
-    struct source source = {.peer = peer, .deadline = http_now_ms() + (int64_t)limit_s * 1000, .say = say};
     struct metadata made;
     bool wrong, found = false;
-    if (acquire_fresh(&source, &made, ret_secret, &wrong, err) == 0) {
+    if (metadata_fetch(peer, limit_s, say, &made, ret_secret, &wrong, err) == 0) {
         /* a full disk is no reason to keep a node down whose metadata is here and good */
         struct err unsaved;
-        if (save(root, &made, &unsaved) < 0)
+        if (metadata_save(root, &made, &unsaved) < 0)
             say_line(say, unsaved.text);
         *ret = made;
         return 0;
@@ -162,5 +164,20 @@ int metadata_acquire(const struct root *root, const struct http_peer *peer, unsi
     say_line(say, err->text);
     *ret = made;
     *ret_secret = (struct secret){0};
+    return 0;
+}
+
+int metadata_wait(const struct http_peer *peer, unsigned limit_s, struct err *err)
+{
+    cleanup(free_answer) struct buf answer = BUF_INIT(HTTP_BODY_MAX);
+    char path[HTTP_PATH_MAX];
+    int status = 0;
+    snprintf(path, sizeof path, "%s&wait_for_change=true&timeout_sec=%u", INSTANCE, limit_s);
+    struct http_request request = {
+        .peer = peer, .path = path, .metadata = true, .timeout_ms = (limit_s + WAIT_GRACE_S) * 1000};
+    if (http_get(&request, &status, &answer, err) < 0)
+        return -1;
+    if (status != 200)
+        return err_set(err, ERR_NETWORK, 0, "the metadata server answered %d to %s", status, path);
     return 0;
 }

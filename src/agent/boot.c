@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/acquire.h"
+#include "agent/configure.h"
 #include "agent/contents.h"
 #include "agent/render.h"
 
@@ -56,9 +57,10 @@ int boot_run(const struct root *root, const struct http_peer *peer, unsigned met
 {
     struct metadata metadata;
     cleanup_secret struct secret secret = {0};
+    unsigned changed = 0; /* nothing runs yet that would have to read it again */
     if (check_contents(root, say, err) < 0 ||
         metadata_acquire(root, peer, metadata_timeout_s, say, &metadata, &secret, err) < 0 ||
-        render_all(root, &metadata, err) < 0)
+        configure(root, &metadata, &secret, time(NULL), &changed, err) < 0)
         return -1;
     say_printf(say, "node %s ip %s cluster %s%s", metadata.name, metadata.ip, metadata.cluster_name,
                secret.set ? "" : " (from the last good metadata)");

@@ -10,12 +10,14 @@
 
 #include "agent/boot.h"
 #include "agent/report.h"
+#include "agent/watch.h"
 
 static const char help[] =
     "Usage: bake-agent COMMAND [OPTION...]\n"
     "\n"
     "Commands:\n"
     "  boot       check the image's contents, read the metadata, configure the node\n"
+    "  watch      follow the metadata while the node runs, renew certificates; does not end\n"
     "  hostname   set the host's name to the node's, as boot found it\n"
     "  report     say on standard output and the console how the baked units fared\n"
     "\n"
@@ -64,18 +66,35 @@ static int fail(const struct output *out, const struct err *err)
     return err->kind == ERR_USAGE ? 2 : 1;
 }
 
+static int metadata_peer(struct http_peer *ret, struct err *err)
+{
+    const char *host = getenv("GCE_METADATA_HOST");
+    return http_peer_parse(host && host[0] ? host : "169.254.169.254", ret, err);
+}
+
 static int run_boot(const struct root *root, const struct options *options)
 {
     cleanup_close int console = open_console(root);
     struct output out = {.stream = stderr, .prefix = "bake-agent: ", .console = console};
     struct say say = {print_line, &out};
-    const char *host = getenv("GCE_METADATA_HOST");
     struct http_peer peer;
     struct err err = {0};
-    if (http_peer_parse(host && host[0] ? host : "169.254.169.254", &peer, &err) < 0 ||
-        boot_run(root, &peer, options->metadata_timeout_s, &say, &err) < 0)
+    if (metadata_peer(&peer, &err) < 0 || boot_run(root, &peer, options->metadata_timeout_s, &say, &err) < 0)
         return fail(&out, &err);
     return 0;
+}
+
+static int run_watch(const struct root *root)
+{
+    struct output out = {.stream = stderr, .prefix = "bake-agent: ", .console = -1};
+    struct say say = {print_line, &out};
+    struct http_peer peer;
+    struct err err = {0};
+    if (metadata_peer(&peer, &err) < 0)
+        return fail(&out, &err);
+    struct watch watch = {
+        .root = root, .peer = &peer, .say = &say, .stagger_s = WATCH_STAGGER_S, .act = true};
+    watch_run(&watch);
 }
 
 static int run_hostname(const struct root *root)
@@ -91,7 +110,7 @@ static int run_report(const struct root *root, const struct options *options)
     struct output out = {.stream = stdout, .prefix = "", .console = console};
     struct say say = {print_line, &out};
     struct report_options how = {
-        .timeout_s = options->timeout_s, .hyperkube_s = 60, .etcd = {"127.0.0.1", 2379}};
+        .timeout_s = options->timeout_s, .hyperkube_s = 60, .etcd = {"127.0.0.1", 2381}};
     struct err err = {0};
     bool pass = false;
     if (report_run(root, &how, &say, &pass, &err) < 0)
@@ -152,6 +171,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(options.command, "boot") == 0)
         return run_boot(&root, &options);
+    if (strcmp(options.command, "watch") == 0)
+        return run_watch(&root);
     if (strcmp(options.command, "hostname") == 0)
         return run_hostname(&root);
     if (strcmp(options.command, "report") == 0)

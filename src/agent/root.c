@@ -135,3 +135,20 @@ int root_write(const struct root *root, const char *path, const void *bytes, siz
         return err_sys(err, errno, "write %s", path);
     return 0;
 }
+
+int root_keep(const struct root *root, const char *path, const void *bytes, size_t len, mode_t mode,
+              bool *ret_changed, struct err *err)
+{
+    cleanup_buf struct buf has = BUF_INIT(len);
+    cleanup_close int fd = root_openat(root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+    struct err unread;
+    bool found = false;
+    bool same = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == mode &&
+                (size_t)st.st_size == len && root_read(root, path, &has, &found, &unread) == 0 && found &&
+                has.len == len && (len == 0 || memcmp(has.data, bytes, len) == 0);
+    if (has.data)
+        explicit_bzero(has.data, has.len);
+    *ret_changed = !same;
+    return same ? 0 : root_write(root, path, bytes, len, mode, err);
+}

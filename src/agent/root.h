@@ -42,4 +42,8 @@ must_check int root_read(const struct root *root, const char *path, struct buf *
 must_check int root_write(const struct root *root, const char *path, const void *bytes, size_t len,
                           mode_t mode, struct err *err);
 
+/* root_write(), unless PATH holds these bytes with this mode already. *RET_CHANGED: it was written. */
+must_check int root_keep(const struct root *root, const char *path, const void *bytes, size_t len,
+                         mode_t mode, bool *ret_changed, struct err *err);
+
 #endif

@@ -1,0 +1,149 @@
+#include "agent/watch.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/acquire.h"
+#include "agent/child.h"
+#include "agent/configure.h"
+
+enum { SYSTEMCTL_MS = 120000, SYSTEMCTL_SAYS = 4096 };
+
+static void pause_s(unsigned seconds)
+{
+    struct timespec left = {.tv_sec = seconds};
+    while (nanosleep(&left, &left) < 0 && errno == EINTR)
+        ;
+}
+
+/* The first value that a running node cannot change; NULL: none. */
+static const char *fixed_difference(const struct metadata *a, const struct metadata *b)
+{
+    if (strcmp(a->name, b->name) != 0)
+        return "the instance's name";
+    if (strcmp(a->ip, b->ip) != 0)
+        return "the instance's address";
+    if (strcmp(a->cluster_name, b->cluster_name) != 0)
+        return "cluster-name";
+    if (strcmp(a->pod_cidr, b->pod_cidr) != 0)
+        return "cluster-pod-cidr";
+    if (strcmp(a->service_cidr, b->service_cidr) != 0)
+        return "cluster-service-cidr";
+    if (strcmp(a->domain, b->domain) != 0)
+        return "cluster-domain";
+    return a->role != b->role ? "cluster-role" : NULL;
+}
+
+static bool same_members(const struct metadata *a, const struct metadata *b)
+{
+    if (a->node_count != b->node_count || a->api_name_count != b->api_name_count)
+        return false;
+    for (size_t i = 0; i < a->node_count; i++)
+        if (strcmp(a->nodes[i].name, b->nodes[i].name) != 0 || strcmp(a->nodes[i].ip, b->nodes[i].ip) != 0)
+            return false;
+    for (size_t i = 0; i < a->api_name_count; i++)
+        if (strcmp(a->api_names[i], b->api_names[i]) != 0)
+            return false;
+    return true;
+}
+
+static int systemctl(const struct watch *watch, const char *verb, const char *unit, struct err *err)
+{
+    const char *argv[] = {"/usr/bin/systemctl", "--no-block", verb, unit, NULL};
+    struct child child = {.argv = argv, .timeout_ms = SYSTEMCTL_MS};
+    cleanup_buf struct buf out = BUF_INIT(SYSTEMCTL_SAYS);
+    int code = 0;
+    if (!watch->act)
+        return 0;
+    if (!child_there(watch->root, argv[0]))
+        argv[0] = "/bin/systemctl";
+    if (child_run(watch->root, &child, &out, &code, err) < 0)
+        return -1;
+    return code == 0 ? 0 : err_set(err, ERR_IO, 0, "systemctl %s %s ended with %d", verb, unit, code);
+}
+
+/* Static pods are kubelet's to restart when their manifests change, and what reads its certificates at each handshake
+ * needs nothing: the rest is here. */
+static int act(const struct watch *watch, unsigned changed, struct err *err)
+{
+    static const struct {
+        unsigned bits;
+        const char *verb, *unit;
+    } all[] = {
+        {CONFIGURED_ETCD_KEYS, "reload", "etcd.service"},
+        {CONFIGURED_KUBELET, "try-restart", "kubelet.service"},
+        {CONFIGURED_KUBE_PROXY, "try-restart", "kube-proxy.service"},
+        {CONFIGURED_NETWORK, "restart", "bake-network.service"},
+        {CONFIGURED_ADDONS, "try-restart", "bake-addons.service"},
+    };
+    int result = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if ((changed & all[i].bits) && systemctl(watch, all[i].verb, all[i].unit, err) < 0)
+            result = -1;
+    return result;
+}
+
+static void say_printf(const struct watch *watch, const char *fmt, ...) print_like(2, 3);
+static void say_printf(const struct watch *watch, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    say_line(watch->say, text);
+}
+
+int watch_once(struct watch *watch, struct err *err)
+{
+    struct metadata before, now;
+    cleanup_secret struct secret secret = {0};
+    bool wrong, found = false;
+    if (metadata_last(watch->root, &before, &found, err) < 0 ||
+        metadata_fetch(watch->peer, WATCH_FETCH_S, NULL, &now, &secret, &wrong, err) < 0)
+        return -1;
+    if (found) {
+        const char *fixed = fixed_difference(&before, &now);
+        if (!fixed && !configure_same_secret(watch->root, &now, &secret))
+            fixed = "cluster-secret";
+        if (fixed)
+            return err_set(
+                err, ERR_VERIFY, 0,
+                "metadata: %s was changed: a running node does not follow that; the next boot does", fixed);
+        if (!same_members(&before, &now)) {
+            say_printf(watch, "the cluster's members or API names were changed: acting in %u s",
+                       watch->stagger_s * (unsigned)now.self);
+            pause_s(watch->stagger_s * (unsigned)now.self);
+        }
+    }
+    unsigned changed = 0;
+    if (configure(watch->root, &now, &secret, time(NULL), &changed, err) < 0)
+        return -1;
+    if (changed)
+        say_printf(watch, "configuration was written again");
+    if (act(watch, changed, err) < 0)
+        return -1;
+    /* last: until all is done, the next look starts from the old state */
+    return metadata_save(watch->root, &now, err);
+}
+
+/* The same fault every minute is one line. */
+static void say_once(struct watch *watch, const char *text)
+{
+    if (strncmp(watch->said, text, sizeof watch->said - 1) != 0)
+        say_line(watch->say, text[0] ? text : "all is well again");
+    snprintf(watch->said, sizeof watch->said, "%s", text);
+}
+
+void watch_run(struct watch *watch)
+{
+    for (;;) {
+        struct err err = {0};
+        int64_t began = http_now_ms();
+        say_once(watch, watch_once(watch, &err) < 0 ? err.text : "");
+        /* a server that is away, or answers at once, must not make this a busy loop */
+        if (metadata_wait(watch->peer, WATCH_WAIT_S, &err) < 0 || http_now_ms() - began < 1000)
+            pause_s(WATCH_STAGGER_S);
+    }
+}
