@@ -26,6 +26,20 @@ int configure_network_word(const struct root *root, char ret[static NETWORK_WORD
     return 0;
 }
 
+static unsigned of_files(unsigned rendered)
+{
+    unsigned changed = rendered ? CONFIGURED_OTHER : 0;
+    if (rendered & RENDERED_KUBELET)
+        changed |= CONFIGURED_KUBELET;
+    if (rendered & RENDERED_KUBE_PROXY)
+        changed |= CONFIGURED_KUBE_PROXY;
+    if (rendered & RENDERED_MEMBERS)
+        changed |= CONFIGURED_NETWORK;
+    if (rendered & RENDERED_ADDONS)
+        changed |= CONFIGURED_ADDONS;
+    return changed;
+}
+
 static unsigned of_keys(unsigned folders)
 {
     unsigned changed = folders ? CONFIGURED_OTHER : 0;
@@ -46,8 +60,11 @@ int configure(const struct root *root, const struct metadata *metadata, const st
     if (secret->set ? pki_write(root, metadata, secret, now, &folders, err) < 0
                     : pki_check(root, metadata, now, err) < 0)
         return -1;
-    *ret_changed = of_keys(folders);
-    return render_all(root, metadata, err);
+    unsigned rendered = 0;
+    if (render_all(root, metadata, network, &rendered, err) < 0)
+        return -1;
+    *ret_changed = of_keys(folders) | of_files(rendered);
+    return 0;
 }
 
 bool configure_same_secret(const struct root *root, const struct metadata *metadata,

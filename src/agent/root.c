@@ -152,3 +152,13 @@ int root_keep(const struct root *root, const char *path, const void *bytes, size
     *ret_changed = !same;
     return same ? 0 : root_write(root, path, bytes, len, mode, err);
 }
+
+int root_remove(const struct root *root, const char *path, struct err *err)
+{
+    char folder[PATH_CAP];
+    path_parent(path, folder);
+    cleanup_close int fd = root_openat(root, folder, O_RDONLY | O_DIRECTORY);
+    if ((fd < 0 || unlinkat(fd, path_base(path), 0) < 0) && errno != ENOENT)
+        return err_sys(err, errno, "remove %s", path);
+    return 0;
+}

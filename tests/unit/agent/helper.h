@@ -22,12 +22,13 @@ struct place {
     struct root root;
 };
 
+/* Its exit status; -1 when it cannot be run. */
 static inline int run(const char *const *argv)
 {
     struct err err = {0};
     struct proc_spec spec = {.argv = argv, .stdin_fd = -1, .max_output = 1 << 16};
     cleanup_proc_result struct proc_result result = {0};
-    return proc_run(&spec, NULL, &result, &err);
+    return proc_run(&spec, NULL, &result, &err) < 0 ? -1 : result.status;
 }
 
 static inline int make_place(void **state)

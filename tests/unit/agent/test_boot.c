@@ -186,22 +186,31 @@ static void bad_contents_come_first(void **state)
     assert_string_equal(verdict.data, "bad: /opt/x: it is missing\n");
 }
 
+#define CLUSTER                                                                                              \
+    {                                                                                                        \
+        .name = "a", .ip = "10.0.0.2", .cluster_name = "one", .pod_cidr = "10.244.0.0/16",                   \
+        .service_cidr = "10.96.0.0/16", .domain = "cluster.local", .nodes = {{"a", "10.0.0.2"}},             \
+        .node_count = 1                                                                                      \
+    }
+
 /* Writes one of two clusters for ever, until it is killed. */
 static _Noreturn void render_for_ever(const struct place *place)
 {
-    struct metadata clusters[2] = {{.name = "a", .ip = "10.0.0.2", .cluster_name = "one"}};
+    struct metadata clusters[2] = {CLUSTER};
+    unsigned changed;
     struct err err;
     clusters[1] = clusters[0];
     memset(clusters[1].cluster_name, 'z', sizeof clusters[1].cluster_name - 1);
     for (unsigned i = 0;; i++)
-        if (render_all(&place->root, &clusters[i % 2], &err) < 0)
+        if (render_all(&place->root, &clusters[i % 2], "vxlan", &changed, &err) < 0)
             _exit(1);
 }
 
 static void kill_leaves_old_or_new(void **state)
 {
     struct place *place = *state;
-    struct metadata m = {.name = "a", .ip = "10.0.0.2", .cluster_name = "one"};
+    struct metadata m = CLUSTER;
+    unsigned changed;
     cleanup_buf struct buf one = BUF_INIT(4096);
     cleanup_buf struct buf two = BUF_INIT(4096);
     render_node(&m, &one);
@@ -223,7 +232,8 @@ static void kill_leaves_old_or_new(void **state)
             fail_msg("half a file: %s", now.data);
     }
     assert_true(there(place, RENDER_NODE_ENV));
-    if (render_all(&place->root, &m, &last) < 0) /* what was left lying about is no hindrance */
+    if (render_all(&place->root, &m, "vxlan", &changed, &last) <
+        0) /* what was left lying about is no hindrance */
         fail_msg("%s", last.text);
     assert_false(there(place, "/run/bake/.node.env.new"));
 }

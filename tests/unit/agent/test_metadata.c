@@ -300,12 +300,15 @@ static void environment_files(void **state)
                                    "BAKE_CLUSTER_NODES=" NODES "\nBAKE_CLUSTER_DOMAIN=cluster.local\n"
                                    "BAKE_POD_CIDR=10.244.0.0/16\nBAKE_SERVICE_CIDR=10.96.0.0/16\n"
                                    "NODE_NAME=a\nNODE_IP=10.0.0.2\n");
-    assert_string_equal(
-        etcd.data, "ETCD_NAME=a\nETCD_DATA_DIR=/var/lib/etcd\nETCD_LISTEN_CLIENT_URLS=http://127.0.0.1:2379\n"
-                   "ETCD_ADVERTISE_CLIENT_URLS=http://127.0.0.1:2379\n"
-                   "ETCD_LISTEN_PEER_URLS=http://127.0.0.1:2380\n"
-                   "ETCD_INITIAL_ADVERTISE_PEER_URLS=http://127.0.0.1:2380\n"
-                   "ETCD_INITIAL_CLUSTER=a=http://127.0.0.1:2380\nETCD_INITIAL_CLUSTER_TOKEN=prod\n");
+    assert_non_null(strstr(
+        etcd.data, "ETCD_NAME=a\nETCD_LISTEN_CLIENT_URLS=https://10.0.0.2:2379,https://127.0.0.1:2379\n"
+                   "ETCD_ADVERTISE_CLIENT_URLS=https://10.0.0.2:2379\n"
+                   "ETCD_LISTEN_PEER_URLS=https://10.0.0.2:2380\n"));
+    assert_non_null(strstr(etcd.data, "ETCD_CLIENT_CERT_AUTH=true\n"));
+    assert_non_null(strstr(etcd.data, "ETCD_PEER_CLIENT_CERT_AUTH=true\n"));
+    /* only health and figures are told without a certificate, and only on loopback */
+    assert_non_null(strstr(etcd.data, "http://127.0.0.1:2381\n"));
+    assert_null(strstr(strstr(etcd.data, "http://") + 1, "http://"));
 }
 
 int main(void)
