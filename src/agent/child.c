@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -38,18 +39,19 @@ bool child_there(const struct root *root, const char *path)
 }
 
 /* In the child: only what is safe after fork. */
-static _Noreturn void become(const char *path, const char *const *argv, int out)
+static _Noreturn void become(const char *path, const struct child *child, int in, int out)
 {
     char search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C", plain[] = "SYSTEMD_COLORS=0";
     char *const environment[] = {search, locale, plain, NULL};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     (void)setpgid(0, 0);
-    if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1 && dup2(null, 2) == 2) {
+    if (null >= 0 && dup2(in >= 0 ? in : null, 0) == 0 && dup2(out, 1) == 1 &&
+        dup2(child->errors ? out : null, 2) == 2) {
         /* ours close by themselves; this is for what we were started with (kernels before 5.9 lack it) */
         (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
         /* execve() takes strings it does not change */
         char *const *args;
-        memcpy(&args, &argv, sizeof args);
+        memcpy(&args, &child->argv, sizeof args);
         execve(path, args, environment);
     }
     _exit(127);
@@ -114,19 +116,42 @@ static int finish(pid_t pid, int64_t deadline, int collected, const char *name, 
     return 0;
 }
 
+static int make_input(const char *text)
+{
+    cleanup_close int fd = memfd_create("input", MFD_CLOEXEC);
+    size_t len = strlen(text);
+    for (size_t at = 0; fd >= 0 && at < len;) {
+        ssize_t n = write(fd, text + at, len - at);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? steal_fd(&fd) : -1;
+}
+
+const char *child_find(const struct root *root, const char *const *paths)
+{
+    while (*paths && !child_there(root, *paths))
+        paths++;
+    return *paths;
+}
+
 int child_run(const struct root *root, const struct child *child, struct buf *ret_out, int *ret_code,
               struct err *err)
 {
     char path[PATH_CAP];
     const char *name = child->argv[0];
     int ends[2];
+    cleanup_close int in = -1;
+    if (child->input && (in = make_input(child->input)) < 0)
+        return err_sys(err, errno, "memory for the input of %s", name);
     if (real_path(root, name, path) < 0 || pipe2(ends, O_CLOEXEC) < 0)
         return err_sys(err, errno, "run %s", name);
     cleanup_close int out = ends[0];
     int64_t deadline = http_now_ms() + child->timeout_ms;
     pid_t pid = fork();
     if (pid == 0)
-        become(path, child->argv, ends[1]);
+        become(path, child, in, ends[1]);
     int saved = errno;
     cleanup_close_fn(&ends[1]);
     if (pid < 0)

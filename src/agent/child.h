@@ -16,7 +16,12 @@
 struct child {
     const char *const *argv; /* argv[0] is a path below the root; NULL-terminated */
     unsigned timeout_ms;
+    const char *input; /* its standard input; NULL: none */
+    bool errors;       /* what it says on standard error is wanted, too */
 };
+
+/* Tools of the base that are in one of two places: the first of PATHS (NULL-terminated) that is there, or NULL. */
+const char *child_find(const struct root *root, const char *const *paths);
 
 must_check int child_run(const struct root *root, const struct child *child, struct buf *ret_out,
                          int *ret_code, struct err *err);

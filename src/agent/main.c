@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "agent/boot.h"
+#include "agent/network.h"
 #include "agent/report.h"
 #include "agent/watch.h"
 
@@ -17,6 +18,7 @@ static const char help[] =
     "\n"
     "Commands:\n"
     "  boot       check the image's contents, read the metadata, configure the node\n"
+    "  network    set up the pod network and its firewall\n"
     "  watch      follow the metadata while the node runs, renew certificates; does not end\n"
     "  hostname   set the host's name to the node's, as boot found it\n"
     "  report     say on standard output and the console how the baked units fared\n"
@@ -97,6 +99,14 @@ static int run_watch(const struct root *root)
     watch_run(&watch);
 }
 
+static int run_network(const struct root *root)
+{
+    struct output out = {.stream = stderr, .prefix = "bake-agent: ", .console = -1};
+    struct say say = {print_line, &out};
+    struct err err = {0};
+    return network_run(root, &say, &err) < 0 ? fail(&out, &err) : 0;
+}
+
 static int run_hostname(const struct root *root)
 {
     struct output out = {.stream = stderr, .prefix = "bake-agent: ", .console = -1};
@@ -171,6 +181,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(options.command, "boot") == 0)
         return run_boot(&root, &options);
+    if (strcmp(options.command, "network") == 0)
+        return run_network(&root);
     if (strcmp(options.command, "watch") == 0)
         return run_watch(&root);
     if (strcmp(options.command, "hostname") == 0)
