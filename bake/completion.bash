@@ -1,13 +1,13 @@
 # bash completion for bake
 _bake() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="init lock plan image test key"
+    local commands="init lock plan image test key metadata"
     if [ "$COMP_CWORD" = 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$cur")
         return
     fi
     case $prev in
-    --key | -k | --passphrase-file | --serial)
+    --key | -k | --passphrase-file | --serial | --secret-file | --secret-out)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -17,6 +17,10 @@ _bake() {
         ;;
     --like)
         mapfile -t COMPREPLY < <(compgen -W "flatcar coreos-hyperkube standin" -- "$cur")
+        return
+        ;;
+    --format | -f)
+        mapfile -t COMPREPLY < <(compgen -W "gcloud terraform json" -- "$cur")
         return
         ;;
     esac

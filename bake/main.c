@@ -15,6 +15,7 @@ static const struct command commands[] = {
     {"image", "bake: fetch, verify, patch, pack, sign", cmd_image},
     {"test", "boot a package in QEMU", cmd_test},
     {"key", "make or show a signing key", cmd_key},
+    {"metadata", "print the attributes of a cluster's nodes", cmd_metadata},
     {"relay-metadata", NULL, cmd_relay_metadata},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
