@@ -1,0 +1,56 @@
+# All that follows from the variables alone. Nothing here asks a provider, so that a test can evaluate it without one, and
+# compare it with what scripts/gcloud-cluster does.
+
+locals {
+  region = replace(var.zones[0], "/-[a-z]$/", "")
+
+  # Addresses are known before anything is made: cluster-nodes is complete in the first apply.
+  nodes = { for i, zone in var.zones : "${var.name}-${i + 1}" => {
+    zone    = zone
+    address = cidrhost(var.subnet_cidr, 10 + i)
+    role    = contains(var.witnesses, "${var.name}-${i + 1}") ? "witness" : null
+  } }
+
+  # a for over the list: a map has no order of its own, and the tenth would come before the second
+  cluster_nodes = join(",", [for i, zone in var.zones : "${var.name}-${i + 1}=${cidrhost(var.subnet_cidr, 10 + i)}"])
+
+  # Attributes that are null are not there.
+  cluster_attributes = { for key, value in {
+    cluster-name         = var.name
+    cluster-nodes        = local.cluster_nodes
+    cluster-pod-cidr     = var.pod_cidr
+    cluster-service-cidr = var.service_cidr
+    cluster-domain       = var.cluster_domain
+    cluster-api-names    = length(var.api_names) > 0 ? join(",", var.api_names) : null
+  } : key => value if value != null }
+
+  access_attributes = merge(
+    { block-project-ssh-keys = "true", enable-oslogin = var.os_login ? "true" : "false" },
+    length(var.ssh_keys) > 0 ? { ssh-keys = join("\n", var.ssh_keys) } : {},
+  )
+
+  # What a new network lets in is nothing; this is all that is added.
+  firewall = { for name, rule in {
+    members = {
+      tcp           = ["2379-2380", "6443", "10250"] # etcd, API server, kubelet
+      udp           = ["2378", "8472"]               # roster, VXLAN
+      icmp          = true                           # path MTU
+      source_tags   = [var.name]
+      source_ranges = null
+    }
+    api = {
+      tcp           = ["6443"]
+      udp           = []
+      icmp          = false
+      source_tags   = null
+      source_ranges = var.api_source_ranges
+    }
+    ssh = {
+      tcp           = ["22"]
+      udp           = []
+      icmp          = false
+      source_tags   = null
+      source_ranges = var.ssh_source_ranges
+    }
+  } : name => rule if rule.source_ranges == null || try(length(rule.source_ranges) > 0, false) }
+}
