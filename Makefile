@@ -140,9 +140,9 @@ test:
 
 check: test
 
-# Three nodes of the compiled-in recipe as containers, as root: formed, killed, replaced. NETWORK, FLANNELD, CALICO, CALICO_CNI: see
-# `tests/cluster/scenario --help`.
-export NETWORK FLANNELD CALICO
+# Three nodes of the compiled-in recipe as containers, as root: formed, used, killed, replaced.
+# NETWORK, FLANNELD, CALICO, CALICO_CNI: variables of the recipe, see tests/cluster/scenario --help
+export NETWORK FLANNELD CALICO CALICO_CNI
 test-cluster:
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all fixtures
