@@ -81,9 +81,9 @@ EMBED_UNITS := $(sort $(shell find units -type f))
 EMBED_MANIFESTS := $(sort $(shell find manifests -name '*.yaml'))
 EMBED_RECIPES := $(sort $(wildcard manifests/recipes/*.json))
 GEN_OBJ := $(B)/gen/embedded.o
-$(B)/gen/embedded.S: Makefile scripts/embed $(EMBED_UNITS) $(EMBED_MANIFESTS) $(EMBED_RECIPES) $(B)/bake-agent
+$(B)/gen/embedded.S: Makefile scripts/embed $(EMBED_UNITS) $(EMBED_MANIFESTS) $(EMBED_RECIPES) $(B)/bake-agent $(B)/bake-pause
 	@mkdir -p $(@D)
-	$(Q)scripts/embed $@ bake-agent=$(B)/bake-agent $(foreach f,$(EMBED_UNITS) $(EMBED_MANIFESTS),$(f)=$(f)) \
+	$(Q)scripts/embed $@ bake-agent=$(B)/bake-agent bake-pause=$(B)/bake-pause $(foreach f,$(EMBED_UNITS) $(EMBED_MANIFESTS),$(f)=$(f)) \
 	  $(foreach f,$(EMBED_RECIPES),recipes/$(notdir $(f))=$(f))
 $(GEN_OBJ): $(B)/gen/embedded.S
 	$(Q)$(CC) -c -o $@ $<

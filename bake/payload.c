@@ -4,9 +4,10 @@
 
 #include "builtin.h"
 #include "io/file.h"
+#include "oci/pause.h"
 #include "unpack/member.h"
 
-enum { LOCAL_FILE_MAX = 2047 << 20 };
+enum { LOCAL_FILE_MAX = 2047 << 20, PAUSE_IMAGE_MAX = 8 << 20 };
 
 void payload_free(struct payload *payload)
 {
@@ -57,6 +58,19 @@ static int load_builtin(const struct plan_want *want, struct plan_content *to, s
     if (builtin_want(prefix, want->source.name, &builtin, err) < 0)
         return -1;
     return blob_from_memory(builtin->start, (uint64_t)(builtin->end - builtin->start), &to->blob, err);
+}
+
+/* The program is compiled in, the container image around it is made here. */
+static int load_pause(const struct plan_want *want, struct payload *payload, struct plan_content *to,
+                      struct err *err)
+{
+    const struct builtin *program = NULL;
+    cleanup_buf struct buf image = BUF_INIT(PAUSE_IMAGE_MAX);
+    if (builtin_want("", want->source.name, &program, err) < 0 ||
+        oci_pause(program->start, (size_t)(program->end - program->start), &image, err) < 0)
+        return -1;
+    const char *kept = arena_strndup(&payload->arena, image.data, image.len);
+    return kept ? blob_from_memory(kept, image.len, &to->blob, err) : err_oom(err);
 }
 
 static void take_member(struct payload *payload, struct member *member, struct plan_content *to)
@@ -135,7 +149,7 @@ static int load_one(struct common *common, const struct inputs *inputs, const st
     case SOURCE_LOCAL:
         return load_local(payload, want, &common->run, to, err);
     case SOURCE_BUILTIN:
-        return load_builtin(want, to, err);
+        return want->kind == WANT_PAUSE ? load_pause(want, payload, to, err) : load_builtin(want, to, err);
     case SOURCE_INPUT:
         if (unpack_whole(trusted_of(inputs, want->source.input), &whole, err) < 0)
             return -1;

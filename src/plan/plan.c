@@ -159,6 +159,8 @@ static struct recipe_where want_where(const struct recipe *recipe, const struct 
     case WANT_KUBERNETES:
         return recipe->kubernetes.where;
     case WANT_AGENT:
+    case WANT_NETWORK:
+    case WANT_PAUSE:
     default:
         return (struct recipe_where){0};
     }
@@ -170,7 +172,8 @@ static int add_wanted(struct builder *b, const struct recipe *recipe, const stru
     if (want->kind == WANT_TREE)
         return add_tree(b, want, &recipe->files[want->index], content);
     struct draft *draft;
-    b->own = want->kind == WANT_AGENT || path_under(want->image_path, PLAN_TEMPLATES);
+    b->own = want->kind == WANT_AGENT || want->kind == WANT_NETWORK || want->kind == WANT_PAUSE ||
+             path_under(want->image_path, PLAN_TEMPLATES);
     int result = build_add(b, PLAN_FILE, want->image_path, want->label, want_where(recipe, want), &draft);
     b->own = false;
     if (result < 0)

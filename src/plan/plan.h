@@ -26,9 +26,13 @@ enum { PLAN_OPS_MAX = 200000, PLAN_UNIT_MAX = 1 << 20 };
 #define PLAN_CONTENTS     "/opt/bake/contents.json"
 #define PLAN_CONTENTS_SIG "/opt/bake/contents.json.minisig"
 #define PLAN_PUBLIC_KEY   "/opt/bake/bake.pub"
+/* The image of static pods and sandboxes, and one word and a newline: the pod network. */
+#define PLAN_PAUSE   "/opt/bake/pause.tar"
+#define PLAN_NETWORK "/opt/bake/network"
 /* Names of compiled-in files that a plan asks for besides those a recipe names. */
 #define PLAN_AGENT_BUILTIN     "bake-agent"
 #define PLAN_HYPERKUBE_BUILTIN "hyperkube"
+#define PLAN_PAUSE_BUILTIN     "bake-pause"
 
 enum plan_want_kind {
     WANT_KUBERNETES,
@@ -37,7 +41,9 @@ enum plan_want_kind {
     WANT_UNIT,
     WANT_DROPIN,
     WANT_MANIFEST,
-    WANT_AGENT
+    WANT_AGENT,
+    WANT_NETWORK,
+    WANT_PAUSE /* the source is the program; what is wanted is the container image with it */
 };
 
 /* A request for content. Builtin sources: WANT_UNIT and WANT_DROPIN are looked up among the units,

@@ -82,6 +82,22 @@ static int want_units(struct list *l, const struct recipe *recipe, const char *u
     return 0;
 }
 
+/* What every node with the agent has of bake's own. */
+static int want_agent(struct list *l, const struct recipe *recipe)
+{
+    static const char *const words[] = {
+        [NETWORK_VXLAN] = "vxlan\n", [NETWORK_FLANNEL] = "flannel\n", [NETWORK_CALICO] = "calico\n"};
+    const struct recipe_source agent = {.kind = SOURCE_BUILTIN, .name = PLAN_AGENT_BUILTIN},
+                               pause = {.kind = SOURCE_BUILTIN, .name = PLAN_PAUSE_BUILTIN},
+                               network = {.kind = SOURCE_TEXT, .text = words[recipe->network]};
+    if (!recipe->agent)
+        return 0;
+    if (add(l, WANT_AGENT, agent, PLAN_AGENT_PATH, "agent", 0) < 0 ||
+        add(l, WANT_NETWORK, network, PLAN_NETWORK, "network", 0) < 0)
+        return -1;
+    return add(l, WANT_PAUSE, pause, PLAN_PAUSE, "pause image", 0);
+}
+
 int plan_wants(const struct recipe *recipe, const struct layout *layout, struct plan_wants *ret,
                struct err *err)
 {
@@ -109,8 +125,7 @@ int plan_wants(const struct recipe *recipe, const struct layout *layout, struct 
                 arena_printf(arena, "manifest %s", m->name), i) < 0)
             return -1;
     }
-    struct recipe_source agent = {.kind = SOURCE_BUILTIN, .name = PLAN_AGENT_BUILTIN};
-    if (recipe->agent && add(&list, WANT_AGENT, agent, PLAN_AGENT_PATH, "agent", 0) < 0)
+    if (want_agent(&list, recipe) < 0)
         return -1;
     *ret = made;
     made = (struct plan_wants){0};

@@ -153,6 +153,8 @@ static const char picture[] =
     "  ~ 0755 0:0               dir  /opt/bake/\n"
     "  ~ 0755 0:0               dir  /opt/bake/bin/\n"
     "  + 0755 0:0               5 B  /opt/bake/bin/bake-agent\n"
+    "  + 0644 0:0               6 B  /opt/bake/network\n"
+    "  + 0644 0:0              11 B  /opt/bake/pause.tar\n"
     "  ~ 0755 0:0               dir  /opt/bin/\n"
     "  + 0750 0:0               8 B  /opt/bin/etcd\n"
     "  + 0755 0:0              10 B  /opt/bin/hyperkube\n"
@@ -161,7 +163,7 @@ static const char picture[] =
     "  ~ 0750 3:0               dir  /opt/cni/sub/\n"
     "  + 0755 3:0               0 B  /opt/cni/sub/vlan\n"
     "  + 0755 0:0               dir  /opt/new/\n"
-    "11 files, 4 links, 15 directories, 1 removal, 240 bytes of content\n";
+    "13 files, 4 links, 15 directories, 1 removal, 257 bytes of content\n";
 
 static void a_whole_recipe_has_this_picture(void **state)
 {
@@ -257,7 +259,7 @@ static void binaries_come_with_their_dispatcher(void **state)
     cleanup_made struct made m = {0};
     make(&m, "\"kubernetes\":{\"input\":\"a\",\"form\":\"binaries\"}", NULL, 0);
     assert_int_equal(m.result, 0);
-    assert_int_equal(m.wants.count, 8);
+    assert_int_equal(m.wants.count, 10);
     assert_string_equal(m.wants.items[0].source.member, "kubernetes/server/bin/kube-apiserver");
     assert_string_equal(m.wants.items[5].image_path, "/opt/bin/kubelet");
     assert_int_equal(m.wants.items[6].source.kind, SOURCE_BUILTIN);
