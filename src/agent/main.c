@@ -1,6 +1,7 @@
 /* bake-agent: the program in the image that makes a node of a machine. The one file of the agent that prints. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,9 @@
 
 #include <sodium.h>
 
+#include "agent/acquire.h"
 #include "agent/boot.h"
+#include "agent/join.h"
 #include "agent/network.h"
 #include "agent/report.h"
 #include "agent/watch.h"
@@ -21,10 +24,14 @@ static const char help[] =
     "  network    set up the pod network and its firewall\n"
     "  watch      follow the metadata while the node runs, renew certificates; does not end\n"
     "  hostname   set the host's name to the node's, as boot found it\n"
+    "  join       decide how this node's member of etcd starts: before etcd\n"
+    "  joined     note that it has started: after etcd is ready\n"
+    "  answer     answer other members that join\n"
     "  report     say on standard output and the console how the baked units fared\n"
     "\n"
     "Options:\n"
     "  --metadata-timeout S   boot: how long to wait for the metadata server (120)\n"
+    "  --limit S              join: how long to wait for other members (0: for ever)\n"
     "  --timeout S            report: how long to wait for units, then for etcd (120)\n"
     "  --root DIR             take DIR for the root of the file system\n"
     "  --help, --version\n"
@@ -35,7 +42,7 @@ static const char help[] =
 struct options {
     const char *command;
     const char *root;
-    unsigned metadata_timeout_s, timeout_s;
+    unsigned metadata_timeout_s, timeout_s, limit_s;
 };
 
 struct output {
@@ -128,6 +135,56 @@ static int run_report(const struct root *root, const struct options *options)
     return pass ? 0 : 1;
 }
 
+static int load_metadata(const struct root *root, struct metadata *ret, struct err *err)
+{
+    bool found = false;
+    if (metadata_last(root, ret, &found, err) < 0)
+        return -1;
+    return found ? 0 : err_set(err, ERR_IO, 0, "%s is missing: run `bake-agent boot` first", ACQUIRE_COPY);
+}
+
+static int run_join(const struct root *root, const struct options *options)
+{
+    cleanup_close int console = open_console(root);
+    struct output out = {.stream = stderr, .prefix = "bake-agent: ", .console = console};
+    struct say say = {print_line, &out};
+    struct metadata metadata;
+    struct join_options how = {0};
+    struct err err = {0};
+    int status = load_metadata(root, &metadata, &err) < 0 || join_options_read(root, &how, &err) < 0 ? -1 : 0;
+    how.limit_s = options->limit_s;
+    if (status == 0)
+        status = join_run(root, &metadata, &how, &say, &err);
+    peers_clear_key(&how.key);
+    return status < 0 ? fail(&out, &err) : 0;
+}
+
+static int run_joined(const struct root *root)
+{
+    struct output out = {.stream = stderr, .prefix = "bake-agent: ", .console = -1};
+    struct err err = {0};
+    return joined_run(root, &err) < 0 ? fail(&out, &err) : 0;
+}
+
+/* What `watch` will do besides other things. */
+static int run_answer(const struct root *root)
+{
+    struct output out = {.stream = stderr, .prefix = "bake-agent: ", .console = -1};
+    struct say say = {print_line, &out};
+    struct metadata metadata;
+    struct peers_said said = {0};
+    cleanup_peers_key struct peers_key key = {0};
+    struct err err = {0};
+    cleanup_close int fd = -1;
+    if (load_metadata(root, &metadata, &err) < 0 || peers_read_key(root, &key, &err) < 0 ||
+        peers_listen(metadata.ip, PEERS_PORT, &fd, &err) < 0)
+        return fail(&out, &err);
+    struct peers self = {root, &metadata, &key, &say, &said, PEERS_PORT};
+    for (struct pollfd waiting = {.fd = fd, .events = POLLIN};;)
+        if (poll(&waiting, 1, -1) > 0 && peers_answer(fd, &self, &err) < 0)
+            return fail(&out, &err);
+}
+
 static bool read_seconds(const char *text, unsigned *ret)
 {
     size_t len = strspn(text, "0123456789");
@@ -142,6 +199,7 @@ static int read_options(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {{"metadata-timeout", required_argument, NULL, 'm'},
                                           {"timeout", required_argument, NULL, 't'},
+                                          {"limit", required_argument, NULL, 'l'},
                                           {"root", required_argument, NULL, 'r'},
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'v'},
@@ -151,6 +209,7 @@ static int read_options(int argc, char **argv, struct options *options)
             return fputs(c == 'h' ? help : "bake-agent " BAKE_VERSION "\n", stdout) < 0 ||
                    fflush(stdout) != 0;
         bool ok = c == 'r' || (c == 'm' && read_seconds(optarg, &options->metadata_timeout_s)) ||
+                  (c == 'l' && read_seconds(optarg, &options->limit_s)) ||
                   (c == 't' && read_seconds(optarg, &options->timeout_s));
         if (c == 'r')
             options->root = optarg;
@@ -187,8 +246,14 @@ int main(int argc, char **argv)
         return run_watch(&root);
     if (strcmp(options.command, "hostname") == 0)
         return run_hostname(&root);
+    if (strcmp(options.command, "join") == 0)
+        return run_join(&root, &options);
+    if (strcmp(options.command, "joined") == 0)
+        return run_joined(&root);
+    if (strcmp(options.command, "answer") == 0)
+        return run_answer(&root);
     if (strcmp(options.command, "report") == 0)
         return run_report(&root, &options);
-    fprintf(stderr, "bake-agent: there is no command \"%s\": boot, hostname, report\n", options.command);
+    fprintf(stderr, "bake-agent: there is no command \"%s\": --help lists them\n", options.command);
     return 2;
 }
