@@ -25,7 +25,7 @@ void render_node(const struct metadata *m, struct buf *ret)
     buf_printf(ret, "NODE_NAME=%s\nNODE_IP=%s\n", m->name, m->ip);
 }
 
-/* ETCD_INITIAL_CLUSTER and its state are decided when etcd starts, see join.h. On loopback it listens too, for who works
+/* ETCD_INITIAL_CLUSTER, its state and token are decided when etcd starts, see join.h. On loopback it listens too, for who works
  * on the node; its health is told there without a certificate, and to nobody else. */
 void render_etcd(const struct metadata *m, struct buf *ret)
 {
@@ -36,10 +36,6 @@ void render_etcd(const struct metadata *m, struct buf *ret)
                "ETCD_LISTEN_PEER_URLS=https://%s:2380\nETCD_INITIAL_ADVERTISE_PEER_URLS=https://%s:2380\n",
                m->ip, m->ip);
     buf_str(ret, "ETCD_LISTEN_METRICS_URLS=http://127.0.0.1:2381\n");
-    buf_printf(ret, "ETCD_INITIAL_CLUSTER_TOKEN=%s\nETCD_INITIAL_CLUSTER=", m->cluster_name);
-    for (size_t i = 0; i < m->node_count; i++)
-        buf_printf(ret, "%s%s=https://%s:2380", i > 0 ? "," : "", m->nodes[i].name, m->nodes[i].ip);
-    buf_str(ret, "\n");
     buf_str(ret, "ETCD_CERT_FILE=/run/etcd/server.crt\nETCD_KEY_FILE=/run/etcd/server.key\n"
                  "ETCD_TRUSTED_CA_FILE=/run/etcd/ca.crt\nETCD_CLIENT_CERT_AUTH=true\n"
                  "ETCD_PEER_CERT_FILE=/run/etcd/peer.crt\nETCD_PEER_KEY_FILE=/run/etcd/peer.key\n"

@@ -75,6 +75,7 @@ static int act(const struct watch *watch, unsigned changed, struct err *err)
         {CONFIGURED_KUBELET, "try-restart", "kubelet.service"},
         {CONFIGURED_KUBE_PROXY, "try-restart", "kube-proxy.service"},
         {CONFIGURED_NETWORK, "restart", "bake-network.service"},
+        {CONFIGURED_NETWORK, "try-restart", "bake-roster.service"},
         {CONFIGURED_ADDONS, "try-restart", "bake-addons.service"},
     };
     int result = 0;
