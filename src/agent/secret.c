@@ -25,6 +25,7 @@ int secret_parse(const char *base64, struct secret *ret, struct err *err)
 {
     struct secret made = {.set = true};
     size_t len = strlen(base64), got = 0;
+    len -= len > 0 && base64[len - 1] == '\n'; /* of a file whose whole content became the attribute */
     const char *end = NULL;
     if (len != sodium_base64_encoded_len(SECRET_SIZE, sodium_base64_VARIANT_ORIGINAL) - 1 ||
         sodium_base642bin(made.bytes, sizeof made.bytes, base64, len, NULL, &got, &end,

@@ -1,6 +1,6 @@
 /* The cluster's secret, from which every node derives the same keys.
  *
- * In:    the attribute cluster-secret: standard base64 of 32 random bytes, 44 characters.
+ * In:    the attribute cluster-secret: standard base64 of 32 random bytes, 44 characters, and perhaps a newline.
  * Out:   the bytes; keys, one for each use.
  * Fails: ERR_VERIFY, without a word of the value in the message.
  * Owns:  the bytes are on the caller's stack; secret_clear() wipes them.
