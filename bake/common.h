@@ -28,6 +28,7 @@ int cmd_key(struct common *common, int argc, char **argv, struct err *err);
 int cmd_test(struct common *common, int argc, char **argv, struct err *err);
 int cmd_metadata(struct common *common, int argc, char **argv, struct err *err);
 int cmd_relay_metadata(struct common *common, int argc, char **argv, struct err *err);
+int cmd_serve_metadata(struct common *common, int argc, char **argv, struct err *err);
 
 /* Rows that each command puts into its own table. */
 #define COMMON_OUTPUT_OPTIONS(common)                                                                        \

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"key", "make or show a signing key", cmd_key},
     {"metadata", "print the attributes of a cluster's nodes", cmd_metadata},
     {"relay-metadata", NULL, cmd_relay_metadata},
+    {"serve-metadata", NULL, cmd_serve_metadata},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 

@@ -196,7 +196,8 @@ static int run_guest(struct watch *watch, const struct run *run, struct err *err
 {
     const struct boot_options *options = watch->options;
     cleanup_metadata struct metadata *server = NULL;
-    if (metadata_start(&options->metadata, run, &server, err) < 0)
+    const struct metadata_options told = {.instances = &options->metadata, .instance_count = 1};
+    if (metadata_start(&told, run, &server, err) < 0)
         return -1;
     const struct qemu_spec spec = {.disk_fd = options->disk_fd,
                                    .efi = options->efi,

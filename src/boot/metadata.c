@@ -21,20 +21,31 @@ enum {
     WAIT_MAX_S = 300,
 };
 
+/* All instances, as one value that is replaced as a whole. */
+struct roster {
+    size_t count;
+    struct {
+        struct in_addr ip;
+        cJSON *root;
+    } list[];
+};
+
 /* Requests run on a thread each, since those that wait for a change must not hold up others. */
 struct metadata {
     struct MHD_Daemon *daemon;
     uint16_t port;
+    bool by_address;
     const struct run *run;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    cJSON *root; /* under lock */
-    bool stopping;
+    struct roster *roster; /* under lock */
+    bool stopping;         /* likewise */
 };
 
 struct request {
     struct metadata *server;
     struct MHD_Connection *connection;
+    struct in_addr client;
     const char *path; /* below /computeMetadata/v1/ */
     bool recursive, json, text, wait;
     const char *last_etag; /* NULL: wait for the next change */
@@ -43,11 +54,62 @@ struct request {
 
 static const char v1[] = "/computeMetadata/v1/";
 
-/* The values that this client may see. One instance: the same for all; with several it is the source address that tells
- * them apart. */
+static void roster_free(struct roster *roster)
+{
+    if (!roster)
+        return;
+    for (size_t i = 0; i < roster->count; i++)
+        cJSON_Delete(roster->list[i].root);
+    free(roster);
+}
+
+static void roster_free_fn(struct roster **roster)
+{
+    roster_free(*roster);
+}
+#define cleanup_roster cleanup(roster_free_fn)
+
+static int roster_make(const struct metadata_values *instances, size_t count, bool by_address,
+                       struct roster **ret, struct err *err)
+{
+    if (count == 0 || count > METADATA_INSTANCES_MAX)
+        return err_set(err, ERR_USAGE, 0, "metadata of %zu instances: it is for 1 to %d", count,
+                       METADATA_INSTANCES_MAX);
+    if (!by_address && count > 1)
+        return err_set(err, ERR_INTERNAL, 0, "several instances, and nothing to tell them apart");
+    cleanup_roster struct roster *made = calloc(1, sizeof *made + count * sizeof *made->list);
+    if (!made)
+        return err_oom(err);
+    for (; made->count < count; made->count++) {
+        const struct metadata_values *values = &instances[made->count];
+        struct in_addr ip = {0};
+        if (by_address && (!values->ip || inet_pton(AF_INET, values->ip, &ip) != 1))
+            return err_set(err, ERR_USAGE, 0, "metadata: an instance's address is not an IPv4 address");
+        for (size_t i = 0; by_address && i < made->count; i++)
+            if (made->list[i].ip.s_addr == ip.s_addr)
+                return err_set(err, ERR_USAGE, 0, "metadata: two instances have the address %s", values->ip);
+        made->list[made->count].ip = ip;
+        if (tree_build(values, &made->list[made->count].root, err) < 0)
+            return -1;
+    }
+    *ret = steal_ptr(made);
+    return 0;
+}
+
+/* Under the lock: the values that this client may see; NULL when it is none of the instances. */
 static const cJSON *root_for(const struct request *request)
 {
-    return request->server->root;
+    const struct metadata *server = request->server;
+    for (size_t i = 0; i < server->roster->count; i++)
+        if (!server->by_address || server->roster->list[i].ip.s_addr == request->client.s_addr)
+            return server->roster->list[i].root;
+    return NULL;
+}
+
+static bool find(const struct request *request, struct tree_place *ret)
+{
+    const cJSON *root = root_for(request);
+    return root && tree_find(root, request->path, ret);
 }
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
@@ -126,7 +188,7 @@ static bool wait_for_change(const struct request *request, struct tree_place *re
     struct timespec until = deadline_in(request->timeout_s);
     bool late = false;
     for (bool first = true;; first = false) {
-        if (!tree_find(root_for(request), request->path, ret))
+        if (!find(request, ret))
             return false;
         if (!etag_of(ret, etag)) {
             *ret_ok = false;
@@ -150,7 +212,7 @@ static enum MHD_Result serve(const struct request *request)
     pthread_mutex_lock(&server->lock);
     if (request->wait)
         found = wait_for_change(request, &place, etag, &ok);
-    else if ((found = tree_find(root_for(request), request->path, &place)))
+    else if ((found = find(request, &place)))
         ok = etag_of(&place, etag);
     bool json = request->json || (request->recursive && !request->text);
     if (found && ok) {
@@ -208,6 +270,25 @@ static bool read_query(struct request *request, const char **ret_why)
     return true;
 }
 
+static struct in_addr address_of(struct MHD_Connection *connection)
+{
+    struct sockaddr_in from = {0};
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info && info->client_addr && info->client_addr->sa_family == AF_INET)
+        memcpy(&from, info->client_addr, sizeof from);
+    return from.sin_addr;
+}
+
+/* Is whoever asks one of the instances? */
+static bool know_client(const struct request *request)
+{
+    pthread_mutex_lock(&request->server->lock);
+    bool known = root_for(request) != NULL;
+    pthread_mutex_unlock(&request->server->lock);
+    return known;
+}
+
 static enum MHD_Result below_compute(struct metadata *server, struct MHD_Connection *connection,
                                      const char *url, const char *method)
 {
@@ -220,10 +301,12 @@ static enum MHD_Result below_compute(struct metadata *server, struct MHD_Connect
         return refuse(connection, MHD_HTTP_FORBIDDEN, "requests through a proxy are not served\n");
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "metadata is read only\n");
+    struct request request = {.server = server, .connection = connection, .client = address_of(connection)};
+    const char *why = "";
+    if (!know_client(&request))
+        return refuse(connection, MHD_HTTP_FORBIDDEN, "no instance has the address that asks\n");
     if (strcmp(url, "/computeMetadata/") == 0)
         return answer(connection, MHD_HTTP_OK, "application/text", NULL, "v1/\n", 4);
-    struct request request = {.server = server, .connection = connection};
-    const char *why = "";
     if (strncmp(url, v1, sizeof v1 - 1) != 0)
         return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
     request.path = url + sizeof v1 - 1;
@@ -249,7 +332,10 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
         *upload_len = 0;
         return MHD_YES;
     }
-    run_note(server->run, "boot", "metadata: %.16s %.200s", method, url);
+    struct in_addr client = address_of(connection);
+    char from[INET_ADDRSTRLEN] = "";
+    inet_ntop(AF_INET, &client, from, sizeof from);
+    run_note(server->run, "boot", "metadata: %s: %.16s %.200s", from, method, url);
     if (strncmp(url, "/computeMetadata/", 17) == 0)
         return below_compute(server, connection, url, method);
     if (strcmp(url, "/") == 0 && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0))
@@ -258,15 +344,20 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
     return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
 }
 
-static int listen_on_loopback(struct metadata *server, struct err *err)
+static int start_listening(struct metadata *server, const struct metadata_options *options, struct err *err)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const char *address = options->listen ? options->listen : "127.0.0.1";
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(options->port)};
+    if (inet_pton(AF_INET, address, &at.sin_addr) != 1)
+        return err_set(err, ERR_USAGE, 0, "listen on \"%s\": not an IPv4 address", address);
+    errno = 0;
     server->daemon = MHD_start_daemon(
         MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, handle, server,
         MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_END);
     if (!server->daemon)
-        return err_set(err, ERR_IO, errno, "start a metadata server on 127.0.0.1");
+        return err_set(err, ERR_IO, errno, "start a metadata server on %s port %u", address,
+                       (unsigned)options->port);
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
     if (!info || info->port == 0)
         return err_set(err, ERR_IO, 0, "the metadata server got no port");
@@ -274,7 +365,7 @@ static int listen_on_loopback(struct metadata *server, struct err *err)
     return 0;
 }
 
-int metadata_start(const struct metadata_values *values, const struct run *run, struct metadata **ret,
+int metadata_start(const struct metadata_options *options, const struct run *run, struct metadata **ret,
                    struct err *err)
 {
     struct metadata *server = calloc(1, sizeof *server);
@@ -282,12 +373,15 @@ int metadata_start(const struct metadata_values *values, const struct run *run, 
     if (!server)
         return err_oom(err);
     server->run = run;
+    server->by_address = options->by_address;
     pthread_mutex_init(&server->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&server->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    if (tree_build(values, &server->root, err) < 0 || listen_on_loopback(server, err) < 0) {
+    if (roster_make(options->instances, options->instance_count, options->by_address, &server->roster, err) <
+            0 ||
+        start_listening(server, options, err) < 0) {
         metadata_stop(server);
         return -1;
     }
@@ -300,17 +394,18 @@ uint16_t metadata_port(const struct metadata *server)
     return server->port;
 }
 
-int metadata_set(struct metadata *server, const struct metadata_values *values, struct err *err)
+int metadata_set(struct metadata *server, const struct metadata_values *instances, size_t count,
+                 struct err *err)
 {
-    cJSON *root = NULL;
-    if (tree_build(values, &root, err) < 0)
+    struct roster *roster = NULL;
+    if (roster_make(instances, count, server->by_address, &roster, err) < 0)
         return -1;
     pthread_mutex_lock(&server->lock);
-    cJSON *old = server->root;
-    server->root = root;
+    struct roster *old = server->roster;
+    server->roster = roster;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
-    cJSON_Delete(old);
+    roster_free(old);
     return 0;
 }
 
@@ -324,7 +419,7 @@ void metadata_stop(struct metadata *server)
     pthread_mutex_unlock(&server->lock);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
-    cJSON_Delete(server->root);
+    roster_free(server->roster);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server);

@@ -1,17 +1,19 @@
 /* A metadata server for tested guests: Compute Engine's, as far as a node looks at it.
  *
- * In:    what an instance is to be told.
- * Out:   an HTTP server on 127.0.0.1 at a port the kernel chose; values can be changed while it runs, which
- *        ends the requests that wait for a change.
+ * In:    what each instance is to be told; where to listen.
+ * Out:   an HTTP server, on 127.0.0.1 at a port the kernel chooses unless the caller says another place; values
+ *        can be changed while it runs, which ends the requests that wait for a change.
  * Fails: ERR_USAGE for values that Compute Engine would not take either, ERR_IO when it cannot listen.
  * Owns:  copies of all values, its socket and its threads, until metadata_stop().
- * Never: listens on another address; answers for another instance's values.
+ * Never: listens on another address; gives an instance another one's values: with several instances the source
+ *        address says who asks, and who is none of them is refused.
  *
  * Source: https://cloud.google.com/compute/docs/metadata/querying-metadata and .../predefined-metadata-keys.
  */
 #ifndef BAKE_BOOT_METADATA_H
 #define BAKE_BOOT_METADATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +26,7 @@ enum {
     METADATA_TOTAL_MAX = 512 << 10,
     METADATA_ATTRIBUTES_MAX = 1024
 };
+enum { METADATA_INSTANCES_MAX = 64 };
 
 struct metadata_attribute {
     const char *key, *value;
@@ -47,13 +50,24 @@ struct metadata_values {
 
 struct metadata;
 
-/* RUN, when given, hears a note for each request; it must outlive the server. */
-must_check int metadata_start(const struct metadata_values *values, const struct run *run,
+struct metadata_options {
+    const struct metadata_values *instances;
+    size_t instance_count; /* 1 to METADATA_INSTANCES_MAX */
+    /* Instances are told apart by the address that asks, which is its `ip`. False: there is one, and whoever
+     * asks is that one, as behind a relay. */
+    bool by_address;
+    const char *listen; /* an IPv4 address; NULL: 127.0.0.1 */
+    uint16_t port;      /* 0: the kernel chooses */
+};
+
+/* RUN, when given, hears a note for each request: method and path, never a value. It must outlive the server. */
+must_check int metadata_start(const struct metadata_options *options, const struct run *run,
                               struct metadata **ret, struct err *err);
 uint16_t metadata_port(const struct metadata *server);
 
-/* Replaces all values at once; on failure the old ones stay. From any thread. */
-must_check int metadata_set(struct metadata *server, const struct metadata_values *values, struct err *err);
+/* Replaces all instances at once; on failure the old ones stay. From any thread. */
+must_check int metadata_set(struct metadata *server, const struct metadata_values *instances, size_t count,
+                            struct err *err);
 
 void metadata_stop(struct metadata *server);
 static inline void metadata_stop_fn(struct metadata **server)

@@ -76,7 +76,8 @@ static void header(const struct answer *answer, const char *name, char *out, siz
     out[len] = 0;
 }
 
-static struct answer ask(const char *method, const char *path, const char *with)
+/* FROM: the address of 127.0.0.0/8 to ask from. */
+static struct answer ask_from(const char *from, const char *method, const char *path, const char *with)
 {
     struct answer answer = {.body = BUF_INIT(1 << 20), .headers = BUF_INIT(1 << 16)};
     char url[512];
@@ -85,6 +86,7 @@ static struct answer ask(const char *method, const char *path, const char *with)
     assert_non_null(curl);
     snprintf(url, sizeof url, "http://127.0.0.1:%u%s", (unsigned)metadata_port(server), path);
     curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_INTERFACE, from);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -111,18 +113,29 @@ static struct answer ask(const char *method, const char *path, const char *with)
     return answer;
 }
 
-static void expect(const char *path, long status, const char *body)
+static struct answer ask(const char *method, const char *path, const char *with)
 {
-    cleanup_answer struct answer answer = ask("GET", path, FLAVOR);
+    return ask_from("127.0.0.1", method, path, with);
+}
+
+static void expect_from(const char *from, const char *path, long status, const char *body)
+{
+    cleanup_answer struct answer answer = ask_from(from, "GET", path, FLAVOR);
     if (answer.status != status || (body && strcmp(answer.body.data ? answer.body.data : "", body) != 0))
         fail_msg("%s: %ld \"%s\", not %ld \"%s\"", path, answer.status, answer.body.data, status, body);
+}
+
+static void expect(const char *path, long status, const char *body)
+{
+    expect_from("127.0.0.1", path, status, body);
 }
 
 static int start(void **state)
 {
     struct metadata_values all = values();
     (void)state;
-    return metadata_start(&all, NULL, &server, &err);
+    const struct metadata_options told = {.instances = &all, .instance_count = 1};
+    return metadata_start(&told, NULL, &server, &err);
 }
 
 static int stop(void **state)
@@ -188,7 +201,7 @@ static void recursive_is_json_in_camel_case(void **state)
         -1); /* an id of 64 bits is more than a strict reader takes: Compute Engine's are like that */
     struct metadata_values all = values();
     all.id = 7;
-    assert_int_equal(metadata_set(server, &all, &err), 0);
+    assert_int_equal(metadata_set(server, &all, 1, &err), 0);
     cleanup_answer struct answer again = ask("GET", V1 "?recursive=true", FLAVOR);
     assert_int_equal(
         json_parse(again.body.data, again.body.len, "answer", JSON_STRICT, ERR_VERIFY, &doc, &err), 0);
@@ -277,7 +290,7 @@ static void etag_stands_for_the_content(void **state)
     assert_string_not_equal(before.etag, name.etag);
     struct metadata_values all = values();
     all.attribute_count = 2;
-    assert_int_equal(metadata_set(server, &all, &err), 0);
+    assert_int_equal(metadata_set(server, &all, 1, &err), 0);
     cleanup_answer struct answer after = ask("GET", V1 "instance/attributes/", FLAVOR);
     cleanup_answer struct answer same = ask("GET", V1 "instance/name", FLAVOR);
     assert_string_not_equal(before.etag, after.etag);
@@ -317,7 +330,7 @@ static void *change(void *ctx)
     const struct timespec nap = {.tv_nsec = 400000000};
     struct err ignored;
     nanosleep(&nap, NULL);
-    return metadata_set(server, &later->values, &ignored) == 0 ? ctx : NULL;
+    return metadata_set(server, &later->values, 1, &ignored) == 0 ? ctx : NULL;
 }
 
 static struct answer ask_while_changing(struct later *later, const char *path)
@@ -417,7 +430,7 @@ static void bad_values_are_refused(void **state)
         all.attributes = &bad[i];
         all.attribute_count = 1;
         err = (struct err){0};
-        assert_int_equal(metadata_set(server, &all, &err), -1);
+        assert_int_equal(metadata_set(server, &all, 1, &err), -1);
         assert_int_equal(err.kind, ERR_USAGE);
     }
     large[METADATA_VALUE_MAX] = 0;
@@ -426,24 +439,138 @@ static void bad_values_are_refused(void **state)
     struct metadata_values all = values();
     all.attribute_count = 2;
     all.attributes = lots;
-    assert_int_equal(metadata_set(server, &all, &err), -1);
+    assert_int_equal(metadata_set(server, &all, 1, &err), -1);
     all.attributes = twice;
-    assert_int_equal(metadata_set(server, &all, &err), -1);
+    assert_int_equal(metadata_set(server, &all, 1, &err), -1);
     assert_non_null(strstr(err.text, "twice"));
     all = values();
     all.name = "a/b";
-    assert_int_equal(metadata_set(server, &all, &err), -1);
+    assert_int_equal(metadata_set(server, &all, 1, &err), -1);
     all.name = NULL;
-    assert_int_equal(metadata_set(server, &all, &err), -1);
+    assert_int_equal(metadata_set(server, &all, 1, &err), -1);
     expect(V1 "instance/name", 200, "bake-test");
     /* the largest that is allowed goes through whole */
     all = values();
     all.attributes = lots;
     all.attribute_count = 1;
-    assert_int_equal(metadata_set(server, &all, &err), 0);
+    assert_int_equal(metadata_set(server, &all, 1, &err), 0);
     cleanup_answer struct answer answer = ask("GET", V1 "instance/attributes/a", FLAVOR);
     assert_int_equal(answer.body.len, METADATA_VALUE_MAX);
     free(large);
+}
+
+/* --- several instances ----------------------------------------------------------------------------------- */
+
+static const struct metadata_attribute secret_of_two[] = {{"cluster-secret", "two"}};
+
+static void three(struct metadata_values all[static 3])
+{
+    static const char *const names[] = {"one", "two", "three"};
+    static const char *const ips[] = {"127.0.1.1", "127.0.1.2", "127.0.1.3"};
+    for (size_t i = 0; i < 3; i++) {
+        all[i] = values();
+        all[i].name = names[i];
+        all[i].ip = ips[i];
+        all[i].attribute_count = 0;
+    }
+    all[1].attributes = secret_of_two;
+    all[1].attribute_count = 1;
+}
+
+static int start_three(void **state)
+{
+    struct metadata_values all[3];
+    (void)state;
+    three(all);
+    const struct metadata_options told = {.instances = all, .instance_count = 3, .by_address = true};
+    return metadata_start(&told, NULL, &server, &err);
+}
+
+static void each_instance_sees_its_own(void **state)
+{
+    (void)state;
+    expect_from("127.0.1.1", V1 "instance/name", 200, "one");
+    expect_from("127.0.1.2", V1 "instance/name", 200, "two");
+    expect_from("127.0.1.3", V1 "instance/network-interfaces/0/ip", 200, "127.0.1.3");
+    expect_from("127.0.1.2", V1 "instance/attributes/cluster-secret", 200, "two");
+    expect_from("127.0.1.1", V1 "instance/attributes/cluster-secret", 404, NULL);
+    expect_from("127.0.1.3", V1 "project/attributes/ssh-keys", 200, "core:ssh-ed25519 AAAA");
+}
+
+static void strangers_are_refused(void **state)
+{
+    (void)state;
+    expect_from("127.0.1.4", V1 "instance/name", 403, "no instance has the address that asks\n");
+    expect_from("127.0.0.1", V1, 403, NULL);
+    expect_from("127.0.0.1", V1 "instance/name?wait_for_change=true&timeout_sec=20", 403, NULL);
+    expect_from("127.0.1.4", "/latest/", 404, NULL);
+    /* nobody is the first one by mistake */
+    struct metadata_values all[3];
+    three(all);
+    assert_int_equal(metadata_set(server, all + 1, 1, &err), 0);
+    expect_from("127.0.1.1", V1 "instance/name", 403, NULL);
+    expect_from("127.0.1.2", V1 "instance/name", 200, "two");
+}
+
+static void *set_three(void *ctx)
+{
+    const struct timespec nap = {.tv_nsec = 400000000};
+    struct err ignored;
+    nanosleep(&nap, NULL);
+    return metadata_set(server, ctx, 3, &ignored) == 0 ? ctx : NULL;
+}
+
+static void change_wakes_the_instance_it_is_for(void **state)
+{
+    (void)state;
+    struct metadata_values all[3];
+    pthread_t thread;
+    void *done = NULL;
+    three(all);
+    all[0].attributes = secret_of_two;
+    all[0].attribute_count = 1;
+    assert_int_equal(pthread_create(&thread, NULL, set_three, all), 0);
+    cleanup_answer struct answer answer =
+        ask_from("127.0.1.1", "GET",
+                 V1 "instance/attributes/?recursive=true&wait_for_change=true&timeout_sec=20", FLAVOR);
+    pthread_join(thread, &done);
+    assert_non_null(done);
+    assert_string_equal(answer.body.data, "{\"cluster-secret\":\"two\"}");
+    assert_true(answer.seconds > 0.3 && answer.seconds < 10);
+}
+
+static void impossible_rosters_are_refused(void **state)
+{
+    (void)state;
+    struct metadata_values all[3];
+    static struct metadata_values lots[METADATA_INSTANCES_MAX + 1];
+    three(all);
+    all[2].ip = all[0].ip;
+    assert_int_equal(metadata_set(server, all, 3, &err), -1);
+    assert_non_null(strstr(err.text, "two instances have the address 127.0.1.1"));
+    all[2].ip = "host.example";
+    assert_int_equal(metadata_set(server, all, 3, &err), -1);
+    assert_int_equal(metadata_set(server, all, 0, &err), -1);
+    assert_int_equal(metadata_set(server, lots, METADATA_INSTANCES_MAX + 1, &err), -1);
+    assert_int_equal(err.kind, ERR_USAGE);
+    expect_from("127.0.1.3", V1 "instance/name", 200, "three");
+}
+
+static void listens_where_it_is_told(void **state)
+{
+    (void)state;
+    struct metadata_values all = values();
+    const struct metadata_options here = {
+        .instances = &all, .instance_count = 1, .listen = "127.0.2.1", .port = metadata_port(server)};
+    cleanup_metadata struct metadata *other = NULL;
+    assert_int_equal(metadata_start(&here, NULL, &other, &err), 0);
+    assert_int_equal(metadata_port(other), metadata_port(server));
+    struct metadata *none = NULL;
+    assert_int_equal(metadata_start(&here, NULL, &none, &err), -1); /* taken */
+    assert_int_equal(err.kind, ERR_IO);
+    const struct metadata_options bad = {.instances = &all, .instance_count = 1, .listen = "localhost"};
+    assert_int_equal(metadata_start(&bad, NULL, &none, &err), -1);
+    assert_int_equal(err.kind, ERR_USAGE);
 }
 
 int main(void)
@@ -463,6 +590,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(change_elsewhere_does_not_wake, start, stop),
         cmocka_unit_test_setup_teardown(stop_does_not_wait, start, stop),
         cmocka_unit_test_setup_teardown(bad_values_are_refused, start, stop),
+        cmocka_unit_test_setup_teardown(each_instance_sees_its_own, start_three, stop),
+        cmocka_unit_test_setup_teardown(strangers_are_refused, start_three, stop),
+        cmocka_unit_test_setup_teardown(change_wakes_the_instance_it_is_for, start_three, stop),
+        cmocka_unit_test_setup_teardown(impossible_rosters_are_refused, start_three, stop),
+        cmocka_unit_test_setup_teardown(listens_where_it_is_told, start_three, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,7 +144,8 @@ static void relay_carries_both_ways(void **state)
     assert_non_null(large);
     memset(large, 'y', 200000);
     large[200000] = 0;
-    assert_int_equal(metadata_start(values(large), NULL, &server, &err), 0);
+    const struct metadata_options told = {.instances = values(large), .instance_count = 1};
+    assert_int_equal(metadata_start(&told, NULL, &server, &err), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     struct relay relay = {.fd = ends[1], .port = metadata_port(server)};
     assert_int_equal(pthread_create(&thread, NULL, run_relay, &relay), 0);
@@ -165,7 +166,8 @@ static void relay_without_a_server_says_so(void **state)
 {
     (void)state;
     struct metadata *server = NULL;
-    assert_int_equal(metadata_start(values("x"), NULL, &server, &err), 0);
+    const struct metadata_options told = {.instances = values("x"), .instance_count = 1};
+    assert_int_equal(metadata_start(&told, NULL, &server, &err), 0);
     uint16_t port = metadata_port(server);
     metadata_stop(server);
     assert_int_equal(relay_run(-1, -1, port, &err), -1);
