@@ -46,6 +46,9 @@ must_check int build_add(struct builder *b, enum plan_op_kind kind, const char *
 /* Checks all of them against each other, adds parents, sorts, and stores them and the digest in the plan. */
 must_check int build_finish(struct builder *b);
 
+/* Refuses a finished plan that lacks what the recipe's pod network cannot do without, naming all of it. */
+must_check int build_check_network(const struct builder *b, const struct recipe *recipe);
+
 /* The folder of a place in the image. */
 const char *build_place(const struct layout *layout, enum place place);
 

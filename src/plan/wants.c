@@ -118,9 +118,10 @@ int plan_wants(const struct recipe *recipe, const struct layout *layout, struct 
         return -1;
     for (size_t i = 0; i < recipe->manifest_count; i++) {
         const struct recipe_manifest *m = &recipe->manifests[i];
-        /* a compiled-in manifest has marks that the agent fills in: kubelet must not find it as it is */
-        const char *dir =
-            m->source.kind == SOURCE_BUILTIN ? PLAN_TEMPLATES : build_place(layout, PLACE_MANIFESTS);
+        /* A compiled-in manifest has marks that the agent fills in, and an add-on is for the API server: kubelet
+         * must find neither. */
+        bool template = m->source.kind == SOURCE_BUILTIN || strncmp(m->name, "addon-", 6) == 0;
+        const char *dir = template ? PLAN_TEMPLATES : build_place(layout, PLACE_MANIFESTS);
         if (add(&list, WANT_MANIFEST, m->source, arena_printf(arena, "%s/%s", dir, m->name),
                 arena_printf(arena, "manifest %s", m->name), i) < 0)
             return -1;

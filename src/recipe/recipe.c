@@ -67,6 +67,8 @@ static int read_top(struct reader *r, const cJSON *root)
         json_get_bool(r->doc, root, "agent", true, &recipe->agent, r->err) < 0)
         return -1;
     recipe->network = network < 0 ? NETWORK_VXLAN : (enum recipe_network)network;
+    if (network >= 0)
+        recipe->network_where = read_where(r, read_node(root, "network"));
     return 0;
 }
 

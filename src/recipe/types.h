@@ -142,6 +142,7 @@ struct recipe {
     size_t input_count;
     struct recipe_kubernetes kubernetes;
     enum recipe_network network;
+    struct recipe_where network_where; /* 0, 0 when the recipe does not say it */
     const struct recipe_file *files;
     size_t file_count;
     const struct recipe_unit *units;

@@ -268,6 +268,68 @@ static void binaries_come_with_their_dispatcher(void **state)
     assert_int_equal(find(&m.plan, "/opt/bin/kubelet")->mode, 0755);
 }
 
+static void a_network_has_what_it_needs(void **state)
+{
+    (void)state;
+    static const struct plan_tree_entry plugins[] = {
+        {.path = "bridge", .type = TREE_FILE, .mode = 0755},
+        {.path = "host-local", .type = TREE_FILE, .mode = 0755},
+        {.path = "loopback", .type = TREE_FILE, .mode = 0755},
+        {.path = "portmap", .type = TREE_FILE, .mode = 0755},
+        {.path = "calico", .type = TREE_FILE, .mode = 0755},
+        {.path = "flannel", .type = TREE_DIR, .mode = 0755},
+    };
+    static const char flannel[] =
+        "\"network\":\"flannel\",\"files\":[{\"path\":\"/opt/cni/bin\",\"input\":\"a\","
+        "\"tree\":\"x\"},{\"path\":\"/opt/bin/flanneld\",\"text\":\"\"}%s]";
+    cleanup_made struct made m = {0};
+    make(&m, "\"network\":\"flannel\"", NULL, 0);
+    assert_int_equal(m.result, -1);
+    assert_int_equal(m.err.kind, ERR_RECIPE);
+    assert_string_equal(
+        m.err.text,
+        "r:3:11: network: \"flannel\" needs files that the recipe does not give: /opt/bin/flanneld, "
+        "/opt/cni/bin/flannel, /opt/cni/bin/bridge, /opt/cni/bin/host-local, /opt/cni/bin/loopback, "
+        "/opt/cni/bin/portmap: name them under \"files\"");
+    made_free(&m);
+    /* A directory of that name is no program. */
+    char body[1024];
+    m = (struct made){0};
+    snprintf(body, sizeof body, flannel, "");
+    make(&m, body, plugins, 6);
+    assert_int_equal(m.result, -1);
+    assert_non_null(strstr(m.err.text, "does not give: /opt/cni/bin/flannel: name"));
+    made_free(&m);
+    m = (struct made){0};
+    snprintf(body, sizeof body, flannel, ",{\"path\":\"/opt/cni/bin/flannel\",\"text\":\"\"}");
+    make(&m, body, plugins, 5);
+    assert_int_equal(m.result, 0);
+    assert_memory_equal(find(&m.plan, "/opt/bake/network")->content.memory, "flannel\n", 8);
+    made_free(&m);
+    m = (struct made){0};
+    make(&m, "\"network\":\"calico\",\"files\":[{\"path\":\"/opt/cni/bin\",\"input\":\"a\",\"tree\":\"x\"}]",
+         plugins, 5);
+    assert_int_equal(m.result, -1);
+    assert_non_null(strstr(m.err.text, "give: /opt/bin/calico-node, /opt/cni/bin/calico-ipam: name"));
+    made_free(&m);
+    /* Without the agent, the network is the recipe's own matter. */
+    m = (struct made){0};
+    make(&m, "\"network\":\"calico\",\"agent\":false", NULL, 0);
+    assert_int_equal(m.result, 0);
+}
+
+static void add_ons_are_templates(void **state)
+{
+    (void)state;
+    cleanup_made struct made m = {0};
+    make(&m,
+         "\"manifests\":[{\"name\":\"addon-x.yaml\",\"text\":\"x\"},{\"name\":\"x.yaml\",\"text\":\"y\"}]",
+         NULL, 0);
+    assert_int_equal(m.result, 0);
+    assert_int_equal(find(&m.plan, "/opt/bake/templates/addon-x.yaml")->mode, 0644);
+    assert_int_equal(find(&m.plan, "/etc/kubernetes/manifests/x.yaml")->mode, 0644);
+}
+
 #define UNIT(name, text) "{\"name\":\"" name "\",\"enable\":true,\"text\":\"" text "\"}"
 
 static void enabling_follows_the_install_section(void **state)
@@ -450,6 +512,8 @@ int main(void)
         cmocka_unit_test(json_is_json_and_repeats),
         cmocka_unit_test(the_digest_is_pinned),
         cmocka_unit_test(binaries_come_with_their_dispatcher),
+        cmocka_unit_test(a_network_has_what_it_needs),
+        cmocka_unit_test(add_ons_are_templates),
         cmocka_unit_test(enabling_follows_the_install_section),
         cmocka_unit_test(what_must_not_be_planned_is_refused),
         cmocka_unit_test(hostile_trees_are_refused),

@@ -1,0 +1,55 @@
+/* What a pod network needs besides what bake carries: said when the plan is made, not by a node that never gets ready.
+ *
+ * Source: CNI plugins that are called by the networks' own configurations: flannel's Documentation/kubernetes.md and
+ * cni-plugin's README.md (it delegates to bridge with host-local), calico's cni-plugin (calico, calico-ipam, portmap). */
+#include <string.h>
+
+#include "plan/build.h"
+
+#define CNI "/opt/cni/bin/"
+
+static const struct {
+    enum recipe_network network;
+    const char *cni;   /* a plugin, or */
+    const char *other; /* a program beside hyperkube */
+} needs[] = {
+    {NETWORK_FLANNEL, NULL, "flanneld"},   {NETWORK_FLANNEL, "flannel", NULL},
+    {NETWORK_FLANNEL, "bridge", NULL},     {NETWORK_FLANNEL, "host-local", NULL},
+    {NETWORK_FLANNEL, "loopback", NULL},   {NETWORK_FLANNEL, "portmap", NULL},
+    {NETWORK_CALICO, NULL, "calico-node"}, {NETWORK_CALICO, "calico", NULL},
+    {NETWORK_CALICO, "calico-ipam", NULL}, {NETWORK_CALICO, "loopback", NULL},
+    {NETWORK_CALICO, "portmap", NULL},
+};
+
+static bool has(const struct plan *plan, const char *image_path)
+{
+    for (size_t i = 0; i < plan->op_count; i++)
+        if (plan->ops[i].kind != PLAN_REMOVE && plan->ops[i].kind != PLAN_DIR &&
+            strcmp(plan->ops[i].image_path, image_path) == 0)
+            return true;
+    return false;
+}
+
+int build_check_network(const struct builder *b, const struct recipe *recipe)
+{
+    cleanup_buf struct buf missing = BUF_INIT(8192);
+    const char *bin = build_place(b->layout, PLACE_BIN);
+    char path[PATH_CAP];
+    if (!recipe->agent)
+        return 0;
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+        if (needs[i].network != recipe->network)
+            continue;
+        snprintf(path, sizeof path, "%s%s%s", needs[i].cni ? CNI : bin, needs[i].cni ? "" : "/",
+                 needs[i].cni ? needs[i].cni : needs[i].other);
+        if (!has(b->plan, path))
+            buf_printf(&missing, "%s%s", missing.len > 0 ? ", " : "", path);
+    }
+    if (buf_check(&missing, "what a network needs", b->err) < 0)
+        return -1;
+    if (missing.len == 0)
+        return 0;
+    return build_error(b, "network", recipe->network_where,
+                       "\"%s\" needs files that the recipe does not give: %s: name them under \"files\"",
+                       recipe->network == NETWORK_CALICO ? "calico" : "flannel", missing.data);
+}
