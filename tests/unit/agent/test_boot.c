@@ -221,7 +221,7 @@ static void kill_leaves_old_or_new(void **state)
         pid_t pid = fork();
         if (pid == 0)
             render_for_ever(place);
-        usleep(500 + i * 97);
+        usleep(500 + i * 797);
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status));
