@@ -66,21 +66,21 @@ static bool api_of(const struct replace *self, const struct tls_files *files, si
 int replace_run(const struct replace *self, struct etcd_members *ret, struct err *err)
 {
     struct tls_files files = {self->root, JOIN_CA, JOIN_CERT, JOIN_KEY};
-    err_set(err, ERR_NETWORK, 0, "there is no other member");
+    char all[ERR_TEXT_MAX] = "";
+    size_t len = 0;
     for (size_t i = 0; i < self->metadata->node_count; i++) {
         struct etcd_api api;
-        struct err said = {0};
         if (!api_of(self, &files, i, &api))
             continue;
-        if (replace_through(self, &api, ret, &said) == 0)
+        if (replace_through(self, &api, ret, err) == 0)
             return 0;
-        /* What etcd refuses says more than that a machine is off. */
-        if (said.kind != ERR_NETWORK || err->kind == ERR_NETWORK) {
-            *err = said;
-            err_wrap(err, "%s", self->metadata->nodes[i].name);
-        }
+        if (err->kind == ERR_IO || err->kind == ERR_SPACE || err->kind == ERR_INTERNAL)
+            return -1; /* this machine's fault: no other member can help */
+        int n = snprintf(all + len, sizeof all - len, "%s%s: %.200s", len > 0 ? "; " : "",
+                         self->metadata->nodes[i].name, err->text);
+        len += n > 0 && (size_t)n < sizeof all - len ? (size_t)n : 0;
     }
-    return -1;
+    return err_set(err, ERR_NETWORK, 0, "%s", all);
 }
 
 bool replace_removed(const struct replace *self)

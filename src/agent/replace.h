@@ -2,8 +2,8 @@
  *
  * In:    metadata, a living quorum's list of members.
  * Out:   this node's name and peer URL in that list once, under a new id; the list for ETCD_INITIAL_CLUSTER.
- * Fails: ERR_NETWORK, ERR_REMOTE, ERR_VERIFY: what the last member that was asked said. To be tried again: every step
- *        may have been done or not, and the next try starts from the list as it is then.
+ * Fails: ERR_NETWORK with what each member said. To be tried again: every step may have been done or not, and the next
+ *        try starts from the list as it is then. ERR_IO, ERR_SPACE, ERR_INTERNAL: this machine, at once.
  * Owns:  nothing.
  * Never: changes anything before the disk is marked. Uses an entry that is there already: whoever had it may have
  *        voted. Removes another listed node's member, started or not: that one sees to it itself.
