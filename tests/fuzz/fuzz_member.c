@@ -1,0 +1,65 @@
+/* What a member hears before it is one: a packet that was sealed well, a roster, etcd's answers. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/etcd_api.h"
+#include "agent/packet.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+/* One encoding each: what is taken is written back the same, byte for byte. */
+static void check_packet(const uint8_t *bytes, size_t len)
+{
+    struct packet packet;
+    unsigned char again[SEALED_MESSAGE_MAX];
+    if (!packet_read(bytes, len, &packet))
+        return;
+    if (packet_write(&packet, again) != len || memcmp(bytes, again, len) != 0)
+        abort();
+}
+
+static void check_roster(const char *text, size_t len)
+{
+    struct roster roster;
+    struct err err = {0};
+    cleanup_buf struct buf again = BUF_INIT(ROSTER_TEXT_MAX);
+    if (roster_parse(text, len, &roster, &err) < 0)
+        return;
+    roster_write(&roster, &again);
+    if (again.len != len || memcmp(again.data, text, len) != 0)
+        abort();
+}
+
+/* What is taken may go into a line of an environment file, and into a request. */
+static void check_members(const char *text, size_t len)
+{
+    struct etcd_members members;
+    struct err err = {0};
+    char reason[64];
+    etcd_reason_parse(text, len, reason, sizeof reason);
+    for (const char *at = reason; *at; at++)
+        if (*at < ' ' || *at > '~')
+            abort();
+    if (etcd_members_parse(text, len, &members, &err) < 0)
+        return;
+    if (members.count == 0 || members.count > ETCD_MEMBERS_MAX)
+        abort();
+    for (size_t i = 0; i < members.count; i++) {
+        const struct etcd_member *member = &members.members[i];
+        if (!value_id_ok(member->id) || strpbrk(member->peer_url, " \t\r\n\"'\\,=$") ||
+            strncmp(member->peer_url, "http", 4) != 0 ||
+            (member->name[0] && strcmp(member->name, "?") != 0 && !value_name_ok(member->name)))
+            abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    if (len < 1)
+        return 0;
+    check_packet(bytes, len);
+    check_roster((const char *)bytes, len);
+    check_members((const char *)bytes, len);
+    return 0;
+}
