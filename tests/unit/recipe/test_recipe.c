@@ -225,7 +225,7 @@ static void the_inputs_digest_changes_with_what_counts(void **state)
 static void the_examples_parse(void **state)
 {
     (void)state;
-    static const char *const names[] = {"standin", "flatcar", "coreos-hyperkube"};
+    static const char *const names[] = {"standin", "flatcar", "coreos-hyperkube", "flannel", "calico"};
     static const struct recipe_pair fixtures[] = {{"fixtures", "/fixtures"}};
     const struct recipe_vars v = {.builtins = fixtures, .builtin_count = 1};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -241,7 +241,7 @@ static void the_examples_parse(void **state)
             print_error("%s\n", err.text);
         assert_int_equal(result, 0);
         assert_true(r.unit_count >= 8);
-        assert_int_equal(r.manifest_count, 5);
+        assert_true(r.manifest_count >= 5);
     }
 }
 
