@@ -5,6 +5,7 @@
 #include <openssl/asn1.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -27,6 +28,13 @@ static void free_names(GENERAL_NAMES **names)
     GENERAL_NAMES_free(*names);
 }
 
+void x509_free_secret_buf(struct buf *buf)
+{
+    if (buf->data)
+        OPENSSL_cleanse(buf->data, buf->len);
+    buf_free(buf);
+}
+
 void x509_pair_free(struct x509_pair *pair)
 {
     EVP_PKEY_free(pair->key);
@@ -44,10 +52,12 @@ static bool set_serial(X509 *cert, unsigned char bytes[static SERIAL_SIZE])
     return ok;
 }
 
+/* As the type of the string itself: MBSTRING_UTF8 would hold a common name to the 64 characters of RFC 5280's
+ * ub-common-name, and "system:node:" with a name of 63 is longer. Kubernetes has no such limit. */
 static bool add_to_name(X509_NAME *name, const char *field, const char *text)
 {
-    return !text || X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)text, -1,
-                                               -1, 0) == 1;
+    return !text || X509_NAME_add_entry_by_txt(name, field, V_ASN1_UTF8STRING, (const unsigned char *)text,
+                                               -1, -1, 0) == 1;
 }
 
 static X509_NAME *make_name(const char *organization, const char *common_name)
@@ -257,22 +267,77 @@ int x509_write_public(const EVP_PKEY *key, struct buf *ret, struct err *err)
     return take_pem(bio, bio && PEM_write_bio_PUBKEY(bio, key) == 1, ret, err);
 }
 
-X509 *x509_read_cert(const char *pem, size_t len)
+/* What is encrypted is none of ours: without a callback that says so, OpenSSL would ask the terminal. */
+static int no_password(char *out, int cap, int writing, void *ctx)
 {
-    BIO *bio = len <= X509_PEM_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
-    X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    (void)out;
+    (void)cap;
+    (void)writing;
+    (void)ctx;
+    return -1;
+}
+
+static BIO *open_pem(const struct buf *pem)
+{
+    return pem->data && pem->len <= X509_PEM_MAX ? BIO_new_mem_buf(pem->data, (int)pem->len) : NULL;
+}
+
+/* OpenSSL skips what stands before, between and behind; Go reads some of it, and refuses all of the file for it. So only
+ * the bytes that we would write are taken for ours. */
+static bool same_text(const struct buf *has, const struct buf *wants)
+{
+    return has->len == wants->len && CRYPTO_memcmp(has->data, wants->data, has->len) == 0;
+}
+
+X509 *x509_read_cert(const struct buf *pem)
+{
+    struct err unwritten;
+    cleanup_buf struct buf again = BUF_INIT(X509_PEM_MAX);
+    BIO *bio = open_pem(pem);
+    X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
     BIO_free(bio);
+    if (!cert || x509_write_cert(cert, &again, &unwritten) < 0 || !same_text(pem, &again)) {
+        X509_free(cert);
+        ERR_clear_error();
+        return NULL;
+    }
     return cert;
 }
 
-static EVP_PKEY *read_key(const struct buf *pem)
+EVP_PKEY *x509_read_key(const struct buf *pem)
 {
-    BIO *bio = pem->len <= X509_PEM_MAX ? BIO_new_mem_buf(pem->data, (int)pem->len) : NULL;
-    /* an encrypted key is none of ours: without a callback that says so, OpenSSL would ask the terminal */
-    static char no_password[] = "";
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, no_password) : NULL;
+    struct err unwritten;
+    cleanup_secret_buf struct buf again = BUF_INIT(X509_PEM_MAX);
+    BIO *bio = open_pem(pem);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
     BIO_free(bio);
+    if (!key || x509_write_key(key, &again, &unwritten) < 0 || !same_text(pem, &again)) {
+        EVP_PKEY_free(key);
+        ERR_clear_error();
+        return NULL;
+    }
     return key;
+}
+
+/* Seconds from NOW to TIME, negative when it is past. */
+static bool seconds_to(const ASN1_TIME *time, time_t now, time_t *ret)
+{
+    int days, seconds;
+    ASN1_TIME *from = ASN1_TIME_set(NULL, now);
+    bool ok = from && ASN1_TIME_diff(&days, &seconds, from, time) == 1;
+    ASN1_TIME_free(from);
+    if (ok)
+        *ret = (time_t)days * 86400 + seconds;
+    return ok;
+}
+
+bool x509_authority_good(X509 *cert, time_t now)
+{
+    EVP_PKEY *key = X509_get0_pubkey(cert);
+    time_t begun = 0, left = 0;
+    return key && X509_check_ca(cert) == 1 && X509_self_signed(cert, 1) == 1 &&
+           seconds_to(X509_get0_notBefore(cert), now, &begun) &&
+           seconds_to(X509_get0_notAfter(cert), now, &left) && begun <= 0 && left > 0;
 }
 
 static bool same_names(const X509 *cert, const struct x509_leaf *leaf)
@@ -297,31 +362,17 @@ static bool same_subject(X509 *cert, const struct x509_leaf *leaf)
     return ok;
 }
 
-/* Seconds from NOW to TIME, negative when it is past. */
-static bool seconds_to(const ASN1_TIME *time, time_t now, time_t *ret)
-{
-    int days, seconds;
-    ASN1_TIME *from = ASN1_TIME_set(NULL, now);
-    bool ok = from && ASN1_TIME_diff(&days, &seconds, from, time) == 1;
-    ASN1_TIME_free(from);
-    if (ok)
-        *ret = (time_t)days * 86400 + seconds;
-    return ok;
-}
-
 bool x509_fits(const struct buf *cert, const struct buf *key, const X509 *authority,
-               const struct x509_leaf *leaf, time_t now, time_t spare_s, time_t *ret_end)
+               const struct x509_leaf *leaf, time_t now, time_t spare_s)
 {
-    cleanup_x509_pair struct x509_pair has = {
-        .key = read_key(key), .cert = cert->data ? x509_read_cert(cert->data, cert->len) : NULL};
+    cleanup_x509_pair struct x509_pair has = {.key = x509_read_key(key), .cert = x509_read_cert(cert)};
     EVP_PKEY *issuer = X509_get0_pubkey(authority);
     time_t begun = 0, left = 0;
-    if (!has.key || !has.cert || !issuer || X509_check_private_key(has.cert, has.key) != 1 ||
-        X509_NAME_cmp(X509_get_issuer_name(has.cert), X509_get_subject_name(authority)) != 0 ||
-        X509_verify(has.cert, issuer) != 1 || !same_subject(has.cert, leaf) || !same_names(has.cert, leaf) ||
-        !seconds_to(X509_get0_notBefore(has.cert), now, &begun) ||
-        !seconds_to(X509_get0_notAfter(has.cert), now, &left))
-        return false;
-    *ret_end = now + left;
-    return begun <= 0 && left > spare_s;
+    bool fits = has.key && has.cert && issuer && X509_check_private_key(has.cert, has.key) == 1 &&
+                X509_NAME_cmp(X509_get_issuer_name(has.cert), X509_get_subject_name(authority)) == 0 &&
+                X509_verify(has.cert, issuer) == 1 && same_subject(has.cert, leaf) &&
+                same_names(has.cert, leaf) && seconds_to(X509_get0_notBefore(has.cert), now, &begun) &&
+                seconds_to(X509_get0_notAfter(has.cert), now, &left) && begun <= 0 && left > spare_s;
+    ERR_clear_error(); /* an answer, not a failure */
+    return fits;
 }

@@ -60,12 +60,20 @@ must_check int x509_write_cert(const X509 *cert, struct buf *ret, struct err *er
 must_check int x509_write_key(const EVP_PKEY *key, struct buf *ret, struct err *err);
 must_check int x509_write_public(const EVP_PKEY *key, struct buf *ret, struct err *err);
 
-/* One PEM certificate and nothing else; NULL when it is not one. */
-X509 *x509_read_cert(const char *pem, size_t len);
+/* What x509_write_cert() and x509_write_key() wrote, and not a byte else; NULL when it is not that. */
+X509 *x509_read_cert(const struct buf *pem);
+EVP_PKEY *x509_read_key(const struct buf *pem);
+
+/* Whether an authority's certificate is its own, whole, and good at NOW. */
+bool x509_authority_good(X509 *cert, time_t now);
 
 /* Whether CERT and KEY (PEM) belong together, were issued by AUTHORITY for just this leaf, and are good at NOW for
- * SPARE_S seconds more. RET_END, when it fits: the end of its life. */
+ * SPARE_S seconds more. */
 bool x509_fits(const struct buf *cert, const struct buf *key, const X509 *authority,
-               const struct x509_leaf *leaf, time_t now, time_t spare_s, time_t *ret_end);
+               const struct x509_leaf *leaf, time_t now, time_t spare_s);
+
+/* For PEM of keys, and whatever else is secret. */
+void x509_free_secret_buf(struct buf *buf);
+#define cleanup_secret_buf cleanup(x509_free_secret_buf)
 
 #endif
