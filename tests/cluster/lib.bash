@@ -46,7 +46,7 @@ since() {
             took=$(seconds $(($(now) - began)))
             return 1
         fi
-        sleep 0.1
+        sleep 0.2
     done
     took=$(seconds $(($(now) - began)))
 }
@@ -71,14 +71,29 @@ reached() {
 
 # --- questions --------------------------------------------------------------------------------------------------------
 
-# get NODE PATH: from that node's API server, as JSON
-get() { rig api "$1" "$2" --fail --max-time 5 -A bake-rig; }
+# Questions are put from the hub, which is a machine on the network and no node, and as cheaply as can be: the nodes share
+# this machine's processors.
+ip_of() { echo "10.128.0.$((${1#n} + 1))"; }
+hub() { nsenter --net=/run/netns/bkrig-hub "$@"; }
 
-# outside ADDRESS PATH [CURL-OPTION...]: the API server there, as the administrator, from a machine that is no node
+# The administrator's files: of any node, for they are the same cluster's. False while there are none.
+admin_files() {
+    local node root
+    for node in "${nodes[@]}"; do
+        root=$(rig root "$node" 2>/dev/null) && [ -s "$root/etc/kubernetes/pki/admin/kubeconfig" ] || continue
+        mkdir -p "$scratch/admin" && cp "$root"/etc/kubernetes/pki/admin/*.{crt,key} "$scratch/admin/" && return 0
+    done
+    return 1
+}
+
+# get NODE PATH: from that node's API server, as JSON
+get() { outside "$(ip_of "$1")" "$2" --fail --max-time 5; }
+
+# outside ADDRESS PATH [CURL-OPTION...]: the API server there, as the administrator
 outside() {
     local ip=$1 path=$2
     shift 2
-    rig hub curl -sS --noproxy '*' -A bake-rig --connect-timeout 1 --max-time 2 --cacert "$scratch/admin/ca.crt" \
+    hub curl -sS --noproxy '*' -A bake-rig --connect-timeout 1 --max-time 2 --cacert "$scratch/admin/ca.crt" \
         --cert "$scratch/admin/client.crt" --key "$scratch/admin/client.key" \
         --resolve "api.bake.internal:6443:$ip" "$@" "https://api.bake.internal:6443$path"
 }
@@ -86,7 +101,7 @@ outside() {
 # write_through NODE: a new ConfigMap through its API server
 write_through() {
     local ip code
-    ip=$(rig ip "$1")
+    ip=$(ip_of "$1")
     code=$(outside "$ip" /api/v1/namespaces/default/configmaps -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' \
         -d '{"metadata":{"generateName":"through-"}}')
     [ "$code" = 201 ] || { echo "HTTP $code" && return 1; }
@@ -130,10 +145,13 @@ are_members() {
     got=$(members "$1") && [ "$got" = "${*:2}" ] || { echo "members: $got" && return 1; }
     [ "$(etcdctl "$1" member list -w json | jq '.members | length')" = $(($# - 1)) ]
 }
-etcd_healthy() { etcdctl "$1" endpoint health; }
+etcd_healthy() {
+    hub curl -sS --noproxy '*' --max-time 3 --cacert "$scratch/admin/etcd-ca.crt" --cert "$scratch/admin/etcd-client.crt" \
+        --key "$scratch/admin/etcd-client.key" "https://$(ip_of "$1"):2379/health" | grep '"health":"true"'
+}
 leader_name() {
     etcdctl "$1" endpoint status --cluster -w json 2>/dev/null | jq -r '.[] | select(.Status.header.member_id == .Status.leader) | .Endpoint' | while IFS=:/ read -r _ _ _ ip _; do
-        for node in "${nodes[@]}"; do [ "$(rig ip "$node")" != "$ip" ] || echo "$node"; done
+        for node in "${nodes[@]}"; do [ "$(ip_of "$node")" != "$ip" ] || echo "$node"; done
     done
 }
 
@@ -141,7 +159,7 @@ leader_name() {
 endpoints_are() {
     local got wanted
     got=$(get "$1" /api/v1/namespaces/default/endpoints/kubernetes | jq -r '[.subsets[]?.addresses[]?.ip] | sort | join(" ")')
-    wanted=$(for n in "${@:2}"; do rig ip "$n"; done | sort | xargs)
+    wanted=$(for n in "${@:2}"; do ip_of "$n"; done | sort | xargs)
     [ "$got" = "$wanted" ] || { echo "endpoints $got, not $wanted" && return 1; }
 }
 
@@ -160,7 +178,7 @@ web_is_spread() { [ "$(web_pods "$1" | awk '{print $2}' | sort -u | wc -l)" = 3 
 service_ip() { get "$1" /api/v1/namespaces/default/services/web | jq -r .spec.clusterIP; }
 
 # in_pod NODE POD SCRIPT
-in_pod() { timeout 30 "$here/rig" kubectl "$1" exec "$2" -- /share/busybox sh -c "$3"; }
+in_pod() { timeout 30 "$here/rig" kubectl "$1" exec "$2" -- /share/busybox sh -c "PATH=/usr/bin; $3"; }
 
 # each pod reaches the service, and every pod by its address
 pods_reach() {
@@ -168,8 +186,8 @@ pods_reach() {
     pods=$(web_pods "$asked")
     ips=$(echo "$pods" | awk '{print $3}' | xargs)
     service=$(service_ip "$asked")
-    script="for ip in $ips; do [ -n \"\$(/share/busybox wget -q -T 3 -O - http://\$ip:8080/)\" ] || { echo \"no \$ip\"; exit 1; }; done
-        for i in 1 2 3 4 5 6; do [ -n \"\$(/share/busybox wget -q -T 3 -O - http://$service/)\" ] || { echo no service; exit 1; }; done"
+    script="for ip in $ips; do [ -n \"\$(curl -s -m 3 http://\$ip:8080/)\" ] || { echo \"no \$ip\"; exit 1; }; done
+        for i in 1 2 3 4 5 6; do [ -n \"\$(curl -s -m 3 http://$service/)\" ] || { echo no service; exit 1; }; done"
     while read -r name node _; do
         in_pod "$asked" "$name" "$script" </dev/null || { echo "$name on $node" && return 1; }
     done <<<"$pods"
