@@ -15,7 +15,7 @@
 #include "verify/verify.h"
 
 #define INSTANCE "bake-test"
-enum { DEFAULT_ATTRIBUTES = 3, SECRET_SIZE = 32 };
+enum { DEFAULT_ATTRIBUTES = 4, SECRET_SIZE = 32 };
 
 struct test_options {
     const char *package, *public_key, *serial;
@@ -200,7 +200,11 @@ static int boot(struct common *common, const struct test_options *options, int d
     randombytes_buf(bytes, sizeof bytes);
     sodium_bin2base64(secret, sizeof secret, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL);
     struct metadata_attribute attributes[DEFAULT_ATTRIBUTES + OPTION_LIST_MAX] = {
-        {"cluster-name", "test"}, {"cluster-nodes", INSTANCE "=" GUEST_IP}, {"cluster-secret", secret}};
+        {"cluster-name", "test"},
+        {"cluster-nodes", INSTANCE "=" GUEST_IP},
+        {"cluster-secret", secret},
+        /* all of Kubernetes takes minutes to start under emulation; "-m cluster-role=node" has it so */
+        {"cluster-role", "witness"}};
     size_t count = DEFAULT_ATTRIBUTES;
     for (size_t i = 0; i < options->metadata.count; i++)
         if (add_attribute(attributes, &count, options->metadata.values[i], &arena, err) < 0)
