@@ -48,16 +48,9 @@ struct work {
     unsigned changed;
     struct template_mark marks[MARKS];
     size_t mark_count;
-    struct buf etcd_servers;
     char dns[VALUE_IP_CAP], cidr[VALUE_CIDR_CAP];
     struct err *err;
 };
-
-static void free_work(struct work *work)
-{
-    buf_free(&work->etcd_servers);
-}
-#define cleanup_work cleanup(free_work)
 
 static void add_mark(struct work *work, const char *name, const char *value)
 {
@@ -65,22 +58,16 @@ static void add_mark(struct work *work, const char *name, const char *value)
         work->marks[work->mark_count++] = (struct template_mark){name, value};
 }
 
-/* Its own etcd first: a client asks the next one only when that fails. */
-static void write_etcd_servers(const struct metadata *m, struct buf *ret)
-{
-    for (size_t i = 0; i < m->node_count; i++)
-        buf_printf(ret, "%shttps://%s:2379", i > 0 ? "," : "", m->nodes[(m->self + i) % m->node_count].ip);
-}
+/* Its own member alone. With all of them, etcd's client spreads its requests, and for 40 s after a machine died without a word
+ * a third of them hang: leases are lost by that. An API server that has lost its own member is one that its clients leave. */
+#define ETCD_SERVER "https://127.0.0.1:2379"
 
-static int make_marks(struct work *work, const char *network)
+static void make_marks(struct work *work, const char *network)
 {
     const struct metadata *m = work->metadata;
-    write_etcd_servers(m, &work->etcd_servers);
-    if (buf_check(&work->etcd_servers, "etcd's servers", work->err) < 0)
-        return -1;
     pki_service_address(m, 10, work->dns);
     slot_cidr(m, m->self, work->cidr);
-    add_mark(work, "ETCD_SERVERS", work->etcd_servers.data);
+    add_mark(work, "ETCD_SERVERS", ETCD_SERVER);
     add_mark(work, "SERVICE_CIDR", m->service_cidr);
     add_mark(work, "POD_CIDR", m->pod_cidr);
     add_mark(work, "CLUSTER_DOMAIN", m->domain);
@@ -92,7 +79,6 @@ static int make_marks(struct work *work, const char *network)
     /* flannel and calico take each node's range from its Node object; the members' own network has it from metadata */
     add_mark(work, "ALLOCATE_NODE_CIDRS", strcmp(network, "vxlan") == 0 ? "false" : "true");
     add_mark(work, "MTU", "1410"); /* Compute Engine's 1460 less a VXLAN header's 50 */
-    return 0;
 }
 
 static int write_env(struct work *work, const char *path, void (*fill)(const struct metadata *, struct buf *),
@@ -187,15 +173,14 @@ static int remove_one(const struct root *root, const char *name, struct err *err
 int render_all(const struct root *root, const struct metadata *metadata, const char *network,
                unsigned *ret_changed, struct err *err)
 {
-    cleanup_work struct work work = {
-        .root = root, .metadata = metadata, .etcd_servers = BUF_INIT(RENDER_MAX), .err = err};
+    struct work work = {.root = root, .metadata = metadata, .err = err};
     cleanup_free char(*names)[NAME_CAP] = calloc(TEMPLATES_MAX, sizeof *names);
     size_t count = 0;
     bool hosts_changed = false;
     if (!names)
         return err_oom(err);
-    if (slot_check(root, metadata, err) < 0 || make_marks(&work, network) < 0 ||
-        list_templates(root, names, &count, err) < 0 ||
+    make_marks(&work, network);
+    if (slot_check(root, metadata, err) < 0 || list_templates(root, names, &count, err) < 0 ||
         hosts_render(root, metadata, &hosts_changed, err) < 0 ||
         write_env(&work, RENDER_NODE_ENV, render_node, RENDERED_MEMBERS) < 0)
         return -1;

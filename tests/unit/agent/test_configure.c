@@ -255,8 +255,7 @@ static void configuration_is_written_once(void **state)
                            kubelet = get_file(place, "/etc/kubernetes/kubelet.yaml"),
                            addon = get_file(place, "/etc/kubernetes/addons/addon-x.yaml"),
                            hosts = get_file(place, "/etc/hosts");
-    assert_string_equal(
-        api.data, "- --etcd-servers=https://10.0.1.2:2379,https://10.0.2.2:2379,https://10.0.0.2:2379\n");
+    assert_string_equal(api.data, "- --etcd-servers=https://127.0.0.1:2379\n");
     assert_string_equal(kubelet.data, "dns: 10.96.0.10\n");
     assert_string_equal(addon.data, "cidr: 10.244.1.0/24 allocate: true\n");
     assert_string_equal(
