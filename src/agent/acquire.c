@@ -141,7 +141,11 @@ int metadata_acquire(const struct root *root, const struct http_peer *peer, unsi
                      const struct say *say, struct metadata *ret, struct secret *ret_secret, struct err *err)
 {
     struct metadata made;
+    struct err unread;
     bool wrong, found = false;
+    /* what was kept is good enough to start from, and watch sees to what changed since */
+    if (metadata_last(root, &made, &found, &unread) == 0 && found && limit_s > ACQUIRE_KEPT_S)
+        limit_s = ACQUIRE_KEPT_S;
     if (metadata_fetch(peer, limit_s, say, &made, ret_secret, &wrong, err) == 0) {
         /* a full disk is no reason to keep a node down whose metadata is here and good */
         struct err unsaved;
@@ -152,7 +156,6 @@ int metadata_acquire(const struct root *root, const struct http_peer *peer, unsi
     }
     if (wrong)
         return -1;
-    struct err unread;
     if (metadata_last(root, &made, &found, &unread) < 0) {
         char why[ERR_TEXT_MAX];
         snprintf(why, sizeof why, "%s", err->text);

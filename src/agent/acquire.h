@@ -1,6 +1,6 @@
 /* Metadata, whatever state the metadata server is in.
  *
- * In:    the server's address and how long to wait for it.
+ * In:    the server's address and how long to wait for it: with a copy at hand, ACQUIRE_KEPT_S at most.
  * Out:   checked metadata, fresh or the last good; with fresh ones the cluster's secret.
  * Fails: ERR_VERIFY at once when what the server says is wrong: waiting does not mend it, and an old copy would
  *        hide it. ERR_NETWORK when the server does not answer in time and there is no copy.
@@ -16,7 +16,12 @@
 
 #define ACQUIRE_COPY "/var/lib/bake/metadata.json"
 
-enum { ACQUIRE_PAUSE_MIN_MS = 100, ACQUIRE_PAUSE_MAX_MS = 5000, ACQUIRE_REQUEST_MS = 10000 };
+enum {
+    ACQUIRE_PAUSE_MIN_MS = 100,
+    ACQUIRE_PAUSE_MAX_MS = 5000,
+    ACQUIRE_REQUEST_MS = 10000,
+    ACQUIRE_KEPT_S = 15
+};
 
 /* RET_SECRET is unset when the copy was used, and only then. The copy is renewed otherwise; that it could not be is said,
  * and no failure. */
