@@ -28,8 +28,8 @@ extern const struct pki_authority_spec pki_authorities[PKI_AUTHORITIES];
 /* A copy of an authority's certificate. */
 struct pki_copy {
     enum pki_folder folder;
-    const char *file;
     enum pki_authority authority;
+    const char *file;
 };
 enum { PKI_COPIES = 13, PKI_LEAVES = 15 };
 extern const struct pki_copy pki_copies[PKI_COPIES];
@@ -39,11 +39,11 @@ enum pki_names { PKI_NO_NAMES, PKI_API_NAMES, PKI_NODE_NAMES, PKI_MEMBER_NAMES }
 /* "%s" in a common name is the node's. */
 struct pki_leaf {
     enum pki_folder folder;
-    const char *file; /* without .crt and .key */
     enum pki_authority authority;
+    const char *file; /* without .crt and .key */
     const char *common_name, *organization;
-    bool server, client;
     enum pki_names names;
+    bool server, client;
 };
 extern const struct pki_leaf pki_leaves[PKI_LEAVES];
 

@@ -268,6 +268,7 @@ int x509_write_public(const EVP_PKEY *key, struct buf *ret, struct err *err)
 }
 
 /* What is encrypted is none of ours: without a callback that says so, OpenSSL would ask the terminal. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int no_password(char *out, int cap, int writing, void *ctx)
 {
     (void)out;
