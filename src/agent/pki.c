@@ -193,6 +193,42 @@ static int close_folders(struct work *work)
     return close_folder(work, PKI_DIR);
 }
 
+static int drop(struct work *work, enum pki_folder folder, const char *file, const char *suffix)
+{
+    char path[PATH_CAP];
+    pki_path(folder, file, suffix, path);
+    return root_remove(work->root, path, work->err);
+}
+
+/* What a machine that was a node has and a witness must not have: above all the keys that make it any node or user. */
+static int drop_kubernetes(struct work *work)
+{
+    static const struct {
+        enum pki_folder folder;
+        const char *file;
+    } all[] = {{PKI_CONTROLLER_MANAGER, "ca.key"},
+               {PKI_CONTROLLER_MANAGER, "sa.key"},
+               {PKI_APISERVER, "sa.key"},
+               {PKI_APISERVER, "sa.pub"},
+               {PKI_APISERVER, "encryption.yaml"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (drop(work, all[i].folder, all[i].file, "") < 0)
+            return -1;
+    for (enum pki_folder i = 0; i < PKI_FOLDERS; i++)
+        if (drop(work, i, "kubeconfig", "") < 0)
+            return -1;
+    for (size_t i = 0; i < PKI_LEAVES; i++)
+        if (!pki_has(work->metadata, pki_leaves[i].folder, pki_leaves[i].authority == PKI_OF_ETCD) &&
+            (drop(work, pki_leaves[i].folder, pki_leaves[i].file, ".key") < 0 ||
+             drop(work, pki_leaves[i].folder, pki_leaves[i].file, ".crt") < 0))
+            return -1;
+    for (size_t i = 0; i < PKI_COPIES; i++)
+        if (!pki_has(work->metadata, pki_copies[i].folder, pki_copies[i].authority == PKI_OF_ETCD) &&
+            drop(work, pki_copies[i].folder, pki_copies[i].file, "") < 0)
+            return -1;
+    return 0;
+}
+
 int pki_write(const struct root *root, const struct metadata *metadata, const struct secret *secret,
               time_t now, unsigned *ret_changed, struct err *err)
 {
@@ -209,6 +245,8 @@ int pki_write(const struct root *root, const struct metadata *metadata, const st
             return err_wrap(err, "certificates");
     if (write_kubeconfigs(&work) < 0)
         return err_wrap(err, "kubeconfigs");
+    if (metadata->role == METADATA_WITNESS && drop_kubernetes(&work) < 0)
+        return err_wrap(err, "keys of a node");
     *ret_changed = work.changed;
     return 0;
 }

@@ -1,7 +1,8 @@
 /* The node's keys and certificates.
  *
  * In:    metadata, the cluster's secret, the time; what is there already.
- * Out:   /etc/kubernetes/pki: a folder for each consumer, with all that it needs and nothing else.
+ * Out:   /etc/kubernetes/pki: a folder for each consumer, with all that it needs and nothing else, closed to others. On a
+ *        witness, etcd's only: what it had as a node is removed.
  * Fails: ERR_IO, ERR_SPACE; ERR_VERIFY from pki_check(). A run that was stopped half-way is finished by the next one: a
  *        key and a certificate that do not belong together are both made again.
  * Owns:  nothing.

@@ -178,6 +178,21 @@ static void every_file_is_there_and_closed(void **state)
     assert_int_equal(remove_place(&second), 0);
 }
 
+static void a_node_that_becomes_a_witness_keeps_no_key(void **state)
+{
+    struct place *place = *state;
+    struct metadata m = member(0);
+    (void)write_pki(place, &m, &secret, NOW);
+    m.role = METADATA_WITNESS;
+    (void)write_pki(place, &m, &secret, NOW);
+    holds_just(place, witness_files, sizeof witness_files / sizeof *witness_files);
+    must_check_out(place, &m, NOW);
+    m.role = METADATA_NODE;
+    assert_int_equal(pki_check(&place->root, &m, NOW, &last), -1);
+    (void)write_pki(place, &m, &secret, NOW);
+    holds_just(place, node_files, NODE_FILES);
+}
+
 /* *RET: the standard output */
 static void output_of(const char *const *argv, char *ret, size_t cap)
 {
@@ -486,15 +501,11 @@ int main(void)
 {
     srandom((unsigned)time(NULL));
     const struct CMUnitTest tests[] = {
-        ROOTED(every_file_is_there_and_closed),
-        ROOTED(subjects_names_and_uses),
-        ROOTED(a_node_may_have_the_longest_name),
-        ROOTED(kubernetes_reads_its_files),
-        ROOTED(each_file_is_missed),
-        ROOTED(each_file_of_a_stranger_is_found),
-        ROOTED(modes_are_set_right_and_nothing_is_issued_for_it),
-        ROOTED(a_run_may_die_before_any_file),
-        ROOTED(a_run_may_die_at_any_time),
+        ROOTED(every_file_is_there_and_closed),   ROOTED(a_node_that_becomes_a_witness_keeps_no_key),
+        ROOTED(subjects_names_and_uses),          ROOTED(a_node_may_have_the_longest_name),
+        ROOTED(kubernetes_reads_its_files),       ROOTED(each_file_is_missed),
+        ROOTED(each_file_of_a_stranger_is_found), ROOTED(modes_are_set_right_and_nothing_is_issued_for_it),
+        ROOTED(a_run_may_die_before_any_file),    ROOTED(a_run_may_die_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
