@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "agent/acquire.h"
+#include "agent/cni.h"
 #include "agent/configure.h"
 #include "agent/firewall.h"
 #include "agent/slots.h"
 #include "agent/tool.h"
 
-enum { CNI_MAX = 4096, MAC_CAP = 18 };
+enum { MAC_CAP = 18 };
 
 static const char *const ip_paths[] = {"/usr/sbin/ip", "/usr/bin/ip", "/sbin/ip", "/bin/ip", NULL};
 static const char *const bridge_paths[] = {"/usr/sbin/bridge", "/usr/bin/bridge", "/sbin/bridge", NULL};
@@ -88,36 +89,6 @@ static int add_members(const struct root *root, const struct metadata *m, struct
     return tool_run(root, ip_paths, routes.data, err, "-batch", "-", NULL);
 }
 
-/* Addresses that were given out are kept in /run: after a crash, nothing of what was running is there, and its addresses
- * are free. Source: the CNI specification 0.4.0; the plugins' documentation. */
-static int write_cni(const struct root *root, const struct metadata *m, struct err *err)
-{
-    cleanup_buf struct buf text = BUF_INIT(CNI_MAX);
-    char cidr[VALUE_CIDR_CAP];
-    bool changed;
-    slot_cidr(m, m->self, cidr);
-    buf_printf(&text,
-               "{\n"
-               "  \"cniVersion\": \"0.4.0\",\n"
-               "  \"name\": \"bake\",\n"
-               "  \"plugins\": [\n"
-               "    {\n"
-               "      \"type\": \"bridge\", \"bridge\": \"cni0\", \"isGateway\": true, \"hairpinMode\": "
-               "true, \"mtu\": %d,\n"
-               "      \"ipam\": {\n"
-               "        \"type\": \"host-local\", \"dataDir\": \"/run/bake-cni\",\n"
-               "        \"ranges\": [[{ \"subnet\": \"%s\" }]], \"routes\": [{ \"dst\": \"0.0.0.0/0\" }]\n"
-               "      }\n"
-               "    },\n"
-               "    { \"type\": \"portmap\", \"capabilities\": { \"portMappings\": true } }\n"
-               "  ]\n"
-               "}\n",
-               NETWORK_MTU, cidr);
-    if (buf_check(&text, NETWORK_CNI, err) < 0)
-        return -1;
-    return root_keep(root, NETWORK_CNI, text.data, text.len, 0644, &changed, err);
-}
-
 int network_run(const struct root *root, const struct say *say, struct err *err)
 {
     struct metadata m;
@@ -132,13 +103,15 @@ int network_run(const struct root *root, const struct say *say, struct err *err)
     bool own = strcmp(word, "vxlan") == 0;
     if (firewall_set(root, &m, own, err) < 0)
         return err_wrap(err, "firewall");
-    if (!own) {
-        say_line(say, "firewall set; the pod network is not ours");
-        return 0;
-    }
+    bool ready = false;
     /* the CNI configuration last: pods are started as soon as it is there */
-    if (make_device(root, &m, err) < 0 || add_members(root, &m, err) < 0 || write_cni(root, &m, err) < 0)
+    if ((own && (make_device(root, &m, err) < 0 || add_members(root, &m, err) < 0)) ||
+        cni_write(root, &m, word, &ready, err) < 0)
         return err_wrap(err, "pod network");
-    say_line(say, "firewall and pod network set");
+    if (ready)
+        say_line(say, own ? "firewall and pod network set" : "firewall and CNI configuration set");
+    else
+        say_line(say, strcmp(word, "flannel") == 0 ? "firewall set; pods wait for flanneld"
+                                                   : "firewall set; pods wait for calico-node");
     return 0;
 }

@@ -1,7 +1,7 @@
 /* What a pod network needs besides what bake carries: said when the plan is made, not by a node that never gets ready.
  *
- * Source: CNI plugins that are called by the networks' own configurations: flannel's Documentation/kubernetes.md and
- * cni-plugin's README.md (it delegates to bridge with host-local), calico's cni-plugin (calico, calico-ipam, portmap). */
+ * CNI plugins: those that the agent's configuration for the network names (src/agent/cni.c), and loopback, which containerd
+ * calls itself. flannel's own plugin is not among them: it would call bridge with what the agent writes. */
 #include <string.h>
 
 #include "plan/build.h"
@@ -13,12 +13,11 @@ static const struct {
     const char *cni;   /* a plugin, or */
     const char *other; /* a program beside hyperkube */
 } needs[] = {
-    {NETWORK_FLANNEL, NULL, "flanneld"},   {NETWORK_FLANNEL, "flannel", NULL},
-    {NETWORK_FLANNEL, "bridge", NULL},     {NETWORK_FLANNEL, "host-local", NULL},
-    {NETWORK_FLANNEL, "loopback", NULL},   {NETWORK_FLANNEL, "portmap", NULL},
-    {NETWORK_CALICO, NULL, "calico-node"}, {NETWORK_CALICO, "calico", NULL},
-    {NETWORK_CALICO, "calico-ipam", NULL}, {NETWORK_CALICO, "loopback", NULL},
-    {NETWORK_CALICO, "portmap", NULL},
+    {NETWORK_FLANNEL, NULL, "flanneld"},   {NETWORK_FLANNEL, "bridge", NULL},
+    {NETWORK_FLANNEL, "host-local", NULL}, {NETWORK_FLANNEL, "loopback", NULL},
+    {NETWORK_FLANNEL, "portmap", NULL},    {NETWORK_CALICO, NULL, "calico-node"},
+    {NETWORK_CALICO, "calico", NULL},      {NETWORK_CALICO, "calico-ipam", NULL},
+    {NETWORK_CALICO, "loopback", NULL},    {NETWORK_CALICO, "portmap", NULL},
 };
 
 static bool has(const struct plan *plan, const char *image_path)
