@@ -49,6 +49,12 @@ must_check int build_finish(struct builder *b);
 /* Refuses a finished plan that lacks what the recipe's pod network cannot do without, naming all of it. */
 must_check int build_check_network(const struct builder *b, const struct recipe *recipe);
 
+/* Where a manifest goes: one of the recipe's own that has marks is a template too. *RET is the want's or the plan's. Refuses
+ * what the agent would refuse at boot. */
+must_check int build_manifest_path(const struct builder *b, const struct recipe *recipe,
+                                   const struct plan_want *want, const struct plan_content *content,
+                                   const char **ret);
+
 /* The folder of a place in the image. */
 const char *build_place(const struct layout *layout, enum place place);
 

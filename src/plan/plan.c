@@ -172,9 +172,12 @@ static int add_wanted(struct builder *b, const struct recipe *recipe, const stru
     if (want->kind == WANT_TREE)
         return add_tree(b, want, &recipe->files[want->index], content);
     struct draft *draft;
+    const char *path = want->image_path;
+    if (want->kind == WANT_MANIFEST && build_manifest_path(b, recipe, want, content, &path) < 0)
+        return -1;
     b->own = want->kind == WANT_AGENT || want->kind == WANT_NETWORK || want->kind == WANT_PAUSE ||
-             path_under(want->image_path, PLAN_TEMPLATES);
-    int result = build_add(b, PLAN_FILE, want->image_path, want->label, want_where(recipe, want), &draft);
+             path_under(path, PLAN_TEMPLATES);
+    int result = build_add(b, PLAN_FILE, path, want->label, want_where(recipe, want), &draft);
     b->own = false;
     if (result < 0)
         return -1;

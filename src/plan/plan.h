@@ -20,7 +20,8 @@
 enum { PLAN_OPS_MAX = 200000, PLAN_UNIT_MAX = 1 << 20 };
 
 #define PLAN_BAKE_DIR "/opt/bake"
-/* Compiled-in manifests and configurations, with marks like @POD_CIDR@ that the agent fills in at boot. */
+/* Manifests and configurations with marks like @POD_CIDR@ that the agent fills in at boot: the compiled-in ones, the recipe's
+ * own that have any, and all add-ons. */
 #define PLAN_TEMPLATES    "/opt/bake/templates"
 #define PLAN_AGENT_PATH   "/opt/bake/bin/bake-agent"
 #define PLAN_CONTENTS     "/opt/bake/contents.json"

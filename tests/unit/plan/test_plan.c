@@ -317,16 +317,51 @@ static void a_network_has_what_it_needs(void **state)
     assert_int_equal(m.result, 0);
 }
 
+#define MANIFESTS(list)      "\"manifests\":[" list "]"
+#define MANIFEST(name, text) "{\"name\":\"" name "\",\"text\":\"" text "\"}"
+
 static void add_ons_are_templates(void **state)
 {
     (void)state;
     cleanup_made struct made m = {0};
     make(&m,
-         "\"manifests\":[{\"name\":\"addon-x.yaml\",\"text\":\"x\"},{\"name\":\"x.yaml\",\"text\":\"y\"}]",
+         MANIFESTS(MANIFEST("addon-x.yaml", "x") "," MANIFEST("x.yaml", "y") "," MANIFEST(
+             "pod.yaml", "a: @NODE_IP@") "," MANIFEST("at.yaml", "a@B @c@ @OTHER@ @") "," MANIFEST("p.json",
+                                                                                                   "@MTU@")),
          NULL, 0);
     assert_int_equal(m.result, 0);
     assert_int_equal(find(&m.plan, "/opt/bake/templates/addon-x.yaml")->mode, 0644);
     assert_int_equal(find(&m.plan, "/etc/kubernetes/manifests/x.yaml")->mode, 0644);
+    /* a mark that the agent fills in makes a template of any YAML */
+    assert_int_equal(find(&m.plan, "/opt/bake/templates/pod.yaml")->mode, 0644);
+    assert_int_equal(find(&m.plan, "/etc/kubernetes/manifests/at.yaml")->mode, 0644);
+    assert_int_equal(find(&m.plan, "/etc/kubernetes/manifests/p.json")->mode, 0644);
+    made_free(&m);
+    m = (struct made){0};
+    make(&m, "\"agent\":false," MANIFESTS(MANIFEST("pod.yaml", "a: @NODE_IP@")), NULL, 0);
+    assert_int_equal(m.result, 0);
+    assert_int_equal(find(&m.plan, "/etc/kubernetes/manifests/pod.yaml")->mode, 0644);
+}
+
+static void what_the_agent_would_refuse_is_refused(void **state)
+{
+    static const struct {
+        const char *body, *said;
+    } bad[] = {
+        {MANIFESTS(MANIFEST("addon-x.yaml", "a: @CLUSTER_DSN@")), "the mark @CLUSTER_DSN@ is not known"},
+        {MANIFESTS(MANIFEST("x.yaml", "@OTHER@ @MTU@")), "manifest x.yaml: the mark @OTHER@ is not known"},
+        {MANIFESTS(MANIFEST("addon-x.yml", "a")), "an add-on's name must end in .yaml"},
+        {MANIFESTS(MANIFEST("addon-x.json", "a")), "an add-on's name must end in .yaml"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cleanup_made struct made m = {0};
+        make(&m, bad[i].body, NULL, 0);
+        assert_int_equal(m.result, -1);
+        assert_int_equal(m.err.kind, ERR_RECIPE);
+        if (!strstr(m.err.text, bad[i].said))
+            fail_msg("%s", m.err.text);
+    }
 }
 
 #define UNIT(name, text) "{\"name\":\"" name "\",\"enable\":true,\"text\":\"" text "\"}"
@@ -513,6 +548,7 @@ int main(void)
         cmocka_unit_test(binaries_come_with_their_dispatcher),
         cmocka_unit_test(a_network_has_what_it_needs),
         cmocka_unit_test(add_ons_are_templates),
+        cmocka_unit_test(what_the_agent_would_refuse_is_refused),
         cmocka_unit_test(enabling_follows_the_install_section),
         cmocka_unit_test(what_must_not_be_planned_is_refused),
         cmocka_unit_test(hostile_trees_are_refused),
