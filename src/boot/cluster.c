@@ -50,20 +50,27 @@ static bool not_yet(const struct err *err)
 
 /* --- writes ------------------------------------------------------------------------------------------------------- */
 
-/* One write by way of the next member that is on. */
+static int write_by(struct story *story, struct node *node, bool *ret_done, struct err *err)
+{
+    int r = writer_write(&story->writer, story->client, node->values.ip, WRITE_MS, ret_done, err);
+    story->result->attempted = story->writer.attempted;
+    story->result->acknowledged = story->writer.acknowledged;
+    node->takes_writes = node->takes_writes || *ret_done;
+    if (r == 0 && !*ret_done)
+        run_note(story->nodes.run, "writer", "%s", err->text);
+    return r;
+}
+
+/* One write by way of the next member that has taken one before. There is one: what wrote first, or outlived the cut. */
 static int write_once(struct story *story, const struct node **ret_through, struct err *err)
 {
     struct nodes *nodes = &story->nodes;
     bool done = false;
     do
         story->turn = (story->turn + 1) % nodes->count;
-    while (!nodes->list[story->turn].on);
-    const struct node *node = &nodes->list[story->turn];
-    int r = writer_write(&story->writer, story->client, node->values.ip, WRITE_MS, &done, err);
-    story->result->attempted = story->writer.attempted;
-    story->result->acknowledged = story->writer.acknowledged;
-    if (r == 0 && !done)
-        run_note(nodes->run, "writer", "%s", err->text);
+    while (!nodes->list[story->turn].takes_writes);
+    struct node *node = &nodes->list[story->turn];
+    int r = write_by(story, node, &done, err);
     if (ret_through)
         *ret_through = done ? node : NULL;
     return r;
@@ -117,7 +124,7 @@ static int takes_part(struct story *story, struct node *node, uint64_t old, bool
 {
     struct etcd_status status = {0};
     struct etcd_list list = {0};
-    const struct node *through = NULL;
+    bool done = false;
     *ret = false;
     if (!node->on || node->result->boot.unit_s < 0) /* it has no network yet: a question would only wait */
         return 0;
@@ -126,15 +133,14 @@ static int takes_part(struct story *story, struct node *node, uint64_t old, bool
         return not_yet(err) ? 0 : -1;
     if (status.leader == 0)
         return 0;
-    story->turn = (size_t)(node - story->nodes.list) + story->nodes.count - 1;
-    if (write_once(story, &through, err) < 0)
+    if (write_by(story, node, &done, err) < 0)
         return -1;
-    if (through && story->result->quorum_s < 0) {
+    if (done && story->result->quorum_s < 0) {
         story->result->quorum_s = nodes_elapsed(&story->nodes);
         nodes_step(&story->nodes, "quorum after %.1f s: %s acknowledges a write", story->result->quorum_s,
-                   through->values.name);
+                   node->values.name);
     }
-    *ret = through == node && is_whole(&story->nodes, &list, old);
+    *ret = done && is_whole(&story->nodes, &list, old);
     return 0;
 }
 

@@ -83,7 +83,7 @@ void node_cut(struct node *node)
         node->result->boot.total_s = console_elapsed(node->console);
     }
     node->result = NULL;
-    node->on = false;
+    node->on = node->takes_writes = false;
     cleanup_close_fn(&node->serial_fd);
     node->serial_fd = -1;
 }
@@ -157,6 +157,7 @@ void nodes_linger(struct nodes *nodes)
             bool end = false;
             if (node->on && console_step(node->console, node->guest.serial_fd, STEP_MS, &end, &ignored) < 0)
                 return;
+            node->on = node->on && !end;
         }
 }
 

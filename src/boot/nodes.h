@@ -26,6 +26,7 @@ struct node {
     int serial_fd;
     unsigned boots;
     bool on;
+    bool takes_writes; /* its etcd has acknowledged one since it was switched on */
 };
 
 struct nodes {
