@@ -35,7 +35,7 @@ int test_keys_make(const char *cluster, const char *text, struct test_keys *ret,
     *ret = (struct test_keys){BUF_INIT(X509_PEM_MAX), BUF_INIT(X509_PEM_MAX), BUF_INIT(X509_PEM_MAX)};
     if (secret_parse(text, &secret, err) < 0) {
         err->kind = ERR_USAGE;
-        return -1;
+        return err_wrap(err, "--metadata cluster-secret");
     }
     if (make_authority(&secret, cluster, &authority, err) < 0 ||
         x509_issue(&authority, &leaf, time(NULL), &client, err) < 0 ||
