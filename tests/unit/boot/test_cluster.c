@@ -145,13 +145,13 @@ static void ends_badly(const char *text, enum sector_after after, unsigned timeo
 static void guest_that_reports_fail_ends_it(void **state)
 {
     (void)state;
-    ends_badly("bake-report: FAIL etcd: no\n", SECTOR_HALT, 60, ": the image reported a failure after");
+    ends_badly("bake-report: FAIL etcd: no\n", SECTOR_HALT, 600, ": the image reported a failure after");
 }
 
 static void guest_that_goes_off_ends_it(void **state)
 {
     (void)state;
-    ends_badly("bake-report: PASS\nthe last line\n", SECTOR_RESET, 60, " went off by itself after ");
+    ends_badly("bake-report: PASS\nthe last line\n", SECTOR_RESET, 600, " went off by itself after ");
 }
 
 /* Guests that are well, each for itself, make no cluster: it goes on until it is stopped. */
@@ -178,14 +178,14 @@ static void interrupt_stops_the_guests(void **state)
     (void)state;
     static const volatile sig_atomic_t stop = SIGTERM;
     const struct run run = {.stop = &stop};
-    in_a_process("x\n", SECTOR_HALT, 60, &run, GUESTS);
+    in_a_process("x\n", SECTOR_HALT, 600, &run, GUESTS);
     assert_int_equal(told->err.kind, ERR_INTERRUPTED);
 }
 
 static void two_are_no_cluster(void **state)
 {
     (void)state;
-    in_a_process("x\n", SECTOR_HALT, 60, NULL, 2);
+    in_a_process("x\n", SECTOR_HALT, 600, NULL, 2);
     assert_int_equal(told->err.kind, ERR_USAGE);
     assert_int_equal(told->guests, 0);
 }
