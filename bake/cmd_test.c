@@ -1,29 +1,19 @@
 /* bake test: boots a package in QEMU and asks the image how it is. */
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "boot/boot.h"
+#include "boot/cluster.h"
 #include "boot/qemu.h"
 #include "common.h"
 #include "io/cache.h"
 #include "seal/key.h"
 #include "seal/read.h"
+#include "test.h"
 #include "unpack/unpack.h"
 #include "verify/verify.h"
 
 #define INSTANCE "bake-test"
-enum { DEFAULT_ATTRIBUTES = 4, SECRET_SIZE = 32 };
-
-struct test_options {
-    const char *package, *public_key, *serial;
-    bool unsigned_package, efi;
-    uint64_t timeout_s, cpus;
-    uint64_t memory; /* bytes */
-    struct option_list metadata;
-};
 
 /* NAME.manifest.json as it is; NAME.tar.gz has its manifest beside it. The caller frees it. */
 static int manifest_path(const char *package, char **ret, struct err *err)
@@ -119,37 +109,11 @@ static int open_disk(struct common *common, const struct test_options *options, 
     return r;
 }
 
-/* "K=V" as given; a key that is there already gets the new value. LIST has room for all. */
-static int add_attribute(struct metadata_attribute *list, size_t *count, const char *text,
-                         struct arena *arena, struct err *err)
-{
-    const char *equals = strchr(text, '=');
-    if (!equals || equals == text)
-        return err_set(err, ERR_USAGE, 0, "--metadata wants KEY=VALUE, not \"%s\"", text);
-    const char *key = arena_strndup(arena, text, (size_t)(equals - text));
-    if (!key)
-        return err_oom(err);
-    size_t i = 0;
-    while (i < *count && strcmp(list[i].key, key) != 0)
-        i++;
-    list[i] = (struct metadata_attribute){key, equals + 1};
-    *count += i == *count;
-    return 0;
-}
-
 static void on_line(void *ctx, double seconds, const char *line)
 {
     const struct run *run = ctx;
     (void)seconds; /* a note carries the time itself */
     run_note(run, "serial", "%s", line);
-}
-
-static void add_seconds(cJSON *to, const char *name, double seconds)
-{
-    if (seconds >= 0)
-        cJSON_AddNumberToObject(to, name, (double)(int64_t)(seconds * 10 + 0.5) / 10);
-    else
-        cJSON_AddNullToObject(to, name);
 }
 
 static void report_json(struct ui *ui, const struct test_options *options, const struct boot_result *result)
@@ -160,17 +124,11 @@ static void report_json(struct ui *ui, const struct test_options *options, const
     cJSON_AddStringToObject(object, "package", options->package);
     cJSON_AddStringToObject(object, "firmware", options->efi ? "efi" : "bios");
     cJSON *seconds = cJSON_AddObjectToObject(object, "seconds");
-    add_seconds(seconds, "loader", result->console_s);
-    add_seconds(seconds, "kernel", result->kernel_s);
-    add_seconds(seconds, "first_unit", result->unit_s);
-    add_seconds(seconds, "report", result->report_s);
-    add_seconds(seconds, "total", result->total_s);
-    cJSON *reports = cJSON_AddArrayToObject(object, "report");
-    for (size_t i = 0; i < result->report_count; i++)
-        cJSON_AddItemToArray(reports, cJSON_CreateString(result->reports[i]));
-    cJSON *tail = result->passed ? NULL : cJSON_AddArrayToObject(object, "console");
-    for (size_t i = 0; tail && i < result->tail_count; i++)
-        cJSON_AddItemToArray(tail, cJSON_CreateString(result->tail[i]));
+    test_add_boot_seconds(seconds, result);
+    test_add_seconds(seconds, "total", result->total_s);
+    test_add_lines(object, "report", result->reports, result->report_count);
+    if (!result->passed)
+        test_add_lines(object, "console", result->tail, result->tail_count);
     ui_json(ui, object);
 }
 
@@ -193,38 +151,27 @@ static void report(struct ui *ui, const struct test_options *options, const stru
 
 static int boot(struct common *common, const struct test_options *options, int disk_fd, struct err *err)
 {
-    cleanup_arena struct arena arena = {0};
+    static const char *const guests[] = {INSTANCE, NULL};
+    cleanup_test_attributes struct test_attributes attributes = {0};
     cleanup_boot_result struct boot_result result = {0};
-    unsigned char bytes[SECRET_SIZE];
-    char secret[sodium_base64_ENCODED_LEN(SECRET_SIZE, sodium_base64_VARIANT_ORIGINAL)];
-    randombytes_buf(bytes, sizeof bytes);
-    sodium_bin2base64(secret, sizeof secret, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL);
-    struct metadata_attribute attributes[DEFAULT_ATTRIBUTES + OPTION_LIST_MAX] = {
-        {"cluster-name", "test"},
-        {"cluster-nodes", INSTANCE "=" GUEST_IP},
-        {"cluster-secret", secret},
-        /* all of Kubernetes takes minutes to start under emulation; "-m cluster-role=node" has it so */
-        {"cluster-role", "witness"}};
-    size_t count = DEFAULT_ATTRIBUTES;
-    for (size_t i = 0; i < options->metadata.count; i++)
-        if (add_attribute(attributes, &count, options->metadata.values[i], &arena, err) < 0)
-            return -1;
-    char relay[PATH_MAX];
+    char secret[TEST_SECRET_TEXT], relay[PATH_MAX];
+    test_secret(secret);
+    if (test_attributes_make(options, guests, INSTANCE, INSTANCE "=" GUEST_IP, secret, &attributes, err) < 0)
+        return -1;
     ssize_t n = readlink("/proc/self/exe", relay, sizeof relay - 1);
     if (n < 0)
         return err_sys(err, errno, "the path of this program");
     relay[n] = '\0';
-    cleanup_close int serial =
-        options->serial ? open(options->serial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644)
-                        : -1;
-    if (options->serial && serial < 0)
-        return err_sys(err, errno, "open %s", options->serial);
+    cleanup_close int serial = -1;
+    if (options->serial && test_open_serial(options->serial, &serial, err) < 0)
+        return -1;
+    unsigned timeout_s = options->timeout_s == TEST_UNSET ? BOOT_TIMEOUT_S : (unsigned)options->timeout_s;
     const struct boot_options boot_options = {
         .disk_fd = disk_fd,
         .efi = options->efi,
-        .cpus = (unsigned)options->cpus,
+        .cpus = options->cpus == TEST_UNSET ? 0 : (unsigned)options->cpus,
         .memory_mib = (unsigned)(options->memory >> 20),
-        .timeout_s = (unsigned)options->timeout_s,
+        .timeout_s = timeout_s,
         .relay = relay,
         .metadata = {.name = INSTANCE,
                      .hostname = INSTANCE ".c.bake-test.internal",
@@ -235,33 +182,55 @@ static int boot(struct common *common, const struct test_options *options, int d
                      .gateway = GUEST_GATEWAY,
                      .netmask = GUEST_NETMASK,
                      .mac = GUEST_MAC,
-                     .attributes = attributes,
-                     .attribute_count = count,
+                     .attributes = attributes.list,
+                     .attribute_count = attributes.count,
                      .project_id = "bake-test",
                      .project_number = 1},
         .serial_fd = serial,
         .line = on_line,
         .ctx = &common->run,
     };
-    ui_step(&common->ui, "boot", "%s, software emulation, at most %llu s", options->efi ? "EFI" : "BIOS",
-            (unsigned long long)options->timeout_s);
+    ui_step(&common->ui, "boot", "%s, software emulation, at most %u s", options->efi ? "EFI" : "BIOS",
+            timeout_s);
     int r = boot_test(&boot_options, &common->run, &result, err);
     if (r == 0 || err->kind == ERR_TEST)
         report(&common->ui, options, &result);
     return r;
 }
 
+static int check_options(const struct test_options *options, struct err *err)
+{
+    if (!options->package)
+        return err_set(err, ERR_USAGE, 0, "say which package: the path of its NAME.manifest.json");
+    if (options->nodes != 1 && (options->nodes < CLUSTER_GUESTS_MIN || options->nodes > CLUSTER_GUESTS_MAX))
+        return err_set(err, ERR_USAGE, 0,
+                       "--nodes is 1, or %d to %d: two members do not outlive the loss of one",
+                       CLUSTER_GUESTS_MIN, CLUSTER_GUESTS_MAX);
+    if (options->timeout_s != TEST_UNSET &&
+        (options->timeout_s == 0 || options->timeout_s > BOOT_TIMEOUT_MAX_S))
+        return err_set(err, ERR_USAGE, 0, "--timeout is 1 to %d seconds", BOOT_TIMEOUT_MAX_S);
+    if (options->cpus != TEST_UNSET && (options->cpus == 0 || options->cpus > GUEST_CPUS_MAX))
+        return err_set(err, ERR_USAGE, 0, "--cpus is 1 to %d", GUEST_CPUS_MAX);
+    if (options->memory >> 20 < GUEST_MEMORY_MIN || options->memory >> 20 > GUEST_MEMORY_MAX)
+        return err_set(err, ERR_USAGE, 0, "--memory is %dMiB to %dMiB", GUEST_MEMORY_MIN, GUEST_MEMORY_MAX);
+    if (options->unsigned_package && options->public_key)
+        return err_set(err, ERR_USAGE, 0, "--unsigned and --public-key contradict each other");
+    return 0;
+}
+
 int cmd_test(struct common *common, int argc, char **argv, struct err *err)
 {
-    struct test_options options = {.timeout_s = BOOT_TIMEOUT_S, .cpus = 2, .memory = UINT64_C(1) << 30};
+    struct test_options options = {
+        .nodes = 1, .timeout_s = TEST_UNSET, .cpus = TEST_UNSET, .memory = UINT64_C(1) << 30};
     bool done;
     const struct option_spec specs[] = {
+        {"nodes", 'n', OPTION_UINT, &options.nodes, "N", "guests: 1, or a cluster of 3 to 9 (1)"},
         {"efi", 0, OPTION_FLAG, &options.efi, NULL, "boot by EFI (OVMF), not BIOS"},
-        {"timeout", 't', OPTION_UINT, &options.timeout_s, "SECONDS", "time limit (600)"},
-        {"serial", 0, OPTION_STRING, &options.serial, "FILE", "write the console there, as it comes"},
-        {"metadata", 'm', OPTION_LIST, &options.metadata, "K=V", "one more attribute of the instance"},
-        {"cpus", 0, OPTION_UINT, &options.cpus, "N", "processors of the guest (2)"},
-        {"memory", 0, OPTION_SIZE, &options.memory, "SIZE", "memory of the guest (1GiB)"},
+        {"timeout", 't', OPTION_UINT, &options.timeout_s, "SECONDS", "time limit of all (600; cluster 1200)"},
+        {"serial", 0, OPTION_STRING, &options.serial, "FILE", "the console; of a cluster, FILE.a, ..."},
+        {"metadata", 'm', OPTION_LIST, &options.metadata, "K=V", "one more attribute; GUEST:K=V for one"},
+        {"cpus", 0, OPTION_UINT, &options.cpus, "N", "processors of a guest (2; cluster 1)"},
+        {"memory", 0, OPTION_SIZE, &options.memory, "SIZE", "memory of a guest (1GiB)"},
         {"public-key", 'p', OPTION_STRING, &options.public_key, "KEY",
          "file or line, else $XDG_CONFIG_HOME/bake/bake.pub"},
         {"unsigned", 0, OPTION_FLAG, &options.unsigned_package, NULL, "check digests only"},
@@ -273,24 +242,20 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
         .usage = "bake test PACKAGE [options]",
         .summary = "Verifies the package and boots its disk in QEMU beside a metadata server,\n"
                    "without root or other network. Passes when the image's own units report.\n"
-                   "PACKAGE is the path of NAME.manifest.json, or of NAME.tar.gz beside it.",
+                   "PACKAGE is the path of NAME.manifest.json, or of NAME.tar.gz beside it.\n"
+                   "With --nodes 3 that many guests must form a cluster, outlive the loss of its\n"
+                   "leader, and take in a new guest of that name, with all that was written.",
         .more = "What the image reports goes to stdout; with -v the console goes by on stderr.\n"
-                "Exit code 10: it booted badly, or not in time.",
+                "A cluster's guests are a, b, c, ..., on a network of their own (user namespace,\n"
+                "dnsmasq). Exit code 10: it went badly, or took too long.",
     };
     if (common_parse(common, argc, argv, &help, specs, &options.package, 1, &done, err) < 0 || done)
         return done ? 0 : -1;
-    if (!options.package)
-        return err_set(err, ERR_USAGE, 0, "say which package: the path of its NAME.manifest.json");
-    if (options.timeout_s == 0 || options.timeout_s > BOOT_TIMEOUT_MAX_S)
-        return err_set(err, ERR_USAGE, 0, "--timeout is 1 to %d seconds", BOOT_TIMEOUT_MAX_S);
-    if (options.cpus == 0 || options.cpus > GUEST_CPUS_MAX)
-        return err_set(err, ERR_USAGE, 0, "--cpus is 1 to %d", GUEST_CPUS_MAX);
-    if (options.memory >> 20 < GUEST_MEMORY_MIN || options.memory >> 20 > GUEST_MEMORY_MAX)
-        return err_set(err, ERR_USAGE, 0, "--memory is %dMiB to %dMiB", GUEST_MEMORY_MIN, GUEST_MEMORY_MAX);
-    if (options.unsigned_package && options.public_key)
-        return err_set(err, ERR_USAGE, 0, "--unsigned and --public-key contradict each other");
+    if (check_options(&options, err) < 0)
+        return -1;
     cleanup_disk struct disk disk = DISK_EMPTY;
     if (open_disk(common, &options, &disk, err) < 0)
         return -1;
-    return boot(common, &options, disk.fd, err);
+    return options.nodes > 1 ? test_cluster(common, &options, disk.fd, err)
+                             : boot(common, &options, disk.fd, err);
 }

@@ -1,6 +1,7 @@
 #include "boot/qemu.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -60,6 +61,12 @@ static char *quote_command_word(struct arena *arena, const char *word)
 /* restrict=on: the guest reaches nothing but what guestfwd names, not even this machine's loopback. */
 static void add_network(struct args *args, const struct qemu_spec *spec)
 {
+    if (spec->tap_fd > 0) {
+        add_two(args, "-netdev", arena_printf(args->arena, "tap,id=net0,fd=%d", spec->tap_fd));
+        add_two(args, "-device",
+                arena_printf(args->arena, "virtio-net-pci,netdev=net0,mac=%s,romfile=", spec->mac));
+        return;
+    }
     const char *net = "user,id=net0,restrict=on,net=169.254.0.0/16,dhcpstart=" GUEST_IP;
     if (spec->relay) {
         char *relay = quote_command_word(args->arena, spec->relay);
@@ -92,6 +99,8 @@ int qemu_argv(const struct qemu_spec *spec, const char *code, int vars_fd, struc
                        GUEST_MEMORY_MAX);
     if (spec->relay && (spec->relay[0] != '/' || spec->metadata_port == 0))
         return err_set(err, ERR_INTERNAL, 0, "the metadata relay wants an absolute path and a port");
+    if (spec->tap_fd > 0 && !spec->mac)
+        return err_set(err, ERR_INTERNAL, 0, "a guest on a tap wants an address of its own");
     struct args args = {.arena = arena, .list = arena_array(arena, ARGS_MAX, sizeof *args.list)};
     if (!args.list)
         return err_oom(err);
@@ -160,7 +169,11 @@ int guest_start(const struct qemu_spec *spec, struct guest *ret, struct err *err
         return -1;
     if (qemu_argv(spec, code, vars_fd, &arena, &argv, err) < 0)
         return -1;
-    const int pass[] = {spec->disk_fd, vars_fd, -1}; /* -1 ends the list early when there are no variables */
+    int pass[4] = {spec->disk_fd, -1, -1, -1}, passed = 1;
+    if (vars_fd >= 0)
+        pass[passed++] = vars_fd;
+    if (spec->tap_fd > 0)
+        pass[passed] = spec->tap_fd;
     const struct proc_spec proc = {.argv = argv, .stdin_fd = -1, .pass_fds = pass};
     struct guest made = GUEST_EMPTY;
     if (proc_start(&proc, &made.proc, &made.serial_fd, err) < 0) {
@@ -170,6 +183,13 @@ int guest_start(const struct qemu_spec *spec, struct guest *ret, struct err *err
     }
     *ret = made;
     return 0;
+}
+
+void guest_cut(struct guest *guest)
+{
+    if (guest->proc.pid > 0)
+        kill(guest->proc.pid, SIGKILL);
+    guest_stop(guest);
 }
 
 void guest_stop(struct guest *guest)

@@ -6,9 +6,9 @@
  *        cannot run with.
  * Owns:  struct guest owns the process, its pipe and its copy of the EFI variables until guest_stop().
  * Never: writes to the disk, gives the guest a way to this machine or its network (but for the metadata
- *        server), or needs root.
+ *        server) unless the caller hands it a tap, or needs root.
  *
- * Source: qemu-system-x86_64(1) of 7.2, "-netdev user".
+ * Source: qemu-system-x86_64(1) of 7.2, "-netdev user", "-netdev tap".
  */
 #ifndef BAKE_BOOT_QEMU_H
 #define BAKE_BOOT_QEMU_H
@@ -36,6 +36,10 @@ struct qemu_spec {
     unsigned memory_mib; /* 0: 1024 */
     const char *relay;   /* absolute path of a program that takes "relay-metadata PORT"; NULL: no metadata */
     uint16_t metadata_port; /* on 127.0.0.1 */
+    /* A tap interface (boot/network.h) in place of a network of its own and the relay; 0: none. It may be closed as soon
+     * as the guest runs. MAC is the guest's address there. */
+    int tap_fd;
+    const char *mac;
 };
 
 struct guest {
@@ -48,6 +52,8 @@ struct guest {
     }
 
 must_check int guest_start(const struct qemu_spec *spec, struct guest *ret, struct err *err);
+/* A power cut: SIGKILL, and nothing that the guest or QEMU could still do about it. Reaps it. */
+void guest_cut(struct guest *guest);
 /* Kills and reaps it if it still runs. */
 void guest_stop(struct guest *guest);
 #define cleanup_guest cleanup(guest_stop)

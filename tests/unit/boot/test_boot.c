@@ -13,59 +13,9 @@
 
 #include "boot/boot.h"
 #include "boot/qemu.h"
+#include "tests/support/lib/sector.h"
 
 static struct err err;
-
-enum after { HALT, RESET };
-
-/* A disk whose first sector writes itself to the second one, sends TEXT to COM1 and then halts, or resets the machine.
- * x86 real mode at 0x7c00. */
-enum { TEXT_AT = 0x38, RESET_AT = 0x31 };
-
-static int sector(const char *text, enum after after)
-{
-    static const unsigned char code[] = {
-        0x31, 0xc0,       /* 00 xor ax, ax */
-        0x8e, 0xd8,       /* 02 mov ds, ax */
-        0x8e, 0xc0,       /* 04 mov es, ax */
-        0xb8, 0x01, 0x03, /* 06 mov ax, 0x301: write one sector */
-        0xb9, 0x02, 0x00, /* 09 mov cx, 2: cylinder 0, sector 2 */
-        0xba, 0x80, 0x00, /* 0c mov dx, 0x80: head 0, first disk */
-        0xbb, 0x00, 0x7c, /* 0f mov bx, 0x7c00 */
-        0xcd, 0x13,       /* 12 int 0x13 */
-        0xfc,             /* 14 cld */
-        0xbe, 0x38, 0x7c, /* 15 mov si, 0x7c00 + TEXT_AT */
-        0xac,             /* 18 next: lodsb */
-        0x84, 0xc0,       /* 19 test al, al */
-        0x74, 0x12,       /* 1b jz end */
-        0x88, 0xc3,       /* 1d mov bl, al */
-        0xba, 0xfd, 0x03, /* 1f mov dx, 0x3fd: line status */
-        0xec,             /* 22 wait: in al, dx */
-        0xa8, 0x20,       /* 23 test al, 0x20: room to send */
-        0x74, 0xfb,       /* 25 jz wait */
-        0xba, 0xf8, 0x03, /* 27 mov dx, 0x3f8: data */
-        0x88, 0xd8,       /* 2a mov al, bl */
-        0xee,             /* 2c out dx, al */
-        0xeb, 0xe9,       /* 2d jmp next */
-        0xb0, 0xfe,       /* 2f end: mov al, 0xfe */
-        0xe6, 0x64,       /* 31 out 0x64, al: reset by the keyboard controller */
-        0xf4,             /* 33 hlt */
-        0xeb, 0xfd,       /* 34 jmp -1 */
-    };
-    unsigned char disk[512] = {0};
-    memcpy(disk, code, sizeof code);
-    if (after == HALT)
-        disk[RESET_AT] = disk[RESET_AT + 1] = 0x90; /* nop */
-    assert_true(strlen(text) < 510 - TEXT_AT);
-    memcpy(disk + TEXT_AT, text, strlen(text));
-    disk[510] = 0x55;
-    disk[511] = 0xaa;
-    int fd = memfd_create("disk", MFD_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, disk, sizeof disk), sizeof disk);
-    assert_int_equal(ftruncate(fd, 1 << 20), 0);
-    return fd;
-}
 
 static struct boot_options options(int disk_fd)
 {
@@ -106,7 +56,7 @@ static void pass_ends_it_well(void **state)
     (void)state;
     static const char text[] = "Linux version 6\r\nsystemd[1]: Started x.\r\nbake-report: kubelet active\r\n"
                                "\033[2Jlogin: bake-report: PASS\r\n";
-    cleanup_close int disk = sector(text, HALT), log = memfd_create("log", MFD_CLOEXEC);
+    cleanup_close int disk = sector_disk(text, SECTOR_HALT), log = memfd_create("log", MFD_CLOEXEC);
     cleanup_boot_result struct boot_result result = {0};
     struct buf lines = BUF_INIT(1 << 16);
     struct boot_options opt = options(disk);
@@ -133,9 +83,9 @@ static void pass_ends_it_well(void **state)
     buf_free(&lines);
 }
 
-static void ends_badly(const char *text, enum after after, unsigned timeout_s, const char *why)
+static void ends_badly(const char *text, enum sector_after after, unsigned timeout_s, const char *why)
 {
-    cleanup_close int disk = sector(text, after);
+    cleanup_close int disk = sector_disk(text, after);
     cleanup_boot_result struct boot_result result = {0};
     struct boot_options opt = options(disk);
     opt.timeout_s = timeout_s;
@@ -153,33 +103,34 @@ static void ends_badly(const char *text, enum after after, unsigned timeout_s, c
 static void fail_gives_the_reason(void **state)
 {
     (void)state;
-    ends_badly("bake-report: FAIL etcd: \033]0;x\007 no\nthe last line\n", HALT, 60,
+    ends_badly("bake-report: FAIL etcd: \033]0;x\007 no\nthe last line\n", SECTOR_HALT, 60,
                "etcd: \\x1b]0;x\\x07 no");
-    ends_badly("bake-report: FAIL\nthe last line", HALT, 60, "no reason given");
+    ends_badly("bake-report: FAIL\nthe last line", SECTOR_HALT, 60, "no reason given");
 }
 
 static void panic_ends_it_at_once(void **state)
 {
     (void)state;
-    ends_badly("[ 1.0] Kernel panic - not syncing: VFS\nthe last line\n", HALT, 60, "not syncing: VFS");
+    ends_badly("[ 1.0] Kernel panic - not syncing: VFS\nthe last line\n", SECTOR_HALT, 60,
+               "not syncing: VFS");
 }
 
 static void silence_ends_with_the_time(void **state)
 {
     (void)state;
-    ends_badly("bake-report: PASSED?\nthe last line", HALT, 4, "within 4 s");
+    ends_badly("bake-report: PASSED?\nthe last line", SECTOR_HALT, 4, "within 4 s");
 }
 
 static void going_off_is_no_pass(void **state)
 {
     (void)state;
-    ends_badly("bake-report: etcd active\nthe last line", RESET, 60, "without a report");
+    ends_badly("bake-report: etcd active\nthe last line", SECTOR_RESET, 60, "without a report");
 }
 
 static void report_without_newline_at_the_end_counts(void **state)
 {
     (void)state;
-    cleanup_close int disk = sector("bake-report: PASS", RESET);
+    cleanup_close int disk = sector_disk("bake-report: PASS", SECTOR_RESET);
     cleanup_boot_result struct boot_result result = {0};
     struct boot_options opt = options(disk);
     assert_int_equal(boot_test(&opt, NULL, &result, &err), 0);
@@ -193,7 +144,7 @@ static void tail_is_the_last_screen(void **state)
     struct buf text = BUF_INIT(1024);
     for (int i = 1; i <= 60; i++)
         buf_printf(&text, "l %d\n", i);
-    cleanup_close int disk = sector(text.data, RESET);
+    cleanup_close int disk = sector_disk(text.data, SECTOR_RESET);
     cleanup_boot_result struct boot_result result = {0};
     struct boot_options opt = options(disk);
     assert_int_equal(boot_test(&opt, NULL, &result, &err), -1);
@@ -206,7 +157,7 @@ static void tail_is_the_last_screen(void **state)
 static void disk_stays_as_it_is(void **state)
 {
     (void)state;
-    cleanup_close int disk = sector("bake-report: PASS\n", HALT);
+    cleanup_close int disk = sector_disk("bake-report: PASS\n", SECTOR_HALT);
     cleanup_boot_result struct boot_result result = {0};
     struct boot_options opt = options(disk);
     assert_int_equal(boot_test(&opt, NULL, &result, &err), 0);
@@ -223,7 +174,7 @@ static void interrupt_stops_the_guest(void **state)
     (void)state;
     static const volatile sig_atomic_t stop = SIGTERM;
     const struct run run = {.stop = &stop};
-    cleanup_close int disk = sector("x\n", HALT);
+    cleanup_close int disk = sector_disk("x\n", SECTOR_HALT);
     cleanup_boot_result struct boot_result result = {0};
     struct boot_options opt = options(disk);
     assert_int_equal(boot_test(&opt, &run, &result, &err), -1);

@@ -59,6 +59,19 @@ static void efi_guest(void **state)
     assert_null(strstr(after(argv, "-netdev", ""), "guestfwd"));
 }
 
+static void guest_on_a_tap(void **state)
+{
+    (void)state;
+    cleanup_arena struct arena arena = {0};
+    const char *const *argv = NULL;
+    struct qemu_spec spec = {.disk_fd = 7, .tap_fd = 8, .mac = "42:01:0a:80:00:02"};
+    assert_int_equal(qemu_argv(&spec, NULL, -1, &arena, &argv, &err), 0);
+    assert_string_equal(after(argv, "-netdev", ""), "tap,id=net0,fd=8");
+    assert_non_null(after(argv, "-device", "virtio-net-pci,netdev=net0,mac=42:01:0a:80:00:02"));
+    spec.mac = NULL;
+    assert_int_equal(qemu_argv(&spec, NULL, -1, &arena, &argv, &err), -1);
+}
+
 /* What the relay's path may hold must neither end QEMU's option nor the word of the command. */
 static void relay_path_is_quoted(void **state)
 {
@@ -179,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bios_guest),
         cmocka_unit_test(efi_guest),
+        cmocka_unit_test(guest_on_a_tap),
         cmocka_unit_test(relay_path_is_quoted),
         cmocka_unit_test(impossible_guests_are_refused),
         cmocka_unit_test(relay_carries_both_ways),

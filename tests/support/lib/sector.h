@@ -1,0 +1,14 @@
+/* A guest that is there in no time: a boot sector that writes to the serial port.
+ *
+ * In:    the text; what comes after it.
+ * Out:   a disk of 1 MiB, in memory, as a descriptor of the caller's. The sector also writes itself to the second one.
+ * Fails: by ending the test.
+ */
+#ifndef BAKE_TESTS_SECTOR_H
+#define BAKE_TESTS_SECTOR_H
+
+enum sector_after { SECTOR_HALT, SECTOR_RESET };
+
+int sector_disk(const char *text, enum sector_after after);
+
+#endif
