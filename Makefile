@@ -76,15 +76,16 @@ all: $(B)/bake
 
 -include Makefile.agent
 
-# Files that are compiled in: units, manifests, the stand-in recipe, the node's agent.
+# Files that are compiled in: units, manifests, example recipes, the node's agent, the scripts of `bake test --native`.
 EMBED_UNITS := $(sort $(shell find units -type f))
 EMBED_MANIFESTS := $(sort $(shell find manifests -name '*.yaml'))
 EMBED_RECIPES := $(sort $(wildcard manifests/recipes/*.json))
+EMBED_CLUSTER := $(addprefix tests/cluster/,rig lib.bash scenario)
 GEN_OBJ := $(B)/gen/embedded.o
-$(B)/gen/embedded.S: Makefile scripts/embed $(EMBED_UNITS) $(EMBED_MANIFESTS) $(EMBED_RECIPES) $(B)/bake-agent $(B)/bake-pause
+$(B)/gen/embedded.S: Makefile scripts/embed $(EMBED_UNITS) $(EMBED_MANIFESTS) $(EMBED_RECIPES) $(EMBED_CLUSTER) $(B)/bake-agent $(B)/bake-pause
 	@mkdir -p $(@D)
 	$(Q)scripts/embed $@ bake-agent=$(B)/bake-agent bake-pause=$(B)/bake-pause $(foreach f,$(EMBED_UNITS) $(EMBED_MANIFESTS),$(f)=$(f)) \
-	  $(foreach f,$(EMBED_RECIPES),recipes/$(notdir $(f))=$(f))
+	  $(foreach f,$(EMBED_RECIPES),recipes/$(notdir $(f))=$(f)) $(foreach f,$(EMBED_CLUSTER),cluster/$(notdir $(f))=$(f))
 $(GEN_OBJ): $(B)/gen/embedded.S
 	$(Q)$(CC) -c -o $@ $<
 

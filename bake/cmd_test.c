@@ -7,6 +7,7 @@
 #include "boot/qemu.h"
 #include "common.h"
 #include "io/cache.h"
+#include "native.h"
 #include "seal/key.h"
 #include "seal/read.h"
 #include "test.h"
@@ -198,10 +199,29 @@ static int boot(struct common *common, const struct test_options *options, int d
     return r;
 }
 
+/* Containers have no machine of their own, and their cluster is always of three. */
+static int check_native(const struct test_options *options, struct err *err)
+{
+    if (options->efi || options->serial || options->cpus != TEST_UNSET || options->metadata.count > 0 ||
+        (options->nodes != 1 && options->nodes != 3))
+        return err_set(
+            err, ERR_USAGE, 0,
+            "--native is three containers: it takes none of --efi, --serial, --cpus, --metadata, and "
+            "--nodes 3 only");
+    if (geteuid() != 0)
+        return err_set(
+            err, ERR_USAGE, 0,
+            "--native needs root, for mounts, network namespaces and containers; without it, --nodes 3 "
+            "boots a cluster in QEMU");
+    return 0;
+}
+
 static int check_options(const struct test_options *options, struct err *err)
 {
     if (!options->package)
         return err_set(err, ERR_USAGE, 0, "say which package: the path of its NAME.manifest.json");
+    if (options->native && check_native(options, err) < 0)
+        return -1;
     if (options->nodes != 1 && (options->nodes < CLUSTER_GUESTS_MIN || options->nodes > CLUSTER_GUESTS_MAX))
         return err_set(err, ERR_USAGE, 0,
                        "--nodes is 1, or %d to %d: two members do not outlive the loss of one",
@@ -225,6 +245,7 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
     bool done;
     const struct option_spec specs[] = {
         {"nodes", 'n', OPTION_UINT, &options.nodes, "N", "guests: 1, or a cluster of 3 to 9 (1)"},
+        {"native", 0, OPTION_FLAG, &options.native, NULL, "root: three containers, all of Kubernetes"},
         {"efi", 0, OPTION_FLAG, &options.efi, NULL, "boot by EFI (OVMF), not BIOS"},
         {"timeout", 't', OPTION_UINT, &options.timeout_s, "SECONDS", "time limit of all (600; cluster 1200)"},
         {"serial", 0, OPTION_STRING, &options.serial, "FILE", "the console; of a cluster, FILE.a, ..."},
@@ -256,6 +277,8 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
     cleanup_disk struct disk disk = DISK_EMPTY;
     if (open_disk(common, &options, &disk, err) < 0)
         return -1;
+    if (options.native)
+        return native_test(common, &options, disk.fd, err);
     return options.nodes > 1 ? test_cluster(common, &options, disk.fd, err)
                              : boot(common, &options, disk.fd, err);
 }

@@ -11,7 +11,7 @@ enum { TEST_ATTRIBUTES_MAX = 4 + OPTION_LIST_MAX, TEST_SECRET_TEXT = 45 };
 
 struct test_options {
     const char *package, *public_key, *serial;
-    bool unsigned_package, efi;
+    bool unsigned_package, efi, native;
     uint64_t nodes, timeout_s, cpus;
     uint64_t memory; /* bytes */
     struct option_list metadata;
