@@ -7,11 +7,12 @@ import access_cases
 import faults_cases
 import images_cases
 import objects_cases
+import recorded_cases
 import sessions_cases
 import tokens_cases
 from client import Emulator, Tap
 
-MODULES = (objects_cases, sessions_cases, faults_cases, images_cases, access_cases, tokens_cases)
+MODULES = (objects_cases, sessions_cases, faults_cases, images_cases, access_cases, tokens_cases, recorded_cases)
 
 
 def main():

@@ -150,6 +150,11 @@ def fingerprint(labels):
     return base64.b64encode(raw[:8]).decode()
 
 
+def same_fingerprint(one, other):
+    """gcloud decodes a fingerprint, and sends it in the alphabet of base64 that is safe in URLs."""
+    return str(one).translate(str.maketrans("-_", "+/")) == other
+
+
 def resource(request, project, image):
     out = {k: v for k, v in image.items() if k != "created"}
     return {"kind": "compute#image", "selfLink": f"{request.base}/compute/v1/{place(project, image['name'])}", **out}
@@ -270,7 +275,7 @@ def patch(emulator, request, project, name):
     def effect(image):
         if clean.get("name", name) != name:
             raise wrong("name", clean["name"], "It cannot be changed.")
-        if "labels" in given and given.get("labelFingerprint", image["labelFingerprint"]) != image["labelFingerprint"]:
+        if "labelFingerprint" in given and not same_fingerprint(given["labelFingerprint"], image["labelFingerprint"]):
             raise _stale()
         out = {k: None if v == "" else v for k, v in given.items() if k not in ("deprecated", "labelFingerprint", "name")}
         if "deprecated" in given:
@@ -296,7 +301,7 @@ def set_labels(emulator, request, project, name):
     _check_labels(labels)
 
     def effect(image):
-        if given.get("labelFingerprint") != image["labelFingerprint"]:
+        if not same_fingerprint(given.get("labelFingerprint"), image["labelFingerprint"]):
             raise _stale()
         return {"labels": labels, "labelFingerprint": fingerprint(labels)}
 

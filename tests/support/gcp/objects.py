@@ -66,9 +66,9 @@ def get(emulator, request, bucket, name):
 
 def media(emulator, request, record):
     meta, size = record["meta"], int(record["meta"]["size"])
-    crc = wrong(meta["crc32c"]) if request.acts("wrong-crc32c") else meta["crc32c"]
+    spoil = wrong if request.acts("wrong-crc32c") else str
     headers = {"Content-Type": meta.get("contentType", "application/octet-stream"), "ETag": meta["etag"], "Accept-Ranges": "bytes",
-               "X-Goog-Hash": f"crc32c={crc}" + (f",md5={meta['md5Hash']}" if "md5Hash" in meta else ""),
+               "X-Goog-Hash": ",".join(f"{name}={spoil(meta[key])}" for name, key in (("crc32c", "crc32c"), ("md5", "md5Hash")) if key in meta),
                "X-Goog-Generation": meta["generation"], "X-Goog-Metageneration": meta["metageneration"],
                "X-Goog-Storage-Class": meta["storageClass"], "X-Goog-Stored-Content-Length": meta["size"],
                "X-Goog-Stored-Content-Encoding": meta.get("contentEncoding", "identity")}

@@ -134,7 +134,7 @@ def resource(request, bucket, name, meta):
     out = {"kind": "storage#object", "id": f"{bucket}/{name}/{generation}", "selfLink": request.base + path,
            "mediaLink": f"{request.base}/download{path}?generation={generation}&alt=media", "name": name, "bucket": bucket, **meta}
     if request.acts("wrong-crc32c"):
-        out["crc32c"] = wrong(out["crc32c"])
+        out.update({key: wrong(out[key]) for key in ("crc32c", "md5Hash") if key in out})
     return out
 
 

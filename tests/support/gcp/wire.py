@@ -151,7 +151,7 @@ class Request:
         self.query = dict(self.pairs)
         self.headers = {k.lower(): v for k, v in handler.headers.items()}
         self.body = Body(handler.rfile, self.headers)
-        self.scheme = "https" if handler.server.tls else "http"
+        self.scheme = "https" if handler.secure else "http"
         self.base = f"{self.scheme}://{self.headers.get('host', 'localhost')}"
         self.fault = self.identity = self.parsed = None
         self.note = {}  # what the log says besides
@@ -195,6 +195,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server_version, sys_version = "emulator", ""
 
+    def setup(self):
+        super().setup()
+        self.secure = bool(self.server.tls)
+
+    def do_CONNECT(self):
+        """A client that takes the emulator for its proxy wants to speak TLS with a host: it gets it here, whichever it is."""
+        if not self.server.behind:
+            self._write(Response(405), None)
+            return
+        self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self.connection = self.server.behind.wrap_socket(self.connection, server_side=True)
+        self.request, self.secure, self.close_connection = self.connection, True, False
+        super().setup()
+
     def log_message(self, *_):
         pass
 
@@ -202,7 +216,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return super().date_time_string(self.server.emulator.now() if timestamp is None else timestamp)
 
     def _any(self):
-        self.close_connection = self.close_connection or False
         try:
             request = Request(self)
         except ApiError as error:
@@ -247,8 +260,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             traceback.print_exc()
             error = ApiError(501, "emulatorBug", traceback.format_exc(limit=-1))
             response = Response(error.code, error.body(), kind="application/json; charset=UTF-8")
-        if request.headers.get("expect") and not request.body.received and not request.body.done:
-            self.close_connection = True
         request.body.drain()
         return response
 
@@ -315,10 +326,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
     request_queue_size = 256
-    tls = None
 
-    def __init__(self, address, emulator, tls=None):
-        self.emulator, self.tls = emulator, tls
+    def __init__(self, address, emulator, tls=None, behind=None):
+        """tls: the context of every connection; behind: of those that begin with CONNECT."""
+        self.emulator, self.tls, self.behind = emulator, tls, behind
         super().__init__(address, Handler)
 
     def finish_request(self, request, client_address):
