@@ -9,13 +9,20 @@ from client import archive, same
 def forbidden(e):
     """403: by permission, resource and account, in the words of each API; the source of an image has to be readable."""
     e.put("disk.tar.gz", archive())
-    e.set(deny=[{"permission": "storage.objects.create", "resource": "/objects/secret"}, {"permission": "compute.images.create"}])
+    e.set(
+        deny=[
+            {"permission": "storage.objects.create", "resource": "/objects/secret"},
+            {"permission": "compute.images.create"},
+        ]
+    )
     answer = e.put("secret")
     same((answer.status, answer.reason), (403, "forbidden"))
     assert "storage.objects.create" in answer.json["error"]["message"]
     answer = e.insert("no")
-    same((answer.status, answer.json["error"]["message"]), (403, "Required 'compute.images.create' permission for "
-                                                            "'projects/p/global/images/no'"))
+    same(
+        (answer.status, answer.json["error"]["message"]),
+        (403, "Required 'compute.images.create' permission for " "'projects/p/global/images/no'"),
+    )
     e.set(deny=[{"permission": "storage.objects.get"}])
     same((e.get("disk.tar.gz").status, e.insert("no").status), (403, 403))
     e.set(deny=[])
@@ -43,12 +50,17 @@ def log(e):
     since = e.control("GET", "log")["count"]
     e.put("logged", b"123456789", headers={"Authorization": "Bearer very-secret"})
     entry = e.requests(since)[0]
-    same((entry["method"], entry["status"], entry["body"]), ("POST", 200, {"bytes": 9, "sha256": hashlib.sha256(b"123456789").hexdigest()}))
+    same(
+        (entry["method"], entry["status"], entry["body"]),
+        ("POST", 200, {"bytes": 9, "sha256": hashlib.sha256(b"123456789").hexdigest()}),
+    )
     same(dict(entry["query"])["name"], "logged")
     with open(f"{e.folder}/log", encoding="utf-8") as file:
         text = file.read()
     assert "very-secret" not in text and '"name", "logged"' in text
-    same(e.control("GET", "counters")["objects"]["bucket-1/logged"], {"writes": 1, "stored": 9, "received": 9})
+    same(
+        e.control("GET", "counters")["objects"]["bucket-1/logged"], {"writes": 1, "stored": 9, "received": 9}
+    )
 
 
 CASES = [forbidden, quotas, log]

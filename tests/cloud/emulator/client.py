@@ -16,7 +16,9 @@ import urllib.parse
 
 EMULATOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support", "gcp", "emulator")
 UNIT = 256 << 10
-CRC_OF_DIGITS = base64.b64encode(struct.pack(">I", 0xE3069283)).decode()  # "123456789", RFC 3720's check value
+CRC_OF_DIGITS = base64.b64encode(
+    struct.pack(">I", 0xE3069283)
+).decode()  # "123456789", RFC 3720's check value
 
 
 def md5(data):
@@ -45,8 +47,20 @@ class Emulator:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([EMULATOR, "--listen", f"127.0.0.1:{self.port}", "--state", f"{self.folder}/state", "--log",
-                                         f"{self.folder}/log", *self.options], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [
+                EMULATOR,
+                "--listen",
+                f"127.0.0.1:{self.port}",
+                "--state",
+                f"{self.folder}/state",
+                "--log",
+                f"{self.folder}/log",
+                *self.options,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         word, _, port = self.process.stdout.readline().partition(" ")
         assert word == "ready", "the emulator did not start"
         self.port = int(port)
@@ -69,7 +83,9 @@ class Emulator:
             body = iter(body)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
-            connection.request(method, target, body, headers, encode_chunked=not isinstance(body, (str, bytes, type(None))))
+            connection.request(
+                method, target, body, headers, encode_chunked=not isinstance(body, (str, bytes, type(None)))
+            )
             return Answer(connection.getresponse())
         finally:
             connection.close()
@@ -104,11 +120,21 @@ class Emulator:
     # --- storage ---
 
     def put(self, name, data=b"x", query="", bucket="bucket-1", headers=None):
-        return self("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(name)}{query}", data, headers)
+        return self(
+            "POST",
+            f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(name)}{query}",
+            data,
+            headers,
+        )
 
     def begin(self, name, query="", headers=None, given=None):
         """A resumable session's path and query."""
-        answer = self("POST", f"/upload/storage/v1/b/bucket-1/o?uploadType=resumable&name={quote(name)}{query}", given or {}, headers)
+        answer = self(
+            "POST",
+            f"/upload/storage/v1/b/bucket-1/o?uploadType=resumable&name={quote(name)}{query}",
+            given or {},
+            headers,
+        )
         assert answer.status == 200, answer.body
         return answer.headers["Location"].split(str(self.port), 1)[1]
 
@@ -124,7 +150,11 @@ class Emulator:
 
     def compose(self, name, sources, query=""):
         sources = [s if isinstance(s, dict) else {"name": s} for s in sources]
-        return self("POST", f"/storage/v1/b/bucket-1/o/{quote(name)}/compose{query}", {"destination": {}, "sourceObjects": sources})
+        return self(
+            "POST",
+            f"/storage/v1/b/bucket-1/o/{quote(name)}/compose{query}",
+            {"destination": {}, "sourceObjects": sources},
+        )
 
     # --- compute ---
 
@@ -132,8 +162,15 @@ class Emulator:
         return self(method, f"/compute/v1/projects/{project}/global/{path}", body)
 
     def insert(self, name, query="", **fields):
-        return self.compute("POST", f"images{query}", {"name": name, "rawDisk": {
-            "source": "https://storage.googleapis.com/bucket-1/disk.tar.gz"}, **fields})
+        return self.compute(
+            "POST",
+            f"images{query}",
+            {
+                "name": name,
+                "rawDisk": {"source": "https://storage.googleapis.com/bucket-1/disk.tar.gz"},
+                **fields,
+            },
+        )
 
     def done(self, answer):
         """The operation of the answer, once it is done."""

@@ -21,10 +21,17 @@ def fault_status(e):
 
 def fault_cuts(e):
     """fault cuts: before, in and after the body, and after the work; what each leaves behind."""
-    for action, left in (("cut-before-body", 404), ("cut-mid-body", 404), ("cut-after-body", 404), ("drop-after", 200)):
+    for action, left in (
+        ("cut-before-body", 404),
+        ("cut-mid-body", 404),
+        ("cut-after-body", 404),
+        ("drop-after", 200),
+    ):
         for reset in (False, True):
             e.fault(action, path=f"name={action}", reset=reset)
-            assert e.lost("POST", f"/upload/storage/v1/b/bucket-1/o?uploadType=media&name={action}{reset}", bytes(3000)), action
+            assert e.lost(
+                "POST", f"/upload/storage/v1/b/bucket-1/o?uploadType=media&name={action}{reset}", bytes(3000)
+            ), action
             same((action, e.get(f"{action}{reset}").status), (action, left))
             e.calm()
 
@@ -36,7 +43,7 @@ def fault_sessions(e):
     e.fault("cut-mid-body", method="PUT", bytes=3 * UNIT + 5)
     e.lost("PUT", session, data, {"Content-Range": f"bytes 0-{len(data) - 1}/{len(data)}"})
     same(e.chunk(session, b"", 0).headers["Range"], f"bytes=0-{3 * UNIT - 1}")
-    same(e.chunk(session, data[3 * UNIT:], 3 * UNIT, len(data)).json["md5Hash"], md5(data))
+    same(e.chunk(session, data[3 * UNIT :], 3 * UNIT, len(data)).json["md5Hash"], md5(data))
     session = e.begin("s2")
     e.fault("short-308", method="PUT", persist=UNIT)
     answer = e.chunk(session, data, 0, len(data))
@@ -48,7 +55,9 @@ def fault_sessions(e):
     same(e.chunk(session, data[UNIT:], UNIT, len(data)).status, 500)
     same(e.chunk(session, b"", 0).headers["Range"], f"bytes=0-{2 * UNIT - 1}")
     e.fault("drop-after", method="PUT")
-    e.lost("PUT", session, data[2 * UNIT:], {"Content-Range": f"bytes {2 * UNIT}-{len(data) - 1}/{len(data)}"})
+    e.lost(
+        "PUT", session, data[2 * UNIT :], {"Content-Range": f"bytes {2 * UNIT}-{len(data) - 1}/{len(data)}"}
+    )
     same(e.chunk(session, b"", 0).json["md5Hash"], md5(data))
     session = e.begin("s3")
     e.chunk(session, data[:UNIT], 0, len(data))
@@ -101,7 +110,12 @@ def fault_hold(e):
 
 def fault_rules(e):
     """fault rules: what is wrong in a rule is refused, and names it."""
-    for rule in ({"action": "explode"}, {"action": "hold", "bites": 3}, {"action": "status", "nth": 0}, {"action": "hold", "path": "("}):
+    for rule in (
+        {"action": "explode"},
+        {"action": "hold", "bites": 3},
+        {"action": "status", "nth": 0},
+        {"action": "hold", "path": "("},
+    ):
         same(e("POST", "/_control/faults", rule).status, 400)
     same(e("POST", "/_control/config", {"colour": 1}).status, 400)
     same(e("GET", "/_control/nothing").status, 404)

@@ -10,16 +10,30 @@ def insert(e):
     e.put("disk.tar.gz", archive(size=3 << 30))
     e.set(operation_seconds=0.4)
     key = {"content": "AAEC", "fileType": "X509"}
-    answer = e.insert("i1", family="fam", labels={"a": "b"}, architecture="X86_64", guestOsFeatures=[{"type": "UEFI_COMPATIBLE"}],
-                      licenses=["https://www.googleapis.com/compute/v1/projects/vm-options/global/licenses/enable-vmx"],
-                      storageLocations=["europe-west1"], shieldedInstanceInitialState={"pk": key, "dbs": [key]},
-                      imageEncryptionKey={"kmsKeyName": "projects/p/locations/l/keyRings/r/cryptoKeys/k"}, description="d")
+    answer = e.insert(
+        "i1",
+        family="fam",
+        labels={"a": "b"},
+        architecture="X86_64",
+        guestOsFeatures=[{"type": "UEFI_COMPATIBLE"}],
+        licenses=["https://www.googleapis.com/compute/v1/projects/vm-options/global/licenses/enable-vmx"],
+        storageLocations=["europe-west1"],
+        shieldedInstanceInitialState={"pk": key, "dbs": [key]},
+        imageEncryptionKey={"kmsKeyName": "projects/p/locations/l/keyRings/r/cryptoKeys/k"},
+        description="d",
+    )
     assert answer.json["status"] in ("PENDING", "RUNNING"), answer.json
-    same((e.compute("GET", "images/i1").json["status"], e.compute("GET", "images/family/fam").status), ("PENDING", 404))
+    same(
+        (e.compute("GET", "images/i1").json["status"], e.compute("GET", "images/family/fam").status),
+        ("PENDING", 404),
+    )
     operation = e.done(answer)
     same((operation["status"], operation["progress"], "error" in operation), ("DONE", 100, False))
     image = e.compute("GET", "images/i1").json
-    same((image["status"], image["diskSizeGb"], image["family"], image["labels"]), ("READY", "3", "fam", {"a": "b"}))
+    same(
+        (image["status"], image["diskSizeGb"], image["family"], image["labels"]),
+        ("READY", "3", "fam", {"a": "b"}),
+    )
     assert image["imageEncryptionKey"]["kmsKeyName"].endswith("/k/cryptoKeyVersions/1")
     answer = e.insert("i1")
     same((answer.status, answer.reason), (409, "alreadyExists"))
@@ -41,28 +55,67 @@ def insert_wrong(e):
     """images: unknown fields and values, a source that is none, an archive that is none; the operation tells the last."""
     e.put("disk.tar.gz", archive())
     e.put("disk.tgz", archive())
-    for fields in ({"name": "Upper"}, {"colour": 1}, {"architecture": "X86"}, {"guestOsFeatures": [{"type": "FAST"}]},
-                   {"guestOsFeatures": [{"kind": "GVNIC"}]}, {"family": "-f"}, {"labels": {"A": "b"}}, {"labels": {"a": "B"}},
-                   {"licenses": ["free"]}, {"storageLocations": ["us", "eu"]}, {"sourceType": "ISO"}, {"rawDisk": {}},
-                   {"shieldedInstanceInitialState": {"pk": {"content": "?", "fileType": "X509"}}},
-                   {"rawDisk": {"source": "gs://bucket-1/disk.tar.gz"}},
-                   {"rawDisk": {"source": "https://storage.googleapis.com/bucket-1/disk.tgz"}},
-                   {"imageEncryptionKey": {"kmsKeyName": "k"}}):
+    for fields in (
+        {"name": "Upper"},
+        {"colour": 1},
+        {"architecture": "X86"},
+        {"guestOsFeatures": [{"type": "FAST"}]},
+        {"guestOsFeatures": [{"kind": "GVNIC"}]},
+        {"family": "-f"},
+        {"labels": {"A": "b"}},
+        {"labels": {"a": "B"}},
+        {"licenses": ["free"]},
+        {"storageLocations": ["us", "eu"]},
+        {"sourceType": "ISO"},
+        {"rawDisk": {}},
+        {"shieldedInstanceInitialState": {"pk": {"content": "?", "fileType": "X509"}}},
+        {"rawDisk": {"source": "gs://bucket-1/disk.tar.gz"}},
+        {"rawDisk": {"source": "https://storage.googleapis.com/bucket-1/disk.tgz"}},
+        {"imageEncryptionKey": {"kmsKeyName": "k"}},
+    ):
         same((fields, e.insert(**{"name": "wrong", **fields}).status), (fields, 400))
-    same(e.insert("wrong", rawDisk={"source": "https://storage.googleapis.com/bucket-1/none.tar.gz"}).status, 404)
+    same(
+        e.insert("wrong", rawDisk={"source": "https://storage.googleapis.com/bucket-1/none.tar.gz"}).status,
+        404,
+    )
     same(e.insert("wrong", "?force=1").status, 400)
-    for data in (b"no gzip", archive("disk"), archive(size=5), archive(form=tarfile.USTAR_FORMAT), archive()[:20]):
+    for data in (
+        b"no gzip",
+        archive("disk"),
+        archive(size=5),
+        archive(form=tarfile.USTAR_FORMAT),
+        archive()[:20],
+    ):
         e.put("bad.tar.gz", data)
-        operation = e.done(e.insert("bad", rawDisk={"source": f"http://127.0.0.1:{e.port}/storage/v1/b/bucket-1/o/bad.tar.gz"}))
-        same((operation["status"], operation["httpErrorStatusCode"], len(operation["error"]["errors"])), ("DONE", 400, 1))
+        operation = e.done(
+            e.insert(
+                "bad", rawDisk={"source": f"http://127.0.0.1:{e.port}/storage/v1/b/bucket-1/o/bad.tar.gz"}
+            )
+        )
+        same(
+            (operation["status"], operation["httpErrorStatusCode"], len(operation["error"]["errors"])),
+            ("DONE", 400, 1),
+        )
         same(e.compute("GET", "images/bad").status, 404)
     e.set(failed_images="kept")
-    e.done(e.insert("bad", rawDisk={"source": f"http://127.0.0.1:{e.port}/storage/v1/b/bucket-1/o/bad.tar.gz"}))
+    e.done(
+        e.insert("bad", rawDisk={"source": f"http://127.0.0.1:{e.port}/storage/v1/b/bucket-1/o/bad.tar.gz"})
+    )
     same(e.compute("GET", "images/bad").json["status"], "FAILED")
     e.set(failed_images="removed")
-    e.fault("operation-error", method="POST", path="/images", code="QUOTA_EXCEEDED", message="too much", status=403)
+    e.fault(
+        "operation-error",
+        method="POST",
+        path="/images",
+        code="QUOTA_EXCEEDED",
+        message="too much",
+        status=403,
+    )
     operation = e.done(e.insert("broken"))
-    same((operation["error"]["errors"], operation["httpErrorMessage"]), ([{"code": "QUOTA_EXCEEDED", "message": "too much"}], "FORBIDDEN"))
+    same(
+        (operation["error"]["errors"], operation["httpErrorMessage"]),
+        ([{"code": "QUOTA_EXCEEDED", "message": "too much"}], "FORBIDDEN"),
+    )
 
 
 def family(e):
@@ -110,9 +163,15 @@ def image_lists(e):
     def names(query):
         return [i["name"] for i in e.compute("GET", f"images?{query}").json.get("items", [])]
 
-    for text, want in (("labels.kind=n", ["n1", "n2"]), ("family = lf AND name != n1", ["m1", "n2"]), ('name eq "n.*"', ["n1", "n2"]),
-                       ("(name=n1) OR (name=m1)", ["m1", "n1"]), ("NOT name:n*", ["m1"]), ("labels:kind", ["m1", "n1", "n2"]),
-                       ('(labels.kind = "n") (status = READY)', ["n1", "n2"])):
+    for text, want in (
+        ("labels.kind=n", ["n1", "n2"]),
+        ("family = lf AND name != n1", ["m1", "n2"]),
+        ('name eq "n.*"', ["n1", "n2"]),
+        ("(name=n1) OR (name=m1)", ["m1", "n1"]),
+        ("NOT name:n*", ["m1"]),
+        ("labels:kind", ["m1", "n1", "n2"]),
+        ('(labels.kind = "n") (status = READY)', ["n1", "n2"]),
+    ):
         same((text, names(f"filter={quote(text)}")), (text, want))
     page = e.compute("GET", "images?maxResults=2").json
     same([i["name"] for i in page["items"]], ["m1", "n1"])

@@ -19,26 +19,58 @@ def hashes(e):
 
 def multipart(e):
     """multipart: CRLF and LF, quoted boundaries, parts without headers, a name in the query or in the JSON."""
-    for number, (newline, mark, head) in enumerate([(b"\r\n", b"b1", b"Content-Type: a/b"), (b"\n", b"=='=", b"Content-Type: a/b"),
-                                                    (b"\r\n", b"b3", b"")]):
+    for number, (newline, mark, head) in enumerate(
+        [
+            (b"\r\n", b"b1", b"Content-Type: a/b"),
+            (b"\n", b"=='=", b"Content-Type: a/b"),
+            (b"\r\n", b"b3", b""),
+        ]
+    ):
         data = b"\r\n--b" + bytes(range(256)) * 5000 + b"\n\r\n"
         name = f"multi{number}"
-        body = newline.join([b"--" + mark, b"Content-Type: application/json", b"", b'{"name": "%s"}' % name.encode(), b"--" + mark,
-                             *([head] if head else []), b"", data, b"--" + mark + b"--", b""])
-        kind = f"multipart/related; boundary='{mark.decode()}'" if number == 1 else f"multipart/related; boundary={mark.decode()}"
-        for sent in (body, [body[i:i + 1000] for i in range(0, len(body), 1000)]):
-            made = e("POST", "/upload/storage/v1/b/bucket-1/o?uploadType=multipart", sent, {"Content-Type": kind})
+        body = newline.join(
+            [
+                b"--" + mark,
+                b"Content-Type: application/json",
+                b"",
+                b'{"name": "%s"}' % name.encode(),
+                b"--" + mark,
+                *([head] if head else []),
+                b"",
+                data,
+                b"--" + mark + b"--",
+                b"",
+            ]
+        )
+        kind = (
+            f"multipart/related; boundary='{mark.decode()}'"
+            if number == 1
+            else f"multipart/related; boundary={mark.decode()}"
+        )
+        for sent in (body, [body[i : i + 1000] for i in range(0, len(body), 1000)]):
+            made = e(
+                "POST", "/upload/storage/v1/b/bucket-1/o?uploadType=multipart", sent, {"Content-Type": kind}
+            )
             same((made.status, made.json.get("md5Hash")), (200, md5(data)))
         same(made.json["contentType"], "a/b" if head else "application/octet-stream")
-    broken = e("POST", "/upload/storage/v1/b/bucket-1/o?uploadType=multipart", body[:-9],
-               {"Content-Type": "multipart/related; boundary=b3"})
+    broken = e(
+        "POST",
+        "/upload/storage/v1/b/bucket-1/o?uploadType=multipart",
+        body[:-9],
+        {"Content-Type": "multipart/related; boundary=b3"},
+    )
     same(broken.status, 400)
 
 
 def reading(e):
     """reading: ranges, 416, fields, a name with slashes and umlauts, 404 of object and bucket."""
     e.put("a/ä ö", bytes(range(100)))
-    for span, want in (("0-9", range(10)), ("90-", range(90, 100)), ("-5", range(95, 100)), ("95-200", range(95, 100))):
+    for span, want in (
+        ("0-9", range(10)),
+        ("90-", range(90, 100)),
+        ("-5", range(95, 100)),
+        ("95-200", range(95, 100)),
+    ):
         answer = e.get("a/ä ö", "?alt=media", {"Range": f"bytes={span}"})
         same((answer.status, answer.body), (206, bytes(want)))
     same(answer.headers["Content-Range"], "bytes 95-99/100")
@@ -60,7 +92,9 @@ def listing(e):
             break
         token = f"&pageToken={page['nextPageToken']}"
     same(found, ["l/a", "l/b/", "l/c", "l/d/"])
-    same([i["name"] for i in e("GET", "/storage/v1/b/bucket-1/o?prefix=l/b").json["items"]], ["l/b/1", "l/b/2"])
+    same(
+        [i["name"] for i in e("GET", "/storage/v1/b/bucket-1/o?prefix=l/b").json["items"]], ["l/b/1", "l/b/2"]
+    )
     same(e("GET", base + "&fields=items(name),nextPageToken").json["items"], [{"name": "l/a"}])
 
 
@@ -123,7 +157,10 @@ def buckets(e):
     rule = {"rule": [{"action": {"type": "Delete"}, "condition": {"age": 7, "matchesPrefix": ["segments/"]}}]}
     made = e("POST", make, {"name": "fresh-1", "location": "europe-west1", "lifecycle": rule}).json
     same((made["location"], made["locationType"], made["lifecycle"]), ("EUROPE-WEST1", "region", rule))
-    same((e("POST", make, {"name": "fresh-1"}).status, e("POST", make, {"name": "fresh-1"}).reason), (409, "conflict"))
+    same(
+        (e("POST", make, {"name": "fresh-1"}).status, e("POST", make, {"name": "fresh-1"}).reason),
+        (409, "conflict"),
+    )
     e.set(taken_buckets=["theirs"])
     same(e("POST", make, {"name": "theirs"}).status, 409)
     same(e("POST", make, {"name": "x"}).status, 400)

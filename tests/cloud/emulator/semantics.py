@@ -12,13 +12,29 @@ import sessions_cases
 import tokens_cases
 from client import Emulator, Tap
 
-MODULES = (objects_cases, sessions_cases, faults_cases, images_cases, access_cases, tokens_cases, recorded_cases)
+MODULES = (
+    objects_cases,
+    sessions_cases,
+    faults_cases,
+    images_cases,
+    access_cases,
+    tokens_cases,
+    recorded_cases,
+)
 
 
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
-        emulator = Emulator(folder, "--bucket", "bucket-1", "--credentials", f"{folder}/credentials", "--set", "operation_seconds=0.05")
+        emulator = Emulator(
+            folder,
+            "--bucket",
+            "bucket-1",
+            "--credentials",
+            f"{folder}/credentials",
+            "--set",
+            "operation_seconds=0.05",
+        )
         defaults = emulator.control("GET", "config")
         for module in MODULES:
             for case in module.CASES:

@@ -11,13 +11,13 @@ def resumable(e):
     session = e.begin("res", given={"metadata": {"a": "b"}, "contentType": "application/gzip"})
     answer = e.chunk(session, b"", 0)
     same((answer.status, answer.headers["Range"]), (308, None))
-    answer = e.chunk(session, data[:UNIT + 5], 0)
+    answer = e.chunk(session, data[: UNIT + 5], 0)
     same((answer.status, answer.headers["Range"]), (308, f"bytes=0-{UNIT - 1}"))
-    same(e.chunk(session, data[UNIT:UNIT + 10], UNIT).status, 400)
-    same(e.chunk(session, data[2 * UNIT:], 2 * UNIT, len(data)).status, 400)
-    answer = e.chunk(session, data[:2 * UNIT], 0)  # the first unit is there: it is read over
+    same(e.chunk(session, data[UNIT : UNIT + 10], UNIT).status, 400)
+    same(e.chunk(session, data[2 * UNIT :], 2 * UNIT, len(data)).status, 400)
+    answer = e.chunk(session, data[: 2 * UNIT], 0)  # the first unit is there: it is read over
     same(answer.headers["Range"], f"bytes=0-{2 * UNIT - 1}")
-    answer = e.chunk(session, data[2 * UNIT:], 2 * UNIT, len(data))
+    answer = e.chunk(session, data[2 * UNIT :], 2 * UNIT, len(data))
     same((answer.status, answer.json["md5Hash"], answer.json["metadata"]), (200, md5(data), {"a": "b"}))
     again = e.chunk(session, b"", 0)
     same((again.status, again.json["generation"]), (200, answer.json["generation"]))
@@ -32,9 +32,19 @@ def resumable_forms(e):
     same(e("PUT", e.begin("one"), data).json["md5Hash"], md5(data))
     same(e("PUT", e.begin("piped"), [data[:1000], data[1000:]]).json["md5Hash"], md5(data))
     session = e.begin("rclone")
-    answer = e("POST", session, data[:UNIT], {"Content-Range": f"bytes 0-{UNIT - 1}/*", "X-GUploader-No-308": "yes"})
-    same((answer.status, answer.headers["X-Http-Status-Code-Override"], answer.headers["Range"]), (200, "308", f"bytes=0-{UNIT - 1}"))
-    same(e("POST", session, data[UNIT:], {"Content-Range": f"bytes {UNIT}-{len(data) - 1}/{len(data)}"}).json["md5Hash"], md5(data))
+    answer = e(
+        "POST", session, data[:UNIT], {"Content-Range": f"bytes 0-{UNIT - 1}/*", "X-GUploader-No-308": "yes"}
+    )
+    same(
+        (answer.status, answer.headers["X-Http-Status-Code-Override"], answer.headers["Range"]),
+        (200, "308", f"bytes=0-{UNIT - 1}"),
+    )
+    same(
+        e("POST", session, data[UNIT:], {"Content-Range": f"bytes {UNIT}-{len(data) - 1}/{len(data)}"}).json[
+            "md5Hash"
+        ],
+        md5(data),
+    )
     session = e.begin("sized", headers={"X-Upload-Content-Length": str(len(data))})
     same(e.chunk(session, data[:-1], 0, len(data) - 1).status, 400)
     same(e.chunk(session, data, 0, len(data)).status, 200)
@@ -48,7 +58,9 @@ def resumable_forms(e):
 def resumable_checks(e):
     """resumable: preconditions at the start and at the end, X-Goog-Hash on the last PUT; such a session is over."""
     e.put("there")
-    answer = e("POST", "/upload/storage/v1/b/bucket-1/o?uploadType=resumable&name=there&ifGenerationMatch=0", {})
+    answer = e(
+        "POST", "/upload/storage/v1/b/bucket-1/o?uploadType=resumable&name=there&ifGenerationMatch=0", {}
+    )
     same(answer.status, 412)
     session = e.begin("race", "&ifGenerationMatch=0")
     e.put("race", b"other")
@@ -68,13 +80,13 @@ def restart(e):
     e.put("kept", b"kept")
     e.put("disk.tar.gz", archive())
     session = e.begin("over")
-    same(e.chunk(session, data[:2 * UNIT], 0, len(data)).status, 308)
+    same(e.chunk(session, data[: 2 * UNIT], 0, len(data)).status, 308)
     e.set(operation_seconds=1)
     operation = e.insert("kept-image").json["name"]
     e.kill()
     e.start()
     same(e.chunk(session, b"", 0).headers["Range"], f"bytes=0-{2 * UNIT - 1}")
-    same(e.chunk(session, data[2 * UNIT:], 2 * UNIT, len(data)).json["md5Hash"], md5(data))
+    same(e.chunk(session, data[2 * UNIT :], 2 * UNIT, len(data)).json["md5Hash"], md5(data))
     same(e.data("kept"), b"kept")
     same(e.compute("POST", f"operations/{operation}/wait").json["status"], "DONE")
     same(e.compute("GET", "images/kept-image").json["status"], "READY")

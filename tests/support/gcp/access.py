@@ -6,8 +6,11 @@ from errors import ApiError
 
 CLOUD = "https://www.googleapis.com/auth/cloud-platform"
 SCOPES = {  # of them one must be granted (documentation of each API, "OAuth scopes")
-    "storage": {CLOUD, "https://www.googleapis.com/auth/devstorage.full_control",
-                "https://www.googleapis.com/auth/devstorage.read_write"},
+    "storage": {
+        CLOUD,
+        "https://www.googleapis.com/auth/devstorage.full_control",
+        "https://www.googleapis.com/auth/devstorage.read_write",
+    },
     "compute": {CLOUD, "https://www.googleapis.com/auth/compute"},
     "iam": {CLOUD, "https://www.googleapis.com/auth/iam"},
 }
@@ -22,16 +25,31 @@ def unauthorized(api, missing):
     challenge = 'Bearer realm="https://accounts.google.com/"' + ("" if missing else ', error="invalid_token"')
     if api == "storage":
         message = "Login Required." if missing else "Invalid Credentials"
-        return ApiError(401, "required" if missing else "authError", message, headers={"WWW-Authenticate": challenge},
-                        more={"locationType": "header", "location": "Authorization"})
+        return ApiError(
+            401,
+            "required" if missing else "authError",
+            message,
+            headers={"WWW-Authenticate": challenge},
+            more={"locationType": "header", "location": "Authorization"},
+        )
     if missing:
-        message = ("Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other "
-                   "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.")
+        message = (
+            "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other "
+            "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+        )
     else:
-        message = ("Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
-                   "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.")
-    return ApiError(401, "required" if missing else "authError", message, headers={"WWW-Authenticate": challenge},
-                    rpc="UNAUTHENTICATED", more={"locationType": "header", "location": "Authorization"})
+        message = (
+            "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
+            "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+        )
+    return ApiError(
+        401,
+        "required" if missing else "authError",
+        message,
+        headers={"WWW-Authenticate": challenge},
+        rpc="UNAUTHENTICATED",
+        more={"locationType": "header", "location": "Authorization"},
+    )
 
 
 def authenticate(emulator, request, api):
@@ -55,21 +73,43 @@ def authenticate(emulator, request, api):
         raise unauthorized(api, False)
     wanted = SCOPES[api] | (READ_SCOPES[api] if request.method == "GET" else set())
     if not wanted & set(record["scopes"]):
-        raise ApiError(403, "insufficientPermissions", "Request had insufficient authentication scopes.", rpc=True,
-                       headers={"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="insufficient_scope"'},
-                       details=[{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "googleapis.com",
-                                 "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}])
+        raise ApiError(
+            403,
+            "insufficientPermissions",
+            "Request had insufficient authentication scopes.",
+            rpc=True,
+            headers={
+                "WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="insufficient_scope"'
+            },
+            details=[
+                {
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "domain": "googleapis.com",
+                    "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+                }
+            ],
+        )
     _user_project(emulator, request)
 
 
 def _user_project(emulator, request):
     project, allowed = request.headers.get("x-goog-user-project"), emulator.settings["user_projects"]
     if project and allowed is not None and project not in allowed:
-        raise ApiError(403, "forbidden", f"Caller does not have required permission to use project {project}. Grant the caller "
-                       "the roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use "
-                       "permission.", rpc=True,
-                       details=[{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "googleapis.com",
-                                 "reason": "USER_PROJECT_DENIED"}])
+        raise ApiError(
+            403,
+            "forbidden",
+            f"Caller does not have required permission to use project {project}. Grant the caller "
+            "the roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use "
+            "permission.",
+            rpc=True,
+            details=[
+                {
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "domain": "googleapis.com",
+                    "reason": "USER_PROJECT_DENIED",
+                }
+            ],
+        )
 
 
 def account(request):
@@ -78,8 +118,11 @@ def account(request):
 
 def denied(emulator, request, permission, resource):
     for rule in emulator.settings["deny"]:
-        if (re.search(rule.get("permission", ""), permission) and re.search(rule.get("resource", ""), resource)
-                and re.search(rule.get("account", ""), account(request))):
+        if (
+            re.search(rule.get("permission", ""), permission)
+            and re.search(rule.get("resource", ""), resource)
+            and re.search(rule.get("account", ""), account(request))
+        ):
             return True
     return False
 
@@ -90,10 +133,25 @@ def allow(emulator, request, permission, resource):
         return
     if permission.startswith("storage."):
         kind = "object" if permission.startswith("storage.objects.") else "bucket"
-        raise ApiError(403, "forbidden", f"{account(request)} does not have {permission} access to the Google Cloud Storage "
-                       f"{kind}. Permission '{permission}' denied on resource (or it may not exist).")
+        raise ApiError(
+            403,
+            "forbidden",
+            f"{account(request)} does not have {permission} access to the Google Cloud Storage "
+            f"{kind}. Permission '{permission}' denied on resource (or it may not exist).",
+        )
     if permission.startswith("iam."):
-        raise ApiError(403, "forbidden", f"Permission '{permission}' denied on resource (or it may not exist).", rpc=True,
-                       details=[{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "IAM_PERMISSION_DENIED",
-                                 "domain": "iam.googleapis.com", "metadata": {"permission": permission}}])
+        raise ApiError(
+            403,
+            "forbidden",
+            f"Permission '{permission}' denied on resource (or it may not exist).",
+            rpc=True,
+            details=[
+                {
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": "IAM_PERMISSION_DENIED",
+                    "domain": "iam.googleapis.com",
+                    "metadata": {"permission": permission},
+                }
+            ],
+        )
     raise ApiError(403, "forbidden", f"Required '{permission}' permission for '{resource}'")

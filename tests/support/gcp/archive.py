@@ -20,7 +20,9 @@ def _number(field):
 def look(emulator, record):
     """(what is wrong or None, size of the disk in GiB)"""
     stream, head = zlib.decompressobj(31), b""
-    for path, offset, length in objects.ranges(emulator, record, 0, min(int(record["meta"]["size"]), 1 << 16)):
+    for path, offset, length in objects.ranges(
+        emulator, record, 0, min(int(record["meta"]["size"]), 1 << 16)
+    ):
         with open(path, "rb") as file:
             file.seek(offset)
             try:
@@ -36,5 +38,8 @@ def look(emulator, record):
         return "The tar archive is not a valid image: its member is not disk.raw.", 0
     size = _number(head[483:495] if kind == b"S" else head[124:136])
     if not size or size % GIB:
-        return f"The tar archive is not a valid image: disk.raw is {size} bytes, not a whole number of GiB.", 0
+        return (
+            f"The tar archive is not a valid image: disk.raw is {size} bytes, not a whole number of GiB.",
+            0,
+        )
     return None, size // GIB

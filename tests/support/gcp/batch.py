@@ -25,8 +25,12 @@ class _Inner:
 
 
 def run(emulator, request, **_):
-    message = email.message_from_bytes(b"Content-Type: " + request.headers.get("content-type", "").encode() + b"\r\n\r\n"
-                                       + request.body.read())
+    message = email.message_from_bytes(
+        b"Content-Type: "
+        + request.headers.get("content-type", "").encode()
+        + b"\r\n\r\n"
+        + request.body.read()
+    )
     if not message.is_multipart():
         raise bad("Failed to parse batch request.", "badRequest")
     out = []
@@ -38,11 +42,15 @@ def run(emulator, request, **_):
         except ApiError as error:
             status, body = error.code, error.body()
         identity = part.get("Content-ID", "<0>").strip("<>")
-        out.append(f"--batch_answer\r\nContent-Type: application/http\r\nContent-ID: <response-{identity}>\r\n\r\n"
-                   f"HTTP/1.1 {status} Answer\r\nContent-Type: application/json; charset=UTF-8\r\nContent-Length: {len(body)}\r\n\r\n"
-                   f"{body.decode()}\r\n")
+        out.append(
+            f"--batch_answer\r\nContent-Type: application/http\r\nContent-ID: <response-{identity}>\r\n\r\n"
+            f"HTTP/1.1 {status} Answer\r\nContent-Type: application/json; charset=UTF-8\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"{body.decode()}\r\n"
+        )
     request.note["batch"] = len(out)
-    return Response(200, ("".join(out) + "--batch_answer--\r\n").encode(), kind="multipart/mixed; boundary=batch_answer")
+    return Response(
+        200, ("".join(out) + "--batch_answer--\r\n").encode(), kind="multipart/mixed; boundary=batch_answer"
+    )
 
 
 ROUTES = [("POST", r"/batch(?:/(?:compute|storage)/v1)?", run, None)]

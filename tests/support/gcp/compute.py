@@ -17,8 +17,21 @@ import objects
 
 ZERO = "00000000-0000-0000-0000-000000000000"
 PACIFIC = datetime.timezone(datetime.timedelta(hours=-8))
-STANDARD = {"access_token", "alt", "callback", "fields", "key", "oauth_token", "prettyPrint", "quotaUser", "userIp", "$.xgafv",
-            "$alt", "uploadType", "upload_protocol"}
+STANDARD = {
+    "access_token",
+    "alt",
+    "callback",
+    "fields",
+    "key",
+    "oauth_token",
+    "prettyPrint",
+    "quotaUser",
+    "userIp",
+    "$.xgafv",
+    "$alt",
+    "uploadType",
+    "upload_protocol",
+}
 
 
 def stamp(seconds):
@@ -28,8 +41,11 @@ def stamp(seconds):
 
 def check_query(request, *known):
     if unknown := set(request.query) - STANDARD - set(known):
-        raise bad(f"Invalid JSON payload received. Unknown name \"{sorted(unknown)[0]}\": Cannot bind query parameter. Field "
-                  f"'{sorted(unknown)[0]}' could not be found in request message.", rpc=True)
+        raise bad(
+            f'Invalid JSON payload received. Unknown name "{sorted(unknown)[0]}": Cannot bind query parameter. Field '
+            f"'{sorted(unknown)[0]}' could not be found in request message.",
+            rpc=True,
+        )
 
 
 # --- making and settling ---------------------------------------------------------------------------------------------------
@@ -41,7 +57,12 @@ def repeated(emulator, request, project):
     if given is None:
         return None
     plain = given.replace("-", "")
-    if len(given) != 36 or len(plain) != 32 or not all(c in "0123456789abcdefABCDEF" for c in plain) or given == ZERO:
+    if (
+        len(given) != 36
+        or len(plain) != 32
+        or not all(c in "0123456789abcdefABCDEF" for c in plain)
+        or given == ZERO
+    ):
         raise bad(f"Invalid value for field 'requestId': '{given}'. Must be a valid, non-zero UUID.")
     before = emulator.state.requests.get(f"{project} {given.lower()}")
     if not before:
@@ -55,16 +76,32 @@ def begin(emulator, request, project, kind, image, effect):
     """Starts an operation on the image (a record with id and name). Call with the lock held."""
     number, now = emulator.state.number("operation"), time.time()
     name = f"operation-{int(now * 1000)}-{number:013x}-{number * 2654435761 % (1 << 32):08x}"
-    record = {"name": name, "id": str(6_000_000_000_000_000_000 + number), "project": project, "operationType": kind,
-              "image": image["name"], "targetId": image["id"], "user": account(request), "inserted": emulator.now(),
-              "due": now + emulator.settings["operation_seconds"], "lasts": emulator.settings["operation_seconds"],
-              "effect": effect, "done": False}
+    record = {
+        "name": name,
+        "id": str(6_000_000_000_000_000_000 + number),
+        "project": project,
+        "operationType": kind,
+        "image": image["name"],
+        "targetId": image["id"],
+        "user": account(request),
+        "inserted": emulator.now(),
+        "due": now + emulator.settings["operation_seconds"],
+        "lasts": emulator.settings["operation_seconds"],
+        "effect": effect,
+        "done": False,
+    }
     if fault := request.acts("operation-error"):
-        record["error"] = {"code": fault.get("code", "INTERNAL_ERROR"), "message": fault.get("message", "Internal error."),
-                           "status": fault.get("status", 500)}
+        record["error"] = {
+            "code": fault.get("code", "INTERNAL_ERROR"),
+            "message": fault.get("message", "Internal error."),
+            "status": fault.get("status", 500),
+        }
     emulator.state.operations[name] = record
     if request_id := request.query.get("requestId"):
-        emulator.state.requests[f"{project} {request_id.lower()}"] = {"operation": name, "what": f"{request.method} {request.path}"}
+        emulator.state.requests[f"{project} {request_id.lower()}"] = {
+            "operation": name,
+            "what": f"{request.method} {request.path}",
+        }
     return record
 
 
@@ -98,18 +135,36 @@ def _apply(emulator, key, image, record):
 
 # --- requests --------------------------------------------------------------------------------------------------------------
 
-HTTP = {400: "BAD REQUEST", 403: "FORBIDDEN", 404: "NOT FOUND", 409: "CONFLICT", 412: "PRECONDITION FAILED",
-        429: "TOO MANY REQUESTS", 500: "INTERNAL SERVER ERROR", 503: "SERVICE UNAVAILABLE"}
+HTTP = {
+    400: "BAD REQUEST",
+    403: "FORBIDDEN",
+    404: "NOT FOUND",
+    409: "CONFLICT",
+    412: "PRECONDITION FAILED",
+    429: "TOO MANY REQUESTS",
+    500: "INTERNAL SERVER ERROR",
+    503: "SERVICE UNAVAILABLE",
+}
 
 
 def resource(request, record):
     base, now = f"{request.base}/compute/v1/projects/{record['project']}/global", time.time()
     left = record["due"] - now
     status = "DONE" if record["done"] else "PENDING" if left > record["lasts"] * 0.9 else "RUNNING"
-    out = {"kind": "compute#operation", "id": record["id"], "name": record["name"], "operationType": record["operationType"],
-           "targetLink": f"{base}/images/{record['image']}", "targetId": record["targetId"], "status": status,
-           "user": record["user"], "progress": 100 if status == "DONE" else 0, "insertTime": stamp(record["inserted"]),
-           "startTime": stamp(record["inserted"]), "selfLink": f"{base}/operations/{record['name']}"}
+    out = {
+        "kind": "compute#operation",
+        "id": record["id"],
+        "name": record["name"],
+        "operationType": record["operationType"],
+        "targetLink": f"{base}/images/{record['image']}",
+        "targetId": record["targetId"],
+        "status": status,
+        "user": record["user"],
+        "progress": 100 if status == "DONE" else 0,
+        "insertTime": stamp(record["inserted"]),
+        "startTime": stamp(record["inserted"]),
+        "selfLink": f"{base}/operations/{record['name']}",
+    }
     if status == "DONE":
         out["endTime"] = stamp(record["inserted"] + record["lasts"])
         if "error" in record:
@@ -172,7 +227,7 @@ def page(emulator, request, kind, identity, found):
     if not start.isdigit():
         raise bad("Invalid value for field 'pageToken'.")
     out = {"kind": kind, "id": identity, "selfLink": f"{request.base}/compute/v1/{identity}"}
-    if items := found[int(start):int(start) + most]:
+    if items := found[int(start) : int(start) + most]:
         out["items"] = items
     if len(found) > int(start) + most:
         out["nextPageToken"] = str(int(start) + most)
@@ -180,5 +235,8 @@ def page(emulator, request, kind, identity, found):
 
 
 OPERATIONS = r"/compute/v1/projects/(?P<project>[^/]+)/global/operations"
-ROUTES = [("GET", OPERATIONS, listing, "compute"), ("GET", OPERATIONS + r"/(?P<operation>[^/]+)", get, "compute"),
-          ("POST", OPERATIONS + r"/(?P<operation>[^/]+)/wait", wait, "compute")]
+ROUTES = [
+    ("GET", OPERATIONS, listing, "compute"),
+    ("GET", OPERATIONS + r"/(?P<operation>[^/]+)", get, "compute"),
+    ("POST", OPERATIONS + r"/(?P<operation>[^/]+)/wait", wait, "compute"),
+]

@@ -14,7 +14,9 @@ def control(emulator, request):
     name = request.path.removeprefix("/_control").strip("/")
     handler = HANDLERS.get(f"{request.method} {name}")
     if not handler:
-        return Response(404, {"error": f"no {request.method} {request.path}; there are: {', '.join(sorted(HANDLERS))}"})
+        return Response(
+            404, {"error": f"no {request.method} {request.path}; there are: {', '.join(sorted(HANDLERS))}"}
+        )
     try:
         return Response(200, handler(emulator, request))
     except ApiError as error:
@@ -53,9 +55,11 @@ def _clear_log(emulator, _):
 
 def _counters(emulator, _):
     with emulator.state.lock:
-        return {"objects": {k[7:]: v for k, v in emulator.state.counters.items() if k.startswith("object ")},
-                "sessions": {k[8:]: v for k, v in emulator.state.counters.items() if k.startswith("session ")},
-                "requests": emulator.log.count}
+        return {
+            "objects": {k[7:]: v for k, v in emulator.state.counters.items() if k.startswith("object ")},
+            "sessions": {k[8:]: v for k, v in emulator.state.counters.items() if k.startswith("session ")},
+            "requests": emulator.log.count,
+        }
 
 
 def _clear_counters(emulator, _):
@@ -67,9 +71,13 @@ def _clear_counters(emulator, _):
 def _state(emulator, _):
     with emulator.state.lock:
         state = emulator.state
-        return {"buckets": state.buckets, "objects": {k: v["meta"] for k, v in state.objects.items()}, "images": state.images,
-                "operations": state.operations,
-                "sessions": {k: {n: v[n] for n in v if n not in ("blob",)} for k, v in state.sessions.items()}}
+        return {
+            "buckets": state.buckets,
+            "objects": {k: v["meta"] for k, v in state.objects.items()},
+            "images": state.images,
+            "operations": state.operations,
+            "sessions": {k: {n: v[n] for n in v if n not in ("blob",)} for k, v in state.sessions.items()},
+        }
 
 
 def _revoke(emulator, _):
@@ -100,8 +108,19 @@ def _reset(emulator, _):
     return {}
 
 
-HANDLERS = {"GET faults": lambda emulator, _: {"faults": emulator.faults.report()}, "POST faults": _add_faults,
-            "DELETE faults": _clear_faults, "GET config": lambda emulator, _: emulator.settings, "POST config": _configure,
-            "GET log": _log, "DELETE log": _clear_log, "GET counters": _counters, "DELETE counters": _clear_counters,
-            "GET state": _state, "POST revoke": _revoke, "POST reset": _reset, "POST subject": _subject,
-            "POST lifecycle": _lifecycle}
+HANDLERS = {
+    "GET faults": lambda emulator, _: {"faults": emulator.faults.report()},
+    "POST faults": _add_faults,
+    "DELETE faults": _clear_faults,
+    "GET config": lambda emulator, _: emulator.settings,
+    "POST config": _configure,
+    "GET log": _log,
+    "DELETE log": _clear_log,
+    "GET counters": _counters,
+    "DELETE counters": _clear_counters,
+    "GET state": _state,
+    "POST revoke": _revoke,
+    "POST reset": _reset,
+    "POST subject": _subject,
+    "POST lifecycle": _lifecycle,
+}

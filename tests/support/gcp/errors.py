@@ -7,14 +7,25 @@ client must go by code and reason only.
 import json
 
 # google.rpc.Code of an HTTP status, as the newer front ends add it
-RPC = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ALREADY_EXISTS",
-       412: "FAILED_PRECONDITION", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"}
+RPC = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ALREADY_EXISTS",
+    412: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
 
 
 class ApiError(Exception):
     """An answer that is an error. `more` goes into errors[0] (locationType, location), `details` beside it."""
 
-    def __init__(self, code, reason, message, domain="global", headers=None, rpc=None, more=None, details=None):
+    def __init__(
+        self, code, reason, message, domain="global", headers=None, rpc=None, more=None, details=None
+    ):
         super().__init__(message)
         self.code, self.reason, self.message, self.domain = code, reason, message, domain
         self.headers, self.rpc, self.more, self.details = headers or {}, rpc, more or {}, details
@@ -57,5 +68,9 @@ def not_found(message):
 
 
 def failed_precondition():
-    return ApiError(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.",
-                    more={"locationType": "header", "location": "If-Match"})
+    return ApiError(
+        412,
+        "conditionNotMet",
+        "At least one of the pre-conditions you specified did not hold.",
+        more={"locationType": "header", "location": "If-Match"},
+    )

@@ -68,7 +68,10 @@ class Faults:
         self.lock, self.rules, self.count = threading.Condition(), [], 0
 
     def add(self, rules):
-        made = [Fault(rule, self.count + i + 1) for i, rule in enumerate(rules if isinstance(rules, list) else [rules])]
+        made = [
+            Fault(rule, self.count + i + 1)
+            for i, rule in enumerate(rules if isinstance(rules, list) else [rules])
+        ]
         with self.lock:
             self.count += len(made)
             self.rules += made

@@ -20,7 +20,9 @@ def _tokens(text):
         if quoted is not None:
             out.append(("value", re.sub(r"\\(.)", r"\1", quoted) if "\\b" not in quoted else quoted))
         else:
-            out.append(("sign", bracket) if bracket else ("operator", operator) if operator else ("word", word))
+            out.append(
+                ("sign", bracket) if bracket else ("operator", operator) if operator else ("word", word)
+            )
     return out
 
 
@@ -103,11 +105,15 @@ class _Parser:
             text = _text(found)
             return text.startswith(value[:-1]) if value.endswith("*") else value.lower() in text.lower()
 
-        tests = {"=": lambda item: _text(lookup(item, path)) == value, "!=": lambda item: _text(lookup(item, path)) != value,
-                 ":": has, "<": lambda item: lookup(item, path) is not None and _text(lookup(item, path)) < value,
-                 ">": lambda item: lookup(item, path) is not None and _text(lookup(item, path)) > value,
-                 "<=": lambda item: lookup(item, path) is not None and _text(lookup(item, path)) <= value,
-                 ">=": lambda item: lookup(item, path) is not None and _text(lookup(item, path)) >= value}
+        tests = {
+            "=": lambda item: _text(lookup(item, path)) == value,
+            "!=": lambda item: _text(lookup(item, path)) != value,
+            ":": has,
+            "<": lambda item: lookup(item, path) is not None and _text(lookup(item, path)) < value,
+            ">": lambda item: lookup(item, path) is not None and _text(lookup(item, path)) > value,
+            "<=": lambda item: lookup(item, path) is not None and _text(lookup(item, path)) <= value,
+            ">=": lambda item: lookup(item, path) is not None and _text(lookup(item, path)) >= value,
+        }
         return tests[operator]
 
 

@@ -51,7 +51,7 @@ def _table():
 
 _update = _isal() or _table()
 if _update(0xFFFFFFFF, b"123456789") ^ 0xFFFFFFFF != 0xE3069283:  # the check value of RFC 3720's CRC
-    sys.exit("emulator: crc32c of \"123456789\" is wrong: this libisal cannot be used")
+    sys.exit('emulator: crc32c of "123456789" is wrong: this libisal cannot be used')
 
 
 _pool = concurrent.futures.ThreadPoolExecutor(8)

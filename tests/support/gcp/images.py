@@ -1,5 +1,4 @@
-"""Images of Compute Engine: insert (checked field by field), get, the head of a family, list, patch, setLabels, deprecate,
-delete. Field names and enumerations are those of the v1 API's discovery document as Google's clients of 2026 carry it."""
+"""Images of Compute Engine: insert, get, the head of a family, list, patch, setLabels, deprecate, delete."""
 
 import base64
 import hashlib
@@ -10,118 +9,27 @@ from access import allow, denied
 from compute import answer, begin, check_query, page, repeated, settle, stamp
 from errors import ApiError, bad, not_found
 from fields import select
+from image_fields import (
+    OUTPUT,
+    check_keys,
+    check_labels,
+    check_lists,
+    check_shape,
+    check_text,
+    deprecation,
+    wrong,
+)
 from resources import unquote
 from wire import Response
 
-NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
-NAME_SAID = "Must be a match of regex '(?:[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)'"
-LABEL_KEY, LABEL_VALUE = re.compile(r"[\w-]{1,63}"), re.compile(r"[\w-]{0,63}")
-FEATURES = {"BARE_METAL_LINUX_COMPATIBLE", "GVNIC", "IDPF", "MULTI_IP_SUBNET", "SECURE_BOOT", "SEV_CAPABLE", "SEV_LIVE_MIGRATABLE",
-            "SEV_LIVE_MIGRATABLE_V2", "SEV_SNP_CAPABLE", "SNP_SVSM_CAPABLE", "SUSPEND_RESUME_COMPATIBLE", "TDX_CAPABLE",
-            "UEFI_COMPATIBLE", "VIRTIO_SCSI_MULTIQUEUE", "WINDOWS"}
-STATES = {"ACTIVE", "DEPRECATED", "OBSOLETE", "DELETED"}
-LICENSE = re.compile(r"(?:https?://[^/]+/compute/[^/]+/)?projects/[^/]+/global/licenses/[a-z0-9-]+")
-IMAGE = re.compile(r"(?:https?://[^/]+/compute/[^/]+/)?(?:projects/([^/]+)/)?global/images/([^/]+)")
-KMS = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+(/cryptoKeyVersions/\d+)?")
-LOCATION = re.compile(r"us|eu|asia|[a-z]+-[a-z]+\d{1,2}")
-KEYS = {"content", "fileType"}
-SHAPE = {  # field: its own fields, or None
-    "architecture": None, "deprecated": {"state", "replacement", "deprecated", "obsolete", "deleted", "stateOverride"},
-    "description": None, "diskSizeGb": None, "enableConfidentialCompute": None, "family": None, "guestOsFeatures": {"type"},
-    "imageEncryptionKey": {"kmsKeyName", "kmsKeyServiceAccount", "rawKey", "rsaEncryptedKey", "sha256"}, "labels": None,
-    "labelFingerprint": None, "licenseCodes": None, "licenses": None, "name": None, "params": {"resourceManagerTags"},
-    "rawDisk": {"containerType", "sha1Checksum", "source"}, "shieldedInstanceInitialState": {"pk", "keks", "dbs", "dbxs"},
-    "sourceType": None, "storageLocations": None, "archiveSizeBytes": None, "creationTimestamp": None, "id": None, "kind": None,
-    "satisfiesPzi": None, "satisfiesPzs": None, "selfLink": None, "status": None,
-    **{k: None for k in ("sourceDisk", "sourceDiskEncryptionKey", "sourceDiskId", "sourceImage", "sourceImageEncryptionKey",
-                         "sourceImageId", "sourceSnapshot", "sourceSnapshotEncryptionKey", "sourceSnapshotId")}}
-OUTPUT = {"archiveSizeBytes", "creationTimestamp", "id", "kind", "labelFingerprint", "satisfiesPzi", "satisfiesPzs", "selfLink",
-          "status", "deprecated", "diskSizeGb"}
-
-
-def wrong(field, value, why=""):
-    return bad(f"Invalid value for field 'resource.{field}': '{value}'. {why}".strip())
-
-
-def place(project, name):
-    return f"projects/{project}/global/images/{name}"
-
-
-# --- checks of what a client sends ---------------------------------------------------------------------------------------
-
-
-def _check_shape(given, shape=None, at="resource"):
-    for key, value in given.items():
-        if key not in SHAPE:
-            raise bad(f"Invalid JSON payload received. Unknown name \"{key}\" at '{at}': Cannot find field.", rpc=True)
-        inner = SHAPE[key]
-        for entry in value if isinstance(value, list) else [value]:
-            if inner is None or entry is None:
-                continue
-            if not isinstance(entry, dict):
-                raise wrong(key, entry)
-            if unknown := set(entry) - inner:
-                raise bad(f"Invalid JSON payload received. Unknown name \"{sorted(unknown)[0]}\" at '{at}.{key}': Cannot find "
-                          "field.", rpc=True)
-
-
-def _check_labels(labels):
-    if not isinstance(labels, dict) or len(labels) > 64:
-        raise wrong("labels", labels, "At most 64 labels.")
-    for key, value in labels.items():
-        if not LABEL_KEY.fullmatch(key) or not key[0].isalpha() or key != key.lower():
-            raise wrong("labels", key, "Label key must start with a lowercase letter, and hold lowercase letters, digits, _ and -.")
-        if not isinstance(value, str) or not LABEL_VALUE.fullmatch(value) or value != value.lower():
-            raise wrong("labels", value, "Label value violates format constraints.")
-
-
-def _check_text(given):
-    if not isinstance(given.get("name"), str) or not NAME.fullmatch(given["name"]):
-        raise wrong("name", given.get("name", ""), NAME_SAID)
-    if "family" in given and (not isinstance(given["family"], str) or not NAME.fullmatch(given["family"])):
-        raise wrong("family", given["family"], NAME_SAID)
-    if not isinstance(given.get("description", ""), str) or len(given.get("description", "")) > 2048:
-        raise wrong("description", "...", "At most 2048 characters.")
-    for field, known in (("architecture", {"X86_64", "ARM64"}), ("sourceType", {"RAW"})):
-        if field in given and given[field] not in known:
-            raise wrong(field, given[field], f"Must be one of {', '.join(sorted(known))}.")
-
-
-def _check_lists(given):
-    for entry in given.get("guestOsFeatures", []):
-        if entry.get("type") not in FEATURES:
-            raise wrong("guestOsFeatures[].type", entry.get("type"))
-    for entry in given.get("licenses", []):
-        if not LICENSE.fullmatch(str(entry)):
-            raise wrong("licenses[]", entry, "The URL is malformed.")
-    locations = given.get("storageLocations", [])
-    if not isinstance(locations, list) or len(locations) > 1 or not all(LOCATION.fullmatch(str(v)) for v in locations):
-        raise wrong("storageLocations", locations, "At most one region or multi-region.")
-    for number in given.get("licenseCodes", []):
-        if not str(number).isdigit():
-            raise wrong("licenseCodes[]", number)
-    _check_labels(given.get("labels") or {})
-
-
-def _check_keys(given):
-    shielded = given.get("shieldedInstanceInitialState") or {}
-    for key, value in shielded.items():
-        for entry in [value] if key == "pk" else value:
-            if set(entry) - KEYS or entry.get("fileType") not in ("BIN", "X509"):
-                raise wrong(f"shieldedInstanceInitialState.{key}", entry)
-            try:
-                base64.b64decode(entry.get("content", ""), validate=True)
-            except ValueError:
-                raise wrong(f"shieldedInstanceInitialState.{key}.content", "...", "Not base64.") from None
-    key = (given.get("imageEncryptionKey") or {}).get("kmsKeyName")
-    if key is not None and not KMS.fullmatch(key):
-        raise wrong("imageEncryptionKey.kmsKeyName", key)
-
-
-SOURCES = [re.compile(p) for p in (
-    r"(?:https?://[^/]+)?/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)",        # gcloud: the JSON API's link
-    r"https?://(?:storage\.googleapis\.com|commondatastorage\.googleapis\.com|127\.0\.0\.1(?::\d+)?|localhost(?::\d+)?)/"
-    r"(?P<bucket>[^/]+)/(?P<name>.+)")]                                             # the API documentation's form
+SOURCES = [
+    re.compile(p)
+    for p in (
+        r"(?:https?://[^/]+)?/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)",  # gcloud: the JSON API's link
+        r"https?://(?:storage\.googleapis\.com|commondatastorage\.googleapis\.com|127\.0\.0\.1(?::\d+)?|localhost(?::\d+)?)/"
+        r"(?P<bucket>[^/]+)/(?P<name>.+)",
+    )
+]  # the API documentation's form
 
 
 def source_object(emulator, request, source):
@@ -142,6 +50,10 @@ def source_object(emulator, request, source):
     return record
 
 
+def place(project, name):
+    return f"projects/{project}/global/images/{name}"
+
+
 # --- requests --------------------------------------------------------------------------------------------------------------
 
 
@@ -157,26 +69,33 @@ def same_fingerprint(one, other):
 
 def resource(request, project, image):
     out = {k: v for k, v in image.items() if k != "created"}
-    return {"kind": "compute#image", "selfLink": f"{request.base}/compute/v1/{place(project, image['name'])}", **out}
+    return {
+        "kind": "compute#image",
+        "selfLink": f"{request.base}/compute/v1/{place(project, image['name'])}",
+        **out,
+    }
 
 
 def insert(emulator, request, project):
     check_query(request, "requestId", "forceCreate")
     given = request.json()
-    _check_shape(given)
+    check_shape(given)
     given = {k: v for k, v in given.items() if v is not None and k not in OUTPUT}
     allow(emulator, request, "compute.images.create", place(project, given.get("name", "")))
     with emulator.state.lock:
         if before := repeated(emulator, request, project):
             return answer(emulator, request, before)
-    _check_text(given)
-    _check_lists(given)
-    _check_keys(given)
+    check_text(given)
+    check_lists(given)
+    check_keys(given)
     if "rawDisk" not in given:
         if any(key.startswith("source") and key != "sourceType" for key in given):
             raise ApiError(501, "notImplemented", "The emulator makes images from rawDisk only.")
-        raise bad("Invalid value for field 'resource.rawDisk': ''. One of rawDisk, sourceDisk, sourceImage or sourceSnapshot is "
-                  "required.", "required")
+        raise bad(
+            "Invalid value for field 'resource.rawDisk': ''. One of rawDisk, sourceDisk, sourceImage or sourceSnapshot is "
+            "required.",
+            "required",
+        )
     raw = given["rawDisk"]
     if raw.get("containerType", "TAR") != "TAR":
         raise wrong("rawDisk.containerType", raw["containerType"])
@@ -195,20 +114,39 @@ def _insert(emulator, request, project, given, source, problem, gib):
         raise ApiError(409, "alreadyExists", f"The resource '{place(project, given['name'])}' already exists")
     most = emulator.settings["max_images"]
     if most and sum(k.startswith(project + "/") for k in emulator.state.images) >= most:
-        raise ApiError(403, "quotaExceeded", f"Quota 'IMAGES' exceeded.  Limit: {most}.0 globally.", "usageLimits")
+        raise ApiError(
+            403, "quotaExceeded", f"Quota 'IMAGES' exceeded.  Limit: {most}.0 globally.", "usageLimits"
+        )
     now = emulator.now()
-    image = {"sourceType": "RAW", **given, "id": str(7_000_000_000_000_000_000 + emulator.state.number("image")), "created": now,
-             "status": "PENDING", "creationTimestamp": stamp(now), "archiveSizeBytes": source["meta"]["size"],
-             "diskSizeGb": str(gib or 0), "labelFingerprint": fingerprint(given.get("labels"))}
+    image = {
+        "sourceType": "RAW",
+        **given,
+        "id": str(7_000_000_000_000_000_000 + emulator.state.number("image")),
+        "created": now,
+        "status": "PENDING",
+        "creationTimestamp": stamp(now),
+        "archiveSizeBytes": source["meta"]["size"],
+        "diskSizeGb": str(gib or 0),
+        "labelFingerprint": fingerprint(given.get("labels")),
+    }
     image.setdefault("storageLocations", ["us"])
     if kms := (image.get("imageEncryptionKey") or {}).get("kmsKeyName"):
         if "/cryptoKeyVersions/" not in kms:
-            image["imageEncryptionKey"] = {**image["imageEncryptionKey"], "kmsKeyName": kms + "/cryptoKeyVersions/1"}
+            image["imageEncryptionKey"] = {
+                **image["imageEncryptionKey"],
+                "kmsKeyName": kms + "/cryptoKeyVersions/1",
+            }
     emulator.state.images[key] = image
     operation = begin(emulator, request, project, "insert", image, {"status": "READY"})
     if problem and "error" not in operation:
         emulator.state.operations[operation["name"]] = {
-            **operation, "error": {"code": "IMAGE_SOURCE_OBJECT_CORRUPT_OR_INACCESSIBLE", "message": problem, "status": 400}}
+            **operation,
+            "error": {
+                "code": "IMAGE_SOURCE_OBJECT_CORRUPT_OR_INACCESSIBLE",
+                "message": problem,
+                "status": 400,
+            },
+        }
     return answer(emulator, request, operation)
 
 
@@ -231,11 +169,19 @@ def get(emulator, request, project, name):
 def head_of_family(emulator, request, project, family):
     """The newest image of the family that is ready and neither deprecated, obsolete nor deleted."""
     check_query(request, "zone")
-    allow(emulator, request, "compute.images.getFromFamily", f"projects/{project}/global/images/family/{family}")
+    allow(
+        emulator, request, "compute.images.getFromFamily", f"projects/{project}/global/images/family/{family}"
+    )
     with emulator.state.lock:
         settle(emulator)
-        heads = [v for k, v in emulator.state.images.items() if k.startswith(project + "/") and v.get("family") == family
-                 and v["status"] == "READY" and v.get("deprecated", {}).get("state", "ACTIVE") == "ACTIVE"]
+        heads = [
+            v
+            for k, v in emulator.state.images.items()
+            if k.startswith(project + "/")
+            and v.get("family") == family
+            and v["status"] == "READY"
+            and v.get("deprecated", {}).get("state", "ACTIVE") == "ACTIVE"
+        ]
     if not heads:
         raise not_found(f"The resource 'projects/{project}/global/images/family/{family}' was not found")
     newest = max(heads, key=lambda image: (image["created"], image["id"]))
@@ -247,7 +193,11 @@ def listing(emulator, request, project):
     allow(emulator, request, "compute.images.list", f"projects/{project}")
     with emulator.state.lock:
         settle(emulator)
-        found = [resource(request, project, v) for k, v in emulator.state.images.items() if k.startswith(project + "/")]
+        found = [
+            resource(request, project, v)
+            for k, v in emulator.state.images.items()
+            if k.startswith(project + "/")
+        ]
     return page(emulator, request, "compute#imageList", f"projects/{project}/global/images", found)
 
 
@@ -264,22 +214,40 @@ def _change(emulator, request, project, name, permission, kind, effect_of):
 def patch(emulator, request, project, name):
     check_query(request, "requestId")
     given = request.json()
-    _check_shape(given)
-    if more := set(given) - {"family", "description", "labels", "labelFingerprint", "architecture", "guestOsFeatures", "name",
-                             "licenses", "licenseCodes", "deprecated"}:
+    check_shape(given)
+    if more := set(given) - {
+        "family",
+        "description",
+        "labels",
+        "labelFingerprint",
+        "architecture",
+        "guestOsFeatures",
+        "name",
+        "licenses",
+        "licenseCodes",
+        "deprecated",
+    }:
         raise bad(f"Invalid value for field 'resource.{sorted(more)[0]}'. The field cannot be changed.")
-    clean = {k: v for k, v in given.items() if v not in (None, "") and k not in ("deprecated", "labelFingerprint")}
-    _check_text({"name": name, **clean})
-    _check_lists(clean)
+    clean = {
+        k: v for k, v in given.items() if v not in (None, "") and k not in ("deprecated", "labelFingerprint")
+    }
+    check_text({"name": name, **clean})
+    check_lists(clean)
 
     def effect(image):
         if clean.get("name", name) != name:
             raise wrong("name", clean["name"], "It cannot be changed.")
-        if "labelFingerprint" in given and not same_fingerprint(given["labelFingerprint"], image["labelFingerprint"]):
+        if "labelFingerprint" in given and not same_fingerprint(
+            given["labelFingerprint"], image["labelFingerprint"]
+        ):
             raise _stale()
-        out = {k: None if v == "" else v for k, v in given.items() if k not in ("deprecated", "labelFingerprint", "name")}
+        out = {
+            k: None if v == "" else v
+            for k, v in given.items()
+            if k not in ("deprecated", "labelFingerprint", "name")
+        }
         if "deprecated" in given:
-            out["deprecated"] = _deprecation(given["deprecated"] or {})
+            out["deprecated"] = deprecation(given["deprecated"] or {})
         if "labels" in out:
             out["labelFingerprint"] = fingerprint(out["labels"])
         return out
@@ -288,17 +256,24 @@ def patch(emulator, request, project, name):
 
 
 def _stale():
-    return ApiError(412, "conditionNotMet", "Labels fingerprint either invalid or resource labels have changed",
-                    more={"locationType": "header", "location": "If-Match"})
+    return ApiError(
+        412,
+        "conditionNotMet",
+        "Labels fingerprint either invalid or resource labels have changed",
+        more={"locationType": "header", "location": "If-Match"},
+    )
 
 
 def set_labels(emulator, request, project, name):
     check_query(request)
     given = request.json()
     if unknown := set(given) - {"labels", "labelFingerprint"}:
-        raise bad(f"Invalid JSON payload received. Unknown name \"{sorted(unknown)[0]}\": Cannot find field.", rpc=True)
+        raise bad(
+            f'Invalid JSON payload received. Unknown name "{sorted(unknown)[0]}": Cannot find field.',
+            rpc=True,
+        )
     labels = given.get("labels") or {}
-    _check_labels(labels)
+    check_labels(labels)
 
     def effect(image):
         if not same_fingerprint(given.get("labelFingerprint"), image["labelFingerprint"]):
@@ -308,24 +283,18 @@ def set_labels(emulator, request, project, name):
     return _change(emulator, request, project, name, "compute.images.setLabels", "setLabels", effect)
 
 
-def _deprecation(given):
-    if unknown := set(given) - SHAPE["deprecated"]:
-        raise bad(f"Invalid JSON payload received. Unknown name \"{sorted(unknown)[0]}\": Cannot find field.", rpc=True)
-    state = given.get("state", "ACTIVE")
-    if state not in STATES:
-        raise wrong("state", state)
-    if "replacement" in given and not IMAGE.fullmatch(str(given["replacement"])):
-        raise wrong("replacement", given["replacement"], "The URL is malformed.")
-    for key in ("deprecated", "obsolete", "deleted"):
-        if key in given and not re.match(r"\d{4}-\d\d-\d\d(T\d\d:\d\d)?", str(given[key])):
-            raise wrong(key, given[key], "Must be an RFC 3339 time.")
-    return {"state": "ACTIVE"} if state == "ACTIVE" else given
-
-
 def deprecate(emulator, request, project, name):
     check_query(request, "requestId")
-    status = _deprecation(request.json())
-    return _change(emulator, request, project, name, "compute.images.deprecate", "deprecate", lambda image: {"deprecated": status})
+    status = deprecation(request.json())
+    return _change(
+        emulator,
+        request,
+        project,
+        name,
+        "compute.images.deprecate",
+        "deprecate",
+        lambda image: {"deprecated": status},
+    )
 
 
 def delete(emulator, request, project, name):
@@ -335,7 +304,13 @@ def delete(emulator, request, project, name):
 
 IMAGES = r"/compute/v1/projects/(?P<project>[^/]+)/global/images"
 ONE = IMAGES + r"/(?P<name>[^/]+)"
-ROUTES = [("POST", IMAGES, insert, "compute"), ("GET", IMAGES, listing, "compute"), ("GET", ONE, get, "compute"),
-          ("GET", IMAGES + r"/family/(?P<family>[^/]+)", head_of_family, "compute"), ("PATCH", ONE, patch, "compute"),
-          ("POST", ONE + "/setLabels", set_labels, "compute"), ("POST", ONE + "/deprecate", deprecate, "compute"),
-          ("DELETE", ONE, delete, "compute")]
+ROUTES = [
+    ("POST", IMAGES, insert, "compute"),
+    ("GET", IMAGES, listing, "compute"),
+    ("GET", ONE, get, "compute"),
+    ("GET", IMAGES + r"/family/(?P<family>[^/]+)", head_of_family, "compute"),
+    ("PATCH", ONE, patch, "compute"),
+    ("POST", ONE + "/setLabels", set_labels, "compute"),
+    ("POST", ONE + "/deprecate", deprecate, "compute"),
+    ("DELETE", ONE, delete, "compute"),
+]

@@ -20,8 +20,8 @@ def _element(der, at):
     tag, length, start = der[at], der[at + 1], at + 2
     if length & 0x80:
         count = length & 0x7F
-        length, start = int.from_bytes(der[start:start + count], "big"), start + count
-    return tag, der[start:start + length], start + length
+        length, start = int.from_bytes(der[start : start + count], "big"), start + count
+    return tag, der[start : start + length], start + length
 
 
 def public_key(pem):
@@ -40,7 +40,12 @@ def parse(token):
     """(header, claims, signed bytes, signature); ValueError if it is no JWT."""
     try:
         head, claims, signature = token.split(".")
-        return json.loads(decode(head)), json.loads(decode(claims)), f"{head}.{claims}".encode(), decode(signature)
+        return (
+            json.loads(decode(head)),
+            json.loads(decode(claims)),
+            f"{head}.{claims}".encode(),
+            decode(signature),
+        )
     except (ValueError, TypeError) as error:
         raise ValueError("not a JWT") from error
 

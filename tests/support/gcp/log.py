@@ -7,7 +7,14 @@ import json
 import threading
 
 SECRET_HEADERS = {"authorization", "cookie", "x-goog-iam-authorization-token"}
-PUBLIC_FORM_FIELDS = {"grant_type", "audience", "scope", "requested_token_type", "subject_token_type", "client_id"}
+PUBLIC_FORM_FIELDS = {
+    "grant_type",
+    "audience",
+    "scope",
+    "requested_token_type",
+    "subject_token_type",
+    "client_id",
+}
 
 
 class Log:
@@ -19,12 +26,20 @@ class Log:
         with self.lock:
             self.count += 1
             number = self.count
-        return {"n": number, "time": round(self.now(), 6), "method": request.method, "path": request.path,
-                "query": request.pairs, "headers": {k: v for k, v in request.headers.items() if k not in SECRET_HEADERS}}
+        return {
+            "n": number,
+            "time": round(self.now(), 6),
+            "method": request.method,
+            "path": request.path,
+            "query": request.pairs,
+            "headers": {k: v for k, v in request.headers.items() if k not in SECRET_HEADERS},
+        }
 
     def end(self, entry, request, status, sent):
-        """status 0: no answer began. sent: bytes of the answer's body."""
-        entry = dict(entry, seconds=round(self.now() - entry["time"], 6), status=status, sent=sent, **request.note)
+        """status 0: there was no answer. sent: bytes of its body."""
+        entry = dict(
+            entry, seconds=round(self.now() - entry["time"], 6), status=status, sent=sent, **request.note
+        )
         entry["body"] = {"bytes": request.body.received, "sha256": request.body.sha256.settle().hexdigest()}
         if request.parsed is not None:
             entry["json"] = request.parsed

@@ -8,8 +8,21 @@ from access import allow
 from errors import ApiError, bad, not_found
 from fields import select
 from hashes import wrong
-from resources import (GIVEN, check, check_given, failed_precondition, find_bucket, find_object, may_write, place, preconditions,
-                       resource, stamp, unquote, write)
+from resources import (
+    GIVEN,
+    check,
+    check_given,
+    failed_precondition,
+    find_bucket,
+    find_object,
+    may_write,
+    place,
+    preconditions,
+    resource,
+    stamp,
+    unquote,
+    write,
+)
 from wire import Response
 
 MOST_SOURCES = 32
@@ -30,8 +43,12 @@ def _bytes_in(request, size):
         if last and int(last) < begin:
             return None
     if unsatisfiable:
-        raise ApiError(416, "requestedRangeNotSatisfiable", "Request range not satisfiable",
-                       headers={"Content-Range": f"bytes */{size}"})
+        raise ApiError(
+            416,
+            "requestedRangeNotSatisfiable",
+            "Request range not satisfiable",
+            headers={"Content-Range": f"bytes */{size}"},
+        )
     return begin, end
 
 
@@ -67,11 +84,21 @@ def get(emulator, request, bucket, name):
 def media(emulator, request, record):
     meta, size = record["meta"], int(record["meta"]["size"])
     spoil = wrong if request.acts("wrong-crc32c") else str
-    headers = {"Content-Type": meta.get("contentType", "application/octet-stream"), "ETag": meta["etag"], "Accept-Ranges": "bytes",
-               "X-Goog-Hash": ",".join(f"{name}={spoil(meta[key])}" for name, key in (("crc32c", "crc32c"), ("md5", "md5Hash")) if key in meta),
-               "X-Goog-Generation": meta["generation"], "X-Goog-Metageneration": meta["metageneration"],
-               "X-Goog-Storage-Class": meta["storageClass"], "X-Goog-Stored-Content-Length": meta["size"],
-               "X-Goog-Stored-Content-Encoding": meta.get("contentEncoding", "identity")}
+    headers = {
+        "Content-Type": meta.get("contentType", "application/octet-stream"),
+        "ETag": meta["etag"],
+        "Accept-Ranges": "bytes",
+        "X-Goog-Hash": ",".join(
+            f"{name}={spoil(meta[key])}"
+            for name, key in (("crc32c", "crc32c"), ("md5", "md5Hash"))
+            if key in meta
+        ),
+        "X-Goog-Generation": meta["generation"],
+        "X-Goog-Metageneration": meta["metageneration"],
+        "X-Goog-Storage-Class": meta["storageClass"],
+        "X-Goog-Stored-Content-Length": meta["size"],
+        "X-Goog-Stored-Content-Encoding": meta.get("contentEncoding", "identity"),
+    }
     if "contentEncoding" in meta:
         headers["Content-Encoding"] = meta["contentEncoding"]
     part = _bytes_in(request, size)
@@ -90,16 +117,22 @@ def listing(emulator, request, bucket):
     most = page_size(emulator, request, 1000)
     after = _token(query.get("pageToken"))
     with emulator.state.lock:
-        names = sorted((key.partition("/")[2] for key in emulator.state.objects if key.partition("/")[0] == bucket), key=str.encode)
+        names = sorted(
+            (key.partition("/")[2] for key in emulator.state.objects if key.partition("/")[0] == bucket),
+            key=str.encode,
+        )
         records = {name: emulator.state.objects[f"{bucket}/{name}"] for name in names}
     items, prefixes, last = [], [], None
     for name in names:
-        if (not name.startswith(prefix) or name < query.get("startOffset", "")
-                or ("endOffset" in query and name >= query["endOffset"])):
+        if (
+            not name.startswith(prefix)
+            or name < query.get("startOffset", "")
+            or ("endOffset" in query and name >= query["endOffset"])
+        ):
             continue
         folder = None
-        if delimiter and delimiter in name[len(prefix):]:
-            folder = name[:name.index(delimiter, len(prefix)) + len(delimiter)]
+        if delimiter and delimiter in name[len(prefix) :]:
+            folder = name[: name.index(delimiter, len(prefix)) + len(delimiter)]
         shown = folder or name
         if (after is not None and shown.encode() <= after.encode()) or (prefixes and folder == prefixes[-1]):
             continue
@@ -113,7 +146,9 @@ def listing(emulator, request, bucket):
     else:
         last = None
     page = {"kind": "storage#objects"}
-    page.update({"nextPageToken": base64.urlsafe_b64encode(last.encode()).decode()} if last is not None else {})
+    page.update(
+        {"nextPageToken": base64.urlsafe_b64encode(last.encode()).decode()} if last is not None else {}
+    )
     page.update({"prefixes": prefixes} if prefixes else {})
     page.update({"items": items} if items else {})
     return Response(200, select(request, page))
@@ -175,14 +210,18 @@ def compose(emulator, request, bucket, name):
     bucket, name = unquote(bucket), unquote(name)
     given = request.json()
     if unknown := set(given) - {"kind", "destination", "sourceObjects"}:
-        raise bad(f"Invalid JSON payload received. Unknown name \"{sorted(unknown)[0]}\": Cannot find field.")
+        raise bad(f'Invalid JSON payload received. Unknown name "{sorted(unknown)[0]}": Cannot find field.')
     may_write(emulator, request, bucket, name)
-    clean = check_given(given.get("destination") or {})  # gcloud sends the first part's hashes in it: not looked at
+    clean = check_given(
+        given.get("destination") or {}
+    )  # gcloud sends the first part's hashes in it: not looked at
     sources, conditions = given.get("sourceObjects") or [], preconditions(request.query)
     if not sources:
         raise bad("You must provide at least one source component.", "required")
     if len(sources) > MOST_SOURCES:
-        raise bad(f"The number of source components provided ({len(sources)}) exceeds the maximum ({MOST_SOURCES}).")
+        raise bad(
+            f"The number of source components provided ({len(sources)}) exceeds the maximum ({MOST_SOURCES})."
+        )
     with emulator.state.lock:  # the sources stay as they are until the new object holds their bytes
         check(conditions, emulator.state.objects.get(f"{bucket}/{name}"))
         parts, components, hasher = [], 0, hashes.Hasher(md5=False)
@@ -198,13 +237,16 @@ def compose(emulator, request, bucket, name):
 
 def _source(emulator, request, bucket, source):
     if unknown := set(source) - {"name", "generation", "objectPreconditions"}:
-        raise bad(f"Invalid JSON payload received. Unknown name \"{sorted(unknown)[0]}\": Cannot find field.")
+        raise bad(f'Invalid JSON payload received. Unknown name "{sorted(unknown)[0]}": Cannot find field.')
     name = source.get("name")
     if not name:
         raise bad("Required", "required")
     allow(emulator, request, "storage.objects.get", place(bucket, name))
     record = emulator.state.objects.get(f"{bucket}/{name}")
-    if not record or str(source.get("generation", record["meta"]["generation"])) != record["meta"]["generation"]:
+    if (
+        not record
+        or str(source.get("generation", record["meta"]["generation"])) != record["meta"]["generation"]
+    ):
         raise not_found(f"Object {name} does not exist.")
     wanted = (source.get("objectPreconditions") or {}).get("ifGenerationMatch")
     if wanted is not None and str(wanted) != record["meta"]["generation"]:
@@ -233,13 +275,34 @@ def rewrite(emulator, request, bucket, name, to_bucket, to_name):
         record = find_object(emulator, bucket, name, request.query.get("sourceGeneration"))
         check(preconditions(request.query, "source"), record)
         keep = {k: v for k, v in record["meta"].items() if k in GIVEN}
-        meta = write(emulator, request, to_bucket, to_name, {**keep, **check_given(given)}, record["parts"],
-                     _Known(record["meta"]), preconditions(request.query), {}, record["meta"].get("componentCount"))
+        meta = write(
+            emulator,
+            request,
+            to_bucket,
+            to_name,
+            {**keep, **check_given(given)},
+            record["parts"],
+            _Known(record["meta"]),
+            preconditions(request.query),
+            {},
+            record["meta"].get("componentCount"),
+        )
     made = resource(request, to_bucket, to_name, meta)
     if "/copyTo/" in request.path:
         return Response(200, select(request, made))
-    return Response(200, select(request, {"kind": "storage#rewriteResponse", "totalBytesRewritten": meta["size"],
-                                          "objectSize": meta["size"], "done": True, "resource": made}))
+    return Response(
+        200,
+        select(
+            request,
+            {
+                "kind": "storage#rewriteResponse",
+                "totalBytesRewritten": meta["size"],
+                "objectSize": meta["size"],
+                "done": True,
+                "resource": made,
+            },
+        ),
+    )
 
 
 class _Known:
@@ -263,7 +326,18 @@ def plain(emulator, request, bucket, name):
 
 
 B, O = r"/storage/v1/b/(?P<bucket>[^/]+)/o", r"/(?P<name>[^/]+)"
-ROUTES = [("GET", B, listing, "storage"), ("GET", B + O, get, "storage"), ("GET", "/download" + B + O, get, "storage"),
-          ("PATCH", B + O, patch, "storage"), ("PUT", B + O, patch, "storage"), ("DELETE", B + O, delete, "storage"),
-          ("POST", B + O + "/compose", compose, "storage"),
-          ("POST", B + O + r"/(?:rewriteTo|copyTo)/b/(?P<to_bucket>[^/]+)/o/(?P<to_name>[^/]+)", rewrite, "storage")]
+ROUTES = [
+    ("GET", B, listing, "storage"),
+    ("GET", B + O, get, "storage"),
+    ("GET", "/download" + B + O, get, "storage"),
+    ("PATCH", B + O, patch, "storage"),
+    ("PUT", B + O, patch, "storage"),
+    ("DELETE", B + O, delete, "storage"),
+    ("POST", B + O + "/compose", compose, "storage"),
+    (
+        "POST",
+        B + O + r"/(?:rewriteTo|copyTo)/b/(?P<to_bucket>[^/]+)/o/(?P<to_name>[^/]+)",
+        rewrite,
+        "storage",
+    ),
+]

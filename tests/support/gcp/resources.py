@@ -10,17 +10,64 @@ from errors import ApiError, bad, failed_precondition, not_found
 from hashes import wrong
 
 BUCKET = re.compile(r"[a-z0-9][-_.a-z0-9]{1,61}[a-z0-9]")
-GIVEN = {"cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType", "customTime", "metadata",
-         "storageClass", "temporaryHold", "eventBasedHold", "kmsKeyName"}
-KNOWN = GIVEN | {"acl", "bucket", "componentCount", "contexts", "crc32c", "customerEncryption", "etag", "generation",
-                 "hardDeleteTime", "id", "kind", "md5Hash", "mediaLink", "metageneration", "name", "owner", "restoreToken",
-                 "retention", "retentionExpirationTime", "selfLink", "size", "softDeleteTime", "timeCreated", "timeDeleted",
-                 "timeFinalized", "timeStorageClassUpdated", "updated"}
-CLASSES = {"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE", "MULTI_REGIONAL", "REGIONAL", "DURABLE_REDUCED_AVAILABILITY"}
+GIVEN = {
+    "cacheControl",
+    "contentDisposition",
+    "contentEncoding",
+    "contentLanguage",
+    "contentType",
+    "customTime",
+    "metadata",
+    "storageClass",
+    "temporaryHold",
+    "eventBasedHold",
+    "kmsKeyName",
+}
+KNOWN = GIVEN | {
+    "acl",
+    "bucket",
+    "componentCount",
+    "contexts",
+    "crc32c",
+    "customerEncryption",
+    "etag",
+    "generation",
+    "hardDeleteTime",
+    "id",
+    "kind",
+    "md5Hash",
+    "mediaLink",
+    "metageneration",
+    "name",
+    "owner",
+    "restoreToken",
+    "retention",
+    "retentionExpirationTime",
+    "selfLink",
+    "size",
+    "softDeleteTime",
+    "timeCreated",
+    "timeDeleted",
+    "timeFinalized",
+    "timeStorageClassUpdated",
+    "updated",
+}
+CLASSES = {
+    "STANDARD",
+    "NEARLINE",
+    "COLDLINE",
+    "ARCHIVE",
+    "MULTI_REGIONAL",
+    "REGIONAL",
+    "DURABLE_REDUCED_AVAILABILITY",
+}
 
 
 def stamp(seconds):
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return (
+        datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        + "Z"
+    )
 
 
 def unquote(text):
@@ -67,10 +114,11 @@ def check_name(name):
 def check_given(given):
     """The parts of an object's resource that a client sets. Unknown names are refused, known output names ignored."""
     if unknown := set(given) - KNOWN:
-        raise bad(f"Invalid JSON payload received. Unknown name \"{sorted(unknown)[0]}\": Cannot find field.")
+        raise bad(f'Invalid JSON payload received. Unknown name "{sorted(unknown)[0]}": Cannot find field.')
     metadata = given.get("metadata")
-    if metadata is not None and (not isinstance(metadata, dict) or not all(v is None or isinstance(v, str)
-                                                                          for v in metadata.values())):
+    if metadata is not None and (
+        not isinstance(metadata, dict) or not all(v is None or isinstance(v, str) for v in metadata.values())
+    ):
         raise bad("Invalid value for field 'metadata'")
     if given.get("storageClass", "STANDARD") not in CLASSES:
         raise bad(f"Invalid storage class: {given['storageClass']}")
@@ -100,9 +148,12 @@ def check(conditions, record):
     generation = int(meta["generation"]) if meta else 0
     metageneration = int(meta["metageneration"]) if meta else None
     for name, value in conditions.items():
-        holds = {"ifGenerationMatch": generation == value, "ifGenerationNotMatch": generation != value,
-                 "ifMetagenerationMatch": metageneration == value,
-                 "ifMetagenerationNotMatch": metageneration is not None and metageneration != value}[name]
+        holds = {
+            "ifGenerationMatch": generation == value,
+            "ifGenerationNotMatch": generation != value,
+            "ifMetagenerationMatch": metageneration == value,
+            "ifMetagenerationNotMatch": metageneration is not None and metageneration != value,
+        }[name]
         if not holds:
             raise failed_precondition()
 
@@ -120,10 +171,13 @@ def goog_hash(request):
 
 
 def check_hashes(wanted, hasher):
-    for key, label, have in (("crc32c", "CRC32C", hasher.crc32c()), ("md5Hash", "MD5 hash", hasher.md5_hash())):
+    for key, label, have in (
+        ("crc32c", "CRC32C", hasher.crc32c()),
+        ("md5Hash", "MD5 hash", hasher.md5_hash()),
+    ):
         want = wanted.get(key)
         if want and have and want != have:
-            raise bad(f"Provided {label} \"{want}\" doesn't match calculated {label} \"{have}\".")
+            raise bad(f'Provided {label} "{want}" doesn\'t match calculated {label} "{have}".')
 
 
 # --- objects -----------------------------------------------------------------------------------------------------------
@@ -131,8 +185,15 @@ def check_hashes(wanted, hasher):
 
 def resource(request, bucket, name, meta):
     path, generation = f"/storage/v1/b/{quote(bucket)}/o/{quote(name)}", meta["generation"]
-    out = {"kind": "storage#object", "id": f"{bucket}/{name}/{generation}", "selfLink": request.base + path,
-           "mediaLink": f"{request.base}/download{path}?generation={generation}&alt=media", "name": name, "bucket": bucket, **meta}
+    out = {
+        "kind": "storage#object",
+        "id": f"{bucket}/{name}/{generation}",
+        "selfLink": request.base + path,
+        "mediaLink": f"{request.base}/download{path}?generation={generation}&alt=media",
+        "name": name,
+        "bucket": bucket,
+        **meta,
+    }
     if request.acts("wrong-crc32c"):
         out.update({key: wrong(out[key]) for key in ("crc32c", "md5Hash") if key in out})
     return out
@@ -143,7 +204,9 @@ def may_write(emulator, request, bucket, name):
     find_bucket(emulator, bucket)
     check_name(name)
     # Replacing needs the right to delete as well; that is known only when the object is there.
-    if f"{bucket}/{name}" in emulator.state.objects and denied(emulator, request, "storage.objects.delete", place(bucket, name)):
+    if f"{bucket}/{name}" in emulator.state.objects and denied(
+        emulator, request, "storage.objects.delete", place(bucket, name)
+    ):
         allow(emulator, request, "storage.objects.delete", place(bucket, name))
 
 
@@ -157,9 +220,19 @@ def write(emulator, request, bucket, name, given, parts, hasher, conditions, wan
         check(conditions, old)
         _pace(emulator, key)
         now, generation = stamp(emulator.now()), str(state.generation())
-        meta = {**given, "generation": generation, "metageneration": "1", "storageClass": given.get("storageClass", "STANDARD"),
-                "size": str(hasher.size), "crc32c": hasher.crc32c(), "etag": f"C{generation[-9:]}=", "timeCreated": now,
-                "updated": now, "timeStorageClassUpdated": now, "timeFinalized": now}
+        meta = {
+            **given,
+            "generation": generation,
+            "metageneration": "1",
+            "storageClass": given.get("storageClass", "STANDARD"),
+            "size": str(hasher.size),
+            "crc32c": hasher.crc32c(),
+            "etag": f"C{generation[-9:]}=",
+            "timeCreated": now,
+            "updated": now,
+            "timeStorageClassUpdated": now,
+            "timeFinalized": now,
+        }
         if components:
             meta["componentCount"] = components
         else:
@@ -175,9 +248,13 @@ def write(emulator, request, bucket, name, given, parts, hasher, conditions, wan
 def _pace(emulator, key):
     interval, now = emulator.settings["object_write_interval"], time.monotonic()
     if now - emulator.written.get(key, -1e9) < interval:
-        raise ApiError(429, "rateLimitExceeded", f"The object {key} exceeded the rate limit for object mutation operations (create, "
-                       "update, and delete). Please reduce your request rate. See https://cloud.google.com/storage/docs/gcs429.",
-                       "usageLimits")
+        raise ApiError(
+            429,
+            "rateLimitExceeded",
+            f"The object {key} exceeded the rate limit for object mutation operations (create, "
+            "update, and delete). Please reduce your request rate. See https://cloud.google.com/storage/docs/gcs429.",
+            "usageLimits",
+        )
     emulator.written[key] = now
 
 

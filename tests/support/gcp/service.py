@@ -24,27 +24,27 @@ from wire import Response
 
 # What --set KEY=JSON and POST /_control/config take, with what holds without them.
 SETTINGS = {
-    "auth": "open",              # "required": only tokens that this emulator gave out; "open": others are let through too
-    "accept_tokens": [],         # further access tokens that are good, e.g. for --access-token-file
-    "token_lifetime": 3599,      # seconds
-    "deny": [],                  # [{"permission": REGEX, "resource": REGEX, "account": REGEX}]: 403
-    "quotas": [],                # [{"match": REGEX of "METHOD path", "limit": N, "seconds": S}]: 429
+    "auth": "open",  # "required": only tokens that this emulator gave out; "open": others are let through too
+    "accept_tokens": [],  # further access tokens that are good, e.g. for --access-token-file
+    "token_lifetime": 3599,  # seconds
+    "deny": [],  # [{"permission": REGEX, "resource": REGEX, "account": REGEX}]: 403
+    "quotas": [],  # [{"match": REGEX of "METHOD path", "limit": N, "seconds": S}]: 429
     "object_write_interval": 0,  # seconds between two writes of one object name (Google: 1): 429
-    "max_images": 0,             # of a project (0: any): 403 quotaExceeded
-    "operation_seconds": 0.2,    # how long an operation runs
-    "wait_hold": 120,            # how long `wait` is held at most (Google: 120)
-    "check_archives": True,      # an image is read as far as its tar header
+    "max_images": 0,  # of a project (0: any): 403 quotaExceeded
+    "operation_seconds": 0.2,  # how long an operation runs
+    "wait_hold": 120,  # how long `wait` is held at most (Google: 120)
+    "check_archives": True,  # an image is read as far as its tar header
     "failed_images": "removed",  # or "kept": what an insert that fails leaves (status FAILED)
-    "page_size": 0,              # pages are at most this long, whatever is asked (0: Google's limits)
+    "page_size": 0,  # pages are at most this long, whatever is asked (0: Google's limits)
     "session_lifetime": 604800,  # of a resumable session, seconds; then 410
-    "clock_offset": 0,           # seconds: the emulator's clock (Date, checks of JWTs, expiry)
-    "metadata_flavor": True,     # false: the metadata server's answers lack Metadata-Flavor: Google
-    "user_projects": None,       # projects that x-goog-user-project may name (null: all)
-    "taken_buckets": [],         # names that belong to somebody else: 409 on insert
+    "clock_offset": 0,  # seconds: the emulator's clock (Date, checks of JWTs, expiry)
+    "metadata_flavor": True,  # false: the metadata server's answers lack Metadata-Flavor: Google
+    "user_projects": None,  # projects that x-goog-user-project may name (null: all)
+    "taken_buckets": [],  # names that belong to somebody else: 409 on insert
     "universe_domain": "googleapis.com",
     "project": "test-project",
-    "location": "US",            # of a bucket made without one
-    "accounts": {},              # see tokens.py
+    "location": "US",  # of a bucket made without one
+    "accounts": {},  # see tokens.py
 }
 
 
@@ -62,9 +62,11 @@ class Emulator:
         self.session_locks = collections.defaultdict(threading.Lock)
         self.written = {}  # when an object name was last written
         self.calls = collections.defaultdict(collections.deque)
-        self.routes = [(method, re.compile(path + "$"), handler, api)
-                       for module in (uploads, objects, storage, compute, images, tokens, metadata, batch)
-                       for method, path, handler, api in module.ROUTES]
+        self.routes = [
+            (method, re.compile(path + "$"), handler, api)
+            for module in (uploads, objects, storage, compute, images, tokens, metadata, batch)
+            for method, path, handler, api in module.ROUTES
+        ]
 
     def now(self):
         return time.time() + self.settings["clock_offset"]
@@ -124,7 +126,9 @@ class Emulator:
             body.drain()
             raise Cut(fault.get("reset", False))
         if action == "cut-mid-body":
-            body.cut_at, body.cut_reset = fault.get("bytes", (body.length or 2) // 2), fault.get("reset", False)
+            body.cut_at, body.cut_reset = fault.get("bytes", (body.length or 2) // 2), fault.get(
+                "reset", False
+            )
         elif action == "corrupt-upload":
             body.corrupt = True
         elif action == "slow":
@@ -161,14 +165,32 @@ class Emulator:
             raise ApiError(429, "rateLimitExceeded", "Rate Limit Exceeded", "usageLimits", rpc=True)
 
 
-REASONS = {400: "invalid", 401: "authError", 403: "forbidden", 404: "notFound", 408: "requestTimeout", 409: "conflict",
-           410: "gone", 412: "conditionNotMet", 429: "rateLimitExceeded", 500: "internalError", 502: "badGateway",
-           503: "backendError", 504: "gatewayTimeout"}
+REASONS = {
+    400: "invalid",
+    401: "authError",
+    403: "forbidden",
+    404: "notFound",
+    408: "requestTimeout",
+    409: "conflict",
+    410: "gone",
+    412: "conditionNotMet",
+    429: "rateLimitExceeded",
+    500: "internalError",
+    502: "badGateway",
+    503: "backendError",
+    504: "gatewayTimeout",
+}
 
 
 def status_error(fault):
     status = fault.get("status", 503)
     domain = fault.get("domain", "usageLimits" if status == 429 else "global")
     retry = fault.get("retry_after")
-    return ApiError(status, fault.get("reason", REASONS.get(status, "unknown")), fault.get("message", "Backend Error"), domain,
-                    headers={"Retry-After": str(retry)} if retry is not None else None, rpc=status == 429 or None)
+    return ApiError(
+        status,
+        fault.get("reason", REASONS.get(status, "unknown")),
+        fault.get("message", "Backend Error"),
+        domain,
+        headers={"Retry-After": str(retry)} if retry is not None else None,
+        rpc=status == 429 or None,
+    )

@@ -42,7 +42,9 @@ class State:
         self.blobs = os.path.join(self.directory, "blobs")
         os.makedirs(self.blobs, exist_ok=True)
         self.lock = threading.RLock()
-        self.database = sqlite3.connect(os.path.join(self.directory, "db"), check_same_thread=False, isolation_level=None)
+        self.database = sqlite3.connect(
+            os.path.join(self.directory, "db"), check_same_thread=False, isolation_level=None
+        )
         self.database.execute("PRAGMA journal_mode=WAL")
         self.database.execute("PRAGMA synchronous=OFF")
         for name in TABLES:

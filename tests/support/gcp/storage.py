@@ -13,27 +13,94 @@ import objects
 MULTI = {"ASIA", "EU", "US"}
 DUAL = {"ASIA1", "EUR4", "EUR5", "EUR7", "EUR8", "NAM4"}
 REGION = re.compile(r"(africa|asia|australia|europe|me|northamerica|southamerica|us)-[a-z]+\d{1,2}")
-KNOWN = {"acl", "autoclass", "billing", "cors", "customPlacementConfig", "defaultEventBasedHold", "defaultObjectAcl", "encryption",
-         "etag", "generation", "hierarchicalNamespace", "iamConfiguration", "id", "ipFilter", "kind", "labels", "lifecycle",
-         "location", "locationType", "logging", "metageneration", "name", "objectRetention", "owner", "projectNumber",
-         "retentionPolicy", "rpo", "satisfiesPZS", "selfLink", "softDeletePolicy", "storageClass", "timeCreated", "updated",
-         "versioning", "website"}
-SET = KNOWN - {"etag", "generation", "id", "kind", "location", "locationType", "metageneration", "name", "owner", "projectNumber",
-               "selfLink", "timeCreated", "updated"}
+KNOWN = {
+    "acl",
+    "autoclass",
+    "billing",
+    "cors",
+    "customPlacementConfig",
+    "defaultEventBasedHold",
+    "defaultObjectAcl",
+    "encryption",
+    "etag",
+    "generation",
+    "hierarchicalNamespace",
+    "iamConfiguration",
+    "id",
+    "ipFilter",
+    "kind",
+    "labels",
+    "lifecycle",
+    "location",
+    "locationType",
+    "logging",
+    "metageneration",
+    "name",
+    "objectRetention",
+    "owner",
+    "projectNumber",
+    "retentionPolicy",
+    "rpo",
+    "satisfiesPZS",
+    "selfLink",
+    "softDeletePolicy",
+    "storageClass",
+    "timeCreated",
+    "updated",
+    "versioning",
+    "website",
+}
+SET = KNOWN - {
+    "etag",
+    "generation",
+    "id",
+    "kind",
+    "location",
+    "locationType",
+    "metageneration",
+    "name",
+    "owner",
+    "projectNumber",
+    "selfLink",
+    "timeCreated",
+    "updated",
+}
 ACTIONS = {"Delete", "SetStorageClass", "AbortIncompleteMultipartUpload"}
-CONDITIONS = {"age", "createdBefore", "customTimeBefore", "daysSinceCustomTime", "daysSinceNoncurrentTime", "isLive",
-              "matchesPattern", "matchesPrefix", "matchesStorageClass", "matchesSuffix", "noncurrentTimeBefore", "numNewerVersions"}
+CONDITIONS = {
+    "age",
+    "createdBefore",
+    "customTimeBefore",
+    "daysSinceCustomTime",
+    "daysSinceNoncurrentTime",
+    "isLive",
+    "matchesPattern",
+    "matchesPrefix",
+    "matchesStorageClass",
+    "matchesSuffix",
+    "noncurrentTimeBefore",
+    "numNewerVersions",
+}
 
 
 def _resource(request, bucket):
-    return {"kind": "storage#bucket", "id": bucket["name"], "selfLink": f"{request.base}/storage/v1/b/{bucket['name']}",
-            "projectNumber": "123456789012", "etag": f"B{bucket['metageneration']}=", **bucket}
+    return {
+        "kind": "storage#bucket",
+        "id": bucket["name"],
+        "selfLink": f"{request.base}/storage/v1/b/{bucket['name']}",
+        "projectNumber": "123456789012",
+        "etag": f"B{bucket['metageneration']}=",
+        **bucket,
+    }
 
 
 def _location(text):
     if not isinstance(text, str):
         raise bad("The specified location constraint is not valid.")
-    kinds = {"multi-region": text.upper() in MULTI, "dual-region": text.upper() in DUAL, "region": REGION.fullmatch(text.lower())}
+    kinds = {
+        "multi-region": text.upper() in MULTI,
+        "dual-region": text.upper() in DUAL,
+        "region": REGION.fullmatch(text.lower()),
+    }
     for kind, yes in kinds.items():
         if yes:
             return text.upper(), kind
@@ -42,22 +109,32 @@ def _location(text):
 
 def _check(given):
     if unknown := set(given) - KNOWN:
-        raise bad(f"Invalid JSON payload received. Unknown name \"{sorted(unknown)[0]}\": Cannot find field.")
+        raise bad(f'Invalid JSON payload received. Unknown name "{sorted(unknown)[0]}": Cannot find field.')
     for rule in (given.get("lifecycle") or {}).get("rule") or []:
         action, condition = rule.get("action") or {}, rule.get("condition") or {}
         if action.get("type") not in ACTIONS:
             raise bad("A lifecycle management request must specify a valid action.")
         if not condition or set(condition) - CONDITIONS:
             raise bad("A lifecycle management request must specify at least one valid condition.")
-        if not isinstance(condition.get("age", 0), int) or not isinstance(condition.get("matchesPrefix", []), list):
+        if not isinstance(condition.get("age", 0), int) or not isinstance(
+            condition.get("matchesPrefix", []), list
+        ):
             raise bad("Invalid value in a lifecycle condition.")
 
 
 def make(emulator, name, location=None, given=None):
     place, kind = _location(location or emulator.settings["location"])
     now = stamp(emulator.now())
-    bucket = {"name": name, "location": place, "locationType": kind, "storageClass": "STANDARD", "timeCreated": now, "updated": now,
-              "metageneration": "1", **{k: v for k, v in (given or {}).items() if k in SET and v is not None}}
+    bucket = {
+        "name": name,
+        "location": place,
+        "locationType": kind,
+        "storageClass": "STANDARD",
+        "timeCreated": now,
+        "updated": now,
+        "metageneration": "1",
+        **{k: v for k, v in (given or {}).items() if k in SET and v is not None},
+    }
     emulator.state.buckets[name] = bucket
     return bucket
 
@@ -73,10 +150,18 @@ def insert(emulator, request):
     _check(given)
     with emulator.state.lock:
         if name in emulator.settings["taken_buckets"]:
-            raise ApiError(409, "conflict", "The requested bucket name is not available. The bucket namespace is shared by all users "
-                           "of the system. Please select a different name and try again.")
+            raise ApiError(
+                409,
+                "conflict",
+                "The requested bucket name is not available. The bucket namespace is shared by all users "
+                "of the system. Please select a different name and try again.",
+            )
         if name in emulator.state.buckets:
-            raise ApiError(409, "conflict", "Your previous request to create the named bucket succeeded and you already own it.")
+            raise ApiError(
+                409,
+                "conflict",
+                "Your previous request to create the named bucket succeeded and you already own it.",
+            )
         bucket = make(emulator, name, given.get("location"), given)
     return Response(200, select(request, _resource(request, bucket)))
 
@@ -94,7 +179,10 @@ def listing(emulator, request):
     most, prefix = objects.page_size(emulator, request, 1000), request.query.get("prefix", "")
     after = request.query.get("pageToken", "")
     names = [name for name in sorted(emulator.state.buckets) if name.startswith(prefix) and name > after]
-    page = {"kind": "storage#buckets", "items": [_resource(request, emulator.state.buckets[name]) for name in names[:most]]}
+    page = {
+        "kind": "storage#buckets",
+        "items": [_resource(request, emulator.state.buckets[name]) for name in names[:most]],
+    }
     if len(names) > most:
         page["nextPageToken"] = names[most - 1]
     return Response(200, select(request, page))
@@ -107,7 +195,9 @@ def patch(emulator, request, bucket):
     with emulator.state.lock:
         old = find_bucket(emulator, name)
         check(preconditions(request.query), {"meta": {"generation": 0, **old}})
-        new = {k: v for k, v in {**old, **{k: v for k, v in given.items() if k in SET}}.items() if v is not None}
+        new = {
+            k: v for k, v in {**old, **{k: v for k, v in given.items() if k in SET}}.items() if v is not None
+        }
         new["metageneration"], new["updated"] = str(int(old["metageneration"]) + 1), stamp(emulator.now())
         emulator.state.buckets[name] = new
     return Response(200, select(request, _resource(request, new)))
@@ -129,8 +219,16 @@ def layout(emulator, request, bucket):
     name = unquote(bucket)
     allow(emulator, request, "storage.objects.list", bucket_place(name))
     found = find_bucket(emulator, name)
-    return Response(200, {"kind": "storage#storageLayout", "bucket": name, "location": found["location"],
-                          "locationType": found["locationType"], "hierarchicalNamespace": {"enabled": False}})
+    return Response(
+        200,
+        {
+            "kind": "storage#storageLayout",
+            "bucket": name,
+            "location": found["location"],
+            "locationType": found["locationType"],
+            "hierarchicalNamespace": {"enabled": False},
+        },
+    )
 
 
 def lifecycle(emulator, days):
@@ -141,10 +239,13 @@ def lifecycle(emulator, days):
             name, _, thing = key.partition("/")
             for rule in (emulator.state.buckets[name].get("lifecycle") or {}).get("rule") or []:
                 condition = rule["condition"]
-                if (rule["action"]["type"] == "Delete" and set(condition) <= {"age", "matchesPrefix", "matchesSuffix"}
-                        and days >= condition.get("age", 0)
-                        and thing.startswith(tuple(condition.get("matchesPrefix", [""])))
-                        and thing.endswith(tuple(condition.get("matchesSuffix", [""])))):
+                if (
+                    rule["action"]["type"] == "Delete"
+                    and set(condition) <= {"age", "matchesPrefix", "matchesSuffix"}
+                    and days >= condition.get("age", 0)
+                    and thing.startswith(tuple(condition.get("matchesPrefix", [""])))
+                    and thing.endswith(tuple(condition.get("matchesSuffix", [""])))
+                ):
                     del emulator.state.objects[key]
                     emulator.state.drop(record["parts"])
                     gone.append(key)
@@ -153,7 +254,12 @@ def lifecycle(emulator, days):
 
 
 B = "/storage/v1/b"
-ROUTES = [("GET", B, listing, "storage"), ("POST", B, insert, "storage"), ("GET", B + "/(?P<bucket>[^/]+)", get, "storage"),
-          ("PATCH", B + "/(?P<bucket>[^/]+)", patch, "storage"), ("PUT", B + "/(?P<bucket>[^/]+)", patch, "storage"),
-          ("DELETE", B + "/(?P<bucket>[^/]+)", delete, "storage"),
-          ("GET", B + "/(?P<bucket>[^/]+)/storageLayout", layout, "storage")]
+ROUTES = [
+    ("GET", B, listing, "storage"),
+    ("POST", B, insert, "storage"),
+    ("GET", B + "/(?P<bucket>[^/]+)", get, "storage"),
+    ("PATCH", B + "/(?P<bucket>[^/]+)", patch, "storage"),
+    ("PUT", B + "/(?P<bucket>[^/]+)", patch, "storage"),
+    ("DELETE", B + "/(?P<bucket>[^/]+)", delete, "storage"),
+    ("GET", B + "/(?P<bucket>[^/]+)/storageLayout", layout, "storage"),
+]

@@ -21,22 +21,38 @@ MOST = 3600
 SLACK = 300  # how far a client's clock may be off; Google's is not documented, five minutes is what clients assume
 GRANTS = "urn:ietf:params:oauth:grant-type:"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-SUBJECT_TYPES = {"urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:id_token",
-                 "urn:ietf:params:oauth:token-type:saml2", "urn:ietf:params:aws:token-type:aws4_request"}
+SUBJECT_TYPES = {
+    "urn:ietf:params:oauth:token-type:jwt",
+    "urn:ietf:params:oauth:token-type:id_token",
+    "urn:ietf:params:oauth:token-type:saml2",
+    "urn:ietf:params:aws:token-type:aws4_request",
+}
 
 
 def give(emulator, kind, who, scopes, lifetime=None):
     """A new access token: (token, seconds)."""
-    seconds = emulator.settings["token_lifetime"] if lifetime is None else min(lifetime, emulator.settings["token_lifetime"])
+    seconds = (
+        emulator.settings["token_lifetime"]
+        if lifetime is None
+        else min(lifetime, emulator.settings["token_lifetime"])
+    )
     token = f"ya29.{kind}.{secrets.token_urlsafe(40)}"
     with emulator.state.lock:
-        emulator.state.tokens[token] = {"kind": kind, "account": who, "scopes": scopes, "expires": emulator.now() + seconds}
+        emulator.state.tokens[token] = {
+            "kind": kind,
+            "account": who,
+            "scopes": scopes,
+            "expires": emulator.now() + seconds,
+        }
     return token, seconds
 
 
 def _answer(token, seconds, **more):
-    return Response(200, {"access_token": token, "expires_in": seconds, "token_type": "Bearer", **more},
-                    {"Cache-Control": "no-store"})
+    return Response(
+        200,
+        {"access_token": token, "expires_in": seconds, "token_type": "Bearer", **more},
+        {"Cache-Control": "no-store"},
+    )
 
 
 def oauth(emulator, request):
@@ -61,20 +77,48 @@ def _jwt_bearer(emulator, request, form):
         raise OAuthError(400, "invalid_grant", "Invalid grant: account not found")
     if header.get("alg") != "RS256":
         raise OAuthError(400, "invalid_grant", "Invalid JWT Signature.")
-    candidates = [keys[header["kid"]]] if header.get("kid") in keys else [] if header.get("kid") else list(keys.values())
+    candidates = (
+        [keys[header["kid"]]]
+        if header.get("kid") in keys
+        else []
+        if header.get("kid")
+        else list(keys.values())
+    )
     if not any(jwt.verify(pem, signed, signature) for pem in candidates):
         raise OAuthError(400, "invalid_grant", "Invalid JWT Signature.")
     if claims.get("aud") not in (AUDIENCE, f"{request.base}/token"):
         raise OAuthError(400, "invalid_grant", "Invalid JWT: audience is not the token endpoint.")
     now, made, ends = emulator.now(), claims.get("iat"), claims.get("exp")
-    if (not all(isinstance(v, (int, float)) for v in (made, ends)) or made > now + SLACK or ends < now - SLACK or ends - made > MOST
-            or ends <= made):
-        raise OAuthError(400, "invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable "
-                         "timeframe. Check your iat and exp values in the JWT claim.")
+    if (
+        not all(isinstance(v, (int, float)) for v in (made, ends))
+        or made > now + SLACK
+        or ends < now - SLACK
+        or ends - made > MOST
+        or ends <= made
+    ):
+        raise OAuthError(
+            400,
+            "invalid_grant",
+            "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable "
+            "timeframe. Check your iat and exp values in the JWT claim.",
+        )
     if "target_audience" in claims:  # an identity token; nobody here checks one, so it is not signed
-        claims = {"iss": "https://accounts.google.com", "aud": claims["target_audience"], "email": claims["iss"],
-                  "sub": claims["iss"], "iat": int(now), "exp": int(now) + MOST}
-        return Response(200, {"id_token": ".".join([jwt.encode(b'{"alg":"none"}'), jwt.encode(json.dumps(claims).encode()), ""])})
+        claims = {
+            "iss": "https://accounts.google.com",
+            "aud": claims["target_audience"],
+            "email": claims["iss"],
+            "sub": claims["iss"],
+            "iat": int(now),
+            "exp": int(now) + MOST,
+        }
+        return Response(
+            200,
+            {
+                "id_token": ".".join(
+                    [jwt.encode(b'{"alg":"none"}'), jwt.encode(json.dumps(claims).encode()), ""]
+                )
+            },
+        )
     scopes = claims.get("scope", "").split()
     if not scopes:
         raise OAuthError(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
@@ -109,12 +153,24 @@ def exchange(emulator, request):
     if form["subject_token_type"] not in SUBJECT_TYPES:
         raise OAuthError(400, "invalid_request", "Invalid subject_token_type.")
     if form["audience"] not in accounts.get("audiences", []):
-        raise OAuthError(400, "invalid_target", "The target service indicated by the \"audience\" parameters is invalid. This might "
-                         "either be because the pool or provider is disabled or deleted or because it doesn't exist.")
-    if form["subject_token"] not in accounts.get("subject_tokens", []) + emulator.state.meta.get("subjects", []):
-        raise OAuthError(400, "invalid_grant", "The given credential is rejected by the attribute condition, or has expired.")
+        raise OAuthError(
+            400,
+            "invalid_target",
+            'The target service indicated by the "audience" parameters is invalid. This might '
+            "either be because the pool or provider is disabled or deleted or because it doesn't exist.",
+        )
+    if form["subject_token"] not in accounts.get("subject_tokens", []) + emulator.state.meta.get(
+        "subjects", []
+    ):
+        raise OAuthError(
+            400,
+            "invalid_grant",
+            "The given credential is rejected by the attribute condition, or has expired.",
+        )
     who = f"principal:{form['audience'].removeprefix('//iam.googleapis.com')}/subject/outside"
-    return _answer(*give(emulator, "token-exchange", who, form["scope"].split()), issued_token_type=ACCESS_TOKEN)
+    return _answer(
+        *give(emulator, "token-exchange", who, form["scope"].split()), issued_token_type=ACCESS_TOKEN
+    )
 
 
 def subject(emulator, _):
@@ -131,11 +187,19 @@ def generate(emulator, request, email):
     if "authorization" not in request.headers:
         raise unauthorized("iam", True)
     if unknown := set(given) - {"delegates", "scope", "lifetime"}:
-        raise bad(f"Invalid JSON payload received. Unknown name \"{sorted(unknown)[0]}\": Cannot find field.", rpc=True)
+        raise bad(
+            f'Invalid JSON payload received. Unknown name "{sorted(unknown)[0]}": Cannot find field.',
+            rpc=True,
+        )
     lifetime = given.get("lifetime") or "3600s"
     if not given.get("scope"):
         raise bad("Request contains an invalid argument.", "badRequest", rpc=True)
-    if not isinstance(lifetime, str) or not lifetime.endswith("s") or not lifetime[:-1].isdigit() or not 0 < int(lifetime[:-1]) <= MOST:
+    if (
+        not isinstance(lifetime, str)
+        or not lifetime.endswith("s")
+        or not lifetime[:-1].isdigit()
+        or not 0 < int(lifetime[:-1]) <= MOST
+    ):
         raise bad("The access token lifetime cannot exceed 3600 seconds.", "badRequest", rpc=True)
     for who in [*(given.get("delegates") or []), email]:
         who = who.rpartition("/")[2]
@@ -149,5 +213,9 @@ def generate(emulator, request, email):
     return Response(200, {"accessToken": token, "expireTime": ends.strftime("%Y-%m-%dT%H:%M:%SZ")})
 
 
-ROUTES = [("POST", "/token", oauth, None), ("POST", "(?:/sts)?/v1/token", exchange, None), ("GET", "/subject", subject, None),
-          ("POST", r"/v1/projects/-/serviceAccounts/(?P<email>[^/:]+):generateAccessToken", generate, "iam")]
+ROUTES = [
+    ("POST", "/token", oauth, None),
+    ("POST", "(?:/sts)?/v1/token", exchange, None),
+    ("GET", "/subject", subject, None),
+    ("POST", r"/v1/projects/-/serviceAccounts/(?P<email>[^/:]+):generateAccessToken", generate, "iam"),
+]

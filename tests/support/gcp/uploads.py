@@ -4,15 +4,26 @@ A resumable session is a record and a file below --state; its URI works after a 
 """
 
 import email.message
-import json
 import os
 import re
 import secrets
 
 import hashes
 from errors import ApiError, Cut, bad, not_found
-from resources import (check, check_given, count, goog_hash, may_write, preconditions, quote, resource, unquote, write)
+from resources import (
+    check,
+    check_given,
+    count,
+    goog_hash,
+    may_write,
+    preconditions,
+    quote,
+    resource,
+    unquote,
+    write,
+)
 from fields import select
+from multipart import Multipart
 from wire import Response
 
 UNIT = 256 << 10  # what a session persists is a multiple of this, but for the end
@@ -24,7 +35,7 @@ def start(emulator, request, bucket):
     bucket = unquote(bucket)
     if "upload_id" in request.query:  # rclone POSTs its chunks
         return chunk(emulator, request, bucket)
-    kind = request.query.get("uploadType") or request.headers.get("x-goog-upload-protocol")
+    kind = request.query.get("uploadType")
     handler = {"media": _media, "multipart": _multipart, "resumable": _begin}.get(kind)
     if not handler:
         raise bad(f"Invalid uploadType: {kind}", "invalidParameter")
@@ -44,7 +55,9 @@ def _media(emulator, request, bucket):
 def _multipart(emulator, request, bucket):
     kind = email.message.Message()
     kind["content-type"] = request.headers.get("content-type", "")
-    boundary = (kind.get_param("boundary") or "").strip("'").encode()  # gcloud and gsutil put it into single quotes
+    boundary = (
+        (kind.get_param("boundary") or "").strip("'").encode()
+    )  # gcloud and gsutil put it into single quotes
     if not kind.get_content_type() == "multipart/related" or not boundary:
         raise bad("Missing multipart boundary", "badRequest")
     parts = Multipart(request.body.chunks(), boundary)
@@ -68,71 +81,15 @@ def _store(emulator, request, bucket, name, given, chunks, wanted):
             for data in chunks:
                 hasher.update(data)
                 file.write(data)
-        meta = write(emulator, request, bucket, name, given, [[blob, 0, hasher.size]], hasher, conditions, wanted)
+        meta = write(
+            emulator, request, bucket, name, given, [[blob, 0, hasher.size]], hasher, conditions, wanted
+        )
     except BaseException:
         os.unlink(path)
         raise
     finally:
         count(emulator, f"object {bucket}/{name}", received=request.body.received)
     return Response(200, select(request, resource(request, bucket, name, meta)))
-
-
-class Multipart:
-    """multipart/related of two parts, read as it comes. Lines end in LF (gcloud, gsutil) or CRLF; a part may be without
-    headers (rclone)."""
-
-    def __init__(self, chunks, boundary):
-        self.chunks, self.boundary, self.rest, self.media_type = chunks, boundary, b"", None
-
-    def _head(self, limit=1 << 20):
-        """Up to the empty line after the next part's headers."""
-        while not (found := re.search(rb"^\r?\n|\r?\n\r?\n", self.rest)):
-            try:
-                self.rest += bytes(next(self.chunks))
-            except StopIteration:
-                raise bad("Invalid multipart request with 0 mime parts.", "badRequest") from None
-            if len(self.rest) > limit:
-                raise bad("A part's headers are too long.", "badRequest")
-        head, self.rest = self.rest[:found.start()], self.rest[found.end():]
-        return head
-
-    def metadata(self):
-        self._head()
-        mark = b"--" + self.boundary
-        while not (found := re.search(rb"\r?\n" + re.escape(mark) + rb"[ \t]*\r?\n", self.rest)):
-            try:
-                self.rest += bytes(next(self.chunks))
-            except StopIteration:
-                raise bad("Invalid multipart request with 1 mime part.", "badRequest") from None
-        text, self.rest = self.rest[:found.start()], self.rest[found.end():]
-        try:
-            value = json.loads(text) if text.strip() else {}
-        except ValueError:
-            raise bad("Parse Error", "parseError") from None
-        if not isinstance(value, dict):
-            raise bad("Parse Error", "parseError")
-        head = self._head()
-        for line in head.splitlines():
-            key, _, content = line.partition(b":")
-            if key.strip().lower() == b"content-type":
-                self.media_type = content.strip().decode("latin-1")
-        return value
-
-    def media(self):
-        keep = len(self.boundary) + 64
-        tail = self.rest
-        for data in self.chunks:
-            tail += bytes(data)
-            if len(tail) > keep:
-                yield tail[:-keep]
-                tail = tail[-keep:]
-        if len(tail) > keep:  # all of it came with the metadata
-            yield tail[:-keep]
-            tail = tail[-keep:]
-        end = re.search(rb"\r?\n--" + re.escape(self.boundary) + rb"--[ \t\r\n]*$", tail)
-        if not end:
-            raise bad("The multipart body has no end.", "badRequest")
-        yield tail[:end.start()]
 
 
 # --- resumable ---------------------------------------------------------------------------------------------------------
@@ -143,7 +100,9 @@ def _begin(emulator, request, bucket):
     name = request.query.get("name") or given.get("name", "")
     may_write(emulator, request, bucket, name)
     clean = check_given(given)
-    clean.setdefault("contentType", request.headers.get("x-upload-content-type") or "application/octet-stream")
+    clean.setdefault(
+        "contentType", request.headers.get("x-upload-content-type") or "application/octet-stream"
+    )
     size = request.headers.get("x-upload-content-length")
     if size is not None and not size.isdigit():
         raise bad("Invalid X-Upload-Content-Length")
@@ -153,9 +112,18 @@ def _begin(emulator, request, bucket):
     wanted = {**{k: given[k] for k in ("crc32c", "md5Hash") if given.get(k)}, **goog_hash(request)}
     with emulator.state.lock:
         emulator.state.sessions[identity] = {
-            "bucket": bucket, "name": name, "given": clean, "size": int(size) if size else None, "conditions": conditions,
-            "wanted": wanted, "blob": emulator.state.new_blob(), "persisted": 0, "created": emulator.now(), "state": "open",
-            "fields": request.query.get("fields")}
+            "bucket": bucket,
+            "name": name,
+            "given": clean,
+            "size": int(size) if size else None,
+            "conditions": conditions,
+            "wanted": wanted,
+            "blob": emulator.state.new_blob(),
+            "persisted": 0,
+            "created": emulator.now(),
+            "state": "open",
+            "fields": request.query.get("fields"),
+        }
     request.note["session"] = identity
     count(emulator, f"session {identity}", received=0)
     location = f"{request.base}{request.path}?uploadType=resumable&name={quote(name)}&upload_id={identity}"
@@ -185,8 +153,11 @@ def _range(request):
     if not found:
         raise bad(f"Failed to parse Content-Range header: {text}", "badRequest")
     first, last, total = (int(g) if g and g != "*" else None for g in found.groups())
-    if first is not None and (last < first or (total is not None and last >= total)
-                              or (not request.body.chunked and request.body.length != last - first + 1)):
+    if first is not None and (
+        last < first
+        or (total is not None and last >= total)
+        or (not request.body.chunked and request.body.length != last - first + 1)
+    ):
         raise bad("Invalid Content-Range: it does not fit the body.", "badRequest")
     return first, last, total
 
@@ -202,11 +173,16 @@ def chunk(emulator, request, bucket):
             request.body.drain()
             return _finished(request, session)
         if session["size"] is not None and total not in (None, session["size"]):
-            raise bad(f"The total of Content-Range is {total}, X-Upload-Content-Length was {session['size']}.", "badRequest")
+            raise bad(
+                f"The total of Content-Range is {total}, X-Upload-Content-Length was {session['size']}.",
+                "badRequest",
+            )
         if first is not None:
             whole = "content-range" not in request.headers  # the body is the object, chunked or not
             if first > session["persisted"]:
-                raise bad(f"Invalid Content-Range: the session has {session['persisted']} bytes.", "badRequest")
+                raise bad(
+                    f"Invalid Content-Range: the session has {session['persisted']} bytes.", "badRequest"
+                )
             limit = None
             if short:
                 limit = short.get("persist", (request.body.length or 0) // 2 // UNIT * UNIT)
@@ -248,7 +224,7 @@ def _receive(emulator, request, identity, first, total, limit, whole=False):
                     over = min(skip, len(data))
                     skip, ignored, data = skip - over, ignored + over, data[over:]
                 if stop is not None:
-                    data = data[:max(0, stop - at)]
+                    data = data[: max(0, stop - at)]
                 if len(data):
                     file.write(data)
                     if hasher:
@@ -260,9 +236,12 @@ def _receive(emulator, request, identity, first, total, limit, whole=False):
             if not cut and 0 < request.body.received < UNIT:
                 file.truncate(had)
                 _kept(emulator, request, identity, session, had, None, ignored)
-                raise bad("Invalid request. The number of bytes uploaded is required to be equal or greater than 262144, except "
-                          "for the final request (it's recommended to be the exact multiple of 262144). The received request "
-                          f"contained {request.body.received} bytes, which does not meet this requirement.", "badRequest")
+                raise bad(
+                    "Invalid request. The number of bytes uploaded is required to be equal or greater than 262144, except "
+                    "for the final request (it's recommended to be the exact multiple of 262144). The received request "
+                    f"contained {request.body.received} bytes, which does not meet this requirement.",
+                    "badRequest",
+                )
             at = max(had, at // UNIT * UNIT)
         file.truncate(at)
     _kept(emulator, request, identity, session, at, hasher, ignored)
@@ -293,8 +272,17 @@ def _finish(emulator, request, identity, session):
     wanted = {**session["wanted"], **goog_hash(request)}
     bucket, name = session["bucket"], session["name"]
     try:
-        meta = write(emulator, request, bucket, name, session["given"], [[blob, 0, hasher.size]], hasher, session["conditions"],
-                     wanted)
+        meta = write(
+            emulator,
+            request,
+            bucket,
+            name,
+            session["given"],
+            [[blob, 0, hasher.size]],
+            hasher,
+            session["conditions"],
+            wanted,
+        )
     except ApiError as error:
         if error.code in (400, 412):  # it can never succeed
             _end(emulator, identity, session, "gone")
@@ -307,9 +295,15 @@ def _finished(request, session):
     if session.get("fields"):
         request.query.setdefault("fields", session["fields"])
     meta = session["meta"]
-    return Response(200, select(request, resource(request, session["bucket"], session["name"], meta)),
-                    {"X-GUploader-UploadID": request.note["session"], "X-Goog-Hash": f"crc32c={meta['crc32c']},md5={meta['md5Hash']}",
-                     "X-Goog-Generation": meta["generation"]})
+    return Response(
+        200,
+        select(request, resource(request, session["bucket"], session["name"], meta)),
+        {
+            "X-GUploader-UploadID": request.note["session"],
+            "X-Goog-Hash": f"crc32c={meta['crc32c']},md5={meta['md5Hash']}",
+            "X-Goog-Generation": meta["generation"],
+        },
+    )
 
 
 def _end(emulator, identity, session, how, meta=None):
@@ -354,4 +348,8 @@ def persist_some(emulator, request, limit):
 
 
 PATH = r"(?:/resumable)?/upload/storage/v1/b/(?P<bucket>[^/]+)/o"
-ROUTES = [("POST", PATH, start, "storage"), ("PUT", PATH, chunk, "storage"), ("DELETE", PATH, cancel, "storage")]
+ROUTES = [
+    ("POST", PATH, start, "storage"),
+    ("PUT", PATH, chunk, "storage"),
+    ("DELETE", PATH, cancel, "storage"),
+]

@@ -43,7 +43,7 @@ class Response:
     def chunks(self):
         if self.files is None:
             for start in range(0, len(self.body), CHUNK):
-                yield self.body[start:start + CHUNK]
+                yield self.body[start : start + CHUNK]
             return
         for path, offset, length in self.files:
             with open(path, "rb", buffering=0) as source:
@@ -160,7 +160,12 @@ class Request:
     def inside(self, inner):
         """The request that is a part of this one's body: method, target, headers and body are its own."""
         made = copy.copy(self)
-        made.method, made.target, made.headers, made.body = inner.method, inner.target, inner.headers, inner.body
+        made.method, made.target, made.headers, made.body = (
+            inner.method,
+            inner.target,
+            inner.headers,
+            inner.body,
+        )
         made.path, _, raw_query = made.target.partition("?")
         made.pairs = urllib.parse.parse_qsl(raw_query, keep_blank_values=True)
         made.query, made.fault, made.note = dict(made.pairs), None, {}
@@ -183,7 +188,9 @@ class Request:
         return value
 
     def form(self):
-        return dict(urllib.parse.parse_qsl(self.body.read().decode("utf-8", "replace"), keep_blank_values=True))
+        return dict(
+            urllib.parse.parse_qsl(self.body.read().decode("utf-8", "replace"), keep_blank_values=True)
+        )
 
     def acts(self, action):
         """The fault of this request if it is of that action."""
@@ -231,8 +238,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _one(self, request):
         emulator = self.server.emulator
-        entry = emulator.log.begin(request)
-        sent, status = 0, 0
+        entry, status, noted = emulator.log.begin(request), 0, False
+
+        def note(sent):
+            nonlocal noted
+            if not noted:
+                emulator.log.end(entry, request, status, sent)
+            noted = True
+
         try:
             response = self._answer(emulator, request)
             status = response.status
@@ -242,18 +255,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 raise Cut()
             if drop := request.acts("drop-after"):
                 raise Cut(drop.get("reset", False))
-            sent = self._write(response, request.fault)
+            self._write(response, request.fault, note)
         except Cut as cut:
+            note(0)
             self._hang_up(cut.reset)
         except OSError:
+            note(0)
             self._hang_up(False)
-        emulator.log.end(entry, request, status, sent)
 
     def _answer(self, emulator, request):
         try:
             response = emulator.answer(request)
         except (ApiError, OAuthError) as error:
-            response = Response(error.code, error.body(), getattr(error, "headers", {}), "application/json; charset=UTF-8")
+            response = Response(
+                error.code, error.body(), getattr(error, "headers", {}), "application/json; charset=UTF-8"
+            )
         except Cut:
             raise
         except Exception:  # a mistake of the emulator's own: not retried by a client, and in its stderr
@@ -263,46 +279,54 @@ class Handler(http.server.BaseHTTPRequestHandler):
         request.body.drain()
         return response
 
-    def _write(self, response, fault):
-        """Sends the answer as the fault would have it. Gives the count of bytes of the body that went out."""
+    def _head(self, response, length):
+        status = response.status
+        headers = {"Server": "emulator", "Date": self.date_time_string(), **response.headers}
+        if status != 204:
+            headers["Content-Length"] = length
+        if self.close_connection:
+            headers["Connection"] = "close"
+        lines = [f"{self.protocol_version} {status} {self.responses.get(status, ('Answer',))[0]}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+    @staticmethod
+    def _pieces(response, fault, left):
+        """The body, at most so many bytes of it, in pieces of a tenth of a second where there is a rate."""
+        spoil = fault and fault.action == "corrupt-answer"
+        step = max(1, int(fault.get("rate", 0) / 10)) if fault and fault.get("rate") else CHUNK
+        for chunk in response.chunks():
+            chunk = chunk[:left]
+            left -= len(chunk)
+            if spoil and chunk:
+                middle = len(chunk) // 2
+                chunk, spoil = chunk[:middle] + bytes([chunk[middle] ^ 0xFF]) + chunk[middle + 1 :], False
+            for start in range(0, len(chunk), step):
+                yield chunk[start : start + step]
+
+    def _write(self, response, fault, note=lambda sent: None):
+        """Sends the answer as the fault would have it. note(bytes of the body) comes before the last piece goes out, so that
+        a client that has its answer finds its request in the log."""
         action = fault.action if fault else None
         length = response.length()
-        send, cut = length, False
-        if action == "short-body":
-            send = length = min(fault.get("bytes", length // 2), length)
-        elif action == "close-mid-answer":
-            send, cut = min(fault.get("bytes", length // 2), length), True
-        lines = [f"{self.protocol_version} {response.status} {self.responses.get(response.status, ('Answer',))[0]}",
-                 "Server: emulator", f"Date: {self.date_time_string()}"]
-        lines += [f"{name}: {value}" for name, value in response.headers.items()]
-        if response.status != 204:
-            lines.append(f"Content-Length: {length}")
-        if self.close_connection:
-            lines.append("Connection: close")
-        head = ("\r\n".join(lines) + "\r\n\r\n").encode()
-        if self.command == "HEAD" or response.status in (204, 304):
-            self.wfile.write(head)
-            return 0
-        sent, spoil, rate = 0, action == "corrupt-answer", fault.get("rate") if fault else None
-        for chunk in response.chunks():
-            chunk = chunk[:send - sent]
-            if not chunk:
-                break
-            if spoil:
-                middle = len(chunk) // 2
-                chunk, spoil = chunk[:middle] + bytes([chunk[middle] ^ 0xFF]) + chunk[middle + 1:], False
-            step = max(1, int(rate / 10)) if rate else len(chunk)
-            for start in range(0, len(chunk), step):
-                self.wfile.write(head + chunk[start:start + step])
-                head = b""
-                if rate:
-                    time.sleep(0.1)
-            sent += len(chunk)
-        if head:
-            self.wfile.write(head)
-        if cut:
+        send = (
+            min(fault.get("bytes", length // 2), length)
+            if action in ("short-body", "close-mid-answer")
+            else length
+        )
+        held, sent = self._head(response, send if action == "short-body" else length), 0
+        if self.command != "HEAD" and response.status not in (204, 304):
+            for piece in self._pieces(response, fault, send):
+                if sent:
+                    self.wfile.write(held)
+                    held = b""
+                    time.sleep(0.1 if fault and fault.get("rate") else 0)
+                held += piece
+                sent += len(piece)
+        note(sent)
+        self.wfile.write(held)
+        if action == "close-mid-answer":
             raise Cut(fault.get("reset", False))
-        return sent
 
     def _hang_up(self, reset):
         self.close_connection = True
