@@ -1,5 +1,9 @@
 """Objects and buckets."""
 
+import concurrent.futures
+import hashlib
+import os
+
 from client import CRC_OF_DIGITS, md5, same
 
 
@@ -144,6 +148,19 @@ def compose(e):
     same(e.data("whole"), data)
 
 
+def many(e):
+    """many at once: 32 parts over 8 connections, each whole; one object written by all of them is one of them."""
+    data = [os.urandom(300_000 + i) for i in range(32)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda i: e.put(f"many/{i}", data[i]).json["md5Hash"], range(32)))
+        raced = list(pool.map(lambda i: e.put("one", data[i], "&ifGenerationMatch=0").status, range(32)))
+    same(made, [md5(part) for part in data])
+    same((raced.count(200), raced.count(412)), (1, 31))
+    assert e.data("one") in data
+    same(e.compose("all", [f"many/{i}" for i in range(32)]).json["size"], str(sum(map(len, data))))
+    same(hashlib.md5(e.data("all")).digest(), hashlib.md5(b"".join(data)).digest())
+
+
 def rewrite(e):
     """rewrite: a copy inside the storage keeps bytes, hashes and metadata."""
     e.put("from", b"abc")
@@ -175,4 +192,4 @@ def buckets(e):
     same(e("DELETE", "/storage/v1/b/fresh-1").status, 409)
 
 
-CASES = [hashes, multipart, reading, listing, preconditions, compose, rewrite, buckets]
+CASES = [hashes, multipart, reading, listing, preconditions, compose, many, rewrite, buckets]

@@ -141,6 +141,8 @@ def external(e):
     same(exchange(two, audience="x").json["error"], "invalid_target")
     same(exchange(two, scope="").json["error"], "invalid_request")
     token = exchange(two).json["access_token"]
+    same(post(e, "/sts/v1/introspect", token=token).json["active"], True)
+    same(post(e, "/sts/v1/introspect", token="x").json, {"active": False})
     path = credential(e, "external-url.json")["service_account_impersonation_url"].split(str(e.port))[1]
     head = {"Authorization": f"Bearer {token}"}
     answer = e("POST", path, {"scope": [CLOUD], "lifetime": "1800s", "delegates": None}, head)

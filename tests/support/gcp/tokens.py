@@ -173,6 +173,23 @@ def exchange(emulator, request):
     )
 
 
+def introspect(emulator, request):
+    """RFC 7662: whose a token is. gcloud asks it of a token that STS gave, to name the account."""
+    token = request.form().get("token", "")
+    record = emulator.state.tokens.get(token)
+    if not record or record.get("revoked") or record["expires"] <= emulator.now():
+        return Response(200, {"active": False})
+    return Response(
+        200,
+        {
+            "active": True,
+            "username": record["account"],
+            "scope": " ".join(record["scopes"]),
+            "exp": int(record["expires"]),
+        },
+    )
+
+
 def subject(emulator, _):
     """The URL source of subject tokens: another one each time, and only the latest is good."""
     token = f"subject.{secrets.token_urlsafe(16)}"
@@ -216,6 +233,7 @@ def generate(emulator, request, email):
 ROUTES = [
     ("POST", "/token", oauth, None),
     ("POST", "(?:/sts)?/v1/token", exchange, None),
+    ("POST", "(?:/sts)?/v1/introspect", introspect, None),
     ("GET", "/subject", subject, None),
     ("POST", r"/v1/projects/-/serviceAccounts/(?P<email>[^/:]+):generateAccessToken", generate, "iam"),
 ]
