@@ -35,13 +35,15 @@ def main():
             "--set",
             "operation_seconds=0.05",
         )
-        defaults = emulator.control("GET", "config")
-        for module in MODULES:
-            for case in module.CASES:
-                emulator.control("POST", "reset")
-                emulator.control("POST", "config", {k: v for k, v in defaults.items() if k != "accounts"})
-                tap.run(case, emulator)
-        emulator.kill()
+        try:
+            defaults = emulator.control("GET", "config")
+            for module in MODULES:
+                for case in module.CASES:
+                    emulator.control("POST", "reset")
+                    emulator.control("POST", "config", {k: v for k, v in defaults.items() if k != "accounts"})
+                    tap.run(case, emulator)
+        finally:
+            emulator.kill()
     return tap.failed
 
 
