@@ -28,7 +28,8 @@ static void fuzz_file(const char *text, size_t len)
     cleanup_token_source struct token_source *source = NULL;
     check(endpoints_fill(&env, NULL, &endpoints, &err) == 0);
     struct token_context ctx = {.endpoints = &endpoints, .env = &env, .scope = "s", .clock = &clock_machine};
-    if (json_parse(text, len, "f", JSON_STRICT, ERR_RECIPE, &doc, &err) < 0 || !cJSON_IsObject(json_root(doc)))
+    if (json_parse(text, len, "f", JSON_STRICT, ERR_RECIPE, &doc, &err) < 0 ||
+        !cJSON_IsObject(json_root(doc)))
         return;
     if (token_source_from(doc, json_root(doc), &ctx, &source, &err) < 0) {
         check(err.kind == ERR_RECIPE && err.text[0]);
