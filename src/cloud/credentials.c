@@ -40,7 +40,7 @@ void credentials_free(struct credentials *c)
 }
 
 /* The size is known and small: it is read at once, and nothing of it stays behind. */
-static int read_file(const char *path, const struct run *run, struct json_doc **ret, struct err *err)
+static int read_file(const char *path, mode_t *ret_mode, struct json_doc **ret, struct err *err)
 {
     cleanup_close int fd = -1;
     cleanup_secret_buf struct buf text = {0};
@@ -48,9 +48,9 @@ static int read_file(const char *path, const struct run *run, struct json_doc **
     struct stat st;
     if (file_open(path, &fd, &size, err) < 0)
         return err_wrap(err, "credentials");
-    if (fstat(fd, &st) == 0 && st.st_mode & 077)
-        run_warn(run, "cloud", "%s can be read or changed by others (mode %04o): run \"chmod 600 %s\"", path,
-                 st.st_mode & 07777, path);
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "stat %s", path);
+    *ret_mode = st.st_mode & 07777;
     if (size > FILE_MAX)
         return err_set(err, ERR_RECIPE, 0, "%s: larger than a credential file can be (%d KiB)", path,
                        FILE_MAX >> 10);
@@ -115,7 +115,9 @@ static int take_quota(struct credentials *c, const char *of_file, struct err *er
 {
     const char *project = c->env.quota_project ? c->env.quota_project : of_file;
     if (project && !token_text_ok(project, strlen(project)))
-        return err_set(err, ERR_USAGE, 0, "GOOGLE_CLOUD_QUOTA_PROJECT is no project's name");
+        return err_set(err, ERR_USAGE, 0, "%s is no project's name",
+                       c->env.quota_project ? "GOOGLE_CLOUD_QUOTA_PROJECT"
+                                            : "the file's \"quota_project_id\"");
     if (copy(project, &c->quota_project, err) < 0)
         return -1;
     c->ctx.quota_project = c->quota_project;
@@ -126,7 +128,8 @@ static int from_file(struct credentials *c, const char *path, const struct run *
 {
     cleanup_secret_json struct json_doc *doc = NULL;
     const char *universe = NULL, *project = NULL, *quota = NULL;
-    if (read_file(path, run, &doc, err) < 0)
+    mode_t mode = 0;
+    if (read_file(path, &mode, &doc, err) < 0)
         return -1;
     const cJSON *root = json_root(doc);
     if (!cJSON_IsObject(root))
@@ -140,6 +143,10 @@ static int from_file(struct credentials *c, const char *path, const struct run *
         return -1;
     if (token_source_from(doc, root, &c->ctx, &c->source, err) < 0)
         return -1;
+    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "type"));
+    if (mode & 077 && type && strcmp(type, "external_account") != 0) /* which holds no secret */
+        run_warn(run, "cloud", "%s can be read or changed by others (mode %04o): run \"chmod 600 %s\"", path,
+                 mode, path);
     snprintf(c->who, sizeof c->who, "%s (%.300s)", c->source->who, path);
     return 0;
 }
@@ -194,7 +201,7 @@ static int find(struct credentials *c, const char *token_file, const struct run 
         return 0;
     }
     default_path(&c->env, path, sizeof path);
-    if (path[0] && access(path, F_OK) == 0)
+    if (path[0] && (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)))
         return from_file(c, path, run, err);
     return from_metadata(c, run, err);
 }

@@ -102,6 +102,10 @@ static int check_time(struct exchange *x, struct watch *watch, struct err *err)
     curl_off_t up = off_info(x->easy, CURLINFO_SIZE_UPLOAD_T);
     curl_off_t down = off_info(x->easy, CURLINFO_SIZE_DOWNLOAD_T);
     int64_t now = exchange_clock_ns();
+    if (off_info(x->easy, CURLINFO_PRETRANSFER_TIME_T) == 0) { /* no connection yet: that has its own limit */
+        watch->tick_ns = now;
+        return 0;
+    }
     if (!x->paused)
         watch->active_ns += now - watch->tick_ns;
     watch->tick_ns = now;

@@ -11,6 +11,7 @@
 enum { BITS_MIN = 2048, BITS_MAX = 8192, PEM_MAX = 32 << 10 };
 
 /* Nobody is asked for a passphrase. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int no_passphrase(char *to, int size, int writing, void *ctx)
 {
     (void)to;

@@ -135,12 +135,11 @@ static int rig_group_teardown(void **state)
 static int rig_setup(void **state)
 {
     struct rig *rig = *state;
-    struct http_options options = {.answer_s = 5};
     snprintf(rig->dir, sizeof rig->dir, "/tmp/bake-credentials-XXXXXX");
     assert_non_null(mkdtemp(rig->dir));
     snprintf(rig->path, sizeof rig->path, "%s/credentials.json", rig->dir);
     assert_int_equal(peer_start(&rig->peer, rig_answer, rig), 0);
-    assert_int_equal(http_new(&options, &rig->http, &rig->err), 0);
+    assert_int_equal(http_new(NULL, &rig->http, &rig->err), 0);
     fake_clock_init(&rig->clock);
     rig->clock.random = 0;
     rig->run = (struct run){.tell = rig_tell, .ctx = rig};

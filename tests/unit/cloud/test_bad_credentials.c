@@ -112,7 +112,7 @@ static void test_external_files(void **state)
         {EA("{\"url\":\"$/subject\",\"format\":{\"type\":\"json\"}}"),
          "\"subject_token_field_name\" is missing"},
         {"{" EXTERNAL ",\"credential_source\":{\"file\":\"f\"},\"service_account_impersonation\":{\"token_"
-                      "lifetime_seconds\":10},"
+         "lifetime_seconds\":10},"
          "\"service_account_impersonation_url\":\"$/v1/projects/-/serviceAccounts/a:generateAccessToken\"}",
          "\"token_lifetime_seconds\" must be"},
     };
