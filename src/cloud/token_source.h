@@ -67,11 +67,21 @@ static inline void token_source_free(struct token_source **source)
 /* From OBJECT of DOC, whose "type" is the kind's. */
 typedef int token_source_new(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
                              struct token_source **ret, struct err *err);
-must_check token_source_new token_service_account_new, token_user_new, token_external_new,
-    token_impersonated_new;
+must_check int token_service_account_new(const struct json_doc *doc, const cJSON *object,
+                                         const struct token_context *ctx, struct token_source **ret,
+                                         struct err *err);
+must_check int token_user_new(const struct json_doc *doc, const cJSON *object,
+                              const struct token_context *ctx, struct token_source **ret, struct err *err);
+must_check int token_external_new(const struct json_doc *doc, const cJSON *object,
+                                  const struct token_context *ctx, struct token_source **ret,
+                                  struct err *err);
+must_check int token_impersonated_new(const struct json_doc *doc, const cJSON *object,
+                                      const struct token_context *ctx, struct token_source **ret,
+                                      struct err *err);
 
 /* Which kind OBJECT is, and that kind's source. */
-must_check token_source_new token_source_from;
+must_check int token_source_from(const struct json_doc *doc, const cJSON *object,
+                                 const struct token_context *ctx, struct token_source **ret, struct err *err);
 
 /* --access-token-file: read afresh for each token. */
 must_check int token_file_new(const char *path, struct token_source **ret, struct err *err);
