@@ -1,0 +1,32 @@
+/* A request to one of Google's APIs as it is always made: with a token, the quota project, and retries.
+ *
+ * In:    a request without Authorization.
+ * Out:   the answer. client_send(): any. client_call(): any but those retry_status() takes.
+ * Fails: as http.h, retry.h and credentials.h say.
+ * Owns:  nothing: http and credentials are borrowed. Safe in threads.
+ *
+ * On 401 the token is renewed and the request sent once more; a second 401 is an answer.
+ */
+#ifndef BAKE_CLOUD_CLIENT_H
+#define BAKE_CLOUD_CLIENT_H
+
+#include "cloud/credentials.h"
+#include "cloud/http.h"
+#include "cloud/retry.h"
+
+struct client {
+    struct http *http;
+    struct credentials *credentials;
+    struct retry_policy retry;
+    const struct clock_source *clock; /* NULL: the machine's */
+};
+
+/* One attempt. */
+must_check int client_send(const struct client *client, const struct http_request *req, const struct run *run,
+                           struct http_answer *ret, struct err *err);
+/* With retries: the request must be safe to repeat. A sink must be able to begin again: it is not called for
+ * answers that are retried, but one that was cut is asked for from the start. */
+must_check int client_call(const struct client *client, const struct http_request *req, const struct run *run,
+                           struct http_answer *ret, struct err *err);
+
+#endif
