@@ -1,5 +1,7 @@
 #include "cloud/client.h"
 
+#include "cloud/api_error.h"
+
 enum { HEADERS_MAX = 24 };
 
 /* With REQ's headers, the token and the quota project. */
@@ -35,6 +37,11 @@ int client_send(const struct client *client, const struct http_request *req, con
         http_answer_free(&answer);
         if (send_as(client, req, &renewed, run, &answer, err) < 0)
             return -1;
+        if (answer.status == 401) {
+            api_error_set(&answer, req->what ? req->what : req->method, err);
+            return err_wrap(err, "a new access token of %s was refused too",
+                            credentials_who(client->credentials));
+        }
     }
     *ret = answer;
     answer = (struct http_answer)HTTP_ANSWER_EMPTY;

@@ -2,10 +2,10 @@
  *
  * In:    a request without Authorization.
  * Out:   the answer. client_send(): any. client_call(): any but those retry_status() takes.
- * Fails: as http.h, retry.h and credentials.h say.
+ * Fails: as http.h, retry.h and credentials.h say; ERR_REMOTE: a new token was refused too.
  * Owns:  nothing: http and credentials are borrowed. Safe in threads.
  *
- * On 401 the token is renewed and the request sent once more; a second 401 is an answer.
+ * On 401 the token is renewed and the request sent once more, so that 401 is never an answer here.
  */
 #ifndef BAKE_CLOUD_CLIENT_H
 #define BAKE_CLOUD_CLIENT_H

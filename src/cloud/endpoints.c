@@ -61,7 +61,10 @@ static void judge_host(struct url_parts *parts)
         parts->loopback = host >> 24 == 127;
         parts->link_local = host >> 16 == 0xa9fe;
     } else if (inet_pton(AF_INET6, parts->host, &v6) == 1) {
+        static const struct in6_addr metadata = {
+            .s6_addr = {0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54}};
         parts->loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+        parts->link_local = IN6_IS_ADDR_LINKLOCAL(&v6) || memcmp(&v6, &metadata, sizeof v6) == 0;
     } else {
         parts->loopback = strcmp(parts->host, "localhost") == 0;
     }
@@ -160,6 +163,22 @@ static int take_url(const char *name, const char *value, char to[static ENDPOINT
     return 0;
 }
 
+/* gcloud's overrides of these services end before the version: "https://HOST/". */
+static int take_versioned(const char *name, const char *value, const char *tail, char to[static ENDPOINT_CAP],
+                          struct err *err)
+{
+    char base[ENDPOINT_CAP];
+    if (take_url(name, value, base, err) < 0)
+        return -1;
+    size_t len = strlen(base);
+    if (len > 3 && strcmp(base + len - 3, "/v1") == 0)
+        base[len -= 3] = '\0';
+    if (len > ENDPOINT_CAP - 32)
+        return err_set(err, ERR_USAGE, 0, "%s in the environment is too long", name);
+    put(to, "%.480s/v1%s", base, tail);
+    return 0;
+}
+
 /* BASE/storage/v1 as gcloud has it; uploads go to BASE/upload/storage/v1. */
 static int take_storage(const struct cloud_env *env, struct endpoints *ret, struct err *err)
 {
@@ -224,6 +243,12 @@ int endpoints_fill(const struct cloud_env *env, const char *universe, struct end
         return -1;
     if (env->compute &&
         take_url("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", env->compute, made.compute, err) < 0)
+        return -1;
+    if (env->iamcredentials && take_versioned("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+                                              env->iamcredentials, "", made.iamcredentials, err) < 0)
+        return -1;
+    if (env->sts &&
+        take_versioned("CLOUDSDK_API_ENDPOINT_OVERRIDES_STS", env->sts, "/token", made.sts, err) < 0)
         return -1;
     if (env->token && take_url("CLOUDSDK_AUTH_TOKEN_HOST", env->token, made.token, err) < 0)
         return -1;

@@ -56,7 +56,7 @@ must_check int endpoints_fill(const struct cloud_env *env, const char *universe,
 struct url_parts {
     bool https;
     bool loopback;   /* 127.0.0.0/8, ::1, localhost */
-    bool link_local; /* 169.254.0.0/16: metadata services of clouds */
+    bool link_local; /* 169.254.0.0/16, fe80::/10, fd20:ce::254: metadata services of clouds */
     char host[256];  /* lower case, without brackets */
 };
 /* ERR_RECIPE: not a whole http or https URL, or one with a user, a password or a fragment. The message does not

@@ -111,8 +111,8 @@ static int give_up(const struct retry *retry, struct err *err)
     return retry->failures > 1 ? err_wrap(err, "gave up after %u attempts", retry->failures) : -1;
 }
 
-static int again(struct retry *retry, const char *what, const struct http_answer *answer,
-                 const struct run *run, struct err *err)
+int retry_again(struct retry *retry, const char *what, const struct http_answer *answer,
+                const struct run *run, struct err *err)
 {
     const struct clock_source *clock = retry->clock;
     const struct retry_policy *p = &retry->policy;
@@ -132,12 +132,13 @@ static int again(struct retry *retry, const char *what, const struct http_answer
 
 int retry_error(struct retry *retry, const char *what, const struct run *run, struct err *err)
 {
-    return err->kind == ERR_NETWORK && err->errnum != RETRY_GAVE_UP ? again(retry, what, NULL, run, err) : -1;
+    return err->kind == ERR_NETWORK && err->errnum != RETRY_GAVE_UP ? retry_again(retry, what, NULL, run, err)
+                                                                    : -1;
 }
 
 int retry_answer(struct retry *retry, const char *what, const struct http_answer *answer,
                  const struct run *run, struct err *err)
 {
     api_error_set(answer, what, err);
-    return again(retry, what, answer, run, err);
+    return retry_again(retry, what, answer, run, err);
 }

@@ -64,4 +64,8 @@ must_check int retry_error(struct retry *retry, const char *what, const struct r
 must_check int retry_answer(struct retry *retry, const char *what, const struct http_answer *answer,
                             const struct run *run, struct err *err);
 
+/* The same when ERR is filled with the caller's own words already. */
+must_check int retry_again(struct retry *retry, const char *what, const struct http_answer *answer,
+                           const struct run *run, struct err *err);
+
 #endif
