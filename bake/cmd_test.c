@@ -7,69 +7,13 @@
 
 #include "boot/boot.h"
 #include "boot/qemu.h"
-#include "common.h"
 #include "io/cache.h"
-#include "seal/key.h"
-#include "seal/read.h"
+#include "test.h"
 #include "unpack/unpack.h"
 #include "verify/verify.h"
 
 #define INSTANCE "bake-test"
 enum { DEFAULT_ATTRIBUTES = 4, SECRET_SIZE = 32 };
-
-struct test_options {
-    const char *package, *public_key, *serial;
-    bool unsigned_package, efi;
-    uint64_t timeout_s, cpus;
-    uint64_t memory; /* bytes */
-    struct option_list metadata;
-};
-
-/* NAME.manifest.json as it is; NAME.tar.gz has its manifest beside it. The caller frees it. */
-static int manifest_path(const char *package, char **ret, struct err *err)
-{
-    static const char archive[] = ".tar.gz", manifest[] = ".manifest.json";
-    size_t len = strlen(package);
-    char *made = NULL;
-    int n = 0;
-    if (len > sizeof manifest && strcmp(package + len - (sizeof manifest - 1), manifest) == 0)
-        made = strdup(package);
-    else if (len > sizeof archive && strcmp(package + len - (sizeof archive - 1), archive) == 0)
-        n = asprintf(&made, "%.*s%s", (int)(len - (sizeof archive - 1)), package, manifest);
-    else
-        return err_set(err, ERR_USAGE, 0,
-                       "%s: a package is named by its NAME.manifest.json, or its NAME.tar.gz", package);
-    if (n < 0 || !made)
-        return err_oom(err);
-    *ret = made;
-    return 0;
-}
-
-/* *ret_has is false when the user said so, or has no key of their own. */
-static int find_public_key(struct common *common, const struct test_options *options,
-                           struct minisign_public *ret, bool *ret_has, struct err *err)
-{
-    *ret_has = false;
-    if (options->unsigned_package)
-        return 0;
-    if (options->public_key) {
-        *ret_has = true;
-        return key_public_load(options->public_key, ret, err);
-    }
-    cleanup_free char *secret = NULL;
-    if (dir_default("XDG_CONFIG_HOME", ".config", "bake/bake.key", &secret, err) < 0)
-        return -1;
-    cleanup_free char *path = key_public_path(secret);
-    if (!path)
-        return err_oom(err);
-    if (access(path, F_OK) < 0) {
-        run_warn(&common->run, "test",
-                 "no public key at %s: the package's digests are checked, its signature is not", path);
-        return 0;
-    }
-    *ret_has = true;
-    return key_public_load(path, ret, err);
-}
 
 /* The descriptor was hashed a moment ago, so the permit is made from that. */
 static int trust_archive(const struct package *package, int *fd, const struct run *run, struct trusted *ret,
@@ -90,18 +34,10 @@ static int trust_archive(const struct package *package, int *fd, const struct ru
 static int open_disk(struct common *common, const struct test_options *options, struct disk *ret,
                      struct err *err)
 {
-    struct minisign_public key;
-    bool has_key = false;
-    cleanup_free char *path = NULL;
     cleanup_package struct package package = {0};
     cleanup_trusted struct trusted trusted = TRUSTED_EMPTY;
     cleanup_close int fd = -1;
-    if (manifest_path(options->package, &path, err) < 0 ||
-        find_public_key(common, options, &key, &has_key, err) < 0)
-        return -1;
-    ui_step(&common->ui, "verify", "%s", path);
-    if (package_open(path, has_key ? &key : NULL, &package, NULL, err) < 0 ||
-        package_check_archive(&package, path, &common->run, &fd, err) < 0 ||
+    if (package_file_open(common, &options->package, "test", &package, NULL, &fd, err) < 0 ||
         trust_archive(&package, &fd, &common->run, &trusted, err) < 0)
         return -1;
     cleanup_free char *fallback = NULL;
@@ -157,7 +93,7 @@ static void report_json(struct ui *ui, const struct test_options *options, const
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "event", "test");
     cJSON_AddStringToObject(object, "result", result->passed ? "pass" : "fail");
-    cJSON_AddStringToObject(object, "package", options->package);
+    cJSON_AddStringToObject(object, "package", options->package.package);
     cJSON_AddStringToObject(object, "firmware", options->efi ? "efi" : "bios");
     cJSON *seconds = cJSON_AddObjectToObject(object, "seconds");
     add_seconds(seconds, "loader", result->console_s);
@@ -251,9 +187,17 @@ static int boot(struct common *common, const struct test_options *options, int d
     return r;
 }
 
+int test_package(struct common *common, const struct test_options *options, struct err *err)
+{
+    cleanup_disk struct disk disk = DISK_EMPTY;
+    if (open_disk(common, options, &disk, err) < 0)
+        return -1;
+    return boot(common, options, disk.fd, err);
+}
+
 int cmd_test(struct common *common, int argc, char **argv, struct err *err)
 {
-    struct test_options options = {.timeout_s = BOOT_TIMEOUT_S, .cpus = 2, .memory = UINT64_C(1) << 30};
+    struct test_options options = TEST_OPTIONS_DEFAULT;
     bool done;
     const struct option_spec specs[] = {
         {"efi", 0, OPTION_FLAG, &options.efi, NULL, "boot by EFI (OVMF), not BIOS"},
@@ -262,9 +206,7 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
         {"metadata", 'm', OPTION_LIST, &options.metadata, "K=V", "one more attribute of the instance"},
         {"cpus", 0, OPTION_UINT, &options.cpus, "N", "processors of the guest (2)"},
         {"memory", 0, OPTION_SIZE, &options.memory, "SIZE", "memory of the guest (1GiB)"},
-        {"public-key", 'p', OPTION_STRING, &options.public_key, "KEY",
-         "file or line, else $XDG_CONFIG_HOME/bake/bake.pub"},
-        {"unsigned", 0, OPTION_FLAG, &options.unsigned_package, NULL, "check digests only"},
+        PACKAGE_OPTIONS(&options.package),
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),
         OPTIONS_END,
@@ -277,20 +219,15 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
         .more = "What the image reports goes to stdout; with -v the console goes by on stderr.\n"
                 "Exit code 10: it booted badly, or not in time.",
     };
-    if (common_parse(common, argc, argv, &help, specs, &options.package, 1, &done, err) < 0 || done)
+    if (common_parse(common, argc, argv, &help, specs, &options.package.package, 1, &done, err) < 0 || done)
         return done ? 0 : -1;
-    if (!options.package)
-        return err_set(err, ERR_USAGE, 0, "say which package: the path of its NAME.manifest.json");
+    if (package_options_check(&options.package, err) < 0)
+        return -1;
     if (options.timeout_s == 0 || options.timeout_s > BOOT_TIMEOUT_MAX_S)
         return err_set(err, ERR_USAGE, 0, "--timeout is 1 to %d seconds", BOOT_TIMEOUT_MAX_S);
     if (options.cpus == 0 || options.cpus > GUEST_CPUS_MAX)
         return err_set(err, ERR_USAGE, 0, "--cpus is 1 to %d", GUEST_CPUS_MAX);
     if (options.memory >> 20 < GUEST_MEMORY_MIN || options.memory >> 20 > GUEST_MEMORY_MAX)
         return err_set(err, ERR_USAGE, 0, "--memory is %dMiB to %dMiB", GUEST_MEMORY_MIN, GUEST_MEMORY_MAX);
-    if (options.unsigned_package && options.public_key)
-        return err_set(err, ERR_USAGE, 0, "--unsigned and --public-key contradict each other");
-    cleanup_disk struct disk disk = DISK_EMPTY;
-    if (open_disk(common, &options, &disk, err) < 0)
-        return -1;
-    return boot(common, &options, disk.fd, err);
+    return test_package(common, &options, err);
 }

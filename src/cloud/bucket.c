@@ -23,7 +23,8 @@ void storage_bucket_body(const struct storage *storage, const struct bucket_opti
     cJSON_AddBoolToObject(cJSON_AddObjectToObject(access, "uniformBucketLevelAccess"), "enabled", true);
     cJSON_AddStringToObject(access, "publicAccessPrevention", "enforced");
     /* parts are removed for good: seven more days of each, by the default of new buckets, would be paid for */
-    cJSON_AddStringToObject(cJSON_AddObjectToObject(root, "softDeletePolicy"), "retentionDurationSeconds", "0");
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(root, "softDeletePolicy"), "retentionDurationSeconds",
+                            "0");
     cJSON *rule = cJSON_CreateObject();
     cJSON_AddStringToObject(cJSON_AddObjectToObject(rule, "action"), "type", "Delete");
     cJSON *condition = cJSON_AddObjectToObject(rule, "condition");

@@ -2,7 +2,13 @@
 
 #include <string.h>
 
-enum { PAGE = 500 /* the API's most */, PAGES_MAX = 1000, PAGE_BYTES_MAX = 16 << 20, POLL_MS = 1000, POLL_MAX_MS = 10000 };
+enum {
+    PAGE = 500 /* the API's most */,
+    PAGES_MAX = 1000,
+    PAGE_BYTES_MAX = 16 << 20,
+    POLL_MS = 1000,
+    POLL_MAX_MS = 10000
+};
 
 void images_url(const struct images *images, const char *name, const char *verb, struct buf *ret)
 {
@@ -164,8 +170,8 @@ static int newest_first(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static int one_page(const struct images *images, const char *filter, struct image_list *list, struct buf *token,
-                    struct err *err)
+static int one_page(const struct images *images, const char *filter, struct image_list *list,
+                    struct buf *token, struct err *err)
 {
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     cleanup_api_result struct api_result result = {0};
@@ -286,7 +292,8 @@ int images_wait_ready(const struct images *images, const char *name, struct err 
                            "image %s: its import failed; delete it, then run the same command again", name);
         if (clock->now_ms(clock->ctx) > end)
             return err_set(err, ERR_REMOTE, 0,
-                           "image %s is still being imported: run the same command again to go on waiting", name);
+                           "image %s is still being imported: run the same command again to go on waiting",
+                           name);
         run_note(images->api.run, "push", "image %s is being imported", name);
         if (clock->sleep_ms(clock->ctx, nap, images->api.run, err) < 0)
             return -1;
@@ -300,8 +307,7 @@ int images_set_family(const struct images *images, const char *name, const char 
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "family", family);
     snprintf(what, sizeof what, "image %.63s into the family %.63s", name, family);
-    return print(json, &body, err) < 0 ? -1
-                                       : change(images, "PATCH", name, NULL, &body, what, 0, NULL, err);
+    return print(json, &body, err) < 0 ? -1 : change(images, "PATCH", name, NULL, &body, what, 0, NULL, err);
 }
 
 int images_deprecate(const struct images *images, const char *name, enum image_state state,

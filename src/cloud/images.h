@@ -56,7 +56,8 @@ const char *image_name_of(const char *url);
 bool image_name_ok(const char *name);
 
 /* No such image is no failure: the list stays empty. */
-must_check int images_get(const struct images *images, const char *name, struct image_list *ret, struct err *err);
+must_check int images_get(const struct images *images, const char *name, struct image_list *ret,
+                          struct err *err);
 /* What a reader of the family gets: the newest that is not deprecated. None: empty. */
 must_check int images_head(const struct images *images, const char *family, struct image_list *ret,
                            struct err *err);
@@ -92,8 +93,8 @@ must_check int images_insert_body(const struct image_spec *spec, struct buf *ret
 must_check int images_request_id(const char *text, char out[static REQUEST_ID_CAP], struct err *err);
 
 /* *ret_failed: the operation itself failed, so that a new try needs a new request ID. *ret_exists: the name is taken. */
-must_check int images_insert(const struct images *images, const struct image_spec *spec, const char *request_id,
-                             bool *ret_failed, bool *ret_exists, struct err *err);
+must_check int images_insert(const struct images *images, const struct image_spec *spec,
+                             const char *request_id, bool *ret_failed, bool *ret_exists, struct err *err);
 /* Until the image is no longer pending. */
 must_check int images_wait_ready(const struct images *images, const char *name, struct err *err);
 

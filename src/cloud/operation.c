@@ -23,8 +23,8 @@ static const char *advice(const char *code, uint64_t status)
 /* "WHAT: CODE: MESSAGE", and how many more. */
 static int failed(const cJSON *operation, const char *what, struct err *err)
 {
-    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(
-        cJSON_GetObjectItemCaseSensitive(operation, "error"), "errors");
+    const cJSON *errors =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(operation, "error"), "errors");
     const cJSON *first = cJSON_GetArrayItem(errors, 0);
     uint64_t status = api_uint(operation, "httpErrorStatusCode");
     char code[64], message[700];
@@ -39,8 +39,8 @@ static int failed(const cJSON *operation, const char *what, struct err *err)
                    message[0] ? message : "no message given", tail, advice(code, status));
 }
 
-static int ask_again(const struct images *images, const char *url, const char *what, struct api_result *result,
-                     struct err *err)
+static int ask_again(const struct images *images, const char *url, const char *what,
+                     struct api_result *result, struct err *err)
 {
     struct api_result next = {0};
     if (api_call(&images->api, "POST", url, NULL, what, &next, err) < 0)

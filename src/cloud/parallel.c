@@ -48,7 +48,8 @@ int parallel_run(unsigned threads, size_t jobs, int (*work)(void *ctx, size_t jo
     pthread_mutex_init(&list.lock, NULL);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
-    while (count + 1 < threads && count + 1 < jobs && pthread_create(&started[count], NULL, worker, &list) == 0)
+    while (count + 1 < threads && count + 1 < jobs &&
+           pthread_create(&started[count], NULL, worker, &list) == 0)
         count++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     worker(&list); /* this thread is one of them, and the only one where no other can be had */

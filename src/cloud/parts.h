@@ -23,10 +23,10 @@
 #include "pack/types.h"
 
 enum {
-    PART_RAW = 2 << 20,     /* bytes of the disk */
-    PART_MAX = 256 << 20,   /* bytes of the archive: a part is held in memory while it is sent */
-    COMPOSE_MAX = 32,       /* sources of one compose call: cloud.google.com/storage/docs/composite-objects */
-    PART_LEVELS_MAX = 8,    /* 32^7 parts */
+    PART_RAW = 2 << 20,   /* bytes of the disk */
+    PART_MAX = 256 << 20, /* bytes of the archive: a part is held in memory while it is sent */
+    COMPOSE_MAX = 32,     /* sources of one compose call: cloud.google.com/storage/docs/composite-objects */
+    PART_LEVELS_MAX = 8,  /* 32^7 parts */
     PARTS_MAX = 1 << 20,
 };
 

@@ -29,13 +29,14 @@ static int family_of(const struct promote *promote, struct image_list *ret, stru
 }
 
 /* The newest of those that HEAD took the place of. */
-static int previous(const struct promote *promote, const struct image *head, char to[static IMAGE_NAME_MAX + 1],
-                    struct err *err)
+static int previous(const struct promote *promote, const struct image *head,
+                    char to[static IMAGE_NAME_MAX + 1], struct err *err)
 {
     cleanup_image_list struct image_list list = {0};
     if (!head)
         return err_set(err, ERR_REMOTE, 0,
-                       "the family %s has no head to go back from: say which image is to be it", promote->family);
+                       "the family %s has no head to go back from: say which image is to be it",
+                       promote->family);
     if (family_of(promote, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
@@ -98,7 +99,8 @@ static int enter(const struct promote *promote, const struct image *image, bool 
 }
 
 /* The oldest first, so that the head, when it is among them, is the last. */
-static int retire(const struct promote *promote, const struct image *image, unsigned *ret_count, struct err *err)
+static int retire(const struct promote *promote, const struct image *image, unsigned *ret_count,
+                  struct err *err)
 {
     cleanup_image_list struct image_list list = {0};
     if (family_of(promote, &list, err) < 0)
@@ -131,13 +133,13 @@ static int verify(const struct promote *promote, const struct image *image, stru
         if (strcmp(result->after, image->name) == 0)
             return 0;
         if (head.count > 0 && head.items[0].created_ms > image->created_ms) {
-            run_warn(promote->images.api.run, "promote", "%s was promoted meanwhile, and is newer", result->after);
+            run_warn(promote->images.api.run, "promote", "%s was promoted meanwhile, and is newer",
+                     result->after);
             result->outcome = PROMOTE_OVERTAKEN;
             return 0;
         }
         /* a rollback and a promotion have each deprecated the other's image: better an old head than none */
-        if (head.count == 0 &&
-            images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err) < 0)
+        if (head.count == 0 && images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err) < 0)
             return -1;
         if (clock->sleep_ms(clock->ctx, LOOK_MS, promote->images.api.run, err) < 0)
             return -1;

@@ -35,7 +35,7 @@ enum promote_outcome {
 };
 struct promote_result {
     enum promote_outcome outcome;
-    char image[IMAGE_NAME_MAX + 1]; /* that was promoted */
+    char image[IMAGE_NAME_MAX + 1];                             /* that was promoted */
     char before[IMAGE_NAME_MAX + 1], after[IMAGE_NAME_MAX + 1]; /* the family's head; "": none */
     unsigned deprecated;
 };

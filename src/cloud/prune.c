@@ -42,13 +42,13 @@ static int read_head(const struct prune *prune, struct image_list *ret, struct e
 
 /* Deprecated first: from then on nobody gets it through the family, whatever becomes of the head. A rollback to it in between
  * makes it active again, and then it stays. */
-static int retire(const struct prune *prune, const struct image *image, const struct image *head, bool *ret_gone,
-                  struct err *err)
+static int retire(const struct prune *prune, const struct image *image, const struct image *head,
+                  bool *ret_gone, struct err *err)
 {
     cleanup_image_list struct image_list now = {0}, head_now = {0};
     *ret_gone = false;
-    if (image->state == IMAGE_ACTIVE &&
-        images_deprecate(&prune->images, image->name, IMAGE_DEPRECATED, head ? head->self_link : NULL, err) < 0)
+    if (image->state == IMAGE_ACTIVE && images_deprecate(&prune->images, image->name, IMAGE_DEPRECATED,
+                                                         head ? head->self_link : NULL, err) < 0)
         return -1;
     if (read_head(prune, &head_now, err) < 0 || images_get(&prune->images, image->name, &now, err) < 0)
         return -1;
@@ -73,7 +73,8 @@ static int one_image(const struct prune *prune, const struct image *image, const
     images_url(&prune->images, image->name, NULL, &url);
     if (buf_check(&url, "a URL", err) < 0)
         return -1;
-    if (!prune_dry(prune, url.data, image->family[0] ? "deprecated first" : "never promoted; deprecated first") &&
+    if (!prune_dry(prune, url.data,
+                   image->family[0] ? "deprecated first" : "never promoted; deprecated first") &&
         retire(prune, image, head, &gone, err) < 0)
         return -1;
     result->images += gone;
@@ -105,7 +106,7 @@ int prune_run(const struct prune *prune, struct prune_result *ret, struct err *e
     for (size_t i = list.count; i-- > 0;) /* the oldest first */
         if (goes[i] && one_image(prune, &list.items[i], head, &made, err) < 0)
             return -1;
-    if (prune->storage && prune_bucket(prune, &made, err) < 0)
+    if (prune->storage && prune_bucket(prune, &list, goes, &made, err) < 0)
         return -1;
     *ret = made;
     return 0;

@@ -24,24 +24,25 @@ struct prune {
     const char *family;
     const struct label *labels; /* all must be there */
     size_t label_count;
-    uint64_t keep;        /* at least 1 */
-    int64_t older_ms;     /* images younger than this stay */
-    int64_t safety_ms;    /* of objects in the bucket */
-    int64_t now_ms;       /* since 1970 */
+    uint64_t keep;     /* at least 1 */
+    int64_t older_ms;  /* images younger than this stay */
+    int64_t safety_ms; /* of objects in the bucket */
+    int64_t now_ms;    /* since 1970 */
     unsigned threads;
     const struct dry_run *dry; /* NULL: do it */
 };
 
 struct prune_result {
-    unsigned images, kept;    /* deleted; of the family and label set, not deleted */
-    unsigned packages;        /* whose objects went */
-    uint64_t objects, bytes;  /* of the bucket */
+    unsigned images, kept;   /* deleted; of the family and label set, not deleted */
+    unsigned packages;       /* whose objects went */
+    uint64_t objects, bytes; /* of the bucket */
 };
 
 must_check int prune_run(const struct prune *prune, struct prune_result *ret, struct err *err);
 
-/* prune_bucket.c */
-must_check int prune_bucket(const struct prune *prune, struct prune_result *result, struct err *err);
+/* prune_bucket.c. IMAGES, of which GOES[i] marks those that this run deletes: for a dry run, when they are still there. */
+must_check int prune_bucket(const struct prune *prune, const struct image_list *images, const bool *goes,
+                            struct prune_result *result, struct err *err);
 bool prune_dry(const struct prune *prune, const char *url, const char *detail);
 
 #endif

@@ -71,7 +71,8 @@ static bool old_enough(const struct prune *prune, const struct object *object)
 }
 
 /* Ours and of this family, old, and without an image: only then it is dead. */
-static int sort_claim(const struct prune *prune, const struct object *object, struct needs *needs, struct err *err)
+static int sort_claim(const struct prune *prune, const struct object *object, struct needs *needs,
+                      struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(CLAIM_MAX);
     cleanup_claim struct claim claim = {0};
@@ -95,15 +96,24 @@ static int sort_claim(const struct prune *prune, const struct object *object, st
     return 0;
 }
 
+static bool goes_too(const struct image_list *list, const bool *goes, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (goes[i] && strcmp(list->items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* The images after the claims: whoever claims later than that is younger than any safety. */
-static int read_needs(const struct prune *prune, const struct object_list *claims, struct needs *needs,
-                      struct err *err)
+static int read_needs(const struct prune *prune, const struct image_list *list, const bool *goes,
+                      const struct object_list *claims, struct needs *needs, struct err *err)
 {
     cleanup_image_list struct image_list images = {0};
     if (images_list(&prune->images, "labels." LABEL_PACKAGE ":*", &images, err) < 0)
         return -1;
     for (size_t i = 0; i < images.count; i++)
-        if (names_add(&needs->images, images.items[i].name, err) < 0)
+        if (!(prune->dry && goes_too(list, goes, images.items[i].name)) &&
+            names_add(&needs->images, images.items[i].name, err) < 0)
             return -1;
     names_sort(&needs->images);
     for (size_t i = 0; i < claims->count; i++)
@@ -183,8 +193,8 @@ static int delete_segments(const struct prune *prune, const struct object_list *
 }
 
 /* Claims go last: a prune that dies leaves those whose objects may still be there. */
-static int delete_claims(const struct prune *prune, const struct object_list *claims, const struct needs *needs,
-                         struct prune_result *result, struct err *err)
+static int delete_claims(const struct prune *prune, const struct object_list *claims,
+                         const struct needs *needs, struct prune_result *result, struct err *err)
 {
     cleanup_free const struct object **objects = calloc(claims->count + 1, sizeof *objects);
     size_t count = 0;
@@ -198,7 +208,8 @@ static int delete_claims(const struct prune *prune, const struct object_list *cl
     return delete_all(prune, objects, count, result, err);
 }
 
-int prune_bucket(const struct prune *prune, struct prune_result *result, struct err *err)
+int prune_bucket(const struct prune *prune, const struct image_list *images, const bool *goes,
+                 struct prune_result *result, struct err *err)
 {
     cleanup_object_list struct object_list segments = {0}, claims = {0};
     cleanup(needs_free) struct needs needs = {0};
@@ -212,7 +223,7 @@ int prune_bucket(const struct prune *prune, struct prune_result *result, struct 
     /* the segments before the claims: what is listed here and claimed by a push that begins now shows in its claim */
     if (storage_list(prune->storage, segment_prefix, &segments, NULL, err) < 0 ||
         storage_list(prune->storage, claim_prefix, &claims, NULL, err) < 0 ||
-        read_needs(prune, &claims, &needs, err) < 0)
+        read_needs(prune, images, goes, &claims, &needs, err) < 0)
         return -1;
     for (size_t i = 0; i < needs.dead.count; i++)
         if (!names_has(&needs.packages, needs.dead.items[i]) &&

@@ -48,7 +48,8 @@ static bool dry(const struct push *push, const char *method, const char *url, co
     return push->dry;
 }
 
-static int object_name(const struct push *push, const char *suffix, char out[static OBJECT_CAP], struct err *err)
+static int object_name(const struct push *push, const char *suffix, char out[static OBJECT_CAP],
+                       struct err *err)
 {
     int n = snprintf(out, OBJECT_CAP, "%s%s%s", push->prefix, push->sealed->name, suffix);
     return n < OBJECT_CAP ? 0 : err_set(err, ERR_USAGE, 0, "--prefix is too long");
@@ -127,7 +128,8 @@ static int look_for_image(const struct push *push, const char *name, const char 
                        "" LABEL_PACKAGE " is %s, not %s): rename the recipe, or delete that image",
                        push->images.project, name, has ? has : "missing", digest);
     if (image->status == IMAGE_FAILED) {
-        run_warn(push->images.api.run, "push", "image %s is there, but its import failed: it is deleted", name);
+        run_warn(push->images.api.run, "push", "image %s is there, but its import failed: it is deleted",
+                 name);
         return push->dry ? 0 : images_delete(&push->images, name, err);
     }
     if (image->status == IMAGE_PENDING && !push->dry && images_wait_ready(&push->images, name, err) < 0)
@@ -138,8 +140,8 @@ static int look_for_image(const struct push *push, const char *name, const char 
 }
 
 /* The same request, and so the same operation, from any process, until an import is known to have failed. */
-static int request_id(const struct push *push, const char *name, const char *digest, const struct push_state *state,
-                      char out[static REQUEST_ID_CAP], struct err *err)
+static int request_id(const struct push *push, const char *name, const char *digest,
+                      const struct push_state *state, char out[static REQUEST_ID_CAP], struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(4096);
     buf_printf(&text, "%s/projects/%s/global/images/%s package %s attempt %llu",
@@ -148,8 +150,8 @@ static int request_id(const struct push *push, const char *name, const char *dig
     return buf_check(&text, "what names an import", err) < 0 ? -1 : images_request_id(text.data, out, err);
 }
 
-static int insert(const struct push *push, const char *name, const char *digest, const struct image_spec *spec,
-                  struct push_state *state, struct err *err)
+static int insert(const struct push *push, const char *name, const char *digest,
+                  const struct image_spec *spec, struct push_state *state, struct err *err)
 {
     char id[REQUEST_ID_CAP];
     bool failed = false, exists = false, there = false;
@@ -178,9 +180,10 @@ static int register_image(const struct push *push, const char *name, const char 
     struct label labels[LABELS_MAX];
     struct image_spec spec = push->spec;
     char sha1[2 * 20 + 1];
-    cleanup_buf struct buf source = BUF_INIT(HTTP_URL_MAX), url = BUF_INIT(HTTP_URL_MAX), body = BUF_INIT(4 << 20);
-    buf_printf(&source, "https://storage.%s/%s/%s", push->images.api.endpoints->universe, push->storage.bucket,
-               object);
+    cleanup_buf struct buf source = BUF_INIT(HTTP_URL_MAX), url = BUF_INIT(HTTP_URL_MAX),
+                           body = BUF_INIT(4 << 20);
+    buf_printf(&source, "https://storage.%s/%s/%s", push->images.api.endpoints->universe,
+               push->storage.bucket, object);
     hex_encode(push->packed->archive_sha1, 20, sha1);
     spec.name = name;
     spec.family = NULL;
@@ -231,8 +234,9 @@ static int put_object(const struct push *push, const char *name, const char *typ
     snprintf(detail, sizeof detail, "%s: %zu bytes", name, len);
     if (buf_check(&url, "a URL", err) < 0)
         return -1;
-    return dry(push, "POST", url.data, detail) ? 0
-                                               : storage_insert(&push->storage, name, type, &content, &made, err);
+    return dry(push, "POST", url.data, detail)
+               ? 0
+               : storage_insert(&push->storage, name, type, &content, &made, err);
 }
 
 static int put_documents(const struct push *push, struct err *err)
@@ -250,7 +254,8 @@ static int put_documents(const struct push *push, struct err *err)
         if (!documents[i].file->name)
             continue;
         if (object_name(push, documents[i].suffix, name, err) < 0 ||
-            put_object(push, name, documents[i].type, documents[i].file->text, documents[i].file->len, err) < 0)
+            put_object(push, name, documents[i].type, documents[i].file->text, documents[i].file->len, err) <
+                0)
             return -1;
     }
     return 0;
@@ -279,7 +284,8 @@ static void dry_upload(const struct push *push, const struct upload *upload, str
         buf_free(url);
         storage_url(&push->storage, push->storage.api.endpoints->storage, node->name, url);
         buf_str(url, "/compose?ifGenerationMatch=0");
-        snprintf(detail, sizeof detail, "of %zu objects: %llu bytes", node->count, (unsigned long long)node->size);
+        snprintf(detail, sizeof detail, "of %zu objects: %llu bytes", node->count,
+                 (unsigned long long)node->size);
         dry(push, "POST", url->data, detail);
         counts->composed++;
     }

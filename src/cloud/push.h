@@ -39,9 +39,9 @@ struct push {
     const char *prefix; /* of all object names; "" or ends in '/' */
     const struct sealed *sealed;
     const struct packed *packed;
-    int fd;                  /* the archive */
-    struct image_spec spec;  /* without name, source, sha1; labels without bake's own */
-    const char *family;      /* NULL: none is meant */
+    int fd;                 /* the archive */
+    struct image_spec spec; /* without name, source, sha1; labels without bake's own */
+    const char *family;     /* NULL: none is meant */
     bool create_bucket, no_compose;
     const char *location;
     unsigned threads;
@@ -66,8 +66,8 @@ void push_label(const struct sealed *sealed, char out[static PACKAGE_LABEL]);
 must_check int push_identity(const struct push *push, struct buf *ret, struct err *err);
 
 /* A claim: the image's name, and what its package needs. */
-must_check int claim_write(const char *package, const char *image, const char *family, const struct parts *parts,
-                           struct buf *ret, struct err *err);
+must_check int claim_write(const char *package, const char *image, const char *family,
+                           const struct parts *parts, struct buf *ret, struct err *err);
 struct claim {
     struct json_doc *doc;
     const char *package, *image; /* names */

@@ -13,8 +13,8 @@ struct session {
     const struct part *whole; /* the archive */
     struct upload_counts *counts;
     char what[320];
-    uint64_t at;       /* bytes that the server has kept */
-    bool gone;         /* the session is no more: 404, 410 */
+    uint64_t at;          /* bytes that the server has kept */
+    bool gone;            /* the session is no more: 404, 410 */
     struct object object; /* once it is finished: generation is not 0 */
 };
 
@@ -73,7 +73,8 @@ static int found_there(struct session *s, struct err *err)
     if (storage_get(s->upload->storage, s->whole->name, &s->object, err) < 0)
         return -1;
     if (s->object.generation == 0)
-        return err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again", s->what);
+        return err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
+                       s->what);
     return storage_judge(s->upload->storage, s->whole->name, &s->object, &want, false, err);
 }
 

@@ -11,11 +11,12 @@
 
 static int path_of(const struct push_state *state, char **ret, struct err *err)
 {
-    return asprintf(ret, "%s/" CACHE_PARTIAL "/%s", cache_dir(state->cache), state->key) < 0 ? err_oom(err) : 0;
+    return asprintf(ret, "%s/" CACHE_PARTIAL "/%s", cache_dir(state->cache), state->key) < 0 ? err_oom(err)
+                                                                                             : 0;
 }
 
-int state_lock(struct cache *cache, const char *kind, const char *key, const char *note, const struct run *run,
-               int *ret_fd, struct err *err)
+int state_lock(struct cache *cache, const char *kind, const char *key, const char *note,
+               const struct run *run, int *ret_fd, struct err *err)
 {
     static const struct timespec nap = {.tv_nsec = 50000000};
     int fd = -1;
@@ -40,8 +41,8 @@ static void read_note(struct push_state *state, const char *path)
     const struct note_field fields[] = {{"session", state->session, sizeof state->session},
                                         {"object", state->object, sizeof state->object},
                                         {"attempt", attempt, sizeof attempt}};
-    if (file_read(path, NOTE_MAX, &text, &ignored) < 0 || !note_parse(text.data, text.len, MAGIC, fields, 3) ||
-        !note_uint(attempt, &state->attempt)) {
+    if (file_read(path, NOTE_MAX, &text, &ignored) < 0 ||
+        !note_parse(text.data, text.len, MAGIC, fields, 3) || !note_uint(attempt, &state->attempt)) {
         state->session[0] = state->object[0] = '\0';
         state->attempt = 0;
     }

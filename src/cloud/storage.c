@@ -146,11 +146,12 @@ int storage_judge(const struct storage *storage, const char *name, const struct 
     crc32c_text(found->crc32c, have_sum);
     crc32c_text(want->crc32c, want_sum);
     if (!made)
-        return err_set(err, ERR_REMOTE, 0,
-                       "gs://%s/%s is there already with other bytes (%llu of CRC-32C %s, wanted %llu of %s): "
-                       "remove it, or use another bucket or prefix",
-                       storage->bucket, name, (unsigned long long)found->size, have_sum,
-                       (unsigned long long)want->size, want_sum);
+        return err_set(
+            err, ERR_REMOTE, 0,
+            "gs://%s/%s is there already with other bytes (%llu of CRC-32C %s, wanted %llu of %s): "
+            "remove it, or use another bucket or prefix",
+            storage->bucket, name, (unsigned long long)found->size, have_sum, (unsigned long long)want->size,
+            want_sum);
     struct err ignored = {0};
     bool gone = storage_delete(storage, name, found->generation, &ignored) == 0;
     return err_set(err, ERR_REMOTE, 0,
@@ -251,7 +252,9 @@ int storage_insert(const struct storage *storage, const char *name, const char *
     if (api_send(&storage->api, &req, &result, err) < 0 ||
         settle(storage, name, &result, &want, ret, &none, err) < 0)
         return -1;
-    return !none ? 0 : err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again", what);
+    return !none ? 0
+                 : err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
+                           what);
 }
 
 static int compose_body(const char *type, const struct object_source *sources, size_t count, struct buf *ret,

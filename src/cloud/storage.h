@@ -49,7 +49,8 @@ must_check int storage_get(const struct storage *storage, const char *name, stru
 must_check int storage_list(const struct storage *storage, const char *prefix, struct object_list *ret,
                             bool *ret_no_bucket, struct err *err);
 /* A whole small object, into RET up to its cap. */
-must_check int storage_read(const struct storage *storage, const char *name, struct buf *ret, struct err *err);
+must_check int storage_read(const struct storage *storage, const char *name, struct buf *ret,
+                            struct err *err);
 
 struct content {
     const void *memory; /* NULL: bytes of the file */
@@ -97,7 +98,8 @@ struct bucket_options {
 must_check int storage_create_bucket(const struct storage *storage, const struct bucket_options *options,
                                      bool *ret_created, struct err *err);
 /* Its request's body. */
-void storage_bucket_body(const struct storage *storage, const struct bucket_options *options, struct buf *ret);
+void storage_bucket_body(const struct storage *storage, const struct bucket_options *options,
+                         struct buf *ret);
 
 /* BASE/b/BUCKET/o[/NAME]: BASE is endpoints->storage or storage_upload; NAME may be NULL. */
 void storage_url(const struct storage *storage, const char *base, const char *name, struct buf *ret);

@@ -48,8 +48,8 @@ const struct object *object_find(const struct object_list *list, const char *nam
     return list->count ? bsearch(&key, list->items, list->count, sizeof *list->items, order) : NULL;
 }
 
-static int one_page(const struct storage *storage, const char *prefix, struct object_list *list, struct buf *token,
-                    bool *ret_no_bucket, struct err *err)
+static int one_page(const struct storage *storage, const char *prefix, struct object_list *list,
+                    struct buf *token, bool *ret_no_bucket, struct err *err)
 {
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     cleanup_api_result struct api_result result = {0};
@@ -75,12 +75,11 @@ static int one_page(const struct storage *storage, const char *prefix, struct ob
     }
     if (!api_ok(&result)) {
         api_refused(&result, what, storage_role(storage, role), err);
-        return result.status == 404 ? err_wrap(err, "there is no bucket gs://%s (--create-bucket makes it)",
-                                               storage->bucket)
-                                    : -1;
+        return result.status == 404
+                   ? err_wrap(err, "there is no bucket gs://%s (--create-bucket makes it)", storage->bucket)
+                   : -1;
     }
-    const cJSON *root = json_root(result.doc),
-                *items = cJSON_GetObjectItemCaseSensitive(root, "items");
+    const cJSON *root = json_root(result.doc), *items = cJSON_GetObjectItemCaseSensitive(root, "items");
     for (const cJSON *item = items ? items->child : NULL; item; item = item->next)
         if (add(list, item, err) < 0)
             return -1;

@@ -134,8 +134,8 @@ static int compose_node(void *ctx, size_t job, struct err *err)
         const struct part *source = &upload->parts->nodes[node->first + i];
         sources[i] = (struct object_source){source->name, source->generation};
     }
-    if (storage_compose(upload->storage, node->name, ARCHIVE_TYPE, sources, node->count, &want, &made, &missing,
-                        err) < 0)
+    if (storage_compose(upload->storage, node->name, ARCHIVE_TYPE, sources, node->count, &want, &made,
+                        &missing, err) < 0)
         return -1;
     if (missing) {
         atomic_store(&sending->missing, true);
