@@ -18,11 +18,16 @@ int nightly_options_check(const struct nightly_options *options, struct err *err
 }
 
 static int test(struct common *common, const struct nightly_options *options, const char *manifest,
-                bool is_signed, struct err *err)
+                const struct signing_key *key, struct err *err)
 {
     struct test_options test = TEST_OPTIONS_DEFAULT;
+    char public_key[MINISIGN_PUBLIC_TEXT];
     test.package.package = manifest;
-    test.package.unsigned_package = !is_signed;
+    test.package.unsigned_package = !key;
+    if (key) {
+        minisign_public_text(&key->public, public_key);
+        test.package.public_key = public_key;
+    }
     if (options->test_timeout_s)
         test.timeout_s = options->test_timeout_s;
     return test_package(common, &test, err);
