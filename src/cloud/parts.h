@@ -23,7 +23,7 @@
 #include "pack/types.h"
 
 enum {
-    PART_RAW = 2 << 20,   /* bytes of the disk */
+    PART_RAW = 1 << 20,   /* bytes of the disk: small parts make small deltas, and requests are cheap */
     PART_MAX = 256 << 20, /* bytes of the archive: a part is held in memory while it is sent */
     COMPOSE_MAX = 32,     /* sources of one compose call: cloud.google.com/storage/docs/composite-objects */
     PART_LEVELS_MAX = 8,  /* 32^7 parts */
