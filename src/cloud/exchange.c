@@ -23,20 +23,23 @@ int64_t exchange_clock_ns(void)
     return (int64_t)ts.tv_sec * NS_IN_S + ts.tv_nsec;
 }
 
-/* "POST https://host/path": a query may hold what opens an upload to anybody. */
+/* "POST https://host/path": a query may hold what opens an upload to anybody, and a bad URL anything. */
 static void name_request(struct exchange *x)
 {
     const struct http_request *req = x->req;
     if (req->what)
         snprintf(x->where, sizeof x->where, "%s", req->what);
     else
-        snprintf(x->where, sizeof x->where, "%s %.*s", req->method, (int)strcspn(req->url, "?#"), req->url);
+        snprintf(x->where, sizeof x->where, "%s %.*s", req->method,
+                 x->shown ? (int)strcspn(req->url, "?") : 0, req->url);
 }
 
-static int check_url(const struct exchange *x, struct err *err)
+static int check_url(struct exchange *x, struct err *err)
 {
     struct url_parts parts;
-    if (url_parts(x->req->url, &parts, err) < 0) {
+    x->shown = url_parts(x->req->url, &parts, err) == 0;
+    name_request(x);
+    if (!x->shown) {
         err->kind = ERR_VERIFY;
         return err_wrap(err, "%s", x->where);
     }
@@ -331,7 +334,6 @@ int exchange_begin(struct exchange *x, struct err *err)
 {
     x->answer.head.max = HTTP_HEAD_MAX;
     x->answer.body.max = x->req->answer_max ? x->req->answer_max : HTTP_ANSWER_MAX;
-    name_request(x);
     if (check_url(x, err) < 0 || add_headers(x, err) < 0)
         return -1;
     if (x->req->secret && reserve(&x->answer.body, err) < 0)

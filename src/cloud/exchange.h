@@ -36,6 +36,7 @@ struct exchange {
     CURL *easy;
     struct curl_slist *headers;
     char where[256]; /* for messages */
+    bool shown;      /* the URL may be in them */
     char curl_why[CURL_ERROR_SIZE];
     struct http_answer answer;
     size_t head_bytes;

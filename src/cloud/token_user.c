@@ -7,6 +7,7 @@ enum { FORM_MAX = 64 << 10 };
 
 struct user_source {
     struct token_source base;
+    char *token_url;
     struct secret client_id, client_secret, refresh_token;
 };
 
@@ -24,8 +25,8 @@ static int user_fetch(const struct token_source *source, const struct token_cont
     token_form_add(&form, "refresh_token", self->refresh_token.text);
     if (buf_check(&form, "the request for a token", err) < 0)
         return -1;
-    struct token_request req = {.what = ctx->endpoints->token,
-                                .url = ctx->endpoints->token,
+    struct token_request req = {.what = self->token_url,
+                                .url = self->token_url,
                                 .content_type = "application/x-www-form-urlencoded",
                                 .body = &form,
                                 .secrets = {self->client_secret.text, self->refresh_token.text}};
@@ -37,6 +38,7 @@ static int user_fetch(const struct token_source *source, const struct token_cont
 static void user_free(struct token_source *source)
 {
     struct user_source *self = (struct user_source *)(void *)source;
+    free(self->token_url);
     secret_free(&self->client_id);
     secret_free(&self->client_secret);
     secret_free(&self->refresh_token);
@@ -49,19 +51,26 @@ static const struct token_source_ops user_ops = {
 int token_user_new(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
                    struct token_source **ret, struct err *err)
 {
-    const char *id = NULL, *secret = NULL, *refresh = NULL, *account = NULL;
-    (void)ctx;
+    const char *id = NULL, *secret = NULL, *refresh = NULL, *account = NULL, *uri = NULL;
     if (token_field(doc, object, "client_id", true, &id, err) < 0 ||
         token_field(doc, object, "client_secret", true, &secret, err) < 0 ||
         token_field(doc, object, "refresh_token", true, &refresh, err) < 0 ||
-        token_field(doc, object, "account", false, &account, err) < 0)
+        token_field(doc, object, "account", false, &account, err) < 0 ||
+        token_field(doc, object, "token_uri", false, &uri, err) < 0 ||
+        (uri && token_url_check(ctx, doc, object, "token_uri", uri, err) < 0))
         return -1;
+    if (!uri || ctx->env->token)
+        uri = ctx->endpoints->token;
     struct user_source *made = calloc(1, sizeof *made);
     if (!made)
         return err_oom(err);
     made->base.ops = &user_ops;
     snprintf(made->base.who, sizeof made->base.who, "user%s%.200s", account ? " " : "",
              account ? account : "");
+    if (!(made->token_url = strdup(uri))) {
+        user_free(&made->base);
+        return err_oom(err);
+    }
     if (secret_set(&made->client_id, id, strlen(id), err) < 0 ||
         secret_set(&made->client_secret, secret, strlen(secret), err) < 0 ||
         secret_set(&made->refresh_token, refresh, strlen(refresh), err) < 0) {

@@ -1,18 +1,26 @@
 """What the tests of the emulator share: starting one, a request to it, its side door, TAP lines."""
 
+import base64
+import gzip
+import hashlib
 import http.client
-import io
 import json
 import os
 import signal
+import struct
 import subprocess
-import sys
 import tarfile
+import time
 import traceback
 import urllib.parse
 
-EMULATOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support", "gcp", "emulator")
+EMULATOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support", "gcp", "emulator")
 UNIT = 256 << 10
+CRC_OF_DIGITS = base64.b64encode(struct.pack(">I", 0xE3069283)).decode()  # "123456789", RFC 3720's check value
+
+
+def md5(data):
+    return base64.b64encode(hashlib.md5(data).digest()).decode()
 
 
 class Answer:
@@ -33,6 +41,7 @@ class Emulator:
 
     def __init__(self, folder, *options):
         self.folder, self.options, self.port, self.process = folder, list(options), 0, None
+        self.offset = 0  # of the client's clock, seconds
         self.start()
 
     def start(self):
@@ -46,6 +55,9 @@ class Emulator:
         self.process.send_signal(how)
         self.process.wait()
         self.process.stdout.close()
+
+    def clock(self):
+        return time.time() + self.offset
 
     def __call__(self, method, target, body=None, headers=None, timeout=30):
         """One request on a connection of its own. A dict is sent as JSON, a list of pieces in chunked encoding."""
@@ -135,7 +147,6 @@ def quote(name):
 
 def archive(name="disk.raw", size=1 << 30, form=tarfile.GNU_FORMAT):
     """The start of an image's archive: a gzip of a tar whose one member says it is that large (and is cut short)."""
-    import gzip
     member = tarfile.TarInfo(name)
     member.size = size
     return gzip.compress(member.tobuf(form) + bytes(4096), mtime=0)
@@ -161,6 +172,3 @@ class Tap:
 
 def same(have, want):
     assert have == want, f"{have!r}, not {want!r}"
-
-
-__all__ = ["Answer", "Emulator", "Tap", "UNIT", "archive", "io", "json", "quote", "same", "sys"]
