@@ -66,7 +66,7 @@ class Emulator:
     def control(self, method, name, value=None):
         data = json.dumps(value).encode() if value is not None else b"" if method == "POST" else None
         request = urllib.request.Request(f"{self.base}/_control/{name}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return json.loads(answer.read() or b"null")
 
     def log(self):
@@ -145,7 +145,7 @@ class Rig:
     def bake(self, arguments, env=None, status=0):
         """Runs bake; gives (stdout, stderr). STATUS None: any."""
         done = subprocess.run([BAKE, *arguments], cwd=self.path("run"), env=env or self.environment(), stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=300)
+                              capture_output=True, text=True, timeout=600)
         if status is not None and done.returncode != status:
             raise AssertionError(f"bake {' '.join(arguments)}: status {done.returncode}, not {status}: {done.stderr[-1500:]}")
         self.status = done.returncode
@@ -164,7 +164,7 @@ def events(stdout):
     return [json.loads(line) for line in stdout.splitlines() if line.startswith("{")]
 
 
-def wait_for(function, what, seconds=60):
+def wait_for(function, what, seconds=300):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := function():
