@@ -51,11 +51,12 @@ static void report_all(struct common *common, const struct nightly_options *opti
 {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "event", "result");
-    cJSON_AddStringToObject(object, "result", is_new ? "built" : "unchanged");
+    bool dry = options->push.cloud.dry_run;
+    cJSON_AddStringToObject(object, "result", dry ? "dry-run" : is_new ? "built" : "unchanged");
     cJSON_AddStringToObject(object, "manifest", manifest);
     ui_json(&common->ui, object);
     ui_text(&common->ui, "%s\n", manifest);
-    common->exit_code = is_new ? 0 : (int)options->unchanged_exit;
+    common->exit_code = is_new || dry ? 0 : (int)options->unchanged_exit;
 }
 
 static int run(struct common *common, const struct image_command *options, struct err *err)

@@ -70,6 +70,28 @@ static bool old_enough(const struct prune *prune, const struct object *object)
     return object->created_ms < prune->now_ms && prune->now_ms - object->created_ms > prune->safety_ms;
 }
 
+/* NAME.tar.gz, NAME.manifest.json, ...: what begins with the package's name and a dot. */
+static int list_package(const struct prune *prune, const char *package, struct object_list *ret,
+                        struct err *err)
+{
+    cleanup_free char *prefix = NULL;
+    if (asprintf(&prefix, "%s%s.", prune->prefix, package) < 0)
+        return err_oom(err);
+    return storage_list(prune->storage, prefix, ret, NULL, err);
+}
+
+/* A push that goes on with an old claim has brought something lately. */
+static int is_at_rest(const struct prune *prune, const char *package, bool *ret, struct err *err)
+{
+    cleanup_object_list struct object_list list = {0};
+    if (list_package(prune, package, &list, err) < 0)
+        return -1;
+    *ret = true;
+    for (size_t i = 0; i < list.count; i++)
+        *ret = *ret && old_enough(prune, &list.items[i]);
+    return 0;
+}
+
 /* Ours and of this family, old, and without an image: only then it is dead. */
 static int sort_claim(const struct prune *prune, const struct object *object, struct needs *needs,
                       struct err *err)
@@ -84,6 +106,8 @@ static int sort_claim(const struct prune *prune, const struct object *object, st
         return -1;
     bool dead = strncmp(object->name, mine, strlen(mine)) == 0 && strcmp(claim.family, prune->family) == 0 &&
                 !names_has(&needs->images, claim.image) && old_enough(prune, object);
+    if (dead && is_at_rest(prune, claim.package, &dead, err) < 0)
+        return -1;
     if (dead)
         return names_add(&needs->dead_claims, object->name, err) < 0
                    ? -1
@@ -160,15 +184,11 @@ static int delete_all(const struct prune *prune, const struct object *const *obj
     return r;
 }
 
-/* NAME.tar.gz, NAME.manifest.json, ...: what begins with the package's name and a dot. */
 static int delete_package(const struct prune *prune, const char *package, struct prune_result *result,
                           struct err *err)
 {
     cleanup_object_list struct object_list list = {0};
-    cleanup_free char *prefix = NULL;
-    if (asprintf(&prefix, "%s%s.", prune->prefix, package) < 0)
-        return err_oom(err);
-    if (storage_list(prune->storage, prefix, &list, NULL, err) < 0)
+    if (list_package(prune, package, &list, err) < 0)
         return -1;
     cleanup_free const struct object **objects = calloc(list.count + 1, sizeof *objects);
     if (!objects)

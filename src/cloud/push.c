@@ -108,9 +108,16 @@ static int fix_labels(const struct push *push, const struct image *image, const 
                : images_set_labels(&push->images, image, all, have, err);
 }
 
+/* An import is known to have failed: the next try must be another request, as this one's answer is known. */
+static int next_attempt(struct push_state *state, struct err *err)
+{
+    state->attempt++;
+    return state_save(state, err);
+}
+
 /* Is it there, and is it this package? One of ours whose import failed is removed. */
-static int look_for_image(const struct push *push, const char *name, const char *digest, bool *ret_there,
-                          struct err *err)
+static int look_for_image(const struct push *push, const char *name, const char *digest,
+                          struct push_state *state, bool *ret_there, struct err *err)
 {
     cleanup_image_list struct image_list list = {0};
     struct label labels[LABELS_MAX];
@@ -130,7 +137,7 @@ static int look_for_image(const struct push *push, const char *name, const char 
     if (image->status == IMAGE_FAILED) {
         run_warn(push->images.api.run, "push", "image %s is there, but its import failed: it is deleted",
                  name);
-        return push->dry ? 0 : images_delete(&push->images, name, err);
+        return push->dry ? 0 : next_attempt(state, err) < 0 ? -1 : images_delete(&push->images, name, err);
     }
     if (image->status == IMAGE_PENDING && !push->dry && images_wait_ready(&push->images, name, err) < 0)
         return -1;
@@ -158,17 +165,14 @@ static int insert(const struct push *push, const char *name, const char *digest,
     if (request_id(push, name, digest, state, id, err) < 0)
         return -1;
     if (images_insert(&push->images, spec, id, &failed, &exists, err) < 0) {
-        if (failed) { /* the next try must be another request: this one's answer is known */
-            struct err why = {0};
-            state->attempt++;
-            if (state_save(state, &why) < 0)
-                run_warn(push->images.api.run, "push", "%s", why.text);
-        }
+        struct err why = {0};
+        if (failed && next_attempt(state, &why) < 0)
+            run_warn(push->images.api.run, "push", "%s", why.text);
         return -1;
     }
     if (!exists)
         return images_wait_ready(&push->images, name, err);
-    if (look_for_image(push, name, digest, &there, err) < 0)
+    if (look_for_image(push, name, digest, state, &there, err) < 0)
         return -1;
     return there ? 0
                  : err_set(err, ERR_REMOTE, 0, "image %s comes and goes: run the same command again", name);
@@ -351,7 +355,7 @@ int push_run(const struct push *push, struct push_state *state, struct push_resu
     bool there = false;
     push_image_name(push->sealed->name, made.image);
     push_label(push->sealed, digest);
-    if (look_for_image(push, made.image, digest, &there, err) < 0)
+    if (look_for_image(push, made.image, digest, state, &there, err) < 0)
         return -1;
     if (there) {
         made.outcome = PUSH_THERE;
