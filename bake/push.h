@@ -5,6 +5,8 @@
 #include "cloud.h"
 #include "package_file.h"
 
+enum { PUSH_TEXTS_MAX = 2 * OPTION_LIST_MAX };
+
 struct push_options {
     struct cloud_options cloud;
     const char *family, *description, *storage_location, *architecture, *kms_key;
@@ -45,7 +47,7 @@ struct pushing {
     struct arena arena;
     struct json_doc *image;
     struct label labels[LABELS_MAX];
-    const char *licenses[2 * OPTION_LIST_MAX], *features[2 * OPTION_LIST_MAX];
+    const char *licenses[PUSH_TEXTS_MAX], *features[PUSH_TEXTS_MAX];
     struct package package;
     struct sealed sealed;
     int fd;

@@ -170,9 +170,9 @@ int pushing_prepare(const struct push_options *options, const struct cloud *clou
         read_text(pushing, "description", options->description, &spec->description, err) < 0 ||
         read_text(pushing, "storage_location", options->storage_location, &spec->storage_location, err) < 0 ||
         read_labels(options, pushing, err) < 0 ||
-        read_strings(pushing, "licenses", &options->licenses, pushing->licenses, 2 * OPTION_LIST_MAX,
+        read_strings(pushing, "licenses", &options->licenses, pushing->licenses, PUSH_TEXTS_MAX,
                      &spec->license_count, err) < 0 ||
-        read_strings(pushing, "guest_os_features", &options->features, pushing->features, 2 * OPTION_LIST_MAX,
+        read_strings(pushing, "guest_os_features", &options->features, pushing->features, PUSH_TEXTS_MAX,
                      &spec->feature_count, err) < 0 ||
         read_shielded(options, pushing, err) < 0)
         return -1;

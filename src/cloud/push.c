@@ -4,7 +4,11 @@
 
 #include "base/digest.h"
 
-enum { OBJECT_CAP = OBJECT_NAME_MAX + 1, DIGEST_TAIL = 13 /* "-" and 12 hex digits end a package's name */ };
+enum {
+    OBJECT_CAP = OBJECT_NAME_MAX + 1,
+    ALL_LABELS_MAX = 2 * LABELS_MAX,
+    DIGEST_TAIL = 13 /* "-" and 12 hex digits end a package's name */
+};
 
 void push_image_name(const char *package, char out[static IMAGE_NAME_MAX + 1])
 {
@@ -84,7 +88,7 @@ static int all_labels(const struct push *push, const char *digest, struct label 
 static int fix_labels(const struct push *push, const struct image *image, const struct label *labels,
                       size_t count, struct err *err)
 {
-    struct label all[2 * LABELS_MAX];
+    struct label all[ALL_LABELS_MAX];
     size_t have = 0;
     bool change = false;
     for (size_t i = 0; i < count; i++) {
@@ -92,7 +96,7 @@ static int fix_labels(const struct push *push, const struct image *image, const 
         change = change || !value || strcmp(value, labels[i].value) != 0;
         all[have++] = labels[i];
     }
-    for (size_t i = 0; i < image->label_count && have < 2 * LABELS_MAX; i++) {
+    for (size_t i = 0; i < image->label_count && have < ALL_LABELS_MAX; i++) {
         bool again = false;
         for (size_t j = 0; j < count && !again; j++)
             again = strcmp(image->labels[i].key, labels[j].key) == 0;
