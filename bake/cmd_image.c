@@ -1,6 +1,7 @@
 /* bake image: the main job. */
 #include <unistd.h>
 
+#include "nightly.h"
 #include "passphrase.h"
 #include "pipeline.h"
 
@@ -28,6 +29,12 @@ static int load_key(const struct key_options *options, struct signing_key *ret, 
     return key_load(path, &source, ret, err);
 }
 
+struct image_command {
+    struct image_options image;
+    struct key_options key;
+    struct nightly_options nightly;
+};
+
 static void report(struct common *common, const char *manifest, bool unchanged)
 {
     ui_step(&common->ui, "image", unchanged ? "unchanged: it is there already" : "done");
@@ -36,21 +43,58 @@ static void report(struct common *common, const char *manifest, bool unchanged)
     cJSON_AddStringToObject(object, "result", unchanged ? "unchanged" : "built");
     cJSON_AddStringToObject(object, "manifest", manifest);
     ui_json(&common->ui, object);
+}
+
+/* The last line, whatever was asked for: "built" when anything was new; a failure has its "error" line instead. */
+static void report_all(struct common *common, const struct nightly_options *options, const char *manifest,
+                       bool is_new)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "event", "result");
+    bool dry = options->push.cloud.dry_run;
+    cJSON_AddStringToObject(object, "result", dry ? "dry-run" : is_new ? "built" : "unchanged");
+    cJSON_AddStringToObject(object, "manifest", manifest);
+    ui_json(&common->ui, object);
     ui_text(&common->ui, "%s\n", manifest);
+    common->exit_code = is_new || dry ? 0 : (int)options->unchanged_exit;
+}
+
+static int run(struct common *common, const struct image_command *options, struct err *err)
+{
+    cleanup_signing_key struct signing_key key = {0};
+    const struct signing_key *with = options->image.unsigned_package ? NULL : &key;
+    cleanup_free char *manifest = NULL;
+    bool unchanged = false, more = false;
+    if ((with && load_key(&options->key, &key, err) < 0) ||
+        bake_image(common, &options->image, with, &manifest, &unchanged, err) < 0)
+        return -1;
+    report(common, manifest, unchanged);
+    if (nightly_run(common, &options->nightly, manifest, with, &more, err) < 0)
+        return -1;
+    /* what counts is what is in the project: a job that starts without its last package builds it again, to the same bytes */
+    report_all(common, &options->nightly, manifest, options->nightly.do_push ? more : !unchanged || more);
+    return 0;
 }
 
 int cmd_image(struct common *common, int argc, char **argv, struct err *err)
 {
-    struct image_options options = {.recipe.out_dir = "out"};
-    struct key_options key_options = {.passphrase = PASSPHRASE_NONE};
+    struct image_command options = {.image.recipe.out_dir = "out", .key.passphrase = PASSPHRASE_NONE};
+    struct nightly_options *nightly = &options.nightly;
     bool done;
     const struct option_spec specs[] = {
-        RECIPE_OPTIONS(&options.recipe),
-        {"key", 'k', OPTION_STRING, &key_options.path, "FILE",
+        RECIPE_OPTIONS(&options.image.recipe),
+        {"key", 'k', OPTION_STRING, &options.key.path, "FILE",
          "secret key, else $XDG_CONFIG_HOME/bake/bake.key"},
-        {"unsigned", 0, OPTION_FLAG, &options.unsigned_package, NULL, "sign nothing"},
-        PASSPHRASE_OPTIONS(&key_options.passphrase),
-        {"threads", 'j', OPTION_UINT, &options.threads, "N", "workers, else one a core"},
+        {"unsigned", 0, OPTION_FLAG, &options.image.unsigned_package, NULL, "sign nothing"},
+        PASSPHRASE_OPTIONS(&options.key.passphrase),
+        {"threads", 'j', OPTION_UINT, &options.image.threads, "N", "workers, else one a core"},
+        {"test", 0, OPTION_FLAG, &nightly->do_test, NULL, "boot it, as bake test does, before it is pushed"},
+        {"test-timeout", 0, OPTION_UINT, &nightly->test_timeout_s, "S", "seconds that may take (600)"},
+        {"push", 0, OPTION_FLAG, &nightly->do_push, NULL, "then bake push; its options:"},
+        PUSH_OPTIONS(&nightly->push),
+        {"promote", 0, OPTION_FLAG, &nightly->do_promote, NULL, "then make it the family's head"},
+        {"unchanged-exit", 0, OPTION_UINT, &nightly->unchanged_exit, "N",
+         "exit code when nothing is new (0)"},
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),
         OPTIONS_END,
@@ -60,21 +104,16 @@ int cmd_image(struct common *common, int argc, char **argv, struct err *err)
         .summary = "Fetches and verifies what RECIPE names, patches the base's disk without root and\n"
                    "without booting it, packs it for Google Compute Engine and signs the result.\n"
                    "Without RECIPE: bake.json here, else the compiled-in stand-in.",
-        .more = "The last line of stdout is the path of the package's manifest.",
+        .more = "The last line of stdout is the path of the package's manifest. Every night:\n"
+                "bake image --update --test --push --promote --bucket NAME, safe to repeat.",
     };
-    if (common_parse(common, argc, argv, &help, specs, &options.recipe.path, 1, &done, err) < 0 || done)
+    if (common_parse(common, argc, argv, &help, specs, &options.image.recipe.path, 1, &done, err) < 0 || done)
         return done ? 0 : -1;
-    if (options.unsigned_package && key_options.path)
+    if (options.image.unsigned_package && options.key.path)
         return err_set(err, ERR_USAGE, 0, "--unsigned and --key contradict each other");
-    if (options.threads > 256)
+    if (options.image.threads > 256)
         return err_set(err, ERR_USAGE, 0, "--threads is at most 256");
-    cleanup_signing_key struct signing_key key = {0};
-    if (!options.unsigned_package && load_key(&key_options, &key, err) < 0)
+    if (nightly_options_check(nightly, err) < 0)
         return -1;
-    cleanup_free char *manifest = NULL;
-    bool unchanged = false;
-    if (bake_image(common, &options, options.unsigned_package ? NULL : &key, &manifest, &unchanged, err) < 0)
-        return -1;
-    report(common, manifest, unchanged);
-    return 0;
+    return run(common, &options, err);
 }

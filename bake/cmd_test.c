@@ -5,62 +5,13 @@
 #include "boot/boot.h"
 #include "boot/cluster.h"
 #include "boot/qemu.h"
-#include "common.h"
 #include "io/cache.h"
 #include "native.h"
-#include "seal/key.h"
-#include "seal/read.h"
 #include "test.h"
 #include "unpack/unpack.h"
 #include "verify/verify.h"
 
 #define INSTANCE "bake-test"
-
-/* NAME.manifest.json as it is; NAME.tar.gz has its manifest beside it. The caller frees it. */
-static int manifest_path(const char *package, char **ret, struct err *err)
-{
-    static const char archive[] = ".tar.gz", manifest[] = ".manifest.json";
-    size_t len = strlen(package);
-    char *made = NULL;
-    int n = 0;
-    if (len > sizeof manifest && strcmp(package + len - (sizeof manifest - 1), manifest) == 0)
-        made = strdup(package);
-    else if (len > sizeof archive && strcmp(package + len - (sizeof archive - 1), archive) == 0)
-        n = asprintf(&made, "%.*s%s", (int)(len - (sizeof archive - 1)), package, manifest);
-    else
-        return err_set(err, ERR_USAGE, 0,
-                       "%s: a package is named by its NAME.manifest.json, or its NAME.tar.gz", package);
-    if (n < 0 || !made)
-        return err_oom(err);
-    *ret = made;
-    return 0;
-}
-
-/* *ret_has is false when the user said so, or has no key of their own. */
-static int find_public_key(struct common *common, const struct test_options *options,
-                           struct minisign_public *ret, bool *ret_has, struct err *err)
-{
-    *ret_has = false;
-    if (options->unsigned_package)
-        return 0;
-    if (options->public_key) {
-        *ret_has = true;
-        return key_public_load(options->public_key, ret, err);
-    }
-    cleanup_free char *secret = NULL;
-    if (dir_default("XDG_CONFIG_HOME", ".config", "bake/bake.key", &secret, err) < 0)
-        return -1;
-    cleanup_free char *path = key_public_path(secret);
-    if (!path)
-        return err_oom(err);
-    if (access(path, F_OK) < 0) {
-        run_warn(&common->run, "test",
-                 "no public key at %s: the package's digests are checked, its signature is not", path);
-        return 0;
-    }
-    *ret_has = true;
-    return key_public_load(path, ret, err);
-}
 
 /* The descriptor was hashed a moment ago, so the permit is made from that. */
 static int trust_archive(const struct package *package, int *fd, const struct run *run, struct trusted *ret,
@@ -81,18 +32,10 @@ static int trust_archive(const struct package *package, int *fd, const struct ru
 static int open_disk(struct common *common, const struct test_options *options, struct disk *ret,
                      struct err *err)
 {
-    struct minisign_public key;
-    bool has_key = false;
-    cleanup_free char *path = NULL;
     cleanup_package struct package package = {0};
     cleanup_trusted struct trusted trusted = TRUSTED_EMPTY;
     cleanup_close int fd = -1;
-    if (manifest_path(options->package, &path, err) < 0 ||
-        find_public_key(common, options, &key, &has_key, err) < 0)
-        return -1;
-    ui_step(&common->ui, "verify", "%s", path);
-    if (package_open(path, has_key ? &key : NULL, &package, NULL, err) < 0 ||
-        package_check_archive(&package, path, &common->run, &fd, err) < 0 ||
+    if (package_file_open(common, &options->package, "test", &package, NULL, &fd, err) < 0 ||
         trust_archive(&package, &fd, &common->run, &trusted, err) < 0)
         return -1;
     cleanup_free char *fallback = NULL;
@@ -122,7 +65,7 @@ static void report_json(struct ui *ui, const struct test_options *options, const
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "event", "test");
     cJSON_AddStringToObject(object, "result", result->passed ? "pass" : "fail");
-    cJSON_AddStringToObject(object, "package", options->package);
+    cJSON_AddStringToObject(object, "package", options->package.package);
     cJSON_AddStringToObject(object, "firmware", options->efi ? "efi" : "bios");
     cJSON *seconds = cJSON_AddObjectToObject(object, "seconds");
     test_add_boot_seconds(seconds, result);
@@ -218,8 +161,8 @@ static int check_native(const struct test_options *options, struct err *err)
 
 static int check_options(const struct test_options *options, struct err *err)
 {
-    if (!options->package)
-        return err_set(err, ERR_USAGE, 0, "say which package: the path of its NAME.manifest.json");
+    if (package_options_check(&options->package, err) < 0)
+        return -1;
     if (options->native && check_native(options, err) < 0)
         return -1;
     if (options->nodes != 1 && (options->nodes < CLUSTER_GUESTS_MIN || options->nodes > CLUSTER_GUESTS_MAX))
@@ -233,15 +176,23 @@ static int check_options(const struct test_options *options, struct err *err)
         return err_set(err, ERR_USAGE, 0, "--cpus is 1 to %d", GUEST_CPUS_MAX);
     if (options->memory >> 20 < GUEST_MEMORY_MIN || options->memory >> 20 > GUEST_MEMORY_MAX)
         return err_set(err, ERR_USAGE, 0, "--memory is %dMiB to %dMiB", GUEST_MEMORY_MIN, GUEST_MEMORY_MAX);
-    if (options->unsigned_package && options->public_key)
-        return err_set(err, ERR_USAGE, 0, "--unsigned and --public-key contradict each other");
     return 0;
+}
+
+int test_package(struct common *common, const struct test_options *options, struct err *err)
+{
+    cleanup_disk struct disk disk = DISK_EMPTY;
+    if (open_disk(common, options, &disk, err) < 0)
+        return -1;
+    if (options->native)
+        return native_test(common, options, disk.fd, err);
+    return options->nodes > 1 ? test_cluster(common, options, disk.fd, err)
+                              : boot(common, options, disk.fd, err);
 }
 
 int cmd_test(struct common *common, int argc, char **argv, struct err *err)
 {
-    struct test_options options = {
-        .nodes = 1, .timeout_s = TEST_UNSET, .cpus = TEST_UNSET, .memory = UINT64_C(1) << 30};
+    struct test_options options = TEST_OPTIONS_DEFAULT;
     bool done;
     const struct option_spec specs[] = {
         {"nodes", 'n', OPTION_UINT, &options.nodes, "N", "guests: 1, or a cluster of 3 to 9 (1)"},
@@ -252,9 +203,7 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
         {"metadata", 'm', OPTION_LIST, &options.metadata, "K=V", "one more attribute; GUEST:K=V for one"},
         {"cpus", 0, OPTION_UINT, &options.cpus, "N", "processors of a guest (2; cluster 1)"},
         {"memory", 0, OPTION_SIZE, &options.memory, "SIZE", "memory of a guest (1GiB)"},
-        {"public-key", 'p', OPTION_STRING, &options.public_key, "KEY",
-         "file or line, else $XDG_CONFIG_HOME/bake/bake.pub"},
-        {"unsigned", 0, OPTION_FLAG, &options.unsigned_package, NULL, "check digests only"},
+        PACKAGE_OPTIONS(&options.package),
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),
         OPTIONS_END,
@@ -270,15 +219,9 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
                 "A cluster's guests are a, b, c, ..., on a network of their own (user namespace,\n"
                 "dnsmasq). Exit code 10: it went badly, or took too long.",
     };
-    if (common_parse(common, argc, argv, &help, specs, &options.package, 1, &done, err) < 0 || done)
+    if (common_parse(common, argc, argv, &help, specs, &options.package.package, 1, &done, err) < 0 || done)
         return done ? 0 : -1;
     if (check_options(&options, err) < 0)
         return -1;
-    cleanup_disk struct disk disk = DISK_EMPTY;
-    if (open_disk(common, &options, &disk, err) < 0)
-        return -1;
-    if (options.native)
-        return native_test(common, &options, disk.fd, err);
-    return options.nodes > 1 ? test_cluster(common, &options, disk.fd, err)
-                             : boot(common, &options, disk.fd, err);
+    return test_package(common, &options, err);
 }

@@ -11,6 +11,7 @@ struct common {
     const char *cache_dir; /* --cache-dir; NULL: $XDG_CACHE_HOME/bake, $HOME/.cache/bake */
     uint64_t cache_size;   /* bytes; 0: no bound */
     bool recheck;
+    int exit_code; /* of a command that succeeded; 0 as a rule */
 };
 
 /* A command: returns 0 or -1 with err filled; main.c prints the error and gives the exit code. */
@@ -27,6 +28,9 @@ int cmd_image(struct common *common, int argc, char **argv, struct err *err);
 int cmd_key(struct common *common, int argc, char **argv, struct err *err);
 int cmd_test(struct common *common, int argc, char **argv, struct err *err);
 int cmd_metadata(struct common *common, int argc, char **argv, struct err *err);
+int cmd_push(struct common *common, int argc, char **argv, struct err *err);
+int cmd_promote(struct common *common, int argc, char **argv, struct err *err);
+int cmd_prune(struct common *common, int argc, char **argv, struct err *err);
 int cmd_relay_metadata(struct common *common, int argc, char **argv, struct err *err);
 int cmd_serve_metadata(struct common *common, int argc, char **argv, struct err *err);
 

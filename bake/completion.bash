@@ -1,13 +1,14 @@
 # bash completion for bake
 _bake() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="init lock plan image test key metadata"
+    local commands="init lock plan image test push promote prune key metadata"
     if [ "$COMP_CWORD" = 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$cur")
         return
     fi
     case $prev in
-    --key | -k | --passphrase-file | --serial | --secret-file | --secret-out)
+    --key | -k | --passphrase-file | --serial | --secret-file | --secret-out | --access-token-file | --platform-key | \
+        --exchange-key | --signature-db | --forbidden-db)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -17,6 +18,10 @@ _bake() {
         ;;
     --like)
         mapfile -t COMPREPLY < <(compgen -W "flatcar coreos-hyperkube standin" -- "$cur")
+        return
+        ;;
+    --architecture)
+        mapfile -t COMPREPLY < <(compgen -W "X86_64 ARM64" -- "$cur")
         return
         ;;
     --format | -f)

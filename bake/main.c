@@ -14,6 +14,9 @@ static const struct command commands[] = {
     {"plan", "show what would change in the image", cmd_plan},
     {"image", "bake: fetch, verify, patch, pack, sign", cmd_image},
     {"test", "boot a package in QEMU", cmd_test},
+    {"push", "upload a package, register it as an image", cmd_push},
+    {"promote", "make an image the head of its family", cmd_promote},
+    {"prune", "delete old images and what they needed", cmd_prune},
     {"key", "make or show a signing key", cmd_key},
     {"metadata", "print the attributes of a cluster's nodes", cmd_metadata},
     {"relay-metadata", NULL, cmd_relay_metadata},
@@ -89,7 +92,7 @@ int main(int argc, char **argv)
     if (r == 0)
         r = ui_finish(&common.ui, &err);
     if (r == 0)
-        return 0;
+        return common.exit_code;
     ui_error(&common.ui, argv[1], &err);
     return err_exit_code(&err);
 }

@@ -150,7 +150,7 @@ static void report(struct native *native, const struct test_options *options, bo
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "event", "test");
     cJSON_AddStringToObject(object, "result", passed ? "pass" : "fail");
-    cJSON_AddStringToObject(object, "package", options->package);
+    cJSON_AddStringToObject(object, "package", options->package.package);
     cJSON_AddStringToObject(object, "firmware", "none");
     cJSON_AddItemToObject(object, "checks", cJSON_Duplicate(native->checks, true));
     cJSON_AddItemToObject(object, "figures", cJSON_Duplicate(native->figures, true));

@@ -1,21 +1,27 @@
-/* What the two kinds of `bake test` share: cmd_test.c boots one guest, test_cluster.c makes a cluster of several. */
+/* What the kinds of `bake test` share: cmd_test.c boots one guest, test_cluster.c makes a cluster of several, native.c one of
+ * containers; `bake image --test` boots one. */
 #ifndef BAKE_TEST_H
 #define BAKE_TEST_H
 
 #include "base/arena.h"
 #include "boot/boot.h"
-#include "common.h"
+#include "package_file.h"
 
 enum { TEST_ATTRIBUTES_MAX = 4 + OPTION_LIST_MAX, TEST_SECRET_TEXT = 45 };
 #define TEST_UNSET UINT64_MAX /* an option that was not given */
 
 struct test_options {
-    const char *package, *public_key, *serial;
-    bool unsigned_package, efi, native;
+    struct package_options package;
+    const char *serial;
+    bool efi, native;
     uint64_t nodes, timeout_s, cpus;
     uint64_t memory; /* bytes */
     struct option_list metadata;
 };
+#define TEST_OPTIONS_DEFAULT                                                                                 \
+    {                                                                                                        \
+        .nodes = 1, .timeout_s = TEST_UNSET, .cpus = TEST_UNSET, .memory = UINT64_C(1) << 30                 \
+    }
 
 /* A cluster's attributes as one of its guests gets them; NULL-terminated names in GUESTS. */
 struct test_attributes {
@@ -43,6 +49,9 @@ must_check int test_open_serial(const char *path, int *ret_fd, struct err *err);
 void test_add_seconds(cJSON *to, const char *name, double seconds);
 void test_add_boot_seconds(cJSON *to, const struct boot_result *result);
 void test_add_lines(cJSON *to, const char *name, const char *const *lines, size_t count);
+
+/* Verifies the package, boots it as the options say, reports. ERR_TEST: it did not pass. */
+must_check int test_package(struct common *common, const struct test_options *options, struct err *err);
 
 /* --nodes 3 and more. */
 must_check int test_cluster(struct common *common, const struct test_options *options, int disk_fd,

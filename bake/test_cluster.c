@@ -133,7 +133,7 @@ static void report_json(struct ui *ui, const struct test_options *options,
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "event", "test");
     cJSON_AddStringToObject(object, "result", result->passed ? "pass" : "fail");
-    cJSON_AddStringToObject(object, "package", options->package);
+    cJSON_AddStringToObject(object, "package", options->package.package);
     cJSON_AddStringToObject(object, "firmware", options->efi ? "efi" : "bios");
     cJSON_AddNumberToObject(object, "nodes", (double)options->nodes);
     if (result->killed[0])

@@ -1,0 +1,179 @@
+#include "cloud/promote.h"
+
+#include <string.h>
+
+enum { LOOKS = 4, LOOK_MS = 500 };
+
+static void set_name(char to[static IMAGE_NAME_MAX + 1], const char *name)
+{
+    snprintf(to, IMAGE_NAME_MAX + 1, "%.63s", name);
+}
+
+static bool dry(const struct promote *promote, const char *method, const char *name, const char *verb,
+                const char *detail)
+{
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    if (!promote->dry)
+        return false;
+    images_url(&promote->images, name, verb, &url);
+    promote->dry->tell(promote->dry->ctx, method, url.data ? url.data : name, detail);
+    return true;
+}
+
+/* Images of the family, newest first. */
+static int family_of(const struct promote *promote, struct image_list *ret, struct err *err)
+{
+    char filter[IMAGE_NAME_MAX + 16];
+    snprintf(filter, sizeof filter, "family=%.63s", promote->family);
+    return images_list(&promote->images, filter, ret, err);
+}
+
+/* The newest of those that HEAD took the place of. */
+static int previous(const struct promote *promote, const struct image *head,
+                    char to[static IMAGE_NAME_MAX + 1], struct err *err)
+{
+    cleanup_image_list struct image_list list = {0};
+    if (!head)
+        return err_set(err, ERR_REMOTE, 0,
+                       "the family %s has no head to go back from: say which image is to be it",
+                       promote->family);
+    if (family_of(promote, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct image *image = &list.items[i];
+        if (image->state == IMAGE_DEPRECATED && image->status == IMAGE_READY &&
+            strcmp(image_name_of(image->replacement), head->name) == 0) {
+            set_name(to, image->name);
+            return 0;
+        }
+    }
+    return err_set(err, ERR_REMOTE, 0,
+                   "nothing in the family %s says that %s replaced it: name the image to go back to",
+                   promote->family, head->name);
+}
+
+static int check(const struct promote *promote, const struct image_list *list, const struct image *head,
+                 const char *name, struct err *err)
+{
+    if (list->count == 0)
+        return err_set(err, ERR_REMOTE, 0, "there is no image %s in the project %s: push it first", name,
+                       promote->images.project);
+    const struct image *image = &list->items[0];
+    if (image->status != IMAGE_READY)
+        return err_set(err, ERR_REMOTE, 0, "image %s is not ready: its import %s", name,
+                       image->status == IMAGE_FAILED ? "failed" : "is not done");
+    if (image->state == IMAGE_OBSOLETE || image->state == IMAGE_DELETED)
+        return err_set(err, ERR_REMOTE, 0, "image %s is marked as %s: it cannot be a head", name,
+                       image->state == IMAGE_OBSOLETE ? "obsolete" : "deleted");
+    if (image->family[0] && strcmp(image->family, promote->family) != 0)
+        return err_set(err, ERR_REMOTE, 0, "image %s is of the family %s, not of %s", name, image->family,
+                       promote->family);
+    const char *meant = image_label(image, LABEL_FAMILY);
+    if (meant && strcmp(meant, promote->family) != 0)
+        return err_set(err, ERR_REMOTE, 0, "image %s was pushed for the family %s, not for %s", name, meant,
+                       promote->family);
+    if (!promote->rollback && head && strcmp(head->name, name) != 0 && head->created_ms > image->created_ms)
+        return err_set(err, ERR_REMOTE, 0,
+                       "the family's head %s is newer than %s: to go back to an older image say --rollback",
+                       head->name, name);
+    return 0;
+}
+
+/* In the family, and active: from here on readers get it, unless something newer is active. */
+static int enter(const struct promote *promote, const struct image *image, bool *ret_changed, struct err *err)
+{
+    *ret_changed = false;
+    if (image->state == IMAGE_DEPRECATED) {
+        *ret_changed = true;
+        if (!dry(promote, "POST", image->name, "deprecate", "{\"state\":\"ACTIVE\"}") &&
+            images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err) < 0)
+            return -1;
+    }
+    if (strcmp(image->family, promote->family) != 0) {
+        *ret_changed = true;
+        if (!dry(promote, "PATCH", image->name, NULL, promote->family) &&
+            images_set_family(&promote->images, image->name, promote->family, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The oldest first, so that the head, when it is among them, is the last. */
+static int retire(const struct promote *promote, const struct image *image, unsigned *ret_count,
+                  struct err *err)
+{
+    cleanup_image_list struct image_list list = {0};
+    if (family_of(promote, &list, err) < 0)
+        return -1;
+    *ret_count = 0;
+    for (size_t i = list.count; i-- > 0;) {
+        const struct image *other = &list.items[i];
+        if (other->state != IMAGE_ACTIVE || strcmp(other->name, image->name) == 0 ||
+            (!promote->rollback && other->created_ms > image->created_ms))
+            continue;
+        (*ret_count)++;
+        if (!dry(promote, "POST", other->name, "deprecate", image->self_link) &&
+            images_deprecate(&promote->images, other->name, IMAGE_DEPRECATED, image->self_link, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What do readers get now? */
+static int verify(const struct promote *promote, const struct image *image, struct promote_result *result,
+                  struct err *err)
+{
+    const struct clock_source *clock =
+        promote->images.api.client->clock ? promote->images.api.client->clock : &clock_machine;
+    for (unsigned look = 0; look < LOOKS; look++) {
+        cleanup_image_list struct image_list head = {0};
+        if (images_head(&promote->images, promote->family, &head, err) < 0)
+            return -1;
+        set_name(result->after, head.count ? head.items[0].name : "");
+        if (strcmp(result->after, image->name) == 0)
+            return 0;
+        if (head.count > 0 && head.items[0].created_ms > image->created_ms) {
+            run_warn(promote->images.api.run, "promote", "%s was promoted meanwhile, and is newer",
+                     result->after);
+            result->outcome = PROMOTE_OVERTAKEN;
+            return 0;
+        }
+        /* a rollback and a promotion have each deprecated the other's image: better an old head than none */
+        if (head.count == 0 && images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err) < 0)
+            return -1;
+        if (clock->sleep_ms(clock->ctx, LOOK_MS, promote->images.api.run, err) < 0)
+            return -1;
+    }
+    return err_set(err, ERR_REMOTE, 0, "the head of the family %s is %s, not %s: somebody else changes it",
+                   promote->family, result->after[0] ? result->after : "nothing", image->name);
+}
+
+int promote_run(const struct promote *promote, struct promote_result *ret, struct err *err)
+{
+    struct promote_result made = {.outcome = PROMOTE_DONE};
+    cleanup_image_list struct image_list head = {0}, list = {0};
+    char name[IMAGE_NAME_MAX + 1];
+    bool changed = false;
+    if (images_head(&promote->images, promote->family, &head, err) < 0)
+        return -1;
+    const struct image *before = head.count ? &head.items[0] : NULL;
+    if (promote->image)
+        set_name(name, promote->image);
+    else if (previous(promote, before, name, err) < 0)
+        return -1;
+    set_name(made.image, name);
+    if (before)
+        set_name(made.before, before->name);
+    if (images_get(&promote->images, name, &list, err) < 0 || check(promote, &list, before, name, err) < 0 ||
+        enter(promote, &list.items[0], &changed, err) < 0 ||
+        retire(promote, &list.items[0], &made.deprecated, err) < 0)
+        return -1;
+    if (promote->dry)
+        set_name(made.after, name);
+    else if (verify(promote, &list.items[0], &made, err) < 0)
+        return -1;
+    if (!changed && made.deprecated == 0 && made.outcome == PROMOTE_DONE)
+        made.outcome = PROMOTE_THERE;
+    *ret = made;
+    return 0;
+}

@@ -1,0 +1,303 @@
+#include "cloud/storage.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+#include "cloud/crc32c.h"
+#include "io/file.h"
+
+enum { BOUNDARY_BYTES = 16, BOUNDARY_CAP = 2 * BOUNDARY_BYTES + 8, FRAME_MAX = 8192, WHAT_CAP = 1280 };
+
+void storage_url(const struct storage *storage, const char *base, const char *name, struct buf *ret)
+{
+    buf_printf(ret, "%s/b/", base);
+    http_escape(ret, storage->bucket);
+    buf_str(ret, "/o");
+    if (name) {
+        buf_str(ret, "/");
+        http_escape(ret, name);
+    }
+}
+
+const char *storage_role(const struct storage *storage, char out[static ROLE_CAP])
+{
+    snprintf(out, ROLE_CAP, "roles/storage.objectUser on the bucket gs://%.222s", storage->bucket);
+    return out;
+}
+
+static const char *what_of(const struct storage *storage, const char *name, char out[static WHAT_CAP])
+{
+    snprintf(out, WHAT_CAP, "gs://%.222s/%.1024s", storage->bucket, name ? name : "");
+    return out;
+}
+
+/* "The specified bucket does not exist." reads the same for every kind of request. */
+static int refused(const struct storage *storage, const struct api_result *result, const char *what,
+                   struct err *err)
+{
+    char role[ROLE_CAP];
+    api_refused(result, what, storage_role(storage, role), err);
+    if (result->status != 404)
+        return -1;
+    char said[ERR_TEXT_MAX];
+    snprintf(said, sizeof said, "%s", err->text);
+    return err_set(err, ERR_REMOTE, 0, "%.1900s (is there a bucket gs://%.60s? --create-bucket makes it)",
+                   said, storage->bucket);
+}
+
+int storage_read_object(const cJSON *json, const char *name, struct object *ret, struct err *err)
+{
+    struct object object = {.generation = api_uint(json, "generation"), .size = api_uint(json, "size")};
+    if (object.generation == 0)
+        return err_set(err, ERR_REMOTE, 0, "%.1024s: the server's answer names no generation", name);
+    if (!crc32c_read(api_text(json, "crc32c"), &object.crc32c))
+        return err_set(err, ERR_REMOTE, 0, "%.1024s: the server's answer has no CRC-32C", name);
+    if (!api_time(api_text(json, "timeCreated"), &object.created_ms))
+        object.created_ms = INT64_MAX; /* of no known age: never old enough to be removed */
+    *ret = object;
+    return 0;
+}
+
+int storage_get(const struct storage *storage, const char *name, struct object *ret, struct err *err)
+{
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_api_result struct api_result result = {0};
+    char what[WHAT_CAP];
+    storage_url(storage, storage->api.endpoints->storage, name, &url);
+    if (buf_check(&url, "a URL", err) < 0 ||
+        api_call(&storage->api, "GET", url.data, NULL, what_of(storage, name, what), &result, err) < 0)
+        return -1;
+    if (result.status == 404) {
+        *ret = (struct object){0};
+        return 0;
+    }
+    if (!api_ok(&result))
+        return refused(storage, &result, what, err);
+    return storage_read_object(json_root(result.doc), what, ret, err);
+}
+
+static int take_bytes(void *ctx, const void *bytes, size_t len, struct err *err)
+{
+    struct buf *to = ctx;
+    buf_add(to, bytes, len);
+    return buf_check(to, "an object of the bucket", err);
+}
+
+int storage_read(const struct storage *storage, const char *name, struct buf *ret, struct err *err)
+{
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    char what[WHAT_CAP];
+    storage_url(storage, storage->api.endpoints->storage, name, &url);
+    buf_str(&url, "?alt=media");
+    if (buf_check(&url, "a URL", err) < 0)
+        return -1;
+    struct retry retry;
+    retry_begin(&retry, &storage->api.client->retry, storage->api.client->clock);
+    for (;;) { /* by hand: what a cut answer left in the buffer goes before the next one comes */
+        cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
+        cleanup_buf struct buf bytes = BUF_INIT(ret->max);
+        const struct http_request req = {.method = "GET",
+                                         .url = url.data,
+                                         .what = what_of(storage, name, what),
+                                         .sink = take_bytes,
+                                         .sink_ctx = &bytes};
+        if (client_send(storage->api.client, &req, storage->api.run, &answer, err) < 0) {
+            if (retry_error(&retry, what, storage->api.run, err) < 0)
+                return -1;
+            continue;
+        }
+        if (retry_status(answer.status)) {
+            if (retry_answer(&retry, what, &answer, storage->api.run, err) < 0)
+                return -1;
+            continue;
+        }
+        if (answer.status != 200) {
+            struct api_result result = {.status = answer.status};
+            api_error_read(&answer, &result.error);
+            return refused(storage, &result, what, err);
+        }
+        buf_add(ret, bytes.data, bytes.len);
+        return buf_check(ret, what, err);
+    }
+}
+
+int storage_delete(const struct storage *storage, const char *name, uint64_t generation, struct err *err)
+{
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_api_result struct api_result result = {0};
+    char what[WHAT_CAP];
+    storage_url(storage, storage->api.endpoints->storage, name, &url);
+    buf_printf(&url, "?generation=%llu", (unsigned long long)generation);
+    if (buf_check(&url, "a URL", err) < 0 ||
+        api_call(&storage->api, "DELETE", url.data, NULL, what_of(storage, name, what), &result, err) < 0)
+        return -1;
+    if (api_ok(&result) || result.status == 404)
+        return 0;
+    return refused(storage, &result, what, err);
+}
+
+int storage_judge(const struct storage *storage, const char *name, const struct object *found,
+                  const struct object *want, bool made, struct err *err)
+{
+    char have_sum[CRC32C_TEXT], want_sum[CRC32C_TEXT];
+    if (found->size == want->size && found->crc32c == want->crc32c)
+        return 0;
+    crc32c_text(found->crc32c, have_sum);
+    crc32c_text(want->crc32c, want_sum);
+    if (!made)
+        return err_set(
+            err, ERR_REMOTE, 0,
+            "gs://%s/%s is there already with other bytes (%llu of CRC-32C %s, wanted %llu of %s): "
+            "remove it, or use another bucket or prefix",
+            storage->bucket, name, (unsigned long long)found->size, have_sum, (unsigned long long)want->size,
+            want_sum);
+    struct err ignored = {0};
+    bool gone = storage_delete(storage, name, found->generation, &ignored) == 0;
+    return err_set(err, ERR_REMOTE, 0,
+                   "gs://%s/%s: the server holds %llu bytes of CRC-32C %s, but %llu of %s were sent: %s",
+                   storage->bucket, name, (unsigned long long)found->size, have_sum,
+                   (unsigned long long)want->size, want_sum,
+                   gone ? "it was deleted; run the same command again" : "and it could not be deleted");
+}
+
+/* After a write that says ifGenerationMatch=0: 200 made it, 412 found something. *ret_none: 412, but there is nothing (a
+ * source's precondition, or whoever made it took it away). */
+static int settle(const struct storage *storage, const char *name, const struct api_result *result,
+                  const struct object *want, struct object *ret, bool *ret_none, struct err *err)
+{
+    char what[WHAT_CAP];
+    struct object found = {0};
+    bool made = api_ok(result);
+    *ret_none = false;
+    if (!made && result->status != 412)
+        return refused(storage, result, what_of(storage, name, what), err);
+    if ((made ? storage_read_object(json_root(result->doc), name, &found, err)
+              : storage_get(storage, name, &found, err)) < 0)
+        return -1;
+    if (found.generation == 0) {
+        *ret_none = true;
+        return 0;
+    }
+    if (storage_judge(storage, name, &found, want, made, err) < 0)
+        return -1;
+    *ret = found;
+    return 0;
+}
+
+struct content content_of(const void *memory, size_t len)
+{
+    return (struct content){.memory = memory, .fd = -1, .len = len, .crc32c = crc32c_add(0, memory, len)};
+}
+
+/* multipart/related (RFC 2387): the object's metadata, then its bytes. */
+static int multipart(const char *name, const char *type, const struct content *content,
+                     const char boundary[static BOUNDARY_CAP], struct buf *ret, struct err *err)
+{
+    char sum[CRC32C_TEXT];
+    cJSON *object = cJSON_CreateObject();
+    crc32c_text(content->crc32c, sum);
+    cJSON_AddStringToObject(object, "name", name);
+    cJSON_AddStringToObject(object, "contentType", type);
+    cJSON_AddStringToObject(object, "crc32c", sum);
+    char *json = cJSON_PrintUnformatted(object);
+    cJSON_Delete(object);
+    if (!json)
+        return err_oom(err);
+    buf_printf(ret,
+               "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\nContent-Type: "
+               "%s\r\n\r\n",
+               boundary, json, boundary, type);
+    cJSON_free(json);
+    if (content->memory) {
+        buf_add(ret, content->memory, (size_t)content->len);
+    } else {
+        cleanup_free void *bytes = malloc((size_t)content->len + 1);
+        if (!bytes)
+            return err_oom(err);
+        if (file_pread(content->fd, bytes, (size_t)content->len, content->off, "the archive", err) < 0)
+            return -1;
+        buf_add(ret, bytes, (size_t)content->len);
+    }
+    buf_printf(ret, "\r\n--%s--\r\n", boundary);
+    return buf_check(ret, name, err);
+}
+
+int storage_insert(const struct storage *storage, const char *name, const char *type,
+                   const struct content *content, struct object *ret, struct err *err)
+{
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf body = BUF_INIT((size_t)content->len + FRAME_MAX);
+    cleanup_api_result struct api_result result = {0};
+    const struct object want = {.size = content->len, .crc32c = content->crc32c};
+    unsigned char random[BOUNDARY_BYTES];
+    char boundary[BOUNDARY_CAP] = "bake-", content_type[64 + BOUNDARY_CAP], what[WHAT_CAP];
+    bool none = false;
+    randombytes_buf(random, sizeof random); /* what is not foreseen does not occur in the bytes */
+    hex_encode(random, sizeof random, boundary + strlen(boundary));
+    snprintf(content_type, sizeof content_type, "multipart/related; boundary=%s", boundary);
+    storage_url(storage, storage->api.endpoints->storage_upload, NULL, &url);
+    buf_str(&url, "?uploadType=multipart&ifGenerationMatch=0");
+    if (buf_check(&url, "a URL", err) < 0 || multipart(name, type, content, boundary, &body, err) < 0)
+        return -1;
+    const struct http_header headers[] = {{"Content-Type", content_type}};
+    const struct http_request req = {.method = "POST",
+                                     .url = url.data,
+                                     .what = what_of(storage, name, what),
+                                     .headers = headers,
+                                     .header_count = 1,
+                                     .body = HTTP_MEMORY,
+                                     .memory = body.data,
+                                     .len = body.len};
+    if (api_send(&storage->api, &req, &result, err) < 0 ||
+        settle(storage, name, &result, &want, ret, &none, err) < 0)
+        return -1;
+    return !none ? 0
+                 : err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
+                           what);
+}
+
+static int compose_body(const char *type, const struct object_source *sources, size_t count, struct buf *ret,
+                        struct err *err)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(root, "destination"), "contentType", type);
+    cJSON *list = cJSON_AddArrayToObject(root, "sourceObjects");
+    for (size_t i = 0; i < count; i++) {
+        char generation[24];
+        cJSON *source = cJSON_CreateObject();
+        snprintf(generation, sizeof generation, "%llu", (unsigned long long)sources[i].generation);
+        cJSON_AddStringToObject(source, "name", sources[i].name);
+        cJSON_AddStringToObject(source, "generation", generation);
+        cJSON_AddStringToObject(cJSON_AddObjectToObject(source, "objectPreconditions"), "ifGenerationMatch",
+                                generation);
+        cJSON_AddItemToArray(list, source);
+    }
+    char *json = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    if (!json)
+        return err_oom(err);
+    buf_str(ret, json);
+    cJSON_free(json);
+    return buf_check(ret, "a request to compose", err);
+}
+
+int storage_compose(const struct storage *storage, const char *name, const char *type,
+                    const struct object_source *sources, size_t count, const struct object *want,
+                    struct object *ret, bool *ret_missing, struct err *err)
+{
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf body = BUF_INIT(256 << 10);
+    cleanup_api_result struct api_result result = {0};
+    char what[WHAT_CAP];
+    storage_url(storage, storage->api.endpoints->storage, name, &url);
+    buf_str(&url, "/compose?ifGenerationMatch=0");
+    if (buf_check(&url, "a URL", err) < 0 || compose_body(type, sources, count, &body, err) < 0 ||
+        api_call(&storage->api, "POST", url.data, &body, what_of(storage, name, what), &result, err) < 0)
+        return -1;
+    if (result.status == 404) {
+        *ret_missing = true;
+        return 0;
+    }
+    return settle(storage, name, &result, want, ret, ret_missing, err);
+}
