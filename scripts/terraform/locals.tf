@@ -32,9 +32,9 @@ locals {
   # What a new network lets in is nothing; this is all that is added.
   firewall = { for name, rule in {
     members = {
-      tcp           = ["2379-2380", "6443", "10250"] # etcd, API server, kubelet
-      udp           = ["2378", "8472"]               # roster, VXLAN
-      icmp          = true                           # path MTU
+      tcp           = ["1053", "2379-2380", "6443", "10250"] # CoreDNS, etcd, API server, kubelet
+      udp           = ["1053", "2378", "8472"]               # CoreDNS, roster, VXLAN
+      icmp          = true                                   # path MTU
       source_tags   = [var.name]
       source_ranges = null
     }

@@ -76,8 +76,9 @@ static void make_marks(struct work *work, const char *network)
     add_mark(work, "NODE_NAME", m->name);
     add_mark(work, "NODE_IP", m->ip);
     add_mark(work, "NODE_CIDR", work->cidr);
-    /* flannel and calico take each node's range from its Node object; the members' own network has it from metadata */
-    add_mark(work, "ALLOCATE_NODE_CIDRS", strcmp(network, "vxlan") == 0 ? "false" : "true");
+    /* flannel takes each node's range from its Node object; the members' own network has it from metadata, and calico deals
+     * out blocks of its own */
+    add_mark(work, "ALLOCATE_NODE_CIDRS", strcmp(network, "flannel") == 0 ? "true" : "false");
     add_mark(work, "MTU", "1410"); /* Compute Engine's 1460 less a VXLAN header's 50 */
 }
 

@@ -46,8 +46,9 @@ must_check int build_add(struct builder *b, enum plan_op_kind kind, const char *
 /* Checks all of them against each other, adds parents, sorts, and stores them and the digest in the plan. */
 must_check int build_finish(struct builder *b);
 
-/* Refuses a finished plan that lacks what the recipe's pod network cannot do without, naming all of it. */
-must_check int build_check_network(const struct builder *b, const struct recipe *recipe);
+/* Refuses a finished plan that lacks what the recipe's pod network cannot do without, naming all of it, or what applies its
+ * add-ons. */
+must_check int build_check_needs(const struct builder *b, const struct recipe *recipe);
 
 /* Where a manifest goes: one of the recipe's own that has marks is a template too. *RET is the want's or the plan's. Refuses
  * what the agent would refuse at boot. */

@@ -1,4 +1,4 @@
-/* What a pod network needs besides what bake carries: said when the plan is made, not by a node that never gets ready.
+/* What a recipe asks for needs besides what bake carries: said when the plan is made, not by a node that never gets ready.
  *
  * CNI plugins: those that the agent's configuration for the network names (src/agent/cni.c), and loopback, which containerd
  * calls itself. flannel's own plugin is not among them: it would call bridge with what the agent writes. */
@@ -20,6 +20,8 @@ static const struct {
     {NETWORK_CALICO, "loopback", NULL},    {NETWORK_CALICO, "portmap", NULL},
 };
 
+#define ADDONS_UNIT "bake-addons.service"
+
 static bool has(const struct plan *plan, const char *image_path)
 {
     for (size_t i = 0; i < plan->op_count; i++)
@@ -29,13 +31,30 @@ static bool has(const struct plan *plan, const char *image_path)
     return false;
 }
 
-int build_check_network(const struct builder *b, const struct recipe *recipe)
+/* An add-on is text until somebody gives it to an API server. */
+static int check_addons(const struct builder *b, const struct recipe *recipe)
+{
+    for (size_t i = 0; i < recipe->unit_count; i++)
+        if (strcmp(recipe->units[i].name, ADDONS_UNIT) == 0)
+            return 0;
+    for (size_t i = 0; i < recipe->manifest_count; i++)
+        if (strncmp(recipe->manifests[i].name, "addon-", 6) == 0)
+            return build_error(b, "manifests", recipe->manifests[i].where,
+                               "nothing gives %s to the cluster: \"units\" needs { \"name\": "
+                               "\"" ADDONS_UNIT "\", \"builtin\": true, \"enable\": true }",
+                               recipe->manifests[i].name);
+    return 0;
+}
+
+int build_check_needs(const struct builder *b, const struct recipe *recipe)
 {
     cleanup_buf struct buf missing = BUF_INIT(8192);
     const char *bin = build_place(b->layout, PLACE_BIN);
     char path[PATH_CAP];
     if (!recipe->agent)
         return 0;
+    if (check_addons(b, recipe) < 0)
+        return -1;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
         if (needs[i].network != recipe->network)
             continue;

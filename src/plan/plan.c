@@ -197,7 +197,7 @@ static int make(struct builder *b, const struct plan_args *args)
             return -1;
     if (add_plain_files(b, args->recipe) < 0 || build_enable(b, args) < 0)
         return -1;
-    return build_finish(b) < 0 ? -1 : build_check_network(b, args->recipe);
+    return build_finish(b) < 0 ? -1 : build_check_needs(b, args->recipe);
 }
 
 int plan_make(const struct plan_args *args, struct plan *ret, struct err *err)

@@ -193,6 +193,35 @@ pods_reach() {
     done <<<"$pods"
 }
 
+# dns_nodes ASKED: the nodes of the ready pods of CoreDNS, those being deleted left out
+dns_nodes() {
+    get "$1" '/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns' | jq -r '.items[] | select(.metadata.deletionTimestamp == null)
+        | select(any(.status.conditions[]?; .type == "Ready" and .status == "True")) | .spec.nodeName'
+}
+dns_is_spread() { [ "$(dns_nodes "$1" | sort -u | wc -l)" = 2 ]; }
+# dns_runs_on ASKED NODE NODE
+dns_runs_on() { [ "$(dns_nodes "$1" | sort -u | xargs)" = "${*:2}" ]; }
+dns_trouble() {
+    rig kubectl n1 -n kube-system describe pods -l k8s-app=kube-dns 2>&1 | tail -n 30 | sed 's/^/# /'
+    rig kubectl n1 -n kube-system logs -l k8s-app=kube-dns --tail=10 2>&1 | sed 's/^/# /'
+}
+# each pod resolves the API's and the web service's names, short and whole, a name outside, and not what is not there
+pods_resolve() {
+    local asked=$1 pods name node _ service script domain
+    pods=$(web_pods "$asked") && [ -n "$pods" ] || return 1
+    service=$(service_ip "$asked")
+    domain=$(rig exec "$asked" sed -n 's/^BAKE_CLUSTER_DOMAIN=//p' /run/bake/node.env)
+    script="look() { [ \"\$(/share/busybox nslookup -type=a \$1 | /share/busybox awk '/^Address/ {a = \$NF} END {print a}')\" = \$2 ] || { echo \"no \$1\"; exit 1; }; }
+        look kubernetes.default.svc.$domain $(get "$asked" /api/v1/namespaces/default/services/kubernetes | jq -r .spec.clusterIP)
+        look web.default.svc.$domain $service
+        look a.outside.test 192.0.2.7
+        [ -n \"\$(curl -s -m 3 http://web/)\" ] || { echo 'no http://web/'; exit 1; }
+        ! /share/busybox nslookup -type=a none.default.svc.$domain >/dev/null || { echo 'a name that is none'; exit 1; }"
+    while read -r name node _; do
+        in_pod "$asked" "$name" "$script" </dev/null || { echo "$name on $node" && return 1; }
+    done <<<"$pods"
+}
+
 # log_says NODE UNIT PATTERN
 log_says() { rig log "$1" -u "$2" -b -o cat | grep -E -- "$3"; }
 active() { [ "$(rig exec "$1" systemctl is-active "$2")" = active ]; }

@@ -267,6 +267,12 @@ static void configuration_is_written_once(void **state)
     snprintf(m.nodes[2].name, sizeof m.nodes[2].name, "d");
     assert_int_equal(render_all(&place->root, &m, "flannel", &changed, &last), 0);
     assert_int_equal(changed, RENDERED_MEMBERS | RENDERED_OTHER);
+    /* calico deals out blocks of its own */
+    assert_int_equal(render_all(&place->root, &m, "calico", &changed, &last), 0);
+    assert_int_equal(changed, RENDERED_ADDONS);
+    buf_free(&addon);
+    addon = get_file(place, "/etc/kubernetes/addons/addon-x.yaml");
+    assert_string_equal(addon.data, "cidr: 10.244.1.0/24 allocate: false\n");
 }
 
 static void slots_stay(void **state)

@@ -320,12 +320,14 @@ static void a_network_has_what_it_needs(void **state)
 #define MANIFESTS(list)      "\"manifests\":[" list "]"
 #define MANIFEST(name, text) "{\"name\":\"" name "\",\"text\":\"" text "\"}"
 
+#define ADDONS "\"units\":[{\"name\":\"bake-addons.service\",\"builtin\":true}],"
+
 static void add_ons_are_templates(void **state)
 {
     (void)state;
     cleanup_made struct made m = {0};
     make(&m,
-         MANIFESTS(MANIFEST("addon-x.yaml", "x") "," MANIFEST("x.yaml", "y") "," MANIFEST(
+         ADDONS MANIFESTS(MANIFEST("addon-x.yaml", "x") "," MANIFEST("x.yaml", "y") "," MANIFEST(
              "pod.yaml", "a: @NODE_IP@") "," MANIFEST("at.yaml", "a@B @c@ @OTHER@ @") "," MANIFEST("p.json",
                                                                                                    "@MTU@")),
          NULL, 0);
@@ -352,6 +354,8 @@ static void what_the_agent_would_refuse_is_refused(void **state)
         {MANIFESTS(MANIFEST("x.yaml", "@OTHER@ @MTU@")), "manifest x.yaml: the mark @OTHER@ is not known"},
         {MANIFESTS(MANIFEST("addon-x.yml", "a")), "an add-on's name must end in .yaml"},
         {MANIFESTS(MANIFEST("addon-x.json", "a")), "an add-on's name must end in .yaml"},
+        {MANIFESTS(MANIFEST("pod.yaml", "a") "," MANIFEST("addon-x.yaml", "a")),
+         "nothing gives addon-x.yaml to the cluster: \"units\" needs { \"name\": \"bake-addons.service\""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
