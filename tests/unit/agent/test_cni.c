@@ -25,7 +25,6 @@ static bool write_cni(const struct place *place, const char *network)
     return ready;
 }
 
-
 /* Python's own reader of JSON, and what it must find. */
 static bool holds(const struct place *place, const char *path, const char *test)
 {
