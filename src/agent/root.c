@@ -9,6 +9,8 @@
 
 #include "base/path.h"
 
+enum { TEMP_CAP = NAME_CAP + 8 };
+
 int root_open(const char *path, struct root *ret, struct err *err)
 {
     struct stat here, slash;
@@ -117,12 +119,28 @@ static int write_temp(int folder, const char *temp, const void *bytes, size_t le
     return 0;
 }
 
+static void temp_name(const char *path, char ret[static TEMP_CAP])
+{
+    snprintf(ret, TEMP_CAP, ".%s.new", path_base(path));
+}
+
+/* A run that was killed may have left one, and it may hold a key. That there is none is the rule, and no fault. */
+static void drop_temp(const struct root *root, const char *path)
+{
+    char folder[PATH_CAP], temp[TEMP_CAP];
+    path_parent(path, folder);
+    temp_name(path, temp);
+    cleanup_close int fd = root_openat(root, folder, O_RDONLY | O_DIRECTORY);
+    if (fd >= 0)
+        (void)unlinkat(fd, temp, 0);
+}
+
 int root_write(const struct root *root, const char *path, const void *bytes, size_t len, mode_t mode,
                struct err *err)
 {
-    char temp[NAME_CAP + 8];
+    char temp[TEMP_CAP];
     const char *name = path_base(path);
-    snprintf(temp, sizeof temp, ".%s.new", name);
+    temp_name(path, temp);
     cleanup_close int folder = open_folder(root, path, err);
     if (folder < 0)
         return err_wrap(err, "write %s", path);
@@ -150,6 +168,8 @@ int root_keep(const struct root *root, const char *path, const void *bytes, size
     if (has.data)
         explicit_bzero(has.data, has.len);
     *ret_changed = !same;
+    if (same)
+        drop_temp(root, path);
     return same ? 0 : root_write(root, path, bytes, len, mode, err);
 }
 
