@@ -43,7 +43,7 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_F
 # The flags that this compiler takes, asked once a build directory.
 FLAGS_MK := $(B)/flags.mk
 # Goals that install the compiler first, or need none, must not ask before it is there.
-ifeq ($(filter clean help setup fixtures image test test-cluster test-cloud check lint bench fuzz uninstall dist,$(MAKECMDGOALS)),)
+ifeq ($(filter clean help setup fixtures image test test-cluster test-native test-cloud check lint bench fuzz uninstall dist,$(MAKECMDGOALS)),)
 include $(FLAGS_MK)
 endif
 $(FLAGS_MK): Makefile
@@ -115,7 +115,7 @@ unit: unit-bins
 
 # The fixtures that tests and the compiled-in recipe use: the stand-in base, the real hyperkube, Debian's etcd and CNI plugins.
 # They live outside the tree, in $BAKE_FIXTURES or the user's cache, and are made once.
-.PHONY: setup fixtures image test test-cluster test-cloud check lint bench fuzz install uninstall dist clean help
+.PHONY: setup fixtures image test test-cluster test-native test-cloud check lint bench fuzz install uninstall dist clean help
 setup:
 	@scripts/setup
 
@@ -149,10 +149,18 @@ test-cluster:
 	@$(MAKE) --no-print-directory all fixtures
 	@tests/cluster/scenario
 
-# Every request of a push failed once in each way, and bake killed at each: longer than the rest of the tests.
+# bake test --native, and that nothing is left of it however it ends; the ports and settings of a node.
+test-native:
+	@scripts/setup build image test
+	@$(MAKE) --no-print-directory all fixtures
+	@tests/cluster/native
+
+# The emulator in the hands of gcloud, gsutil and rclone; every request of a push failed once in each way, and bake killed at
+# each. Longer than the rest of the tests.
 test-cloud:
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all fixtures
+	@tests/cloud/emulator-check
 	@tests/cloud/push-faults
 
 lint:

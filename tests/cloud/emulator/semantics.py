@@ -1,4 +1,4 @@
-"""The emulator's own semantics, one case after the other, in TAP. ../emulator-test runs it."""
+"""The emulator's own semantics, one case after the other, in TAP. ../emulator-check runs it."""
 
 import sys
 import tempfile
