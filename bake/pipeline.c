@@ -59,7 +59,7 @@ int baking_plan(struct common *common, const struct recipe_options *options, str
                 struct err *err)
 {
     struct inputs *inputs = &baking->inputs;
-    if (inputs_open(common, options, inputs, err) < 0 || inputs_fetch(common, options, inputs, err) < 0)
+    if (inputs_fetch(common, options, inputs, err) < 0)
         return -1;
     bool set = false;
     if (epoch_from_environment(&baking->epoch, &set, err) < 0)
