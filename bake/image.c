@@ -122,6 +122,8 @@ static int pack(struct common *common, const struct image_options *options, cons
     ui_step(&common->ui, "pack", "%s, reading it back", ui_bytes(packed->archive_size, size));
     if (pack_check(file->fd, packed, &baking->disk, &common->run, err) < 0)
         return err_wrap(err, "pack: reading back");
+    if (disk_check_grafts(&baking->disk, err) < 0)
+        return err_wrap(err, "pack");
     return 0;
 }
 

@@ -21,7 +21,7 @@ static int read_base(struct common *common, struct baking *baking, struct err *e
     char size[16];
     const struct inputs *inputs = &baking->inputs;
     ui_step(&common->ui, "unpack", "%s", ui_bytes(inputs->base.size, size));
-    if (unpack_disk(&inputs->base, inputs->cache, NULL, &common->run, &baking->disk, err) < 0)
+    if (unpack_base(&inputs->base, inputs->cache, NULL, &common->run, &baking->disk, err) < 0)
         return err_wrap(err, "unpack");
     if (layout_read(&baking->disk, &common->run, &baking->layout, err) < 0)
         return err_wrap(err, "layout");
