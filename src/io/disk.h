@@ -18,6 +18,7 @@
 
 struct disk;
 struct mapping;
+struct file_identity;
 
 struct disk_ops {
     int (*read)(const struct disk *disk, void *bytes, size_t len, uint64_t off, struct err *err);
@@ -53,7 +54,9 @@ must_check int disk_grow(struct disk *disk, uint64_t size, struct err *err);
  * file must stay as it is; FD is duplicated. */
 must_check int disk_graft(struct disk *disk, uint64_t off, uint64_t len, int fd, uint64_t from,
                           struct err *err);
-/* ERR_VERIFY when a file that was grafted is no longer what it was then. To be asked after the last read. */
+/* Views: FD's file must be what IDENTITY says, now (ERR_VERIFY) and whenever disk_check_grafts() asks. */
+must_check int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, struct err *err);
+/* ERR_VERIFY when a file that was grafted or is watched is no longer what it was then. To be asked after the last read. */
 must_check int disk_check_grafts(const struct disk *disk, struct err *err);
 
 /* The first range at or behind AT that may hold anything but zeros, or, for the second, anything but what the base has (all of

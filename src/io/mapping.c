@@ -223,6 +223,20 @@ int disk_graft(struct disk *disk, uint64_t off, uint64_t len, int fd, uint64_t f
     return 0;
 }
 
+static int changed_meanwhile(struct err *err)
+{
+    return err_set(err, ERR_VERIFY, 0,
+                   "a file that is embedded was changed while it was read: run again when it is complete");
+}
+
+int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, struct err *err)
+{
+    size_t source = 0;
+    if (take_source(disk->map, fd, &source, err) < 0)
+        return -1;
+    return file_identity_equal(&disk->map->sources[source].identity, identity) ? 0 : changed_meanwhile(err);
+}
+
 int disk_check_grafts(const struct disk *disk, struct err *err)
 {
     const struct mapping *map = disk->map;
@@ -231,9 +245,7 @@ int disk_check_grafts(const struct disk *disk, struct err *err)
         if (file_identify(map->sources[i].fd, &now, err) < 0)
             return -1;
         if (!file_identity_equal(&now, &map->sources[i].identity))
-            return err_set(err, ERR_VERIFY, 0,
-                           "a file that is embedded was changed while it was read: run again when it is "
-                           "complete");
+            return changed_meanwhile(err);
     }
     return 0;
 }
