@@ -15,24 +15,13 @@ struct scan {
     const bool *candidate; /* segments that are not one hole */
 };
 
-/* Marks segments that the file system says have data; all of them where it cannot say. */
-static void ask_holes(const struct disk *disk, bool *candidate, size_t count)
+/* Marks segments that may have data. */
+static void ask_holes(const struct disk *disk, bool *candidate)
 {
-    memset(candidate, disk->fd < 0, count);
-    for (off_t at = 0; disk->fd >= 0 && (uint64_t)at < disk->size;) {
-        off_t data = lseek(disk->fd, at, SEEK_DATA);
-        if (data < 0 && errno == ENXIO)
-            return;
-        off_t hole = data < 0 ? -1 : lseek(disk->fd, data, SEEK_HOLE);
-        if (hole <= data) {
-            memset(candidate, true, count);
-            return;
-        }
-        uint64_t end = (uint64_t)hole < disk->size ? (uint64_t)hole : disk->size;
-        for (uint64_t s = (uint64_t)data / PACK_SEGMENT; s * PACK_SEGMENT < end; s++)
+    uint64_t from, end;
+    for (uint64_t at = 0; disk_next_data(disk, at, &from, &end); at = end)
+        for (uint64_t s = from / PACK_SEGMENT; s * PACK_SEGMENT < end; s++)
             candidate[s] = true;
-        at = hole;
-    }
 }
 
 static int scan_segment(void *ctx, size_t segment, void *slot, struct err *err)
@@ -74,7 +63,7 @@ int sparse_scan(const struct disk *disk, unsigned threads, const struct run *run
     void *slots[SCAN_SLOTS];
     for (size_t i = 0; i < slot_count; i++)
         slots[i] = memory + i * PACK_SEGMENT;
-    ask_holes(disk, candidate, made.segment_count);
+    ask_holes(disk, candidate);
     struct scan scan = {.disk = disk, .sparse = &made, .candidate = candidate};
     const struct workers workers = {.threads = threads,
                                     .jobs = made.segment_count,
