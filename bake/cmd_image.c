@@ -1,30 +1,32 @@
 /* bake image: the main job. */
+#include <string.h>
 #include <unistd.h>
 
 #include "passphrase.h"
 #include "pipeline.h"
 
-struct key_options {
-    const char *path; /* NULL: the default */
-    struct passphrase_options passphrase;
-};
-
-static int load_key(const struct key_options *options, struct signing_key *ret, struct err *err)
+/* The key's file: the one that was named, else the user's own. *ret is NULL for --unsigned. */
+static int find_key(const struct image_options *options, char **ret, struct err *err)
 {
-    cleanup_free char *fallback = NULL;
-    const char *path = options->path;
-    if (!path) {
-        if (dir_default("XDG_CONFIG_HOME", ".config", "bake/bake.key", &fallback, err) < 0)
-            return -1;
-        path = fallback;
+    *ret = NULL;
+    if (options->unsigned_package)
+        return 0;
+    if (options->key_path) {
+        *ret = strdup(options->key_path);
+        return *ret ? 0 : err_oom(err);
     }
+    return dir_default("XDG_CONFIG_HOME", ".config", "bake/bake.key", ret, err);
+}
+
+static int load_key(const char *path, struct passphrase_options *passphrase, struct signing_key *ret,
+                    struct err *err)
+{
     if (access(path, F_OK) < 0)
         return err_set(
             err, ERR_USAGE, errno,
             "no signing key at %s: make one with \"bake key new\", name one with --key, or say --unsigned",
             path);
-    struct passphrase_options passphrase = options->passphrase;
-    const struct passphrase_source source = passphrase_source(&passphrase);
+    const struct passphrase_source source = passphrase_source(passphrase);
     return key_load(path, &source, ret, err);
 }
 
@@ -42,14 +44,16 @@ static void report(struct common *common, const char *manifest, bool unchanged)
 int cmd_image(struct common *common, int argc, char **argv, struct err *err)
 {
     struct image_options options = {.recipe.out_dir = "out"};
-    struct key_options key_options = {.passphrase = PASSPHRASE_NONE};
+    struct passphrase_options passphrase = PASSPHRASE_NONE;
     bool done;
     const struct option_spec specs[] = {
         RECIPE_OPTIONS(&options.recipe),
-        {"key", 'k', OPTION_STRING, &key_options.path, "FILE",
+        {"key", 'k', OPTION_STRING, &options.key_path, "FILE",
          "secret key, else $XDG_CONFIG_HOME/bake/bake.key"},
         {"unsigned", 0, OPTION_FLAG, &options.unsigned_package, NULL, "sign nothing"},
-        PASSPHRASE_OPTIONS(&key_options.passphrase),
+        PASSPHRASE_OPTIONS(&passphrase),
+        {"small", 0, OPTION_FLAG, &options.small, NULL, "a smaller archive, in three times the time"},
+        {"check", 0, OPTION_FLAG, &options.check, NULL, "read the archive back and compare it"},
         {"threads", 'j', OPTION_UINT, &options.threads, "N", "workers, else one a core"},
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),
@@ -64,17 +68,25 @@ int cmd_image(struct common *common, int argc, char **argv, struct err *err)
     };
     if (common_parse(common, argc, argv, &help, specs, &options.recipe.path, 1, &done, err) < 0 || done)
         return done ? 0 : -1;
-    if (options.unsigned_package && key_options.path)
+    if (options.unsigned_package && options.key_path)
         return err_set(err, ERR_USAGE, 0, "--unsigned and --key contradict each other");
     if (options.threads > 256)
         return err_set(err, ERR_USAGE, 0, "--threads is at most 256");
-    cleanup_signing_key struct signing_key key = {0};
-    if (!options.unsigned_package && load_key(&key_options, &key, err) < 0)
-        return -1;
+    cleanup_free char *key_path = NULL;
     cleanup_free char *manifest = NULL;
-    bool unchanged = false;
-    if (bake_image(common, &options, options.unsigned_package ? NULL : &key, &manifest, &unchanged, err) < 0)
+    if (find_key(&options, &key_path, err) < 0)
         return -1;
+    options.key_path = key_path;
+    if (bake_unchanged(common, &options, &manifest, err) < 0)
+        return -1;
+    bool unchanged = manifest != NULL;
+    if (!unchanged) {
+        cleanup_signing_key struct signing_key key = {0};
+        if (key_path && load_key(key_path, &passphrase, &key, err) < 0)
+            return -1;
+        if (bake_image(common, &options, key_path ? &key : NULL, &manifest, &unchanged, err) < 0)
+            return -1;
+    }
     report(common, manifest, unchanged);
     return 0;
 }

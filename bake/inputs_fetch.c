@@ -239,11 +239,23 @@ static int make_lock(struct work *work, struct err *err)
     return 0;
 }
 
+static int open_cache(const struct common *common, struct cache **ret, struct err *err)
+{
+    cleanup_free char *dir = NULL;
+    if (inputs_cache_dir(common, &dir, err) < 0)
+        return -1;
+    const struct cache_options options = {
+        .dir = dir, .max_bytes = common->cache_size, .recheck = common->recheck};
+    return cache_open(&options, ret, err);
+}
+
 int inputs_fetch(struct common *common, const struct recipe_options *options, struct inputs *inputs,
                  struct err *err)
 {
     cleanup(work_free) struct work work = {
         .common = common, .inputs = inputs, .locking = options->update || inputs->lock.input_count == 0};
+    if (open_cache(common, &inputs->cache, err) < 0)
+        return err_wrap(err, "cache");
     if (fetcher_new(NULL, &work.fetcher, err) < 0 || list_items(&work, err) < 0)
         return -1;
     ui_step(&common->ui, "fetch", "%zu inputs", work.count);

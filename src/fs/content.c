@@ -1,10 +1,12 @@
-/* File content straight into extents: libext2fs allocates, the kernel copies from the payload's file to the disk. */
+/* File content straight into extents: libext2fs allocates, the kernel copies from the payload's file to the disk; on a disk that
+ * is a view the payload's file itself lies there then. */
 #include <string.h>
 
 #include "fs/ext.h"
 #include "io/file.h"
 
 enum { BOUNCE = 1 << 20, PIECE = 8 << 20 }; /* bytes: in memory, and between two looks at the stop flag */
+enum { GRAFT_MIN = 64 << 10 };              /* bytes: smaller pieces are less trouble as copies */
 
 /* One run of blocks of a file. */
 struct extent_copy {
@@ -23,6 +25,14 @@ static int copy_bytes(struct extent_copy *copy, uint64_t from, uint64_t to, uint
 {
     const struct blob *blob = &copy->op->content;
     struct disk *disk = copy->ext->window.writer;
+    if (!blob->memory && disk->map && len >= GRAFT_MIN) {
+        uint64_t whole = len - len % copy->ext->fs->blocksize;
+        if (disk_graft(disk, to, whole, blob->fd, blob->off + from, copy->err) < 0)
+            return -1;
+        from += whole;
+        to += whole;
+        len -= whole;
+    }
     if (!blob->memory && disk->fd >= 0) {
         /* holes are not skipped: the blocks may hold what was deleted from the base */
         for (uint64_t done = 0; done < len;) {

@@ -265,7 +265,8 @@ static int finish(struct job *job, struct packed *ret, struct err *err)
 {
     struct packed *packed = &job->packed;
     if (hasher_end(&job->sha256, packed->archive_sha256.bytes, err) < 0 ||
-        hasher_end(&job->sha1, packed->archive_sha1, err) < 0 || store_commit(job->store, err) < 0)
+        hasher_end(&job->sha1, packed->archive_sha1, err) < 0 ||
+        disk_check_grafts(job->disk, err) < 0 || store_commit(job->store, err) < 0)
         return -1;
     *ret = *packed;
     *packed = (struct packed){0};
@@ -301,7 +302,7 @@ int pack_disk(const struct disk *disk, const struct pack_options *options, int o
                                         .fd = out_fd,
                                         .run = run,
                                         .packed = {.disk_size = disk->size}};
-    if (store_init(&store, options, pack_engine(options->small), run, err) < 0 ||
+    if (store_init(&store, disk, options, run, err) < 0 ||
         survey(disk, threads, &store, run, &sparse, &job.packed.disk_tree, err) < 0)
         return -1;
     job.packed.segments = calloc(sparse.count + 2, sizeof *job.packed.segments);

@@ -1,10 +1,11 @@
 /* The disk becomes NAME.tar.gz, the form that GCE imports.
  *
- * In:    a disk of whole GiB; a descriptor to write to (a new, empty regular file); optionally a cache, and
- *        which base the disk was made from.
+ * In:    a disk of whole GiB; a descriptor to write to (a new, empty regular file); optionally a cache, and,
+ *        when the disk is a view of a base, which one.
  * Out:   one gzip member (RFC 1952; no FEXTRA, no name, time 0, OS 255) holding one oldgnu sparse member
  *        (GNU tar manual, "Old GNU Format") disk.raw, mode 0644, owner 0:0; struct packed about it.
- * Fails: ERR_LAYOUT when the disk is not of whole GiB; ERR_SPACE, ERR_IO, ERR_INTERRUPTED. What was written
+ * Fails: ERR_LAYOUT when the disk is not of whole GiB; ERR_SPACE, ERR_IO, ERR_INTERRUPTED;
+ *        ERR_VERIFY when a file that was grafted into the disk changed meanwhile. What was written
  *        by then is the caller's to drop. What is wrong with the cache is a warning.
  * Owns:  the caller owns the descriptor and struct packed.
  * Never: depends on the number of threads, on where the file system has holes, on the processor, on the
@@ -28,21 +29,12 @@
 
 enum { PACK_BLOCK = 64 << 10, PACK_SEGMENT = 1 << 20, PACK_THREADS_MAX = 12 };
 
-struct byte_range;
-
-/* What the disk was before somebody wrote to it. */
-struct pack_base {
-    struct sha256 sha256;             /* names the base's content */
-    const struct byte_range *changed; /* sorted, disjoint: outside of these the disk still is the base, or zeros after its end */
-    size_t changed_count;
-};
-
 struct pack_options {
     unsigned threads; /* 0: as many as there are processors */
     int64_t epoch;    /* the member's time: seconds since 1970, not negative */
     bool small;       /* a smaller archive that takes longer to make */
     struct cache *cache;          /* where packed segments are kept; may be NULL */
-    const struct pack_base *base; /* NULL: nothing is known, all data is read */
+    const struct sha256 *base;    /* names the content of what the disk is a view of (io/disk.h); may be NULL */
 };
 
 must_check int pack_disk(const struct disk *disk, const struct pack_options *options, int out_fd,

@@ -1,7 +1,6 @@
 #include "pack/sparse.h"
 
-#include <string.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include <isa-l/mem_routines.h>
 
@@ -39,31 +38,15 @@ static int add(struct list *list, uint64_t segment, struct err *err)
     return 0;
 }
 
-static int add_all(struct list *list, uint64_t off, uint64_t end, struct err *err)
-{
-    for (uint64_t s = off / PACK_SEGMENT; s * PACK_SEGMENT < end; s++)
-        if (add(list, s, err) < 0)
-            return -1;
-    return 0;
-}
-
-/* Segments that the file system says have data; all of them where it cannot say. */
+/* Segments that may hold data. */
 static int ask_holes(const struct disk *disk, struct list *list, struct err *err)
 {
-    off_t at = 0;
-    while (disk->fd >= 0 && (uint64_t)at < disk->size) {
-        off_t data = lseek(disk->fd, at, SEEK_DATA);
-        if (data < 0 && errno == ENXIO)
-            return 0;
-        off_t hole = data < 0 ? -1 : lseek(disk->fd, data, SEEK_HOLE);
-        if (hole <= data)
-            break;
-        uint64_t end = (uint64_t)hole < disk->size ? (uint64_t)hole : disk->size;
-        if (add_all(list, (uint64_t)data, end, err) < 0)
-            return -1;
-        at = hole;
-    }
-    return (uint64_t)at < disk->size ? add_all(list, (uint64_t)at, disk->size, err) : 0;
+    uint64_t from = 0, end = 0;
+    for (uint64_t at = 0; disk_next_data(disk, at, &from, &end); at = end)
+        for (uint64_t s = from / PACK_SEGMENT; s * PACK_SEGMENT < end; s++)
+            if (add(list, s, err) < 0)
+                return -1;
+    return 0;
 }
 
 /* Takes what is known, and lists the rest. */

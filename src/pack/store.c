@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fs/types.h"
 #include "io/file.h"
 #include "pack/crc32c.h"
 #include "pack/store_internal.h"
@@ -106,19 +105,19 @@ static int open_entry(void *ctx, const char *key, struct err *err)
     return fd < 0 ? 0 : store_take_entry(store, key, &fd, err);
 }
 
-int store_init(struct store *store, const struct pack_options *options, const char *engine,
+int store_init(struct store *store, const struct disk *disk, const struct pack_options *options,
                const struct run *run, struct err *err)
 {
     *store = (struct store){.writing = CACHE_ENTRY_EMPTY,
                             .cache = options->cache,
                             .run = run,
-                            .base = options->base};
+                            .view = options->base ? disk : NULL};
     if (!store->cache)
         return 0;
     char text[256], hex[SHA256_HEX];
     struct sha256 id = {0};
-    hex_encode(options->base ? options->base->sha256.bytes : id.bytes, SHA256_SIZE, hex);
-    int n = snprintf(text, sizeof text, "base %s engine %s segment %d block %d", hex, engine, PACK_SEGMENT,
+    hex_encode(options->base ? options->base->bytes : id.bytes, SHA256_SIZE, hex);
+    int n = snprintf(text, sizeof text, "base %s engine %s segment %d block %d", hex, pack_engine(options->small), PACK_SEGMENT,
                      PACK_BLOCK);
     if (sha256_of(text, (size_t)n, &id, err) < 0)
         return -1;
@@ -149,16 +148,15 @@ void store_free(struct store *store)
 /* Segments are asked for in ascending order, once when they are looked up and once when they are learned. */
 static bool is_changed(struct store *store, uint32_t segment)
 {
-    if (!store->base)
-        return true;
     uint64_t off = (uint64_t)segment * PACK_SEGMENT;
-    const struct byte_range *ranges = store->base->changed;
-    if (store->changed_at > 0 && ranges[store->changed_at - 1].off + ranges[store->changed_at - 1].len > off)
-        store->changed_at = 0; /* the second time */
-    while (store->changed_at < store->base->changed_count &&
-           ranges[store->changed_at].off + ranges[store->changed_at].len <= off)
-        store->changed_at++;
-    return store->changed_at < store->base->changed_count && ranges[store->changed_at].off < off + PACK_SEGMENT;
+    if (!store->view)
+        return true;
+    if (off < store->asked || off >= store->changed_end) {
+        store->asked = off;
+        if (!disk_next_change(store->view, off, &store->changed_from, &store->changed_end))
+            store->changed_from = store->changed_end = UINT64_MAX;
+    }
+    return store->changed_from < off + PACK_SEGMENT;
 }
 
 bool store_known(void *ctx, uint32_t segment, struct piece *ret)

@@ -1,6 +1,6 @@
 /* The segment cache: packed segments by content, and what is known of a base's segments by their number.
  *
- * In:    a cache; the base's digest; which ranges of the disk are not the base's any more.
+ * In:    a cache; a disk, and the digest of the base that it is a view of.
  * Out:   packed segments, each checked against its CRC-32C when it is read.
  * Fails: only when out of memory or interrupted. A cache that cannot be read or written, or is damaged, costs time and
  *        a warning, never the package.
@@ -43,8 +43,9 @@ struct store {
     size_t item_count, item_room;
     struct piece *known; /* of the base, sorted by number */
     size_t known_count, known_room;
-    const struct pack_base *base; /* borrowed; NULL: nothing is known */
-    size_t changed_at;            /* the range that was looked at last */
+    const struct disk *view;            /* of the base that the entries are about; NULL: nothing is known */
+    uint64_t changed_from, changed_end; /* the last answer of disk_next_change(), for segments from ASKED on */
+    uint64_t asked;
     struct segindex fresh; /* what the new entry will say */
     size_t fresh_room, learned_room;
     /* the entry being written */
@@ -55,7 +56,7 @@ struct store {
 };
 
 /* Reads the indexes of all entries there are. CACHE NULL: an empty store that keeps nothing. */
-must_check int store_init(struct store *store, const struct pack_options *options, const char *engine,
+must_check int store_init(struct store *store, const struct disk *disk, const struct pack_options *options,
                           const struct run *run, struct err *err);
 void store_free(struct store *store);
 #define cleanup_store cleanup(store_free)
