@@ -230,8 +230,7 @@ int bake_image(struct common *common, const struct image_options *options, const
                char **ret_manifest, bool *ret_unchanged, struct err *err)
 {
     const char *dir = options->recipe.out_dir;
-    const struct built_query query = {
-        .out_dir = dir, .key_path = options->key_path, .small = options->small};
+    const struct built_query query = {.out_dir = dir, .key_path = options->key_path, .small = options->small};
     cleanup_baking struct baking baking = BAKING_EMPTY;
     cleanup_built struct built built = {0};
     cleanup_free char *manifest = NULL;

@@ -98,8 +98,7 @@ must_check int cache_drop(struct cache *cache, const char *kind, const char *key
 /* Calls FN for the key of each entry of KIND that begins with PREFIX, in no order, until it fails. An entry may be
  * gone, or unfinished, when it is looked up. */
 must_check int cache_each(struct cache *cache, const char *kind, const char *prefix,
-                          int (*fn)(void *ctx, const char *key, struct err *err), void *ctx,
-                          struct err *err);
+                          int (*fn)(void *ctx, const char *key, struct err *err), void *ctx, struct err *err);
 
 /* Drops least recently used entries until the bound holds. Called by cache_close() too. */
 must_check int cache_trim(struct cache *cache, struct err *err);

@@ -49,8 +49,8 @@ size_t deflate_bound(size_t len);
 
 /* Decodes a piece and compares it: ERR_INTERNAL when it is not the LEN bytes. SCRATCH has room for LEN + 1. What
  * DEFLATE_SMALL made has been compared already. */
-must_check int deflate_verify(const void *piece, size_t piece_len, const void *bytes, size_t len, void *scratch,
-                              struct err *err);
+must_check int deflate_verify(const void *piece, size_t piece_len, const void *bytes, size_t len,
+                              void *scratch, struct err *err);
 
 /* Name and version of the engine: part of what determines the bytes. Static. */
 const char *deflate_engine_name(enum deflate_engine engine);

@@ -16,8 +16,8 @@
 
 enum { GZIP_HEAD = 10, GZIP_TAIL = 8, SLOTS_MAX = 2 * PACK_THREADS_MAX };
 static const uint64_t GIB = UINT64_C(1) << 30;
-static const uint64_t DISK_MAX = UINT64_C(64) << 40;       /* the largest persistent disk of GCE */
-static const uint64_t WRITEBACK = UINT64_C(16) << 20;      /* bytes after which the kernel is set to work */
+static const uint64_t DISK_MAX = UINT64_C(64) << 40;  /* the largest persistent disk of GCE */
+static const uint64_t WRITEBACK = UINT64_C(16) << 20; /* bytes after which the kernel is set to work */
 
 static enum deflate_engine engine_of(bool small)
 {
@@ -48,6 +48,7 @@ struct job {
     const struct sparse *sparse;
     struct store *store;
     enum deflate_engine engine;
+    bool verify; /* inflate what was deflated, and compare */
     int fd;
     const struct run *run;
     struct packed packed;
@@ -93,7 +94,8 @@ static int append(struct job *job, const unsigned char *bytes, const struct reco
     packed->archive_size += record->packed_len;
     job->crc = (uint32_t)crc32_combine(job->crc, record->crc, (z_off_t)record->raw_len);
     job->tar_size += record->raw_len;
-    if (packed->archive_size - job->flushed >= WRITEBACK) { /* so that the fsync at the end finds little left */
+    if (packed->archive_size - job->flushed >=
+        WRITEBACK) { /* so that the fsync at the end finds little left */
         sync_file_range(job->fd, (off_t)job->flushed, (off_t)(packed->archive_size - job->flushed),
                         SYNC_FILE_RANGE_WRITE);
         job->flushed = packed->archive_size;
@@ -119,8 +121,7 @@ static int deflate_segment(struct job *job, const struct piece *piece, struct sl
     if (deflate_piece(&slot->deflater, slot->raw, len, false, slot->out, deflate_bound(PACK_SEGMENT),
                       &out_len, err) < 0)
         return -1;
-    if (job->engine != DEFLATE_SMALL &&
-        deflate_verify(slot->out, out_len, slot->raw, len, slot->scratch, err) < 0)
+    if (job->verify && deflate_verify(slot->out, out_len, slot->raw, len, slot->scratch, err) < 0)
         return err_wrap(err, "disk.raw at byte %llu", (unsigned long long)piece->segment * PACK_SEGMENT);
     return sum_packed(&slot->record, slot->out, out_len, err);
 }
@@ -248,7 +249,8 @@ static int check_disk(const struct disk *disk, const struct pack_options *option
         return -1;
     if (!reference)
         run_warn(run, "pack",
-                 "the library on this machine deflates in another way than the reference (%s on x86-64 with SSE4.2): "
+                 "the library on this machine deflates in another way than the reference (%s on x86-64 with "
+                 "SSE4.2): "
                  "the image is right, but its bytes differ from those made elsewhere",
                  pack_engine(options->small));
     return 0;
@@ -265,8 +267,8 @@ static int finish(struct job *job, struct packed *ret, struct err *err)
 {
     struct packed *packed = &job->packed;
     if (hasher_end(&job->sha256, packed->archive_sha256.bytes, err) < 0 ||
-        hasher_end(&job->sha1, packed->archive_sha1, err) < 0 ||
-        disk_check_grafts(job->disk, err) < 0 || store_commit(job->store, err) < 0)
+        hasher_end(&job->sha1, packed->archive_sha1, err) < 0 || disk_check_grafts(job->disk, err) < 0 ||
+        store_commit(job->store, err) < 0)
         return -1;
     *ret = *packed;
     *packed = (struct packed){0};
@@ -305,6 +307,7 @@ int pack_disk(const struct disk *disk, const struct pack_options *options, int o
     if (store_init(&store, disk, options, run, err) < 0 ||
         survey(disk, threads, &store, run, &sparse, &job.packed.disk_tree, err) < 0)
         return -1;
+    job.verify = store.open && job.engine != DEFLATE_SMALL; /* the other engine has compared it already */
     job.packed.segments = calloc(sparse.count + 2, sizeof *job.packed.segments);
     if (!job.packed.segments)
         return err_oom(err);

@@ -15,9 +15,10 @@
  * the concatenation of segments: gzip and tar headers; one for each aligned PACK_SEGMENT of the disk that
  * holds data; the tar's end and gzip's trailer. Each is deflated on its own (no reference to bytes before it)
  * and ends on a byte boundary, so a segment depends on its own bytes only and is cached under their digest
- * (pack/store.h). Whatever is deflated is inflated by another routine and compared at once, while it is in the
- * processor's cache, and before it can get into the segment cache; sums of the archive are joined from those of
- * its segments or taken beside the deflating, so nothing is read a second time.
+ * (pack/store.h). What is to be kept there is inflated by another routine and compared right after it was deflated:
+ * it will be used for ever. (It costs a quarter of a first bake's processor time and nothing later; reading the
+ * whole archive back cost twice that, every time, and is pack_check() now.) Sums of the archive are joined from
+ * those of its segments or taken beside the deflating, so nothing is read a second time.
  */
 #ifndef BAKE_PACK_PACK_H
 #define BAKE_PACK_PACK_H
@@ -30,11 +31,11 @@
 enum { PACK_BLOCK = 64 << 10, PACK_SEGMENT = 1 << 20, PACK_THREADS_MAX = 12 };
 
 struct pack_options {
-    unsigned threads; /* 0: as many as there are processors */
-    int64_t epoch;    /* the member's time: seconds since 1970, not negative */
-    bool small;       /* a smaller archive that takes longer to make */
-    struct cache *cache;          /* where packed segments are kept; may be NULL */
-    const struct sha256 *base;    /* names the content of what the disk is a view of (io/disk.h); may be NULL */
+    unsigned threads;          /* 0: as many as there are processors */
+    int64_t epoch;             /* the member's time: seconds since 1970, not negative */
+    bool small;                /* a smaller archive that takes longer to make */
+    struct cache *cache;       /* where packed segments are kept; may be NULL */
+    const struct sha256 *base; /* names the content of what the disk is a view of (io/disk.h); may be NULL */
 };
 
 must_check int pack_disk(const struct disk *disk, const struct pack_options *options, int out_fd,

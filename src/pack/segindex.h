@@ -20,11 +20,11 @@
 enum { RECORD_SIZE = 80, KNOWN_SIZE = 40, TRAILER_SIZE = 32, SEGINDEX_MAX = 32 << 20 };
 
 struct record {
-    struct sha256 raw;          /* of the segment's PACK_SEGMENT bytes */
-    struct sha256 sha256;       /* of the packed bytes */
-    uint32_t raw_len, crc;      /* what was deflated: bytes, CRC-32 */
+    struct sha256 raw;           /* of the segment's PACK_SEGMENT bytes */
+    struct sha256 sha256;        /* of the packed bytes */
+    uint32_t raw_len, crc;       /* what was deflated: bytes, CRC-32 */
     uint32_t packed_len, crc32c; /* of the packed bytes */
-    uint64_t off;               /* in the file */
+    uint64_t off;                /* in the file */
 };
 
 struct segindex {

@@ -65,12 +65,12 @@ static bool read_index(int fd, struct segindex *ret)
     struct err ignored;
     unsigned char trailer[TRAILER_SIZE];
     if (fstat(fd, &st) < 0 || st.st_size < TRAILER_SIZE ||
-        file_pread(fd, trailer, sizeof trailer, (uint64_t)st.st_size - TRAILER_SIZE, "segments", &ignored) < 0)
+        file_pread(fd, trailer, sizeof trailer, (uint64_t)st.st_size - TRAILER_SIZE, "segments", &ignored) <
+            0)
         return false;
     size_t len = segindex_size(trailer, (uint64_t)st.st_size);
     cleanup_free unsigned char *bytes = len ? malloc(len) : NULL;
-    return bytes &&
-           file_pread(fd, bytes, len, (uint64_t)st.st_size - len, "segments", &ignored) == 0 &&
+    return bytes && file_pread(fd, bytes, len, (uint64_t)st.st_size - len, "segments", &ignored) == 0 &&
            segindex_read(bytes, len, (uint64_t)st.st_size, ret);
 }
 
@@ -117,8 +117,8 @@ int store_init(struct store *store, const struct disk *disk, const struct pack_o
     char text[256], hex[SHA256_HEX];
     struct sha256 id = {0};
     hex_encode(options->base ? options->base->bytes : id.bytes, SHA256_SIZE, hex);
-    int n = snprintf(text, sizeof text, "base %s engine %s segment %d block %d", hex, pack_engine(options->small), PACK_SEGMENT,
-                     PACK_BLOCK);
+    int n = snprintf(text, sizeof text, "base %s engine %s segment %d block %d", hex,
+                     pack_engine(options->small), PACK_SEGMENT, PACK_BLOCK);
     if (sha256_of(text, (size_t)n, &id, err) < 0)
         return -1;
     hex_encode(id.bytes, SHA256_SIZE, hex);
@@ -188,9 +188,8 @@ const struct stored *store_find(const struct store *store, const struct piece *p
 {
     const struct stored wanted = {.record = {.raw = piece->sha256}};
     const struct stored *found =
-        store->item_count
-            ? bsearch(&wanted, store->items, store->item_count, sizeof *store->items, by_raw)
-            : NULL;
+        store->item_count ? bsearch(&wanted, store->items, store->item_count, sizeof *store->items, by_raw)
+                          : NULL;
     return found && found->record.raw_len == piece_len(piece) &&
                    !atomic_load(&store->entries[found->entry].damaged)
                ? found

@@ -43,8 +43,9 @@ struct store {
     size_t item_count, item_room;
     struct piece *known; /* of the base, sorted by number */
     size_t known_count, known_room;
-    const struct disk *view;            /* of the base that the entries are about; NULL: nothing is known */
-    uint64_t changed_from, changed_end; /* the last answer of disk_next_change(), for segments from ASKED on */
+    const struct disk *view; /* of the base that the entries are about; NULL: nothing is known */
+    uint64_t changed_from,
+        changed_end; /* the last answer of disk_next_change(), for segments from ASKED on */
     uint64_t asked;
     struct segindex fresh; /* what the new entry will say */
     size_t fresh_room, learned_room;

@@ -35,7 +35,8 @@ int store_begin(struct store *store, const struct sparse *sparse, const struct s
     snprintf(key, sizeof key, "%s-%.32s", store->prefix, hex);
     bool damaged = false;
     for (unsigned i = 0; i < store->entry_count; i++)
-        damaged = damaged || (strcmp(store->entries[i].key, key) == 0 && atomic_load(&store->entries[i].damaged));
+        damaged =
+            damaged || (strcmp(store->entries[i].key, key) == 0 && atomic_load(&store->entries[i].damaged));
     int r = damaged ? cache_begin_anew(store->cache, store_kind, key, &store->writing, store->run, &why)
                     : cache_begin(store->cache, store_kind, key, &store->writing, store->run, &why);
     if (r < 0)

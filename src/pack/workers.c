@@ -8,9 +8,9 @@
 struct pool {
     const struct workers *spec;
     pthread_mutex_t lock;
-    pthread_cond_t moved; /* a job is done, a slot is free, or it is over */
-    size_t next;          /* first job that nobody has begun */
-    size_t *done;         /* one a slot: the job that it holds the result of, plus one */
+    pthread_cond_t moved;         /* a job is done, a slot is free, or it is over */
+    size_t next;                  /* first job that nobody has begun */
+    size_t *done;                 /* one a slot: the job that it holds the result of, plus one */
     size_t taken[WORKERS_TAKERS]; /* jobs before this one have been taken by this taker */
     unsigned takers;
     bool over;

@@ -114,17 +114,16 @@ static void pack_and_list(const struct disk *disk, const char *name, struct pack
 }
 
 /* disk_tree by another implementation. */
-static const char python_tree[] =
-    "import hashlib, os, struct, sys\n"
-    "d = open(sys.argv[1], 'rb')\n"
-    "size = os.fstat(d.fileno()).st_size\n"
-    "h = hashlib.sha256(b'bake disk 1\\n' + struct.pack('<Q', size))\n"
-    "zeros = bytes(1 << 20)\n"
-    "for off in range(0, size, 1 << 20):\n"
-    "    data = d.read(1 << 20)\n"
-    "    if data != zeros:\n"
-    "        h.update(struct.pack('<Q', off) + hashlib.sha256(data).digest())\n"
-    "print(h.hexdigest())\n";
+static const char python_tree[] = "import hashlib, os, struct, sys\n"
+                                  "d = open(sys.argv[1], 'rb')\n"
+                                  "size = os.fstat(d.fileno()).st_size\n"
+                                  "h = hashlib.sha256(b'bake disk 1\\n' + struct.pack('<Q', size))\n"
+                                  "zeros = bytes(1 << 20)\n"
+                                  "for off in range(0, size, 1 << 20):\n"
+                                  "    data = d.read(1 << 20)\n"
+                                  "    if data != zeros:\n"
+                                  "        h.update(struct.pack('<Q', off) + hashlib.sha256(data).digest())\n"
+                                  "print(h.hexdigest())\n";
 
 /* The same, and what GNU tar extracts is the disk, as sparse as it was. */
 static void pack_and_read(const struct disk *disk, const char *name, struct packed *packed)
