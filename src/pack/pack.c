@@ -235,8 +235,7 @@ static int append_end(struct job *job, struct err *err)
     return append_frame(job, NULL, 0, zeros, tar_end_size(job->tar_size), true, err);
 }
 
-static int check_disk(const struct disk *disk, const struct pack_options *options, const struct run *run,
-                      struct err *err)
+static int check_disk(const struct disk *disk, const struct pack_options *options, struct err *err)
 {
     if (disk->size == 0 || disk->size % GIB != 0 || disk->size > DISK_MAX)
         return err_set(err, ERR_LAYOUT, 0,
@@ -244,15 +243,23 @@ static int check_disk(const struct disk *disk, const struct pack_options *option
                        (unsigned long long)disk->size);
     if (options->epoch < 0)
         return err_set(err, ERR_USAGE, 0, "the time %lld lies before 1970", (long long)options->epoch);
+    return 0;
+}
+
+/* A library whose bytes are not the reference's: nothing of it may get into the cache, which a later run with another one would
+ * use. */
+static int check_engine(struct pack_options *options, const struct run *run, struct err *err)
+{
     bool reference = false;
     if (deflate_is_reference(engine_of(options->small), &reference, err) < 0)
         return -1;
-    if (!reference)
-        run_warn(run, "pack",
-                 "the library on this machine deflates in another way than the reference (%s on x86-64 with "
-                 "SSE4.2): "
-                 "the image is right, but its bytes differ from those made elsewhere",
-                 pack_engine(options->small));
+    if (reference)
+        return 0;
+    options->cache = NULL;
+    run_warn(run, "pack",
+             "the library on this machine deflates in another way than the reference (%s on x86-64 with "
+             "SSE4.2): the image is right, but its bytes differ from those made elsewhere",
+             pack_engine(options->small));
     return 0;
 }
 
@@ -289,22 +296,23 @@ static int survey(const struct disk *disk, unsigned threads, struct store *store
     return 0;
 }
 
-int pack_disk(const struct disk *disk, const struct pack_options *options, int out_fd, const struct run *run,
+int pack_disk(const struct disk *disk, const struct pack_options *asked, int out_fd, const struct run *run,
               struct packed *ret, struct err *err)
 {
-    if (check_disk(disk, options, run, err) < 0)
+    struct pack_options options = *asked;
+    if (check_disk(disk, &options, err) < 0 || check_engine(&options, run, err) < 0)
         return -1;
-    unsigned threads = workers_threads(options->threads, PACK_THREADS_MAX);
+    unsigned threads = workers_threads(options.threads, PACK_THREADS_MAX);
     cleanup_sparse struct sparse sparse = {0};
     cleanup_store struct store store = {.writing = CACHE_ENTRY_EMPTY};
     cleanup(job_free) struct job job = {.disk = disk,
                                         .sparse = &sparse,
                                         .store = &store,
-                                        .engine = engine_of(options->small),
+                                        .engine = engine_of(options.small),
                                         .fd = out_fd,
                                         .run = run,
                                         .packed = {.disk_size = disk->size}};
-    if (store_init(&store, disk, options, run, err) < 0 ||
+    if (store_init(&store, disk, &options, run, err) < 0 ||
         survey(disk, threads, &store, run, &sparse, &job.packed.disk_tree, err) < 0)
         return -1;
     job.verify = store.open && job.engine != DEFLATE_SMALL; /* the other engine has compared it already */
@@ -312,7 +320,7 @@ int pack_disk(const struct disk *disk, const struct pack_options *options, int o
     if (!job.packed.segments)
         return err_oom(err);
     if (hasher_init(&job.sha256, DIGEST_SHA256, err) < 0 || hasher_init(&job.sha1, DIGEST_SHA1, err) < 0 ||
-        append_head(&job, options->epoch, err) < 0 || append_data(&job, threads, err) < 0 ||
+        append_head(&job, options.epoch, err) < 0 || append_data(&job, threads, err) < 0 ||
         append_end(&job, err) < 0)
         return -1;
     return finish(&job, ret, err);
