@@ -30,7 +30,7 @@ ifneq ($(findstring clang,$(CC)),)
 override B := $(B)/clang
 endif
 
-PKGS := zlib libarchive libcurl libsodium libcjson libssl libcrypto ext2fs com_err fdisk blkid libisal libmicrohttpd
+PKGS := zlib libarchive libcurl libsodium libcjson libssl libcrypto ext2fs com_err fdisk blkid libisal libdeflate libmicrohttpd
 
 WARN_COMMON := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
   -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wcast-align -Wwrite-strings -Wformat=2 \

@@ -143,7 +143,7 @@ static int note_key(const struct built_query *query, const struct inputs *inputs
     if (!getcwd(cwd, sizeof cwd))
         return err_sys(err, errno, "the current folder");
     add_text(&text, "bake", BAKE_VERSION);
-    add_text(&text, "pack", pack_engine());
+    add_text(&text, "pack", pack_engine(query->small));
     add_text(&text, "cwd", cwd);
     add_text(&text, "out", query->out_dir);
     add_text(&text, "key", query->key_path);

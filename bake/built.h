@@ -19,6 +19,7 @@
 struct built_query {
     const char *out_dir;
     const char *key_path; /* NULL: unsigned */
+    bool small;           /* the archive, by the other deflate engine */
 };
 
 struct built {

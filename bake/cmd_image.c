@@ -99,6 +99,8 @@ int cmd_image(struct common *common, int argc, char **argv, struct err *err)
          "secret key, else $XDG_CONFIG_HOME/bake/bake.key"},
         {"unsigned", 0, OPTION_FLAG, &options.image.unsigned_package, NULL, "sign nothing"},
         PASSPHRASE_OPTIONS(&options.passphrase),
+        {"small", 0, OPTION_FLAG, &options.image.small, NULL, "a smaller archive, in three times the time"},
+        {"check", 0, OPTION_FLAG, &options.image.check, NULL, "read the archive back and compare it"},
         {"threads", 'j', OPTION_UINT, &options.image.threads, "N", "workers, else one a core"},
         {"test", 0, OPTION_FLAG, &nightly->do_test, NULL, "boot it, as bake test does, before it is pushed"},
         {"test-timeout", 0, OPTION_UINT, &nightly->test_timeout_s, "S", "seconds that may take (600)"},

@@ -17,12 +17,14 @@
 enum { NAME_DIGEST = 12 /* hex digits of the package's digest in its name */, PACKAGE_NAME_CAP = 80 };
 
 /* Everything that determines the package's bytes, hashed: "is it built already?" is one look-up by name. */
-static int package_name(const struct baking *baking, const struct signing_key *key, const char *image_json,
+static int package_name(const struct baking *baking, const struct image_options *options,
+                        const struct signing_key *key, const char *image_json,
                         char out[static PACKAGE_NAME_CAP], struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(1 << 20);
     char hex[SHA256_HEX];
-    buf_printf(&text, "bake %s package %d pack %s\n", BAKE_VERSION, PACKAGE_FORMAT, pack_engine());
+    buf_printf(&text, "bake %s package %d pack %s\n", BAKE_VERSION, PACKAGE_FORMAT,
+               pack_engine(options->small));
     hex_encode(baking->plan.digest.bytes, SHA256_SIZE, hex);
     buf_printf(&text, "plan %s\n", hex);
     hex_encode(baking->inputs.base.sha256.bytes, SHA256_SIZE, hex);
@@ -115,15 +117,19 @@ static int pack(struct common *common, const struct image_options *options, cons
     if (asprintf(&archive, "%s/%s.tar.gz", dir, name) < 0)
         return err_oom(err);
     ui_step(&common->ui, "pack", "a disk of %s", ui_bytes(baking->disk.size, size));
-    const struct pack_options pack_options = {.threads = (unsigned)options->threads, .epoch = baking->epoch};
+    const struct pack_options pack_options = {.threads = (unsigned)options->threads,
+                                              .epoch = baking->epoch,
+                                              .small = options->small,
+                                              .cache = baking->inputs.cache,
+                                              .base = &baking->inputs.base.sha256};
     if (newfile_open(file, archive, 0644, err) < 0 ||
         pack_disk(&baking->disk, &pack_options, file->fd, &common->run, packed, err) < 0)
         return err_wrap(err, "pack");
+    if (!options->check)
+        return 0;
     ui_step(&common->ui, "pack", "%s, reading it back", ui_bytes(packed->archive_size, size));
     if (pack_check(file->fd, packed, &baking->disk, &common->run, err) < 0)
         return err_wrap(err, "pack: reading back");
-    if (disk_check_grafts(&baking->disk, err) < 0)
-        return err_wrap(err, "pack");
     return 0;
 }
 
@@ -200,7 +206,8 @@ int bake_unchanged(const struct common *common, const struct image_options *opti
                    struct err *err)
 {
     cleanup_inputs struct inputs inputs = INPUTS_EMPTY;
-    const struct built_query query = {.out_dir = options->recipe.out_dir, .key_path = options->key_path};
+    const struct built_query query = {
+        .out_dir = options->recipe.out_dir, .key_path = options->key_path, .small = options->small};
     *ret_manifest = NULL;
     if (common->recheck || options->recipe.update)
         return 0;
@@ -223,7 +230,7 @@ int bake_image(struct common *common, const struct image_options *options, const
                char **ret_manifest, bool *ret_unchanged, struct err *err)
 {
     const char *dir = options->recipe.out_dir;
-    const struct built_query query = {.out_dir = dir, .key_path = options->key_path};
+    const struct built_query query = {.out_dir = dir, .key_path = options->key_path, .small = options->small};
     cleanup_baking struct baking baking = BAKING_EMPTY;
     cleanup_built struct built built = {0};
     cleanup_free char *manifest = NULL;
@@ -238,7 +245,7 @@ int bake_image(struct common *common, const struct image_options *options, const
         baking_plan(common, &options->recipe, &baking, err) < 0)
         return -1;
     if (image_json_write(&baking.inputs.recipe.image, &image_json, err) < 0 ||
-        package_name(&baking, key, image_json.data, name, err) < 0)
+        package_name(&baking, options, key, image_json.data, name, err) < 0)
         return -1;
     if (asprintf(&manifest, "%s/%s.manifest.json", dir, name) < 0)
         return err_oom(err);

@@ -23,6 +23,8 @@ struct image_options {
     struct recipe_options recipe;
     bool unsigned_package;
     const char *key_path; /* NULL: unsigned */
+    bool small;           /* a smaller archive */
+    bool check;           /* read the archive back */
     uint64_t threads;     /* 0: as many as there are cores */
 };
 
