@@ -124,17 +124,6 @@ int cloud_labels(const struct option_list *list, const char *name, struct arena 
     return 0;
 }
 
-int cloud_cache(struct common *common, struct cache **ret, struct err *err)
-{
-    cleanup_free char *fallback = NULL;
-    if (!common->cache_dir && dir_default("XDG_CACHE_HOME", ".cache", "bake", &fallback, err) < 0)
-        return -1;
-    const struct cache_options options = {.dir = common->cache_dir ? common->cache_dir : fallback,
-                                          .max_bytes = common->cache_size,
-                                          .recheck = common->recheck};
-    return cache_open(&options, ret, err);
-}
-
 static int family_key(const struct cloud *cloud, const char *family, char key[static SHA256_HEX],
                       struct err *err)
 {

@@ -61,8 +61,6 @@ struct storage cloud_storage(const struct cloud *cloud, const struct cloud_optio
 must_check int cloud_labels(const struct option_list *list, const char *name, struct arena *arena,
                             struct label *labels, size_t *count, size_t max, struct err *err);
 
-/* The cache of this user. */
-must_check int cloud_cache(struct common *common, struct cache **ret, struct err *err);
 static inline void cache_close_fn(struct cache **cache)
 {
     cache_close(*cache);

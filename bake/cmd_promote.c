@@ -53,7 +53,7 @@ static int run(struct common *common, const struct promote_options *options, str
     cleanup_cache struct cache *cache = NULL;
     struct promote_result result;
     int lock = -1;
-    if (cloud_open(common, &options->cloud, &cloud, err) < 0 || cloud_cache(common, &cache, err) < 0)
+    if (cloud_open(common, &options->cloud, &cloud, err) < 0 || common_cache(common, &cache, err) < 0)
         return -1;
     if (!options->cloud.dry_run && cloud_lock_family(&cloud, cache, options->family, &lock, err) < 0)
         return -1;

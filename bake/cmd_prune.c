@@ -47,7 +47,7 @@ static int run(struct common *common, const struct prune_options *options, struc
     struct label labels[OPTION_LIST_MAX];
     struct prune_result result;
     int lock = -1;
-    if (cloud_open(common, &options->cloud, &cloud, err) < 0 || cloud_cache(common, &cache, err) < 0)
+    if (cloud_open(common, &options->cloud, &cloud, err) < 0 || common_cache(common, &cache, err) < 0)
         return -1;
     const struct storage storage = cloud_storage(&cloud, &options->cloud);
     struct prune prune = {.images = cloud_images(&cloud),

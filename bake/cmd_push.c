@@ -74,7 +74,7 @@ static int run(struct common *common, const struct push_command *options, struct
     int lock = -1;
     if (package_file_open(common, &options->package, "push", &pushing.package, &pushing.sealed, &pushing.fd,
                           err) < 0 ||
-        cloud_open(common, &options->push.cloud, &cloud, err) < 0 || cloud_cache(common, &cache, err) < 0 ||
+        cloud_open(common, &options->push.cloud, &cloud, err) < 0 || common_cache(common, &cache, err) < 0 ||
         pushing_prepare(&options->push, &cloud, &pushing, err) < 0)
         return -1;
     const char *family = pushing.push.family;

@@ -38,14 +38,8 @@ static int open_disk(struct common *common, const struct test_options *options, 
     if (package_file_open(common, &options->package, "test", &package, NULL, &fd, err) < 0 ||
         trust_archive(&package, &fd, &common->run, &trusted, err) < 0)
         return -1;
-    cleanup_free char *fallback = NULL;
-    if (!common->cache_dir && dir_default("XDG_CACHE_HOME", ".cache", "bake", &fallback, err) < 0)
-        return -1;
-    const struct cache_options cache_options = {.dir = common->cache_dir ? common->cache_dir : fallback,
-                                                .max_bytes = common->cache_size,
-                                                .recheck = common->recheck};
     struct cache *cache = NULL;
-    if (cache_open(&cache_options, &cache, err) < 0)
+    if (common_cache(common, &cache, err) < 0)
         return -1;
     ui_step(&common->ui, "unpack", "%s", package.archive.path);
     int r = unpack_disk(&trusted, cache, NULL, &common->run, ret, err);

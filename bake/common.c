@@ -31,3 +31,14 @@ int dir_default(const char *variable, const char *fallback, const char *tail, ch
     *ret = made;
     return 0;
 }
+
+int common_cache(const struct common *common, struct cache **ret, struct err *err)
+{
+    cleanup_free char *fallback = NULL;
+    if (!common->cache_dir && dir_default("XDG_CACHE_HOME", ".cache", "bake", &fallback, err) < 0)
+        return -1;
+    const struct cache_options options = {.dir = common->cache_dir ? common->cache_dir : fallback,
+                                          .max_bytes = common->cache_size,
+                                          .recheck = common->recheck};
+    return cache_open(&options, ret, err);
+}

@@ -2,6 +2,7 @@
 #ifndef BAKE_COMMON_H
 #define BAKE_COMMON_H
 
+#include "io/cache.h"
 #include "options.h"
 #include "ui.h"
 
@@ -60,5 +61,8 @@ must_check int common_parse(struct common *common, int argc, char **argv, const 
 /* $VARIABLE/TAIL, else $HOME/FALLBACK/TAIL. The caller frees it. ERR_USAGE when neither is set. */
 must_check int dir_default(const char *variable, const char *fallback, const char *tail, char **ret,
                            struct err *err);
+
+/* The cache that the options name. */
+must_check int common_cache(const struct common *common, struct cache **ret, struct err *err);
 
 #endif

@@ -128,17 +128,6 @@ static int read_lock(const char *path, struct lock *ret, bool *ret_found, struct
     return 0;
 }
 
-static int open_cache(const struct common *common, struct cache **ret, struct err *err)
-{
-    cleanup_free char *fallback = NULL;
-    if (!common->cache_dir && dir_default("XDG_CACHE_HOME", ".cache", "bake", &fallback, err) < 0)
-        return -1;
-    const struct cache_options options = {.dir = common->cache_dir ? common->cache_dir : fallback,
-                                          .max_bytes = common->cache_size,
-                                          .recheck = common->recheck};
-    return cache_open(&options, ret, err);
-}
-
 int inputs_open(struct common *common, const struct recipe_options *options, struct inputs *ret,
                 struct err *err)
 {
@@ -150,7 +139,7 @@ int inputs_open(struct common *common, const struct recipe_options *options, str
         return -1;
     if (found && !options->update && lock_matches(&made.recipe, &made.lock, made.lock_path, err) < 0)
         return -1;
-    if (open_cache(common, &made.cache, err) < 0)
+    if (common_cache(common, &made.cache, err) < 0)
         return err_wrap(err, "cache");
     *ret = made;
     made = (struct inputs)INPUTS_EMPTY;

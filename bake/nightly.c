@@ -88,7 +88,7 @@ int nightly_run(struct common *common, const struct nightly_options *options, co
     }
     if (package_open(manifest, key ? &key->public : NULL, &pushing.package, &pushing.sealed, err) < 0 ||
         package_check_archive(&pushing.package, manifest, &common->run, &pushing.fd, err) < 0 ||
-        cloud_open(common, &options->push.cloud, &cloud, err) < 0 || cloud_cache(common, &cache, err) < 0 ||
+        cloud_open(common, &options->push.cloud, &cloud, err) < 0 || common_cache(common, &cache, err) < 0 ||
         pushing_prepare(&options->push, &cloud, &pushing, err) < 0)
         return -1;
     const char *family = pushing.push.family;
