@@ -246,7 +246,7 @@ static void children_leave_nobody_behind(void **state)
     struct place *place = *state;
     cleanup_buf struct buf out = BUF_INIT(4096);
     const char *const argv[] = {"/bin/parent", NULL};
-    struct child child = {argv, 20000};
+    struct child child = {.argv = argv, .timeout_ms = 20000};
     const char *text = "#!/bin/sh\nsleep 60 >/dev/null & echo $!";
     int code = 0;
     put(place, argv[0], text, strlen(text), 0755);
@@ -267,7 +267,7 @@ static void children_are_kept_apart(void **state)
     struct said said;
     cleanup_buf struct buf out = BUF_INIT(4096);
     const char *const argv[] = {"/bin/probe", "a b;c", NULL};
-    struct child child = {argv, 5000};
+    struct child child = {.argv = argv, .timeout_ms = 5000};
     int code = 0;
     const char *text = "#!/bin/sh\necho \"$1\"; env | sort; ls /proc/self/fd | wc -l; exit 3";
     put(place, argv[0], text, strlen(text), 0755);
