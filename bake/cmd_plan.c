@@ -34,7 +34,7 @@ int cmd_plan(struct common *common, int argc, char **argv, struct err *err)
     if (common_parse(common, argc, argv, &help, specs, &options.path, 1, &done, err) < 0 || done)
         return done ? 0 : -1;
     cleanup_baking struct baking baking = BAKING_EMPTY;
-    if (baking_plan(common, &options, &baking, err) < 0)
+    if (inputs_open(&options, &baking.inputs, err) < 0 || baking_plan(common, &options, &baking, err) < 0)
         return -1;
     if (fs_check(&baking.disk, &baking.layout, &baking.plan, &common->run, err) < 0)
         return -1;
@@ -55,7 +55,7 @@ int cmd_lock(struct common *common, int argc, char **argv, struct err *err)
     if (common_parse(common, argc, argv, &help, specs, &options.path, 1, &done, err) < 0 || done)
         return done ? 0 : -1;
     cleanup_inputs struct inputs inputs = INPUTS_EMPTY;
-    if (inputs_open(common, &options, &inputs, err) < 0 || inputs_fetch(common, &options, &inputs, err) < 0)
+    if (inputs_open(&options, &inputs, err) < 0 || inputs_fetch(common, &options, &inputs, err) < 0)
         return -1;
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "event", "lock");

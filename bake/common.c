@@ -1,5 +1,7 @@
 #include "common.h"
 
+#include <string.h>
+
 int common_parse(struct common *common, int argc, char **argv, const struct command_help *help,
                  const struct option_spec *specs, const char **positional, size_t positional_max,
                  bool *ret_done, struct err *err)
@@ -32,13 +34,20 @@ int dir_default(const char *variable, const char *fallback, const char *tail, ch
     return 0;
 }
 
+int common_cache_dir(const struct common *common, char **ret, struct err *err)
+{
+    if (!common->cache_dir)
+        return dir_default("XDG_CACHE_HOME", ".cache", "bake", ret, err);
+    *ret = strdup(common->cache_dir);
+    return *ret ? 0 : err_oom(err);
+}
+
 int common_cache(const struct common *common, struct cache **ret, struct err *err)
 {
-    cleanup_free char *fallback = NULL;
-    if (!common->cache_dir && dir_default("XDG_CACHE_HOME", ".cache", "bake", &fallback, err) < 0)
+    cleanup_free char *dir = NULL;
+    if (common_cache_dir(common, &dir, err) < 0)
         return -1;
-    const struct cache_options options = {.dir = common->cache_dir ? common->cache_dir : fallback,
-                                          .max_bytes = common->cache_size,
-                                          .recheck = common->recheck};
+    const struct cache_options options = {
+        .dir = dir, .max_bytes = common->cache_size, .recheck = common->recheck};
     return cache_open(&options, ret, err);
 }

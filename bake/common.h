@@ -62,7 +62,8 @@ must_check int common_parse(struct common *common, int argc, char **argv, const 
 must_check int dir_default(const char *variable, const char *fallback, const char *tail, char **ret,
                            struct err *err);
 
-/* The cache that the options name. */
+/* Where the cache is that the options name, owned by the caller; and the cache itself, opened, made when it is not there. */
+must_check int common_cache_dir(const struct common *common, char **ret, struct err *err);
 must_check int common_cache(const struct common *common, struct cache **ret, struct err *err);
 
 #endif

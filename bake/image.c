@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "built.h"
 #include "fs/fs.h"
 #include "image_json.h"
 #include "io/file.h"
@@ -16,12 +17,14 @@
 enum { NAME_DIGEST = 12 /* hex digits of the package's digest in its name */, PACKAGE_NAME_CAP = 80 };
 
 /* Everything that determines the package's bytes, hashed: "is it built already?" is one look-up by name. */
-static int package_name(const struct baking *baking, const struct signing_key *key, const char *image_json,
+static int package_name(const struct baking *baking, const struct image_options *options,
+                        const struct signing_key *key, const char *image_json,
                         char out[static PACKAGE_NAME_CAP], struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(1 << 20);
     char hex[SHA256_HEX];
-    buf_printf(&text, "bake %s package %d pack %s\n", BAKE_VERSION, PACKAGE_FORMAT, pack_engine());
+    buf_printf(&text, "bake %s package %d pack %s\n", BAKE_VERSION, PACKAGE_FORMAT,
+               pack_engine(options->small));
     hex_encode(baking->plan.digest.bytes, SHA256_SIZE, hex);
     buf_printf(&text, "plan %s\n", hex);
     hex_encode(baking->inputs.base.sha256.bytes, SHA256_SIZE, hex);
@@ -49,18 +52,20 @@ static int package_name(const struct baking *baking, const struct signing_key *k
     return 0;
 }
 
-/* Is a complete package of that name there? Its manifest is written last; the archive must have the size it says. An
- * unreadable package is no error: it is made again. */
-static bool already_there(const char *manifest, const char *dir, const char *name)
+/* Is a whole package of that name there, with this key's signature? Its manifest is written last. An unreadable or damaged one
+ * is no error: it is made again. */
+static bool already_there(struct common *common, const char *manifest, const struct signing_key *key)
 {
     struct err why = {0};
     cleanup_package struct package package = {0};
-    if (access(manifest, F_OK) < 0 || package_open(manifest, NULL, &package, NULL, &why) < 0)
+    if (access(manifest, F_OK) < 0)
         return false;
-    cleanup_free char *archive = NULL;
-    struct stat st;
-    return asprintf(&archive, "%s/%s.tar.gz", dir, name) >= 0 && stat(archive, &st) == 0 &&
-           (uint64_t)st.st_size == package.archive.size;
+    ui_step(&common->ui, "check", "is what is there whole?");
+    if (package_open(manifest, key ? &key->public : NULL, &package, NULL, &why) == 0 &&
+        package_check_archive(&package, manifest, &common->run, NULL, &why) == 0)
+        return true;
+    run_note(&common->run, "check", "it is made again: %s", why.text);
+    return false;
 }
 
 /* The plan and bake's own three files: contents list, its signature, the public key. */
@@ -112,10 +117,16 @@ static int pack(struct common *common, const struct image_options *options, cons
     if (asprintf(&archive, "%s/%s.tar.gz", dir, name) < 0)
         return err_oom(err);
     ui_step(&common->ui, "pack", "a disk of %s", ui_bytes(baking->disk.size, size));
-    const struct pack_options pack_options = {.threads = (unsigned)options->threads, .epoch = baking->epoch};
+    const struct pack_options pack_options = {.threads = (unsigned)options->threads,
+                                              .epoch = baking->epoch,
+                                              .small = options->small,
+                                              .cache = baking->inputs.cache,
+                                              .base = &baking->inputs.base.sha256};
     if (newfile_open(file, archive, 0644, err) < 0 ||
         pack_disk(&baking->disk, &pack_options, file->fd, &common->run, packed, err) < 0)
         return err_wrap(err, "pack");
+    if (!options->check)
+        return 0;
     ui_step(&common->ui, "pack", "%s, reading it back", ui_bytes(packed->archive_size, size));
     if (pack_check(file->fd, packed, &baking->disk, &common->run, err) < 0)
         return err_wrap(err, "pack: reading back");
@@ -191,11 +202,37 @@ static int build(struct common *common, const struct image_options *options, str
     return 0;
 }
 
+int bake_unchanged(const struct common *common, const struct image_options *options, char **ret_manifest,
+                   struct err *err)
+{
+    cleanup_inputs struct inputs inputs = INPUTS_EMPTY;
+    const struct built_query query = {
+        .out_dir = options->recipe.out_dir, .key_path = options->key_path, .small = options->small};
+    *ret_manifest = NULL;
+    if (common->recheck || options->recipe.update)
+        return 0;
+    if (inputs_open(&options->recipe, &inputs, err) < 0)
+        return -1;
+    *ret_manifest = built_find(common, &query, &inputs);
+    return 0;
+}
+
+/* Only a cache that cannot be written stands against it, and that is no reason to fail now. */
+static void remember(struct common *common, const struct built *built, const struct built_query *query,
+                     const struct baking *baking, const char *name)
+{
+    struct err why = {0};
+    if (built_remember(built, query, &baking->inputs, name, &common->run, &why) < 0)
+        run_note(&common->run, "cache", "that this is built is not remembered: %s", why.text);
+}
+
 int bake_image(struct common *common, const struct image_options *options, const struct signing_key *key,
                char **ret_manifest, bool *ret_unchanged, struct err *err)
 {
     const char *dir = options->recipe.out_dir;
+    const struct built_query query = {.out_dir = dir, .key_path = options->key_path, .small = options->small};
     cleanup_baking struct baking baking = BAKING_EMPTY;
+    cleanup_built struct built built = {0};
     cleanup_free char *manifest = NULL;
     cleanup_buf struct buf image_json = BUF_INIT(1 << 20);
     char name[PACKAGE_NAME_CAP];
@@ -203,16 +240,19 @@ int bake_image(struct common *common, const struct image_options *options, const
         return -1;
     if (access(dir, W_OK | X_OK) < 0) /* said now, not after minutes of work */
         return err_sys(err, errno, "write into %s", dir);
-    if (baking_plan(common, &options->recipe, &baking, err) < 0)
+    if (inputs_open(&options->recipe, &baking.inputs, err) < 0 ||
+        built_begin(&query, &baking.inputs, &built, err) < 0 ||
+        baking_plan(common, &options->recipe, &baking, err) < 0)
         return -1;
     if (image_json_write(&baking.inputs.recipe.image, &image_json, err) < 0 ||
-        package_name(&baking, key, image_json.data, name, err) < 0)
+        package_name(&baking, options, key, image_json.data, name, err) < 0)
         return -1;
     if (asprintf(&manifest, "%s/%s.manifest.json", dir, name) < 0)
         return err_oom(err);
-    *ret_unchanged = already_there(manifest, dir, name);
+    *ret_unchanged = already_there(common, manifest, key);
     if (!*ret_unchanged && build(common, options, &baking, key, image_json.data, name, err) < 0)
         return -1;
+    remember(common, &built, &query, &baking, name);
     *ret_manifest = steal_ptr(manifest);
     return 0;
 }

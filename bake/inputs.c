@@ -6,13 +6,22 @@
 #include "builtin.h"
 #include "io/file.h"
 
-enum { MAX_VARS = OPTION_LIST_MAX };
+enum { MAX_VARS = OPTION_LIST_MAX, SEEN_MAX = 8 << 20 };
 static const char STANDIN[] = "recipes/standin.json";
 
+static void note_variable(struct buf *seen, const char *space, const char *name, const char *value)
+{
+    buf_printf(seen, "%s %s %zu ", space, name, value ? strlen(value) : 0);
+    buf_add(seen, value ? value : "-", value ? strlen(value) : 1);
+    buf_add(seen, "\n", 1);
+}
+
+/* What the recipe asks for is written down: the same answers make it the same recipe. */
 static const char *environment(void *ctx, const char *name)
 {
-    (void)ctx;
-    return getenv(name);
+    const char *value = getenv(name);
+    note_variable(ctx, "env", name, value);
+    return value;
 }
 
 /* ${bake.fixtures}: where the scripts of the repository put the stand-in base and the real payload. */
@@ -98,11 +107,16 @@ static int read_recipe(const struct recipe_options *options, struct inputs *inpu
     if (split_vars(&options->vars, &arena, vars, err) < 0)
         return -1;
     const struct recipe_pair builtins[] = {{"fixtures", fixtures}, {"version", BAKE_VERSION}};
+    cleanup_buf struct buf seen = BUF_INIT(SEEN_MAX);
+    for (size_t i = 0; i < options->vars.count; i++)
+        note_variable(&seen, "var", vars[i].name, vars[i].value);
+    note_variable(&seen, "bake", builtins[0].name, builtins[0].value);
     const struct recipe_vars all = {.vars = vars,
                                     .var_count = options->vars.count,
                                     .builtins = builtins,
                                     .builtin_count = sizeof builtins / sizeof *builtins,
-                                    .env = environment};
+                                    .env = environment,
+                                    .ctx = &seen};
     cleanup_free char *dir = folder_of(inputs->recipe_path);
     if (!dir)
         return err_oom(err);
@@ -110,7 +124,10 @@ static int read_recipe(const struct recipe_options *options, struct inputs *inpu
     const char *start = text.data ? text.data : "";
     if (sha256_of(start, text.len, &inputs->recipe_sha256, err) < 0)
         return -1;
-    return recipe_parse(start, text.len, name, dir, &all, &inputs->recipe, err);
+    if (recipe_parse(start, text.len, name, dir, &all, &inputs->recipe, err) < 0 ||
+        buf_check(&seen, "the values of variables", err) < 0)
+        return -1;
+    return sha256_of(seen.data, seen.len, &inputs->variables_sha256, err);
 }
 
 /* *ret_found is false when there is no lock yet. */
@@ -128,8 +145,7 @@ static int read_lock(const char *path, struct lock *ret, bool *ret_found, struct
     return 0;
 }
 
-int inputs_open(struct common *common, const struct recipe_options *options, struct inputs *ret,
-                struct err *err)
+int inputs_open(const struct recipe_options *options, struct inputs *ret, struct err *err)
 {
     cleanup_inputs struct inputs made = INPUTS_EMPTY;
     if (read_recipe(options, &made, err) < 0)
@@ -139,8 +155,6 @@ int inputs_open(struct common *common, const struct recipe_options *options, str
         return -1;
     if (found && !options->update && lock_matches(&made.recipe, &made.lock, made.lock_path, err) < 0)
         return -1;
-    if (common_cache(common, &made.cache, err) < 0)
-        return err_wrap(err, "cache");
     *ret = made;
     made = (struct inputs)INPUTS_EMPTY;
     return 0;

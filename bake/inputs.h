@@ -24,7 +24,8 @@ struct recipe_options {
 struct inputs {
     char *recipe_path; /* "" for the compiled-in one */
     char *lock_path;
-    struct sha256 recipe_sha256; /* of its text */
+    struct sha256 recipe_sha256;    /* of its text */
+    struct sha256 variables_sha256; /* of all that its variables can come from and that was looked at */
     struct recipe recipe;
     struct lock lock;
     bool lock_written; /* this run made or changed it */
@@ -33,10 +34,10 @@ struct inputs {
     struct cache *cache;
 };
 
-/* Recipe and lock only; nothing is fetched when the lock is there and update is not set. */
-must_check int inputs_open(struct common *common, const struct recipe_options *options, struct inputs *ret,
-                           struct err *err);
-/* Fetches and verifies; makes or updates the lock. */
+/* Recipe and lock only: nothing is written, and the cache is not opened yet. */
+must_check int inputs_open(const struct recipe_options *options, struct inputs *ret, struct err *err);
+/* Opens the cache, fetches and verifies; makes or updates the lock. Nothing is resolved when the lock is there and update is not
+ * set. */
 must_check int inputs_fetch(struct common *common, const struct recipe_options *options,
                             struct inputs *inputs, struct err *err);
 void inputs_free(struct inputs *inputs);

@@ -244,6 +244,8 @@ int inputs_fetch(struct common *common, const struct recipe_options *options, st
 {
     cleanup(work_free) struct work work = {
         .common = common, .inputs = inputs, .locking = options->update || inputs->lock.input_count == 0};
+    if (common_cache(common, &inputs->cache, err) < 0)
+        return err_wrap(err, "cache");
     if (fetcher_new(NULL, &work.fetcher, err) < 0 || list_items(&work, err) < 0)
         return -1;
     ui_step(&common->ui, "fetch", "%zu inputs", work.count);

@@ -39,7 +39,8 @@ static int load_local(struct payload *payload, const struct plan_want *want, con
     if (size > LOCAL_FILE_MAX)
         return err_set(err, ERR_RECIPE, 0, "%s is too large to be embedded", want->source.name);
     to->blob = (struct blob){.fd = fd, .size = size};
-    if (file_sha256(fd, 0, size, run, &to->blob.sha256, err) < 0)
+    if (file_identify(fd, &to->blob.identity, err) < 0 ||
+        file_sha256(fd, 0, size, run, &to->blob.sha256, err) < 0)
         return -1;
     payload->fds[payload->fd_count++] = steal_fd(&fd);
     return 0;

@@ -21,7 +21,7 @@ static int read_base(struct common *common, struct baking *baking, struct err *e
     char size[16];
     const struct inputs *inputs = &baking->inputs;
     ui_step(&common->ui, "unpack", "%s", ui_bytes(inputs->base.size, size));
-    if (unpack_disk(&inputs->base, inputs->cache, NULL, &common->run, &baking->disk, err) < 0)
+    if (unpack_base(&inputs->base, inputs->cache, NULL, &common->run, &baking->disk, err) < 0)
         return err_wrap(err, "unpack");
     if (layout_read(&baking->disk, &common->run, &baking->layout, err) < 0)
         return err_wrap(err, "layout");
@@ -59,7 +59,7 @@ int baking_plan(struct common *common, const struct recipe_options *options, str
                 struct err *err)
 {
     struct inputs *inputs = &baking->inputs;
-    if (inputs_open(common, options, inputs, err) < 0 || inputs_fetch(common, options, inputs, err) < 0)
+    if (inputs_fetch(common, options, inputs, err) < 0)
         return -1;
     bool set = false;
     if (epoch_from_environment(&baking->epoch, &set, err) < 0)

@@ -22,7 +22,10 @@
 struct image_options {
     struct recipe_options recipe;
     bool unsigned_package;
-    uint64_t threads; /* 0: as many as there are cores */
+    const char *key_path; /* NULL: unsigned */
+    bool small;           /* a smaller archive */
+    bool check;           /* read the archive back */
+    uint64_t threads;     /* 0: as many as there are cores */
 };
 
 struct baking {
@@ -42,9 +45,14 @@ struct baking {
 void baking_free(struct baking *baking);
 #define cleanup_baking cleanup(baking_free)
 
-/* Everything up to the plan. */
+/* Everything from the open inputs to the plan. */
 must_check int baking_plan(struct common *common, const struct recipe_options *options, struct baking *baking,
                            struct err *err);
+
+/* Is the package there, whole, from the same things? Told by looking at files, not into them; nothing is written, and no key is
+ * asked for. *ret_manifest is its manifest's path, owned by the caller, or NULL: then bake_image() finds out. */
+must_check int bake_unchanged(const struct common *common, const struct image_options *options,
+                              char **ret_manifest, struct err *err);
 
 /* The whole job. KEY NULL: unsigned. *ret_manifest is the path of the package's manifest, owned by the caller; *ret_unchanged
  * tells that it was there already. */

@@ -1,10 +1,12 @@
-/* File content straight into extents: libext2fs allocates, the kernel copies from the payload's file to the disk. */
+/* File content straight into extents: libext2fs allocates, the kernel copies from the payload's file to the disk; on a disk that
+ * is a view the payload's file itself lies there then. */
 #include <string.h>
 
 #include "fs/ext.h"
 #include "io/file.h"
 
 enum { BOUNCE = 1 << 20, PIECE = 8 << 20 }; /* bytes: in memory, and between two looks at the stop flag */
+enum { GRAFT_MIN = 64 << 10 };              /* bytes: smaller pieces are less trouble as copies */
 
 /* One run of blocks of a file. */
 struct extent_copy {
@@ -15,6 +17,7 @@ struct extent_copy {
     uint64_t run_logical, run_physical, run_blocks;
     struct err *err;
     bool failed;
+    bool watched; /* its file was hashed before, and is looked at again after it was packed */
     struct hasher hasher;
     unsigned char *bounce;
 };
@@ -23,6 +26,14 @@ static int copy_bytes(struct extent_copy *copy, uint64_t from, uint64_t to, uint
 {
     const struct blob *blob = &copy->op->content;
     struct disk *disk = copy->ext->window.writer;
+    if (!blob->memory && disk->map && len >= GRAFT_MIN) {
+        uint64_t whole = len - len % copy->ext->fs->blocksize;
+        if (disk_graft(disk, to, whole, blob->fd, blob->off + from, copy->err) < 0)
+            return -1;
+        from += whole;
+        to += whole;
+        len -= whole;
+    }
     if (!blob->memory && disk->fd >= 0) {
         /* holes are not skipped: the blocks may hold what was deleted from the base */
         for (uint64_t done = 0; done < len;) {
@@ -73,7 +84,7 @@ static int finish_run(struct extent_copy *copy)
     uint64_t room = copy->ext->window.size / block;
     if (copy->run_physical == 0 || copy->run_physical >= room || copy->run_blocks > room - copy->run_physical)
         return err_set(copy->err, ERR_LAYOUT, 0, "blocks outside the partition were allocated");
-    if (copy_bytes(copy, from, at, data) < 0 || hash_bytes(copy, at, data) < 0)
+    if (copy_bytes(copy, from, at, data) < 0 || (!copy->watched && hash_bytes(copy, at, data) < 0))
         return -1;
     if (data < len) { /* the last block's tail must not show what lay there before */
         memset(copy->bounce, 0, (size_t)block);
@@ -174,10 +185,14 @@ int ext_write_content(struct ext *ext, ext2_ino_t ino, const struct plan_op *op,
     if (!bounce)
         return err_oom(err);
     struct extent_copy copy = {.ext = ext, .op = op, .run = run, .err = err, .bounce = bounce};
+    const struct blob *blob = &op->content;
+    copy.watched = ext->window.writer->map && !blob->memory && blob->identity.inode != 0;
+    if (copy.watched && disk_watch(ext->window.writer, blob->fd, &blob->identity, err) < 0)
+        return err_wrap(err, "%s", op->image_path);
     if (hasher_init(&copy.hasher, DIGEST_SHA256, err) < 0)
         return -1;
     int r = blocks > 0 ? copy_all(&copy, ino, blocks) : 0;
-    if (r == 0)
+    if (r == 0 && !copy.watched)
         r = check_digest(&copy);
     hasher_free(&copy.hasher);
     return r < 0 ? err_wrap(err, "%s", op->image_path) : 0;

@@ -43,7 +43,7 @@ int ext_open(struct ext *ext, enum ext_mode mode, const struct disk *reader, str
                                   .start = partition->start,
                                   .size = partition->size,
                                   .changes = changes,
-                                  .reads_left = READS_BASE + partition->size / OVERLAY_UNIT};
+                                  .reads_left = READS_BASE + partition->size / EXT2_MIN_BLOCK_SIZE};
     window_init(&ext->window);
     char name[WINDOW_NAME_CAP];
     window_name(&ext->window, name);

@@ -35,6 +35,10 @@ must_check int fs_check(const struct disk *disk, const struct layout *layout, co
 must_check int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan,
                         const struct run *run, struct fs_changes *ret, struct err *err);
 
+/* On a view: every range that differs from the base's, whoever wrote it: the partition table and a file system that grew, too.
+ * Fills ranges, range_count and bytes_changed. */
+must_check int fs_changed(const struct disk *disk, struct fs_changes *ret, struct err *err);
+
 /* The same with a backend of the caller's choice. OPTIONS may be NULL: AUTO. */
 must_check int fs_check_with(const struct disk *disk, const struct layout *layout, const struct plan *plan,
                              const struct fs_options *options, const struct run *run, struct err *err);

@@ -7,6 +7,8 @@
 #include "io/file.h"
 #include "io/proc.h"
 
+enum { CHUNK = 1 << 20 };
+
 static int run_resize2fs(int fd, const struct partition *partition, int64_t epoch, const struct run *run,
                          struct err *err)
 {
@@ -30,18 +32,63 @@ static int run_resize2fs(int fd, const struct partition *partition, int64_t epoc
     return 0;
 }
 
+/* The partition's data to a sparse file, or what differs back from it. */
+static int copy_out(const struct disk *disk, const struct partition *partition, int to, unsigned char *bytes,
+                    const struct run *run, struct err *err)
+{
+    uint64_t end = partition->start + partition->size, from, stop;
+    for (uint64_t at = partition->start; disk_next_data(disk, at, &from, &stop) && from < end; at = stop) {
+        stop = stop < end ? stop : end;
+        for (uint64_t off = from; off < stop;) {
+            size_t step = stop - off < CHUNK ? (size_t)(stop - off) : (size_t)CHUNK;
+            if (run_check(run, err) < 0 || disk_read(disk, bytes, step, off, err) < 0 ||
+                file_pwrite(to, bytes, step, off - partition->start, "a scratch file", err) < 0)
+                return -1;
+            off += step;
+        }
+    }
+    return 0;
+}
+
+static int copy_back(int from_fd, struct disk *disk, const struct partition *partition, unsigned char *bytes,
+                     const struct run *run, struct err *err)
+{
+    cleanup_disk struct disk scratch = DISK_EMPTY;
+    int fd = fcntl(from_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return err_sys(err, errno, "duplicate a descriptor");
+    if (disk_from_fd(fd, &scratch, err) < 0) {
+        close(fd);
+        return -1;
+    }
+    uint64_t from, stop;
+    for (uint64_t at = 0; disk_next_data(&scratch, at, &from, &stop); at = stop) {
+        for (uint64_t off = from; off < stop;) {
+            size_t step = stop - off < CHUNK ? (size_t)(stop - off) : (size_t)CHUNK;
+            if (run_check(run, err) < 0 || disk_read(&scratch, bytes, step, off, err) < 0 ||
+                disk_write(disk, bytes, step, partition->start + off, err) < 0)
+                return -1;
+            off += step;
+        }
+    }
+    return 0;
+}
+
 int fs_grow(struct disk *disk, const struct partition *partition, const char *scratch_dir, int64_t epoch,
             const struct run *run, struct err *err)
 {
-    if (partition->fs != FS_EXT || disk->fd < 0)
+    if (partition->fs != FS_EXT || disk->memory)
         return err_set(err, ERR_LAYOUT, 0, "only ext4 on a disk in a file can be grown");
     cleanup_close int scratch = -1;
+    cleanup_free unsigned char *bytes = malloc(CHUNK);
+    if (!bytes)
+        return err_oom(err);
     if (file_scratch(scratch_dir, &scratch, err) < 0)
         return -1;
     if (ftruncate(scratch, (off_t)partition->size) < 0)
         return err_sys(err, errno, "make a scratch file of %llu bytes", (unsigned long long)partition->size);
-    if (file_copy(disk->fd, partition->start, scratch, 0, partition->size, run, err) < 0 ||
+    if (copy_out(disk, partition, scratch, bytes, run, err) < 0 ||
         run_resize2fs(scratch, partition, epoch, run, err) < 0)
         return -1;
-    return file_copy(scratch, 0, disk->fd, partition->start, partition->size, run, err);
+    return copy_back(scratch, disk, partition, bytes, run, err);
 }

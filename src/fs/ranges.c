@@ -1,5 +1,7 @@
 #include "fs/ranges.h"
 
+#include "fs/fs.h"
+
 void ranges_add(struct ranges *ranges, uint64_t off, uint64_t len)
 {
     if (len == 0 || ranges->failed)
@@ -61,4 +63,17 @@ void ranges_free(struct ranges *ranges)
 {
     free(ranges->items);
     *ranges = (struct ranges){0};
+}
+
+int fs_changed(const struct disk *disk, struct fs_changes *ret, struct err *err)
+{
+    cleanup_ranges struct ranges ranges = {0};
+    struct fs_changes changes = {0};
+    uint64_t off, end;
+    for (uint64_t at = 0; disk_next_change(disk, at, &off, &end); at = end)
+        ranges_add(&ranges, off, end - off);
+    if (ranges_finish(&ranges, &changes, err) < 0)
+        return -1;
+    *ret = changes;
+    return 0;
 }

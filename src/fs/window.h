@@ -7,7 +7,7 @@
 
 #include <ext2fs/ext2fs.h>
 
-#include "fs/overlay.h"
+#include "io/overlay.h"
 #include "fs/ranges.h"
 #include "io/disk.h"
 

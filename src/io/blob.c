@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "io/file.h"
-
 int blob_from_memory(const void *bytes, uint64_t size, struct blob *ret, struct err *err)
 {
     struct blob made = {.memory = size > 0 ? bytes : "", .fd = -1, .size = size};

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "io/file.h"
 
 struct blob {
     const void *memory; /* NULL: the content is in fd at off */
@@ -16,6 +17,7 @@ struct blob {
     uint64_t off;       /* bytes */
     uint64_t size;      /* bytes */
     struct sha256 sha256;
+    struct file_identity identity; /* of the file when its content was hashed; inode 0: not known */
 };
 
 /* A blob on memory, hashed now. */

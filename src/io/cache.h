@@ -70,6 +70,10 @@ must_check int cache_begin(struct cache *cache, const char *kind, const char *ke
  * read-only descriptor, owned by the caller. */
 must_check int cache_commit(struct cache_entry *entry, const struct sha256 *sha256, int *ret_fd,
                             struct err *err);
+/* The same without fsync, for content that each use verifies by sums of its own: after a power cut the entry may
+ * read as zeros. */
+must_check int cache_commit_unsynced(struct cache_entry *entry, const struct sha256 *sha256, int *ret_fd,
+                                     struct err *err);
 void cache_abort(struct cache_entry *entry);
 #define cleanup_cache_entry cleanup(cache_abort)
 
@@ -90,6 +94,11 @@ void cache_unlock(struct cache *cache, const char *kind, const char *key, int *f
 /* Removes an entry (that there is none is no error). Descriptors of it stay good. */
 must_check int cache_drop(struct cache *cache, const char *kind, const char *key, const struct run *run,
                           struct err *err);
+
+/* Calls FN for the key of each entry of KIND that begins with PREFIX, in no order, until it fails. An entry may be
+ * gone, or unfinished, when it is looked up. */
+must_check int cache_each(struct cache *cache, const char *kind, const char *prefix,
+                          int (*fn)(void *ctx, const char *key, struct err *err), void *ctx, struct err *err);
 
 /* Drops least recently used entries until the bound holds. Called by cache_close() too. */
 must_check int cache_trim(struct cache *cache, struct err *err);

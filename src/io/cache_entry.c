@@ -137,7 +137,8 @@ static int take_name(struct cache_entry *entry, const char *rel, struct err *err
     return 0;
 }
 
-int cache_commit(struct cache_entry *entry, const struct sha256 *sha256, int *ret_fd, struct err *err)
+static int commit(struct cache_entry *entry, const struct sha256 *sha256, bool sync, int *ret_fd,
+                  struct err *err)
 {
     struct cache *cache = entry->cache;
     char rel[CACHE_REL_CAP];
@@ -145,7 +146,7 @@ int cache_commit(struct cache_entry *entry, const struct sha256 *sha256, int *re
         return err_set(err, ERR_INTERNAL, 0, "cache entry %s is not being made", entry->key);
     if (cache_rel(entry->kind, entry->key, "", rel, err) < 0)
         return -1;
-    if (fchmod(entry->fd, 0400) < 0 || fsync(entry->fd) < 0)
+    if (fchmod(entry->fd, 0400) < 0 || (sync && fsync(entry->fd) < 0))
         return err_sys(err, errno, "store %s/%s", cache->dir, rel);
     if (take_name(entry, rel, err) < 0)
         return -1;
@@ -166,6 +167,17 @@ int cache_commit(struct cache_entry *entry, const struct sha256 *sha256, int *re
     *ret_fd = steal_fd(&fd);
     cache_abort(entry);
     return 0;
+}
+
+int cache_commit(struct cache_entry *entry, const struct sha256 *sha256, int *ret_fd, struct err *err)
+{
+    return commit(entry, sha256, true, ret_fd, err);
+}
+
+int cache_commit_unsynced(struct cache_entry *entry, const struct sha256 *sha256, int *ret_fd,
+                          struct err *err)
+{
+    return commit(entry, sha256, false, ret_fd, err);
 }
 
 void cache_abort(struct cache_entry *entry)

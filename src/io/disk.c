@@ -91,12 +91,12 @@ int disk_write(struct disk *disk, const void *bytes, size_t len, uint64_t off, s
 
 int disk_grow(struct disk *disk, uint64_t size, struct err *err)
 {
-    if (disk->fd < 0)
+    if (disk->memory)
         return err_set(err, ERR_INTERNAL, 0, "a disk in memory does not grow");
     if (size < disk->size)
         return err_set(err, ERR_LAYOUT, 0, "the disk has %llu bytes and cannot shrink to %llu",
                        (unsigned long long)disk->size, (unsigned long long)size);
-    if (size > INT64_MAX || ftruncate(disk->fd, (off_t)size) < 0)
+    if (size > INT64_MAX || (!disk->map && ftruncate(disk->fd, (off_t)size) < 0))
         return err_sys(err, size > INT64_MAX ? EFBIG : errno, "grow the disk to %llu bytes",
                        (unsigned long long)size);
     disk->size = size;
@@ -105,7 +105,7 @@ int disk_grow(struct disk *disk, uint64_t size, struct err *err)
 
 void disk_path(const struct disk *disk, char out[static DISK_PATH_CAP])
 {
-    snprintf(out, DISK_PATH_CAP, "/proc/self/fd/%d", disk->fd);
+    snprintf(out, DISK_PATH_CAP, "/proc/self/fd/%d", disk_view_fd(disk));
 }
 
 void disk_close(struct disk *disk)

@@ -1,5 +1,5 @@
-/* A disk: random access to a sparse raw image. The seam that lets tests hand the stages memory instead of a
- * file.
+/* A disk: random access to a sparse raw image, which is a file, memory (for tests), or a view of a base and what lies over it
+ * (io/mapping.h), so that what stays as it is need not be copied.
  *
  * In:    offsets and lengths in bytes.
  * Out:   whole transfers.
@@ -9,6 +9,7 @@
 #ifndef BAKE_IO_DISK_H
 #define BAKE_IO_DISK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,8 @@
 #include "base/run.h"
 
 struct disk;
+struct mapping;
+struct file_identity;
 
 struct disk_ops {
     int (*read)(const struct disk *disk, void *bytes, size_t len, uint64_t off, struct err *err);
@@ -26,9 +29,9 @@ struct disk_ops {
 struct disk {
     const struct disk_ops *ops; /* NULL when empty */
     uint64_t size;              /* bytes */
-    int fd; /* regular file, read-write; -1 for a disk in memory. Libraries that want a path get
-               disk_path(). */
-    unsigned char *memory; /* disks in memory only */
+    int fd;                     /* regular file, read-write; -1 for disks in memory and for views */
+    unsigned char *memory;      /* disks in memory only */
+    struct mapping *map;        /* views only */
 };
 #define DISK_EMPTY                                                                                           \
     {                                                                                                        \
@@ -37,16 +40,36 @@ struct disk {
 
 /* Takes ownership of FD. */
 must_check int disk_from_fd(int fd, struct disk *ret, struct err *err);
+/* A view of BASE, a regular file that nobody writes to. Takes ownership of it on success. */
+must_check int disk_over(int base, struct disk *ret, struct err *err);
 /* Zeroed, SIZE bytes at most 1 GiB. */
 must_check int disk_in_memory(uint64_t size, struct disk *ret, struct err *err);
 
 must_check int disk_read(const struct disk *disk, void *bytes, size_t len, uint64_t off, struct err *err);
 must_check int disk_write(struct disk *disk, const void *bytes, size_t len, uint64_t off, struct err *err);
-/* Grows (never shrinks) the disk; the new part reads as zeros. File disks only. */
+/* Grows (never shrinks) the disk; the new part reads as zeros. Not for disks in memory. */
 must_check int disk_grow(struct disk *disk, uint64_t size, struct err *err);
 
+/* Views: LEN bytes at OFF (whole sectors) become those of FD at FROM, without being copied; what was written there is gone. The
+ * file must stay as it is; FD is duplicated. */
+must_check int disk_graft(struct disk *disk, uint64_t off, uint64_t len, int fd, uint64_t from,
+                          struct err *err);
+/* Views: FD's file must be what IDENTITY says, now (ERR_VERIFY) and whenever disk_check_grafts() asks. */
+must_check int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, struct err *err);
+/* ERR_VERIFY when a file that was grafted or is watched is no longer what it was then. To be asked after the last read. */
+must_check int disk_check_grafts(const struct disk *disk, struct err *err);
+
+/* The first range at or behind AT that may hold anything but zeros, or, for the second, anything but what the base has (all of
+ * a disk that is not a view). False when there is none. */
+bool disk_next_data(const struct disk *disk, uint64_t at, uint64_t *ret_off, uint64_t *ret_end);
+bool disk_next_change(const struct disk *disk, uint64_t at, uint64_t *ret_off, uint64_t *ret_end);
+
+/* A descriptor to read the whole disk by, for libraries that insist on one: the file's, or a view's base as long as nothing was
+ * written. -1 when there is none. */
+int disk_view_fd(const struct disk *disk);
+
 enum { DISK_PATH_CAP = 32 };
-/* "/proc/self/fd/N": a path for libraries that insist on one. */
+/* "/proc/self/fd/N" of disk_view_fd(), for those that insist on a path. */
 void disk_path(const struct disk *disk, char out[static DISK_PATH_CAP]);
 
 void disk_close(struct disk *disk);

@@ -116,6 +116,41 @@ int file_read(const char *path, size_t max, struct buf *ret, struct err *err)
     return file_read_fd(fd, max, ret, path, err);
 }
 
+enum { TICKS_MAX = 50, TICK_NS = 1000000 };
+
+static bool later(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
+int file_identify(int fd, struct file_identity *ret, struct err *err)
+{
+    struct stat st;
+    for (int i = 0; i < TICKS_MAX; i++) {
+        struct timespec now;
+        const struct timespec tick = {.tv_nsec = TICK_NS};
+        if (fstat(fd, &st) < 0 || clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
+            return err_sys(err, errno, "stat a file");
+        /* a time that lies in the future for good is no time to wait for */
+        if (later(&now, &st.st_ctim) || st.st_ctim.tv_sec > now.tv_sec + 1)
+            break;
+        nanosleep(&tick, NULL);
+    }
+    *ret = (struct file_identity){.device = (uint64_t)st.st_dev,
+                                  .inode = (uint64_t)st.st_ino,
+                                  .size = (uint64_t)st.st_size,
+                                  .mtime = st.st_mtim,
+                                  .ctime = st.st_ctim};
+    return 0;
+}
+
+bool file_identity_equal(const struct file_identity *a, const struct file_identity *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec &&
+           a->ctime.tv_sec == b->ctime.tv_sec && a->ctime.tv_nsec == b->ctime.tv_nsec;
+}
+
 /* One piece of data without holes; the kernel moves it when both file systems let it. */
 static int copy_data(int src, uint64_t src_off, int dst, uint64_t dst_off, uint64_t len,
                      const struct run *run, struct err *err)

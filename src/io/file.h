@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -32,6 +33,16 @@ must_check int file_read(const char *path, size_t max, struct buf *ret, struct e
 
 /* Open for reading, O_CLOEXEC|O_NOCTTY, a regular file. */
 must_check int file_open(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err);
+
+/* What a file was when it was looked at: a change of its content shows without reading it. */
+struct file_identity {
+    uint64_t device, inode, size; /* size: bytes */
+    struct timespec mtime, ctime;
+};
+/* Waits until the clock that gives files their times has moved on from the file's own, a few milliseconds at most, so that
+ * every later change shows. */
+must_check int file_identify(int fd, struct file_identity *ret, struct err *err);
+bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
 
 /* Copies LEN bytes between regular files; shares or copies inside the kernel where it can. Holes in SRC stay
  * holes when DST is new there. */

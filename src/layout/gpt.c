@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <libfdisk.h>
 #include <zlib.h>
@@ -211,7 +212,7 @@ static int extend_partition(struct fdisk_context *cxt, unsigned number, uint64_t
     return 0;
 }
 
-int gpt_extend(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err)
+static int extend_in_file(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err)
 {
     cleanup(unref_context) struct fdisk_context *cxt = NULL;
     if (open_table(disk, 0, &cxt, err) < 0)
@@ -228,4 +229,60 @@ int gpt_extend(struct disk *disk, unsigned number, uint64_t *ret_size, struct er
     if (number != 0)
         *ret_size = size;
     return 0;
+}
+
+struct table_place {
+    uint64_t off;
+    size_t len;
+};
+
+/* Where tables lie: at both ends of the disk, and where its end was when they were written. */
+enum { TABLES = 3, TABLE_ROOM = 1 << 20 };
+
+static int table_places(const struct disk *disk, struct table_place places[static TABLES], struct err *err)
+{
+    unsigned char header[SECTOR];
+    if (disk_read(disk, header, sizeof header, SECTOR, err) < 0)
+        return -1;
+    uint64_t backup = le64(header + 32), sectors = disk->size / SECTOR;
+    const uint64_t ends[TABLES] = {TABLE_ROOM, backup < sectors ? (backup + 1) * SECTOR : disk->size,
+                                   disk->size};
+    for (unsigned i = 0; i < TABLES; i++) {
+        uint64_t end = ends[i] < disk->size ? ends[i] : disk->size;
+        places[i].off = end > TABLE_ROOM ? end - TABLE_ROOM : 0;
+        places[i].len = (size_t)(end - places[i].off);
+    }
+    return 0;
+}
+
+/* libfdisk writes to a path: a view has none, so it gets a file in memory that holds the tables and nothing else. */
+static int extend_view(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err)
+{
+    struct table_place places[TABLES];
+    cleanup_disk struct disk tables = DISK_EMPTY;
+    cleanup_free unsigned char *bytes = malloc(TABLE_ROOM);
+    cleanup_close int fd = memfd_create("bake-gpt", MFD_CLOEXEC);
+    if (!bytes)
+        return err_oom(err);
+    if (fd < 0 || ftruncate(fd, (off_t)disk->size) < 0)
+        return err_sys(err, errno, "make a file in memory for the partition table");
+    if (table_places(disk, places, err) < 0 || disk_from_fd(fd, &tables, err) < 0)
+        return -1;
+    fd = -1;
+    for (unsigned i = 0; i < TABLES; i++)
+        if (disk_read(disk, bytes, places[i].len, places[i].off, err) < 0 ||
+            disk_write(&tables, bytes, places[i].len, places[i].off, err) < 0)
+            return -1;
+    if (extend_in_file(&tables, number, ret_size, err) < 0)
+        return -1;
+    for (unsigned i = 0; i < TABLES; i++)
+        if (disk_read(&tables, bytes, places[i].len, places[i].off, err) < 0 ||
+            disk_write(disk, bytes, places[i].len, places[i].off, err) < 0)
+            return -1;
+    return 0;
+}
+
+int gpt_extend(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err)
+{
+    return disk->map ? extend_view(disk, number, ret_size, err) : extend_in_file(disk, number, ret_size, err);
 }

@@ -203,7 +203,7 @@ static void set_places(struct layout *layout)
 
 int layout_read(const struct disk *disk, const struct run *run, struct layout *ret, struct err *err)
 {
-    if (disk->fd < 0)
+    if (disk_view_fd(disk) < 0)
         return err_set(err, ERR_INTERNAL, 0, "a layout is read from a disk in a file");
     struct layout made = {0};
     if (gpt_read(disk, &made, err) < 0 || give_roles(disk, &made, err) < 0 || want_root(&made, err) < 0 ||

@@ -38,7 +38,7 @@ int probe_partition(const struct disk *disk, struct partition *partition, struct
     cleanup(free_probe) blkid_probe probe = blkid_new_probe();
     if (!probe)
         return err_oom(err);
-    if (blkid_probe_set_device(probe, disk->fd, (blkid_loff_t)partition->start,
+    if (blkid_probe_set_device(probe, disk_view_fd(disk), (blkid_loff_t)partition->start,
                                (blkid_loff_t)partition->size) < 0)
         return err_set(err, ERR_LAYOUT, errno, "look into partition %u (%s)", partition->number,
                        partition->label);
@@ -133,10 +133,11 @@ int probe_fat_has(const struct disk *disk, const struct partition *partition, co
                   const struct run *run, bool *ret_found, struct err *err)
 {
     char image[DISK_PATH_CAP + 32], inside[128];
-    snprintf(image, sizeof image, "/proc/self/fd/%d@@%llu", disk->fd, (unsigned long long)partition->start);
+    int fd = disk_view_fd(disk);
+    snprintf(image, sizeof image, "/proc/self/fd/%d@@%llu", fd, (unsigned long long)partition->start);
     snprintf(inside, sizeof inside, "::%s", path);
     const char *const argv[] = {"mdir", "-b", "-i", image, inside, NULL};
-    const int pass[] = {disk->fd, -1};
+    const int pass[] = {fd, -1};
     cleanup_free char *search = NULL;
     const char *path_env = getenv("PATH");
     if (asprintf(&search, "PATH=%s", path_env ? path_env : "/usr/bin:/bin") < 0)

@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "io/file.h"
+#include "pack/crc32c.h"
 #include "pack/sparse.h"
 #include "pack/tarhead.h"
 #include "pack/workers.h"
@@ -84,21 +85,29 @@ static bool checksum_ok(const unsigned char *header)
     return number(header + 148, 8, &said) && said == sum;
 }
 
-/* Marks one piece in the map; pieces ascend. */
-static bool mark(struct sparse *sparse, const unsigned char *entry, uint64_t *end)
+/* Marks one run of data in the map, which has ROOM; runs ascend. */
+static bool mark(struct sparse *sparse, size_t room, const unsigned char *entry, uint64_t *end)
 {
     uint64_t off = 0, len = 0;
     if (!number(entry, 12, &off) || !number(entry + 12, 12, &len) || off < *end || off > sparse->size ||
         len > sparse->size - off || off % PACK_BLOCK != 0 || len % PACK_BLOCK != 0)
         return false;
-    for (uint64_t block = off / PACK_BLOCK; block < (off + len) / PACK_BLOCK; block++)
-        sparse->masks[block / 16] = (uint16_t)(sparse->masks[block / 16] | 1U << (block % 16));
+    for (uint64_t block = off / PACK_BLOCK; block < (off + len) / PACK_BLOCK; block++) {
+        struct piece *last = sparse->count ? &sparse->pieces[sparse->count - 1] : NULL;
+        if (!last || last->segment != block / 16) {
+            if (sparse->count == room)
+                return false;
+            last = &sparse->pieces[sparse->count++];
+            *last = (struct piece){.segment = (uint32_t)(block / 16)};
+        }
+        last->mask = (uint16_t)(last->mask | 1U << (block % 16));
+    }
     sparse->data_size += len;
     *end = off + len;
     return true;
 }
 
-static bool mark_all(struct sparse *sparse, const unsigned char *head, size_t len)
+static bool mark_all(struct sparse *sparse, size_t room, const unsigned char *head, size_t len)
 {
     const unsigned char *entries = head + HEADER_ENTRIES;
     size_t count = 4, at = TAR_BLOCK;
@@ -106,7 +115,7 @@ static bool mark_all(struct sparse *sparse, const unsigned char *head, size_t le
     uint64_t end = 0;
     for (;;) {
         for (size_t i = 0; i < count && entries[i * ENTRY] != 0; i++)
-            if (!mark(sparse, entries + i * ENTRY, &end))
+            if (!mark(sparse, room, entries + i * ENTRY, &end))
                 return false;
         if (!more)
             return at == len && end == sparse->size;
@@ -122,9 +131,9 @@ static bool mark_all(struct sparse *sparse, const unsigned char *head, size_t le
 /* The tar header must describe exactly the disk's blocks. */
 static int check_head(const unsigned char *head, size_t len, const struct sparse *scanned, struct err *err)
 {
-    cleanup_sparse struct sparse sparse = {.size = scanned->size, .segment_count = scanned->segment_count};
-    sparse.masks = calloc(sparse.segment_count + 1, sizeof *sparse.masks);
-    if (!sparse.masks)
+    cleanup_sparse struct sparse sparse = {.size = scanned->size};
+    sparse.pieces = calloc(scanned->count + 1, sizeof *sparse.pieces);
+    if (!sparse.pieces)
         return err_oom(err);
     uint64_t size = 0, real = 0;
     if (len < TAR_BLOCK || !checksum_ok(head) || memcmp(head, PACK_MEMBER, sizeof PACK_MEMBER) != 0 ||
@@ -133,8 +142,12 @@ static int check_head(const unsigned char *head, size_t len, const struct sparse
     if (!number(head + 124, 12, &size) || !number(head + HEADER_REALSIZE, 12, &real) ||
         real != scanned->size || size != scanned->data_size)
         return differs(err, 0, "the sizes in the tar header");
-    if (!mark_all(&sparse, head, len) || sparse.data_size != size ||
-        memcmp(sparse.masks, scanned->masks, sparse.segment_count * sizeof *sparse.masks) != 0)
+    bool same = mark_all(&sparse, scanned->count, head, len) && sparse.data_size == size &&
+                sparse.count == scanned->count;
+    for (size_t i = 0; same && i < sparse.count; i++)
+        same = sparse.pieces[i].segment == scanned->pieces[i].segment &&
+               sparse.pieces[i].mask == scanned->pieces[i].mask;
+    if (!same)
         return differs(err, 0, "the map of the disk's data in the tar header");
     return 0;
 }
@@ -166,6 +179,8 @@ static int load(const struct check *check, size_t index, unsigned char *out, str
         return -1;
     if (!sha256_equal(&sha256, &segment->packed_sha256))
         return differs(err, segment->packed_off, "a segment's digest");
+    if (crc32c(out, (size_t)segment->packed_len) != segment->packed_crc32c)
+        return differs(err, segment->packed_off, "a segment's CRC-32C");
     return 0;
 }
 
@@ -174,13 +189,13 @@ static int check_segment(void *ctx, size_t job, void *memory, struct err *err)
     const struct check *check = ctx;
     struct slot *slot = memory;
     const struct segment *segment = &check->packed->segments[job + 1];
+    const struct piece *piece = &check->sparse->pieces[job];
     uint64_t off = segment->packed_off;
-    size_t used = 0, wanted = 0;
+    size_t used = 0, wanted = piece_len(piece);
     if (load(check, job + 1, slot->packed, err) < 0 ||
         decode(slot->packed, (size_t)segment->packed_len, false, slot->raw, PACK_SEGMENT + 1, &used,
                &slot->len, off, err) < 0 ||
-        sparse_read(check->sparse, check->disk, (size_t)(segment->raw_off / PACK_SEGMENT), slot->disk,
-                    &wanted, err) < 0)
+        sparse_read(check->disk, piece, slot->disk, err) < 0)
         return -1;
     if (slot->len != wanted || memcmp(slot->raw, slot->disk, wanted) != 0)
         return differs(err, off, "a segment's content is not the disk's");
@@ -199,11 +214,11 @@ static int take(void *ctx, size_t job, void *memory, struct err *err)
     return 0;
 }
 
-/* Segments are consecutive, ascend on the disk, and name every part of it that has data. */
+/* Segments are consecutive, and between the two frames there is one for each part of the disk that has data. */
 static int check_list(const struct packed *packed, const struct sparse *sparse, uint64_t size,
                       struct err *err)
 {
-    uint64_t at = 0, next = 0;
+    uint64_t at = 0;
     for (size_t i = 0; i < packed->segment_count; i++) {
         const struct segment *segment = &packed->segments[i];
         if (segment->packed_off != at || segment->packed_len < 2 * GZIP_TAIL - 3)
@@ -213,18 +228,11 @@ static int check_list(const struct packed *packed, const struct sparse *sparse, 
         at += segment->packed_len;
         if (i == 0 || i + 1 == packed->segment_count)
             continue;
-        if (segment->raw_off % PACK_SEGMENT != 0 || segment->raw_len != PACK_SEGMENT)
-            return differs(err, at, "a segment is not aligned");
-        uint64_t index = segment->raw_off / PACK_SEGMENT;
-        while (next < index && next < sparse->segment_count && sparse->masks[next] == 0)
-            next++;
-        if (next != index || next >= sparse->segment_count)
+        if (i > sparse->count || segment->raw_len != PACK_SEGMENT ||
+            segment->raw_off != (uint64_t)sparse->pieces[i - 1].segment * PACK_SEGMENT)
             return differs(err, at, "a part of the disk is missing, or there twice");
-        next++;
     }
-    while (next < sparse->segment_count && sparse->masks[next] == 0)
-        next++;
-    if (at != size || at != packed->archive_size || next != sparse->segment_count)
+    if (at != size || at != packed->archive_size || packed->segment_count != sparse->count + 2)
         return differs(err, at, "its size, or a part of the disk is missing");
     return 0;
 }
@@ -303,7 +311,7 @@ static int check_data(struct check *check, unsigned threads, struct err *err)
                                     .slot_count = count,
                                     .ctx = check,
                                     .work = check_segment,
-                                    .take = take,
+                                    .take = {take},
                                     .run = check->run};
     return workers_run(&workers, err);
 }
@@ -318,8 +326,11 @@ int pack_check(int fd, const struct packed *packed, const struct disk *disk, con
         return differs(err, 0, "it was not made from a disk of this size");
     unsigned threads = workers_threads(0, PACK_THREADS_MAX);
     cleanup_sparse struct sparse sparse = {0};
-    if (sparse_scan(disk, threads, run, &sparse, err) < 0)
+    struct sha256 tree;
+    if (sparse_scan(disk, threads, NULL, run, &sparse, err) < 0 || sparse_tree(&sparse, &tree, err) < 0)
         return -1;
+    if (!sha256_equal(&tree, &packed->disk_tree))
+        return differs(err, 0, "the disk is not the one it was made from");
     struct check check = {.fd = fd, .packed = packed, .disk = disk, .sparse = &sparse, .run = run};
     if (check_list(packed, &sparse, (uint64_t)st.st_size, err) < 0 || check_first(&check, err) < 0 ||
         check_data(&check, threads, err) < 0)

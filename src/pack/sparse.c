@@ -1,7 +1,6 @@
 #include "pack/sparse.h"
 
-#include <string.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include <isa-l/mem_routines.h>
 
@@ -9,120 +8,148 @@
 
 enum { BLOCKS = PACK_SEGMENT / PACK_BLOCK, SCAN_SLOTS = 2 * PACK_THREADS_MAX };
 
-struct scan {
-    const struct disk *disk;
-    struct sparse *sparse;
-    const bool *candidate; /* segments that are not one hole */
+/* Segments that may hold data, ascending. */
+struct list {
+    struct piece *items;
+    size_t count, room;
+    size_t unread; /* the first UNREAD in ORDER have to be read */
+    size_t *order;
 };
 
-/* Marks segments that the file system says have data; all of them where it cannot say. */
-static void ask_holes(const struct disk *disk, bool *candidate, size_t count)
+static void list_free(struct list *list)
 {
-    memset(candidate, disk->fd < 0, count);
-    for (off_t at = 0; disk->fd >= 0 && (uint64_t)at < disk->size;) {
-        off_t data = lseek(disk->fd, at, SEEK_DATA);
-        if (data < 0 && errno == ENXIO)
-            return;
-        off_t hole = data < 0 ? -1 : lseek(disk->fd, data, SEEK_HOLE);
-        if (hole <= data) {
-            memset(candidate, true, count);
-            return;
-        }
-        uint64_t end = (uint64_t)hole < disk->size ? (uint64_t)hole : disk->size;
-        for (uint64_t s = (uint64_t)data / PACK_SEGMENT; s * PACK_SEGMENT < end; s++)
-            candidate[s] = true;
-        at = hole;
-    }
+    free(list->items);
+    free(list->order);
 }
 
-static int scan_segment(void *ctx, size_t segment, void *slot, struct err *err)
+static int add(struct list *list, uint64_t segment, struct err *err)
+{
+    if (list->count > 0 && list->items[list->count - 1].segment >= segment)
+        return 0; /* two pieces of data in one segment */
+    if (list->count == list->room) {
+        size_t room = list->room ? list->room * 2 : 1024;
+        struct piece *grown = reallocarray(list->items, room, sizeof *grown);
+        if (!grown)
+            return err_oom(err);
+        list->items = grown;
+        list->room = room;
+    }
+    list->items[list->count++] = (struct piece){.segment = (uint32_t)segment};
+    return 0;
+}
+
+/* Segments that may hold data. */
+static int ask_holes(const struct disk *disk, struct list *list, struct err *err)
+{
+    uint64_t from = 0, end = 0;
+    for (uint64_t at = 0; disk_next_data(disk, at, &from, &end); at = end)
+        for (uint64_t s = from / PACK_SEGMENT; s * PACK_SEGMENT < end; s++)
+            if (add(list, s, err) < 0)
+                return -1;
+    return 0;
+}
+
+/* Takes what is known, and lists the rest. */
+static int ask_known(struct list *list, const struct sparse_memory *memory, struct err *err)
+{
+    list->order = calloc(list->count + 1, sizeof *list->order);
+    if (!list->order)
+        return err_oom(err);
+    for (size_t i = 0; i < list->count; i++) {
+        struct piece piece = list->items[i];
+        if (memory && memory->known(memory->ctx, piece.segment, &piece))
+            list->items[i] = piece;
+        else
+            list->order[list->unread++] = i;
+    }
+    return 0;
+}
+
+struct scan {
+    const struct disk *disk;
+    struct list *list;
+};
+
+static int scan_segment(void *ctx, size_t job, void *slot, struct err *err)
 {
     struct scan *scan = ctx;
-    if (!scan->candidate[segment])
-        return 0;
-    if (disk_read(scan->disk, slot, PACK_SEGMENT, (uint64_t)segment * PACK_SEGMENT, err) < 0)
+    struct piece *piece = &scan->list->items[scan->list->order[job]];
+    if (disk_read(scan->disk, slot, PACK_SEGMENT, (uint64_t)piece->segment * PACK_SEGMENT, err) < 0)
         return -1;
     unsigned mask = 0;
     for (unsigned i = 0; i < BLOCKS; i++)
         if (isal_zero_detect((unsigned char *)slot + (size_t)i * PACK_BLOCK, PACK_BLOCK) != 0)
             mask |= 1U << i;
-    scan->sparse->masks[segment] = (uint16_t)mask;
-    return 0;
+    piece->mask = (uint16_t)mask;
+    return mask ? sha256_of(slot, PACK_SEGMENT, &piece->sha256, err) : 0;
 }
 
-static int count_segment(void *ctx, size_t segment, void *slot, struct err *err)
+static int scan_all(const struct scan *scan, unsigned threads, const struct run *run, struct err *err)
 {
-    (void)slot;
-    (void)err;
-    struct scan *scan = ctx;
-    scan->sparse->data_size +=
-        (uint64_t)__builtin_popcount(scan->sparse->masks[segment]) * (uint64_t)PACK_BLOCK;
-    return 0;
-}
-
-int sparse_scan(const struct disk *disk, unsigned threads, const struct run *run, struct sparse *ret,
-                struct err *err)
-{
-    cleanup_sparse struct sparse made = {.size = disk->size,
-                                         .segment_count = (size_t)(disk->size / PACK_SEGMENT)};
-    made.masks = calloc(made.segment_count + 1, sizeof *made.masks);
-    cleanup_free bool *candidate = calloc(made.segment_count + 1, sizeof *candidate);
     size_t slot_count = 2 * (size_t)threads;
     cleanup_free unsigned char *memory = malloc(slot_count * PACK_SEGMENT);
-    if (!made.masks || !candidate || !memory || slot_count > SCAN_SLOTS)
+    if (!memory || slot_count > SCAN_SLOTS)
         return err_oom(err);
     void *slots[SCAN_SLOTS];
     for (size_t i = 0; i < slot_count; i++)
         slots[i] = memory + i * PACK_SEGMENT;
-    ask_holes(disk, candidate, made.segment_count);
-    struct scan scan = {.disk = disk, .sparse = &made, .candidate = candidate};
     const struct workers workers = {.threads = threads,
-                                    .jobs = made.segment_count,
+                                    .jobs = scan->list->unread,
                                     .slots = slots,
                                     .slot_count = slot_count,
-                                    .ctx = &scan,
+                                    .ctx = (void *)(uintptr_t)scan,
                                     .work = scan_segment,
-                                    .take = count_segment,
                                     .run = run};
-    if (workers_run(&workers, err) < 0)
-        return -1;
-    *ret = made;
-    made.masks = NULL;
-    return 0;
+    return workers_run(&workers, err);
 }
 
-static bool block_is_data(const struct sparse *sparse, uint64_t block)
+int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_memory *memory,
+                const struct run *run, struct sparse *ret, struct err *err)
 {
-    return (sparse->masks[block / BLOCKS] >> (block % BLOCKS) & 1) != 0;
+    cleanup(list_free) struct list list = {0};
+    const struct scan scan = {.disk = disk, .list = &list};
+    if (ask_holes(disk, &list, err) < 0 || ask_known(&list, memory, err) < 0 ||
+        scan_all(&scan, threads, run, err) < 0)
+        return -1;
+    for (size_t i = 0; memory && i < list.unread; i++)
+        if (memory->learn(memory->ctx, &list.items[list.order[i]], err) < 0)
+            return -1;
+    struct sparse made = {.size = disk->size};
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].mask != 0) {
+            made.data_size += piece_len(&list.items[i]);
+            list.items[made.count++] = list.items[i];
+        }
+    made.pieces = steal_ptr(list.items);
+    *ret = made;
+    return 0;
 }
 
 int sparse_each_run(const struct sparse *sparse,
                     int (*fn)(void *ctx, uint64_t off, uint64_t len, struct err *err), void *ctx,
                     struct err *err)
 {
-    uint64_t blocks = sparse->size / PACK_BLOCK;
-    for (uint64_t at = 0; at < blocks;) {
-        if (at % BLOCKS == 0 && sparse->masks[at / BLOCKS] == 0) {
-            at += BLOCKS;
-            continue;
+    uint64_t from = 0, end = 0; /* the run that grows, in blocks */
+    for (size_t i = 0; i < sparse->count; i++) {
+        const struct piece *piece = &sparse->pieces[i];
+        for (unsigned bit = 0; bit < BLOCKS; bit++) {
+            uint64_t at = (uint64_t)piece->segment * BLOCKS + bit;
+            if (!(piece->mask >> bit & 1))
+                continue;
+            if (at != end) {
+                if (end > from && fn(ctx, from * PACK_BLOCK, (end - from) * PACK_BLOCK, err) < 0)
+                    return -1;
+                from = at;
+            }
+            end = at + 1;
         }
-        if (!block_is_data(sparse, at)) {
-            at++;
-            continue;
-        }
-        uint64_t from = at;
-        while (at < blocks && block_is_data(sparse, at))
-            at++;
-        if (fn(ctx, from * PACK_BLOCK, (at - from) * PACK_BLOCK, err) < 0)
-            return -1;
     }
-    return 0;
+    return end > from ? fn(ctx, from * PACK_BLOCK, (end - from) * PACK_BLOCK, err) : 0;
 }
 
-int sparse_read(const struct sparse *sparse, const struct disk *disk, size_t segment, unsigned char *out,
-                size_t *ret_len, struct err *err)
+int sparse_read(const struct disk *disk, const struct piece *piece, unsigned char *out, struct err *err)
 {
-    unsigned mask = sparse->masks[segment];
+    unsigned mask = piece->mask;
     size_t len = 0;
     for (unsigned i = 0; i < BLOCKS; i++) {
         if (!(mask >> i & 1))
@@ -131,11 +158,36 @@ int sparse_read(const struct sparse *sparse, const struct disk *disk, size_t seg
         while (i + 1 < BLOCKS && (mask >> (i + 1) & 1))
             i++;
         size_t run = (size_t)(i - from + 1) * PACK_BLOCK;
-        uint64_t off = (uint64_t)segment * PACK_SEGMENT + (uint64_t)from * PACK_BLOCK;
+        uint64_t off = (uint64_t)piece->segment * PACK_SEGMENT + (uint64_t)from * PACK_BLOCK;
         if (disk_read(disk, out + len, run, off, err) < 0)
             return -1;
         len += run;
     }
-    *ret_len = len;
     return 0;
+}
+
+static void put_le64(unsigned char out[static 8], uint64_t value)
+{
+    for (unsigned i = 0; i < 8; i++)
+        out[i] = (unsigned char)(value >> (8 * i));
+}
+
+int sparse_tree(const struct sparse *sparse, struct sha256 *ret, struct err *err)
+{
+    static const char magic[] = "bake disk 1\n";
+    unsigned char number[8];
+    cleanup_hasher struct hasher hasher = {0};
+    put_le64(number, sparse->size);
+    if (hasher_init(&hasher, DIGEST_SHA256, err) < 0 ||
+        hasher_add(&hasher, magic, sizeof magic - 1, err) < 0 ||
+        hasher_add(&hasher, number, sizeof number, err) < 0)
+        return -1;
+    for (size_t i = 0; i < sparse->count; i++) {
+        const struct piece *piece = &sparse->pieces[i];
+        put_le64(number, (uint64_t)piece->segment * PACK_SEGMENT);
+        if (hasher_add(&hasher, number, sizeof number, err) < 0 ||
+            hasher_add(&hasher, piece->sha256.bytes, SHA256_SIZE, err) < 0)
+            return -1;
+    }
+    return hasher_end(&hasher, ret->bytes, err);
 }

@@ -95,8 +95,9 @@ int tar_head(const struct sparse *sparse, int64_t epoch, struct buf *ret, struct
     if (buf_check(ret, "the tar header", err) < 0 || sparse_each_run(sparse, add_entry, &writer, err) < 0)
         return -1;
     /* a file that ends in a hole is given its length by an empty piece there */
-    size_t last = sparse->segment_count;
-    if ((last == 0 || !(sparse->masks[last - 1] & 0x8000)) && add_entry(&writer, sparse->size, 0, err) < 0)
+    const struct piece *last = sparse->count ? &sparse->pieces[sparse->count - 1] : NULL;
+    bool full = last && (last->mask & 0x8000) && ((uint64_t)last->segment + 1) * PACK_SEGMENT == sparse->size;
+    if (!full && add_entry(&writer, sparse->size, 0, err) < 0)
         return -1;
     put_checksum((struct oldgnu_header *)(void *)(ret->data + writer.header));
     return 0;

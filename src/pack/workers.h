@@ -1,12 +1,12 @@
 /* Many jobs on several threads, their results taken in order.
  *
- * In:    jobs 0..count-1, a function that does one, a function that takes each result in the order of the
- *        jobs.
+ * In:    jobs 0..count-1, a function that does one, and up to WORKERS_TAKERS functions that each take every
+ *        result in the order of the jobs, beside each other.
  * Out:   all of them done, or none after the first failure.
  * Fails: with the error of the failing job or take, ERR_INTERRUPTED, ERR_INTERNAL when no thread can be
  *        started.
  * Owns:  its threads, which have ended when it returns. Memory is bounded by the slots: a job starts only
- *        when the job that had its slot before has been taken.
+ *        when the job that had its slot before has been taken by all.
  */
 #ifndef BAKE_PACK_WORKERS_H
 #define BAKE_PACK_WORKERS_H
@@ -15,6 +15,9 @@
 
 #include "base/run.h"
 
+enum { WORKERS_TAKERS = 3 };
+typedef int (*workers_take_fn)(void *ctx, size_t job, void *slot, struct err *err);
+
 struct workers {
     unsigned threads; /* at least 1 */
     size_t jobs;
@@ -22,7 +25,8 @@ struct workers {
     size_t slot_count;
     void *ctx;
     int (*work)(void *ctx, size_t job, void *slot, struct err *err); /* on any thread */
-    int (*take)(void *ctx, size_t job, void *slot, struct err *err); /* on the caller's thread; may be NULL */
+    /* The first on the caller's thread, the others on threads of their own; NULL: none, and none after it. */
+    workers_take_fn take[WORKERS_TAKERS];
     const struct run *run;
 };
 

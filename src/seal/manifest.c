@@ -7,10 +7,10 @@
 #include "seal/json_write.h"
 
 /* crc32c as Cloud Storage writes it: base64 of the big-endian number. */
-static void add_crc32c(struct json_writer *json, uint32_t crc)
+static void add_crc32c(struct json_writer *json, const char *key, uint32_t crc)
 {
     uint8_t bytes[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
-    json_base64(json, "crc32c", bytes, sizeof bytes);
+    json_base64(json, key, bytes, sizeof bytes);
 }
 
 static void add_source(struct json_writer *json, const char *key, const struct seal_source *source,
@@ -42,15 +42,20 @@ static void add_packed(struct json_writer *json, const struct seal_input *input)
     const struct packed *packed = input->packed;
     char archive[NAME_CAP + 16];
     snprintf(archive, sizeof archive, "%s.tar.gz", input->name);
-    add_file(json, "disk", "file", "disk.raw", packed->disk_size, &packed->disk_sha256);
+    json_open_flat(json, "disk", '{');
+    json_string(json, "file", "disk.raw");
+    json_uint(json, "size", packed->disk_size);
+    json_sha256(json, "tree", &packed->disk_tree); /* see struct packed */
+    json_close(json, '}');
     json_open(json, "archive", '{');
     json_string(json, "file", archive);
     json_uint(json, "size", packed->archive_size);
     json_sha256(json, "sha256", &packed->archive_sha256);
     json_hex(json, "sha1", packed->archive_sha1, sizeof packed->archive_sha1);
-    add_crc32c(json, packed->archive_crc32c);
+    add_crc32c(json, "crc32c", packed->archive_crc32c);
     json_close(json, '}');
-    json_open(json, "segments", '['); /* raw_off, raw_len, packed_off, packed_len, packed_sha256 */
+    json_open(json, "segments",
+              '['); /* raw_off, raw_len, packed_off, packed_len, packed_sha256, packed_crc32c */
     for (size_t i = 0; i < packed->segment_count; i++) {
         const struct segment *segment = &packed->segments[i];
         json_open_flat(json, NULL, '[');
@@ -59,6 +64,7 @@ static void add_packed(struct json_writer *json, const struct seal_input *input)
         json_uint(json, NULL, segment->packed_off);
         json_uint(json, NULL, segment->packed_len);
         json_sha256(json, NULL, &segment->packed_sha256);
+        add_crc32c(json, NULL, segment->packed_crc32c);
         json_close(json, ']');
     }
     json_close(json, ']');

@@ -67,7 +67,6 @@ int document_provenance(const struct seal_input *input, struct buf *ret, struct 
     json_string(&json, "_type", "https://in-toto.io/Statement/v1");
     json_open(&json, "subject", '[');
     add_subject(&json, archive, &input->packed->archive_sha256);
-    add_subject(&json, "disk.raw", &input->packed->disk_sha256);
     json_close(&json, ']');
     json_string(&json, "predicateType", "https://slsa.dev/provenance/v1");
     json_open(&json, "predicate", '{');

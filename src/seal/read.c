@@ -168,7 +168,17 @@ static int read_files(const struct reader *reader, const cJSON *root, struct pac
     return 0;
 }
 
-/* [raw_off, raw_len, packed_off, packed_len, "sha256"] */
+/* base64 of the big-endian number */
+static bool get_crc32c(const char *text, uint32_t *ret)
+{
+    uint8_t bytes[4];
+    if (!base64_read(text, strlen(text), bytes, sizeof bytes))
+        return false;
+    *ret = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    return true;
+}
+
+/* [raw_off, raw_len, packed_off, packed_len, "sha256", "crc32c"] */
 static int read_segment(const struct reader *reader, const cJSON *item, uint64_t disk_size,
                         struct segment *ret)
 {
@@ -177,12 +187,16 @@ static int read_segment(const struct reader *reader, const cJSON *item, uint64_t
     for (unsigned i = 0; i < 4; i++, at = at->next) {
         if (!at || !cJSON_IsNumber(at) || at->valuedouble < 0 || at->valuedouble > (double)exact_max ||
             (double)(uint64_t)at->valuedouble != at->valuedouble)
-            return json_error(reader->doc, item, reader->err, "a segment must be four numbers and a digest");
+            return json_error(reader->doc, item, reader->err,
+                              "a segment must be four numbers, a digest and a CRC-32C");
         number[i] = (uint64_t)at->valuedouble;
     }
-    if (!at || !cJSON_IsString(at) || at->next ||
-        !hex_decode(at->valuestring, ret->packed_sha256.bytes, SHA256_SIZE))
-        return json_error(reader->doc, item, reader->err, "a segment must be four numbers and a digest");
+    const cJSON *crc = at ? at->next : NULL;
+    if (!crc || !cJSON_IsString(at) || !cJSON_IsString(crc) || crc->next ||
+        !hex_decode(at->valuestring, ret->packed_sha256.bytes, SHA256_SIZE) ||
+        !get_crc32c(crc->valuestring, &ret->packed_crc32c))
+        return json_error(reader->doc, item, reader->err,
+                          "a segment must be four numbers, a digest and a CRC-32C");
     if (number[0] > disk_size || number[1] > disk_size - number[0])
         return json_error(reader->doc, item, reader->err, "a segment lies outside the disk");
     ret->raw_off = number[0];
@@ -218,26 +232,25 @@ static int read_segments(const struct reader *reader, const cJSON *root, struct 
 
 static int read_packed(const struct reader *reader, const cJSON *root, struct package *package)
 {
-    static const char *const disk_keys[] = {"file", "size", "sha256", NULL};
+    static const char *const disk_keys[] = {"file", "size", "tree", NULL};
     static const char *const archive_keys[] = {"file", "size", "sha256", "sha1", "crc32c", NULL};
     struct packed *packed = &package->packed;
-    struct package_file disk = {0};
-    const cJSON *disk_node = NULL, *archive = NULL;
-    const char *crc = NULL;
-    uint8_t crc_bytes[4];
-    if (get_part(reader, root, "disk", disk_keys, &disk_node) < 0 ||
-        read_package_file(reader, disk_node, "disk", ".raw", &disk) < 0 ||
-        get_part(reader, root, "archive", archive_keys, &archive) < 0 ||
+    const cJSON *disk = NULL, *archive = NULL;
+    const char *crc = NULL, *file = NULL;
+    if (get_part(reader, root, "disk", disk_keys, &disk) < 0 ||
+        get_text(reader, disk, "file", true, &file) < 0 ||
+        get_number(reader, disk, "size", &packed->disk_size) < 0 ||
+        get_hex(reader, disk, "tree", packed->disk_tree.bytes, SHA256_SIZE) < 0)
+        return -1;
+    if (strcmp(file, "disk.raw") != 0)
+        return json_error(reader->doc, disk, reader->err, "\"file\" must be \"disk.raw\"");
+    if (get_part(reader, root, "archive", archive_keys, &archive) < 0 ||
         read_package_file(reader, archive, package->name, ".tar.gz", &package->archive) < 0 ||
         get_hex(reader, archive, "sha1", packed->archive_sha1, sizeof packed->archive_sha1) < 0 ||
         json_get_string(reader->doc, archive, "crc32c", true, &crc, reader->err) < 0)
         return -1;
-    if (!base64_read(crc, strlen(crc), crc_bytes, sizeof crc_bytes))
+    if (!get_crc32c(crc, &packed->archive_crc32c))
         return json_error(reader->doc, archive, reader->err, "\"crc32c\" must be base64 of four bytes");
-    packed->archive_crc32c = (uint32_t)crc_bytes[0] << 24 | (uint32_t)crc_bytes[1] << 16 |
-                             (uint32_t)crc_bytes[2] << 8 | crc_bytes[3];
-    packed->disk_size = disk.size;
-    packed->disk_sha256 = disk.sha256;
     packed->archive_size = package->archive.size;
     packed->archive_sha256 = package->archive.sha256;
     return read_segments(reader, root, packed);

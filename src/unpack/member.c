@@ -231,11 +231,13 @@ static int open_member(const struct want *want, struct member *ret, struct err *
     made.fd = fcntl(want->fd, F_DUPFD_CLOEXEC, 0);
     if (made.fd < 0)
         return err_sys(err, errno, "duplicate a descriptor");
-    if (bundle_read(made.fd, &index, err) < 0)
+    struct file_identity identity;
+    if (file_identify(made.fd, &identity, err) < 0 || bundle_read(made.fd, &index, err) < 0)
         return -1;
     made.has_mode = true;
     made.mode = (uint32_t)bundle_get_number(&index) & 0777;
     content_get(&index, made.fd, &made.blob);
+    made.blob.identity = identity;
     if (bundle_read_end(&index, err) < 0)
         return -1;
     *ret = made;
@@ -291,6 +293,9 @@ int unpack_whole(const struct trusted *artifact, struct member *ret, struct err 
     int fd = fcntl(artifact->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return err_sys(err, errno, "duplicate a descriptor");
-    *ret = (struct member){.fd = fd, .blob = {.fd = fd, .size = artifact->size, .sha256 = artifact->sha256}};
+    *ret = (struct member){
+        .fd = fd,
+        .blob = {
+            .fd = fd, .size = artifact->size, .sha256 = artifact->sha256, .identity = artifact->identity}};
     return 0;
 }

@@ -317,7 +317,8 @@ static int write_tree(const struct trusted *artifact, const char *prefix, const 
 static int read_tree(int fd, struct tree *ret, struct err *err)
 {
     cleanup_bundle_index struct bundle_index index = {0};
-    if (bundle_read(fd, &index, err) < 0)
+    struct file_identity identity;
+    if (file_identify(fd, &identity, err) < 0 || bundle_read(fd, &index, err) < 0)
         return -1;
     uint64_t count = bundle_get_number(&index);
     if (count > 2 * (uint64_t)TREE_ENTRIES_MAX)
@@ -334,6 +335,7 @@ static int read_tree(int fd, struct tree *ret, struct err *err)
         entry->path = bundle_get_string(&index, &ret->arena);
         entry->target = bundle_get_string(&index, &ret->arena);
         content_get(&index, fd, &entry->blob);
+        entry->blob.identity = identity;
         if (entry->type != MEMBER_SYMLINK)
             entry->target = NULL;
         if (entry->type != MEMBER_FILE)

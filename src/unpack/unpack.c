@@ -1,58 +1,83 @@
 #include "unpack/unpack.h"
 
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 
 #include <isa-l/mem_routines.h>
 
 #include "base/path.h"
 #include "io/file.h"
-#include "unpack/bundle.h"
 #include "unpack/reader.h"
 
-/* Data is kept in whole blocks of this size; blocks of zeros are not kept. */
-enum { BLOCK = 4096, RATIO = 2000, SECTOR = 512 };
+/* Blocks of zeros are not written: they become holes. */
+enum {
+    BLOCK = 4096,
+    RATIO = 2000,
+    SECTOR = 512,
+    FLUSH = 32 << 20 /* bytes between two nudges to the disk */
+};
 static const uint64_t SIZE_MAX_DEFAULT = UINT64_C(64) << 30;
 static const uint64_t RATIO_FREE = UINT64_C(64) << 20; /* less data than this is no bomb */
 static const uint64_t DISK_MIN = UINT64_C(1) << 20;
-static const char kind[] = "base";
+static const char kind[] = "disk";
 
-/* The disk being read: one block is gathered, then kept with its extent or dropped. */
+/* The disk being read: runs of blocks that hold data are written where they belong. */
 struct gather {
-    struct bundle_writer *writer;
-    uint64_t at;         /* bytes of the disk seen so far */
-    uint64_t start, len; /* the extent that grows */
-    uint64_t data;       /* bytes kept */
-    uint64_t data_max;
+    int fd;
+    uint64_t at;   /* bytes of the disk seen so far */
+    uint64_t data; /* bytes kept */
+    uint64_t data_max, flushed;
     unsigned char block[BLOCK];
     const char *name;
 };
 
-static void end_extent(struct gather *gather)
+/* The kernel begins to write at once, so that the sync at the end finds little to do. */
+static void nudge(struct gather *gather)
 {
-    if (gather->len == 0)
+    if (gather->data - gather->flushed < FLUSH)
         return;
-    bundle_put_number(gather->writer, gather->start);
-    bundle_put_number(gather->writer, gather->len);
-    gather->len = 0;
+    sync_file_range(gather->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    gather->flushed = gather->data;
 }
 
 static int keep(struct gather *gather, const unsigned char *bytes, size_t len, uint64_t off, struct err *err)
 {
-    if (isal_zero_detect((void *)(uintptr_t)bytes, len) == 0)
-        return 0;
-    if (gather->len == 0 || off != gather->start + gather->len) {
-        end_extent(gather);
-        gather->start = off;
-    }
-    gather->len += len;
     gather->data += len;
     if (gather->data > gather->data_max)
         return err_set(err, ERR_VERIFY, 0,
                        "%s: it unpacks to more than %llu bytes of data, too much for an archive of its size: "
                        "it looks like a decompression bomb",
                        gather->name, (unsigned long long)gather->data_max);
-    return bundle_add(gather->writer, bytes, len, err);
+    nudge(gather);
+    return file_pwrite(gather->fd, bytes, len, off, "the cache", err);
+}
+
+static bool zeros(const unsigned char *bytes, size_t len)
+{
+    return isal_zero_detect((void *)(uintptr_t)bytes, len) == 0;
+}
+
+static int keep_block(struct gather *gather, size_t len, uint64_t off, struct err *err)
+{
+    return zeros(gather->block, len) ? 0 : keep(gather, gather->block, len, off, err);
+}
+
+/* Whole blocks, from where they are: one write for each run that holds data. */
+static int keep_blocks(struct gather *gather, const unsigned char *bytes, size_t count, uint64_t off,
+                       struct err *err)
+{
+    for (size_t i = 0; i < count;) {
+        size_t from = i;
+        while (i < count && !zeros(bytes + i * BLOCK, BLOCK))
+            i++;
+        if (i > from && keep(gather, bytes + from * BLOCK, (i - from) * BLOCK, off + from * BLOCK, err) < 0)
+            return -1;
+        i += i < count;
+    }
+    return 0;
 }
 
 /* The block that was begun is over: LEN bytes of it are there, the rest is a hole or the disk's end. */
@@ -61,7 +86,7 @@ static int end_block(struct gather *gather, struct err *err)
     size_t len = (size_t)(gather->at % BLOCK);
     if (len == 0)
         return 0;
-    return keep(gather, gather->block, len, gather->at - len, err);
+    return keep_block(gather, len, gather->at - len, err);
 }
 
 static int add_hole(struct gather *gather, uint64_t to, struct err *err)
@@ -72,7 +97,7 @@ static int add_hole(struct gather *gather, uint64_t to, struct err *err)
         size_t step = to - gather->at < room ? (size_t)(to - gather->at) : room;
         memset(gather->block + used, 0, step);
         gather->at += step;
-        if (used + step == BLOCK && keep(gather, gather->block, BLOCK, gather->at - BLOCK, err) < 0)
+        if (used + step == BLOCK && keep_block(gather, BLOCK, gather->at - BLOCK, err) < 0)
             return -1;
     }
     uint64_t whole = (to - gather->at) / BLOCK * BLOCK;
@@ -87,14 +112,14 @@ static int add_data(struct gather *gather, const unsigned char *bytes, size_t le
 {
     while (len > 0) {
         size_t used = (size_t)(gather->at % BLOCK), step = BLOCK - used;
-        if (used == 0 && len >= BLOCK) { /* straight from where it is */
-            if (keep(gather, bytes, BLOCK, gather->at, err) < 0)
+        if (used == 0 && len >= BLOCK) { /* straight from where they are */
+            step = len / BLOCK * BLOCK;
+            if (keep_blocks(gather, bytes, step / BLOCK, gather->at, err) < 0)
                 return -1;
-            step = BLOCK;
         } else {
             step = step < len ? step : len;
             memcpy(gather->block + used, bytes, step);
-            if (used + step == BLOCK && keep(gather, gather->block, BLOCK, gather->at - used, err) < 0)
+            if (used + step == BLOCK && keep_block(gather, BLOCK, gather->at - used, err) < 0)
                 return -1;
         }
         gather->at += step;
@@ -188,7 +213,7 @@ static int gather_bare(struct gather *gather, struct reader *reader, struct err 
 }
 
 static int unpack_to(const struct trusted *artifact, const struct unpack_limits *limits,
-                     const struct run *run, struct bundle_writer *writer, struct err *err)
+                     const struct run *run, int fd, struct err *err)
 {
     static const struct unpack_limits none = {0};
     limits = limits ? limits : &none;
@@ -200,7 +225,7 @@ static int unpack_to(const struct trusted *artifact, const struct unpack_limits 
     cleanup_free struct gather *gather = calloc(1, sizeof *gather);
     if (!gather)
         return err_oom(err);
-    gather->writer = writer;
+    gather->fd = fd;
     gather->data_max = data_max;
     gather->name = artifact->origin ? artifact->origin : "the base";
     /* the tar around the disk: its header, its map of holes, its end */
@@ -215,48 +240,23 @@ static int unpack_to(const struct trusted *artifact, const struct unpack_limits 
                                                : gather_archive(gather, reader, max, err);
     if (r < 0)
         return -1;
-    end_extent(gather);
     if (gather->at < DISK_MIN || gather->at % SECTOR != 0 || gather->at > max)
         return err_set(err, ERR_VERIFY, 0, "%s: a disk of %llu bytes, which none can have", gather->name,
                        (unsigned long long)gather->at);
-    bundle_put_number(writer, gather->at); /* the size stands last: only now is it known */
-    return 0;
-}
-
-/* Joins the extents to a sparse file; the kernel shares blocks where the file system can. */
-static int restore(int from, int to, const struct run *run, struct err *err)
-{
-    cleanup_bundle_index struct bundle_index index = {0};
-    if (bundle_read(from, &index, err) < 0)
-        return -1;
-    uint64_t at = 0, end = 0;
-    while (!index.failed && index.buf.len - index.used >= 16) {
-        uint64_t off = bundle_get_number(&index), len = bundle_get_number(&index);
-        if (off < end || len > index.content - at || off > INT64_MAX - len) {
-            index.failed = true;
-            break;
-        }
-        if (file_copy(from, at, to, off, len, run, err) < 0)
-            return err_wrap(err, "copy the base");
-        at += len;
-        end = off + len;
-        run_progress(run, "copy", "disk.raw", at, index.content);
-    }
-    uint64_t size = bundle_get_number(&index);
-    if (size < end || size > INT64_MAX)
-        index.failed = true;
-    if (bundle_read_end(&index, err) < 0)
-        return -1;
-    if (ftruncate(to, (off_t)size) < 0)
+    if (ftruncate(fd, (off_t)gather->at) < 0)
         return err_sys(err, errno, "give the disk its size");
     return 0;
 }
 
+/* What the cache compares when the entry's identity is in doubt is the digest of what it was unpacked from, which no disk has:
+ * such a disk is unpacked again. Hashing a disk with its holes takes longer. */
 static int cached(const struct trusted *artifact, struct cache *cache, const struct unpack_limits *limits,
                   const struct run *run, int *ret_fd, struct err *err)
 {
     char key[SHA256_HEX];
     hex_encode(artifact->sha256.bytes, SHA256_SIZE, key);
+    if (cache_rechecks(cache) && cache_drop(cache, kind, key, run, err) < 0)
+        return -1;
     if (cache_find(cache, kind, key, ret_fd, NULL, run, err) < 0)
         return -1;
     if (*ret_fd >= 0)
@@ -268,31 +268,46 @@ static int cached(const struct trusted *artifact, struct cache *cache, const str
         *ret_fd = steal_fd(&entry.found_fd);
         return 0;
     }
-    cleanup_bundle_writer struct bundle_writer writer = {0};
-    struct sha256 sha256;
-    if (bundle_begin(&writer, entry.fd, err) < 0 || unpack_to(artifact, limits, run, &writer, err) < 0 ||
-        bundle_end(&writer, &sha256, err) < 0)
+    if (unpack_to(artifact, limits, run, entry.fd, err) < 0)
         return -1;
-    return cache_commit(&entry, &sha256, ret_fd, err);
+    return cache_commit(&entry, &artifact->sha256, ret_fd, err);
+}
+
+int unpack_base(const struct trusted *artifact, struct cache *cache, const struct unpack_limits *limits,
+                const struct run *run, struct disk *ret, struct err *err)
+{
+    cleanup_close int fd = -1;
+    uint64_t max = limits && limits->max_size ? limits->max_size : SIZE_MAX_DEFAULT;
+    struct disk made = DISK_EMPTY;
+    if (cached(artifact, cache, limits, run, &fd, err) < 0 || disk_over(fd, &made, err) < 0)
+        return -1;
+    fd = -1;
+    uint64_t size = made.size;
+    if (size > max) { /* it was unpacked under other limits */
+        disk_close(&made);
+        return err_set(err, ERR_VERIFY, 0, "%s: a disk of %llu bytes, more than the %llu allowed",
+                       artifact->origin ? artifact->origin : "the base", (unsigned long long)size,
+                       (unsigned long long)max);
+    }
+    *ret = made;
+    return 0;
 }
 
 int unpack_disk(const struct trusted *artifact, struct cache *cache, const struct unpack_limits *limits,
                 const struct run *run, struct disk *ret, struct err *err)
 {
-    cleanup_close int from = -1;
+    cleanup_disk struct disk base = DISK_EMPTY;
     cleanup_close int to = -1;
-    uint64_t max = limits && limits->max_size ? limits->max_size : SIZE_MAX_DEFAULT;
-    if (cached(artifact, cache, limits, run, &from, err) < 0 ||
-        file_scratch(cache_dir(cache), &to, err) < 0 || restore(from, to, run, err) < 0)
+    if (unpack_base(artifact, cache, limits, run, &base, err) < 0 ||
+        file_scratch(cache_dir(cache), &to, err) < 0)
         return -1;
-    struct disk made = DISK_EMPTY;
-    if (disk_from_fd(to, &made, err) < 0)
+    int from = disk_view_fd(&base);
+    if (ioctl(to, FICLONE, from) < 0 && file_copy(from, 0, to, 0, base.size, run, err) < 0)
+        return err_wrap(err, "copy the base");
+    if (ftruncate(to, (off_t)base.size) < 0)
+        return err_sys(err, errno, "give the disk its size");
+    if (disk_from_fd(to, ret, err) < 0)
         return -1;
-    if (made.size > max) /* it was unpacked under other limits */
-        return err_set(err, ERR_VERIFY, 0, "%s: a disk of %llu bytes, more than the %llu allowed",
-                       artifact->origin ? artifact->origin : "the base", (unsigned long long)made.size,
-                       (unsigned long long)max);
     to = -1;
-    *ret = made;
     return 0;
 }

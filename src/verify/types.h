@@ -7,16 +7,18 @@
 
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "io/file.h"
 
 enum { FINGERPRINT_CAP = 65 }; /* OpenPGP v4: 40 hex digits, v5: 64 */
 
 struct trusted {
-    int fd;                       /* read-only; -1 when empty */
-    uint64_t size;                /* bytes */
-    struct sha256 sha256;         /* of the whole content */
-    char signer[FINGERPRINT_CAP]; /* primary key's fingerprint in upper-case hex; "" when only a digest
+    int fd;                        /* read-only; -1 when empty */
+    uint64_t size;                 /* bytes */
+    struct sha256 sha256;          /* of the whole content */
+    struct file_identity identity; /* of the file before it was hashed */
+    char signer[FINGERPRINT_CAP];  /* primary key's fingerprint in upper-case hex; "" when only a digest
                                      vouched */
-    char *origin;                 /* for messages and provenance */
+    char *origin;                  /* for messages and provenance */
 };
 #define TRUSTED_EMPTY                                                                                        \
     {                                                                                                        \

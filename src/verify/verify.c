@@ -161,7 +161,8 @@ int verify_artifact(struct artifact *artifact, const struct verify_spec *spec, c
                  "it from now on",
                  spec->name);
     /* cheap checks first; gpgv reads the same descriptor that is handed on */
-    if (check_digests(artifact, spec, run, &made.sha256, err) < 0)
+    if (file_identify(artifact->fd, &made.identity, err) < 0 ||
+        check_digests(artifact, spec, run, &made.sha256, err) < 0)
         return -1;
     if (spec->keyring && check_signature(artifact, spec, run, made.signer, err) < 0)
         return -1;

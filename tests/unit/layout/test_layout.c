@@ -203,6 +203,43 @@ static void padding_moves_the_backup_only(void **state)
     assert_int_equal(shell("PATH=$PATH:/usr/sbin sgdisk -v \"$1/copy\" | grep -q 'No problems found'"), 0);
 }
 
+/* A view has no file for libfdisk to write to: the table must come out the same, wherever the backup is. */
+static void a_view_grows_like_a_file(void **state)
+{
+    (void)state;
+    static const char *const scripts[] = {":",
+                                          "n=$(($(stat -c %s $d) / 512 - 33)); dd if=/dev/zero of=$d bs=512 "
+                                          "seek=$n count=33 conv=notrunc status=none",
+                                          "truncate -s 600M $d"};
+    static unsigned char one[1 << 20], other[1 << 20];
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
+        for (unsigned grow_root = 0; grow_root < 2; grow_root++) {
+            struct err err = {0};
+            struct layout layout, of_view;
+            cleanup_disk struct disk disk = changed(scripts[i]);
+            cleanup_disk struct disk view = DISK_EMPTY;
+            assert_int_equal(shell("cp --sparse=always \"$1/copy\" \"$1/base\""), 0);
+            char path[128];
+            snprintf(path, sizeof path, "%s/base", dir);
+            assert_int_equal(disk_over(open(path, O_RDONLY | O_CLOEXEC), &view, &err), 0);
+            if (layout_read(&disk, NULL, &layout, &err) < 0 || layout_read(&view, NULL, &of_view, &err) < 0)
+                fail_msg("%s", err.text);
+            assert_memory_equal(&layout, &of_view, sizeof layout);
+            if (layout_grow(&disk, UINT64_C(2) << 30, grow_root != 0, &layout, &err) < 0 ||
+                layout_grow(&view, UINT64_C(2) << 30, grow_root != 0, &of_view, &err) < 0)
+                fail_msg("%s", err.text);
+            assert_memory_equal(&layout, &of_view, sizeof layout);
+            assert_true(disk.size == view.size);
+            uint64_t off = 0, end = 0;
+            for (uint64_t at = 0; disk_next_data(&disk, at, &off, &end); at += sizeof one) {
+                at = off / sizeof one * sizeof one > at ? off / sizeof one * sizeof one : at;
+                assert_int_equal(disk_read(&disk, one, sizeof one, at, &err), 0);
+                assert_int_equal(disk_read(&view, other, sizeof other, at, &err), 0);
+                assert_memory_equal(one, other, sizeof one);
+            }
+        }
+}
+
 static void paths_map_to_partitions(void **state)
 {
     (void)state;
@@ -241,6 +278,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_refused),
         cmocka_unit_test(overlapping_partitions_are_refused),
         cmocka_unit_test(growing_keeps_identity_and_boot_code),
+        cmocka_unit_test(a_view_grows_like_a_file),
         cmocka_unit_test(padding_moves_the_backup_only),
         cmocka_unit_test(paths_map_to_partitions),
     };

@@ -52,10 +52,10 @@ static inline void sample_fill(struct sample *s)
         fail_msg("%s", err.text);
     s->plan = (struct plan){.ops = s->ops, .op_count = 6, .epoch = SAMPLE_EPOCH};
     memset(s->plan.digest.bytes, 0x11, SHA256_SIZE);
-    s->segments[0] = (struct segment){0, 0, 0, 1000, {{0x21}}};
-    s->segments[1] = (struct segment){0, 1 << 20, 1000, 234, {{0x22}}};
+    s->segments[0] = (struct segment){0, 0, 0, 1000, {{0x21}}, 0x01020304};
+    s->segments[1] = (struct segment){0, 1 << 20, 1000, 234, {{0x22}}, 0x05060708};
     s->packed = (struct packed){.disk_size = 10ULL << 30,
-                                .disk_sha256 = {{0x31}},
+                                .disk_tree = {{0x31}},
                                 .archive_size = 1234,
                                 .archive_sha256 = {{0x32}},
                                 .archive_sha1 = {0x33},

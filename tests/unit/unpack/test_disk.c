@@ -20,7 +20,7 @@ static const char make_disk[] = "truncate -s 64M disk.raw\n"
 static void is_disk(const struct disk *disk, const char *reference)
 {
     char script[128];
-    snprintf(script, sizeof script, "cmp %s /proc/%d/fd/%d", reference, getpid(), disk->fd);
+    snprintf(script, sizeof script, "cmp %s /proc/%d/fd/%d", reference, getpid(), disk_view_fd(disk));
     shell(script);
 }
 
@@ -40,6 +40,14 @@ static void unpacks(const char *name)
     /* private: what is written to one copy is in no other, and the cache stays */
     OK(disk_write(&first, "changed", 7, 0, &err));
     OK(unpack_disk(&base, cache, NULL, NULL, &second, &err));
+    is_disk(&second, "disk.raw");
+    disk_close(&first);
+    disk_close(&second);
+    /* the same as a view of the cache's own file, which nobody writes to */
+    OK(unpack_base(&base, cache, NULL, NULL, &first, &err));
+    OK(unpack_base(&base, cache, NULL, NULL, &second, &err));
+    is_disk(&first, "disk.raw");
+    OK(disk_write(&first, "changed", 7, 0, &err));
     is_disk(&second, "disk.raw");
     disk_close(&first);
     disk_close(&second);
@@ -134,6 +142,34 @@ static void hostile(void **state)
 }
 
 /* Data, not zeros, far beyond what its archive can honestly hold; and zeros without end. */
+/* The cache's disk, or the note beside it, is not what it was: it is unpacked again, never used. */
+static void damaged_in_the_cache(void **state)
+{
+    (void)state;
+    static const char *const damages[] = {"printf x | dd of=$f bs=1 seek=1000005 conv=notrunc status=none",
+                                          "truncate -s -512 $f",
+                                          "truncate -s 0 $f",
+                                          "rm $f",
+                                          "touch -d @1 $f",
+                                          "cp $f $f.x; mv $f.x $f",
+                                          "rm $f.meta",
+                                          "echo nonsense > $f.meta"};
+    char text[512], key[SHA256_HEX];
+    struct trusted base;
+    artifact("oldgnu-s.tar.gz", &base);
+    hex_encode(base.sha256.bytes, SHA256_SIZE, key);
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        struct disk disk = DISK_EMPTY;
+        snprintf(text, sizeof text, "f=%s/disk/%s; test -e $f && chmod u+w $f && %s", cache_dir(cache), key,
+                 damages[i]);
+        shell(text);
+        OK(unpack_base(&base, cache, NULL, NULL, &disk, &err));
+        is_disk(&disk, "disk.raw");
+        disk_close(&disk);
+    }
+    trusted_free(&base);
+}
+
 static void bombs(void **state)
 {
     (void)state;
@@ -257,9 +293,9 @@ static int disk_set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_forms),   cmocka_unit_test(hostile),   cmocka_unit_test(bombs),
-        cmocka_unit_test(cut_short),   cmocka_unit_test(bit_flips), cmocka_unit_test(no_room),
-        cmocka_unit_test(interrupted),
+        cmocka_unit_test(all_forms), cmocka_unit_test(hostile),     cmocka_unit_test(damaged_in_the_cache),
+        cmocka_unit_test(bombs),     cmocka_unit_test(cut_short),   cmocka_unit_test(bit_flips),
+        cmocka_unit_test(no_room),   cmocka_unit_test(interrupted),
     };
     return cmocka_run_group_tests(tests, disk_set_up, tear_down);
 }

@@ -5,8 +5,8 @@
  * Fails: when out of memory or over the cap.
  * Owns:  copies of the blocks, until overlay_free().
  */
-#ifndef BAKE_FS_OVERLAY_H
-#define BAKE_FS_OVERLAY_H
+#ifndef BAKE_IO_OVERLAY_H
+#define BAKE_IO_OVERLAY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,8 +14,8 @@
 
 #include "base/cleanup.h"
 
-/* The smallest block of ext; a cap of 512 MiB is more metadata than a disk of 30 TiB has in its bitmaps. */
-enum { OVERLAY_UNIT = 1024 /* bytes */, OVERLAY_MAX = 512 << 10 /* units */ };
+/* A sector; a cap of 512 MiB is more metadata than a disk of 30 TiB has in its bitmaps. */
+enum { OVERLAY_UNIT = 512 /* bytes */, OVERLAY_MAX = 1024 << 10 /* units */ };
 
 struct overlay_slot {
     uint64_t unit;
@@ -31,6 +31,8 @@ struct overlay {
 must_check bool overlay_write(struct overlay *overlay, const void *bytes, size_t len, uint64_t off);
 /* Lays what was written over BYTES, which hold what the disk has there. */
 void overlay_read(const struct overlay *overlay, void *bytes, size_t len, uint64_t off);
+/* Forgets the units that lie in that range. */
+void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off);
 void overlay_free(struct overlay *overlay);
 #define cleanup_overlay cleanup(overlay_free)
 

@@ -1,0 +1,41 @@
+/* A disk that is a view: a base that nobody writes to, files that lie in place of parts of it, and what was written, in memory.
+ *
+ * In:    the base and the files that are grafted in, as descriptors; writes of any length.
+ * Out:   reads of what the disk would be, had everything been copied.
+ * Fails: ERR_IO, ERR_SPACE for writes over the cap of struct overlay; ERR_VERIFY when a grafted file changed meanwhile.
+ * Owns:  duplicates of the descriptors, what was written.
+ * Never: writes to a file. Reads may come from several threads as long as nobody writes.
+ *
+ * What is written there as it was already does not count as written.
+ */
+#ifndef BAKE_IO_MAPPING_H
+#define BAKE_IO_MAPPING_H
+
+#include "io/disk.h"
+#include "io/file.h"
+#include "io/overlay.h"
+#include "io/spans.h"
+
+struct graft {
+    uint64_t off, len; /* bytes of the disk */
+    uint64_t from;     /* byte of the source */
+    size_t source;
+};
+
+struct graft_source {
+    int fd;
+    struct file_identity identity;
+};
+
+struct mapping {
+    int base;
+    uint64_t base_size; /* bytes; the disk may be larger, and reads as zeros there */
+    struct overlay overlay;
+    struct spans written; /* in the overlay, all of it and perhaps more */
+    struct graft *grafts; /* sorted, disjoint */
+    size_t graft_count, graft_room;
+    struct graft_source *sources;
+    size_t source_count, source_room;
+};
+
+#endif

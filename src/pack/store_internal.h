@@ -1,0 +1,15 @@
+/* What store.c and store_write.c share. */
+#ifndef BAKE_PACK_STORE_INTERNAL_H
+#define BAKE_PACK_STORE_INTERNAL_H
+
+#include "pack/store.h"
+
+extern const char store_kind[];
+
+/* Room for one item more. */
+bool store_grow(void **items, size_t *room, size_t count, size_t size);
+/* Takes FD of a committed entry, and what its index says. */
+must_check int store_take_entry(struct store *store, const char *key, int *fd, struct err *err);
+void store_sort(struct store *store);
+
+#endif
