@@ -113,7 +113,11 @@ void decide(const struct metadata *m, const unsigned char id[ROSTER_ID_SIZE],
         settle(ret, DECISION_WAIT, "waiting for %s to found the cluster%s%s", m->nodes[founder].name,
                names[0] ? "; no answer from " : "", names);
     else if (names[0])
-        settle(ret, DECISION_WAIT, "waiting for %s: a new cluster needs all its members once", names);
+        settle(
+            ret, DECISION_WAIT,
+            "waiting for %s: a new cluster needs all its members once; one that runs and does not answer has "
+            "another cluster-secret, or a firewall is between",
+            names);
     else {
         add_names(m, replies, differs, names, sizeof names);
         if (names[0])

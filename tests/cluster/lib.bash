@@ -240,9 +240,9 @@ memory_of() {
         mapfile -d '' -t args <"/proc/$pid/cmdline" 2>/dev/null || continue
         name=${args[0]##*/}
         [ "$name" != hyperkube ] || name=${args[1]:-hyperkube}
+        [ "$name" != systemd-nspawn ] || continue # the rig's, not the node's
         [[ $name != systemd* ]] || name=systemd
         [[ $name != containerd-shim* ]] || name=containerd-shim
-        [ "$name" != systemd-nspawn ] || continue
         echo "$pss $name"
     done | awk '{sum[$2] += $1} END {for (n in sum) print sum[n], n}' | sort -rn
 }
