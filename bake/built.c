@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "fetch/url.h"
+#include "io/cache_note.h"
 #include "io/file.h"
-#include "io/note.h"
 #include "pack/pack.h"
 
 enum { FILES_MAX = 16 << 20, TEXT_MAX = 1 << 20, NAME_CAP = 128, RACY_S = 2, TICKS_MAX = 100 };
@@ -244,18 +244,9 @@ static bool wait_for_tick(const struct timespec *latest)
 static int write_note(struct cache *cache, const char *key, struct note *note, const struct run *run,
                       struct err *err)
 {
-    cleanup_buf struct buf text = BUF_INIT(NOTE_MAX);
     struct note_field fields[2];
-    struct sha256 sha256;
     note_fields(note, fields);
-    note_format(&text, magic, fields, 2);
-    cleanup_cache_entry struct cache_entry entry = CACHE_ENTRY_EMPTY;
-    cleanup_close int fd = -1;
-    if (buf_check(&text, "a note", err) < 0 || sha256_of(text.data, text.len, &sha256, err) < 0 ||
-        cache_begin_anew(cache, kind, key, &entry, run, err) < 0 ||
-        file_write(entry.fd, text.data, text.len, "a note", err) < 0)
-        return -1;
-    return cache_commit(&entry, &sha256, &fd, err);
+    return cache_note_put(cache, kind, key, magic, fields, 2, run, err);
 }
 
 int built_remember(const struct built *built, const struct built_query *query, const struct inputs *inputs,

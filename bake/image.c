@@ -150,6 +150,7 @@ static int seal(struct common *common, const struct baking *baking, const struct
     const struct inputs *inputs = &baking->inputs;
     const struct lock *lock = &inputs->lock;
     struct seal_input input = {.name = name,
+                               .cache = inputs->cache,
                                .bake_version = BAKE_VERSION,
                                .epoch = baking->epoch,
                                .recipe = inputs->recipe.name,

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/path.h"
+#include "io/cache_note.h"
 #include "seal/json_write.h"
 
 /* With '_' in JSON, by its schema; the '-' of clause 7.24 is the tag/value form. */
@@ -40,6 +41,27 @@ static int blob_sha1(const struct blob *blob, const char *path, unsigned char *c
     return 0;
 }
 
+/* SHA-1 serves nothing but this clause: what is large is hashed for it once, and remembered by its SHA-256. */
+static int content_sha1(struct cache *cache, const struct plan_op *op, unsigned char *chunk,
+                        char out[static SHA1_HEX + 1], struct err *err)
+{
+    static const char kind[] = "sha1", magic[] = "bake-sha1 1";
+    const struct note_field field = {"sha1", out, SHA1_HEX + 1};
+    char key[SHA256_HEX];
+    uint8_t sum[SHA1_SIZE];
+    struct err ignored = {0};
+    bool large = cache && op->content.size > CHUNK;
+    hex_encode(op->content.sha256.bytes, SHA256_SIZE, key);
+    if (large && !cache_rechecks(cache) && cache_note_get(cache, kind, key, magic, &field, 1, NULL) &&
+        hex_decode(out, sum, sizeof sum))
+        return 0;
+    if (blob_sha1(&op->content, op->image_path, chunk, out, err) < 0)
+        return -1;
+    if (large)
+        (void)!cache_note_put(cache, kind, key, magic, &field, 1, NULL, &ignored);
+    return 0;
+}
+
 static int by_path(const void *a, const void *b)
 {
     const struct spdx_file *x = a, *y = b;
@@ -51,7 +73,8 @@ static int by_sha1(const void *a, const void *b)
     return memcmp(a, b, SHA1_HEX);
 }
 
-static int collect(const struct plan *plan, struct spdx_file **ret, size_t *ret_count, struct err *err)
+static int collect(const struct plan *plan, struct cache *cache, struct spdx_file **ret, size_t *ret_count,
+                   struct err *err)
 {
     cleanup_free struct spdx_file *files = calloc(plan->op_count + 1, sizeof *files);
     cleanup_free unsigned char *chunk = malloc(CHUNK);
@@ -62,7 +85,7 @@ static int collect(const struct plan *plan, struct spdx_file **ret, size_t *ret_
         const struct plan_op *op = &plan->ops[i];
         if (op->kind != PLAN_FILE)
             continue;
-        if (blob_sha1(&op->content, op->image_path, chunk, files[count].sha1, err) < 0)
+        if (content_sha1(cache, op, chunk, files[count].sha1, err) < 0)
             return -1;
         files[count++].op = op;
     }
@@ -237,7 +260,8 @@ int document_spdx(const struct seal_input *input, struct buf *ret, struct err *e
     char code[SHA1_HEX + 1], created[32], creator[96];
     struct tm tm;
     time_t epoch = (time_t)input->epoch;
-    if (collect(input->plan, &files, &count, err) < 0 || verification_code(files, count, code, err) < 0)
+    if (collect(input->plan, input->cache, &files, &count, err) < 0 ||
+        verification_code(files, count, code, err) < 0)
         return -1;
     if (!gmtime_r(&epoch, &tm) || strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &tm) != 20)
         return err_set(err, ERR_INTERNAL, 0, "the time %lld is not in the years 1970 to 9999",

@@ -14,6 +14,8 @@
 
 enum { PACKAGE_FORMAT = 1 }; /* "format" of the package manifest and of the contents list */
 
+struct cache;
+
 /* One thing the image was made from: the base, or an input. */
 struct seal_source {
     const char *name;     /* as the recipe calls it */
@@ -37,7 +39,8 @@ struct seal_input {
     size_t input_count;
     const struct plan *plan;
     const struct packed *packed;
-    const char *image; /* a JSON object that is passed through as "image" (family, labels, ...); NULL: {} */
+    struct cache *cache; /* where digests of content are remembered; NULL: nowhere */
+    const char *image;   /* a JSON object that is passed through as "image" (family, labels, ...); NULL: {} */
 };
 
 /* One file of the package, in memory. */
