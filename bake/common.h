@@ -26,6 +26,7 @@ int cmd_init(struct common *common, int argc, char **argv, struct err *err);
 int cmd_lock(struct common *common, int argc, char **argv, struct err *err);
 int cmd_plan(struct common *common, int argc, char **argv, struct err *err);
 int cmd_image(struct common *common, int argc, char **argv, struct err *err);
+int cmd_matrix(struct common *common, int argc, char **argv, struct err *err);
 int cmd_key(struct common *common, int argc, char **argv, struct err *err);
 int cmd_test(struct common *common, int argc, char **argv, struct err *err);
 int cmd_metadata(struct common *common, int argc, char **argv, struct err *err);

@@ -1,7 +1,7 @@
 # bash completion for bake
 _bake() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="init lock plan image test push promote prune key metadata"
+    local commands="init lock plan image matrix test push promote prune key metadata"
     if [ "$COMP_CWORD" = 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$cur")
         return

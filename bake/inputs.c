@@ -49,14 +49,15 @@ static int split_vars(const struct option_list *list, struct arena *arena, struc
     return 0;
 }
 
-/* bake.json -> bake.lock.json */
-static char *lock_path_of(const char *recipe)
+/* bake.json -> bake.lock.json, bake.TAG.lock.json */
+static char *lock_path_of(const char *recipe, const char *tag)
 {
     size_t len = strlen(recipe);
     if (len > 5 && strcmp(recipe + len - 5, ".json") == 0)
         len -= 5;
     char *path = NULL;
-    return asprintf(&path, "%.*s.lock.json", (int)len, recipe) < 0 ? NULL : path;
+    return asprintf(&path, "%.*s%s%s.lock.json", (int)len, recipe, tag ? "." : "", tag ? tag : "") < 0 ? NULL
+                                                                                                       : path;
 }
 
 static char *folder_of(const char *path)
@@ -79,7 +80,7 @@ static int find_recipe(const struct recipe_options *options, struct inputs *inpu
             return err_wrap(err, "recipe");
         }
         inputs->recipe_path = strdup(path);
-        inputs->lock_path = lock_path_of(path);
+        inputs->lock_path = lock_path_of(path, options->lock_tag);
     } else {
         const struct builtin *standin = builtin_find(STANDIN);
         if (!standin)

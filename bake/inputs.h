@@ -14,11 +14,16 @@
 #include "recipe/recipe.h"
 #include "verify/types.h"
 
+struct cloud_options;
+
 struct recipe_options {
-    const char *path;        /* NULL: the default */
-    struct option_list vars; /* --var name=value */
-    const char *out_dir;     /* where the lock of the compiled-in recipe goes */
-    bool update;             /* resolve again and rewrite the lock */
+    const char *path;         /* NULL: the default */
+    struct option_list vars;  /* --var name=value */
+    const char *out_dir;      /* where the lock of the compiled-in recipe goes */
+    const char *lock_tag;     /* bake.TAG.lock.json, a lock for these variables; NULL: bake.lock.json */
+    bool update;              /* resolve again and rewrite the lock */
+    const char *shared_cache; /* gs://BUCKET/FOLDER; NULL: none */
+    const struct cloud_options *cloud; /* for the shared cache; NULL without one */
 };
 
 struct inputs {

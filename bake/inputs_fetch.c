@@ -8,6 +8,7 @@
 #include "io/cache_note.h"
 #include "io/file.h"
 #include "recipe/base.h"
+#include "shared.h"
 #include "verify/verify.h"
 
 enum { VERSION_TEXT_MAX = 4 << 20 };
@@ -296,6 +297,36 @@ static int make_lock(struct work *work, struct err *err)
     return 0;
 }
 
+static const char *name_of(const struct work *work, size_t index)
+{
+    return index == 0 ? RECIPE_BASE_NAME : work->items[index].from->name;
+}
+
+/* What other machines have fetched already, of what is pinned: it then is in the cache. */
+static int take_shared(struct work *work, struct shared *shared, struct err *err)
+{
+    for (size_t i = 0; i < work->count; i++) {
+        const struct item *item = &work->items[i];
+        if (item->pinned && !is_local(item->url) &&
+            shared_take(shared, work->inputs->cache, name_of(work, i), &item->pinned->sha256,
+                        item->pinned->size, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Once it is verified. */
+static int give_shared(struct work *work, struct shared *shared, struct err *err)
+{
+    for (size_t i = 0; i < work->count; i++) {
+        const struct trusted *trusted = &work->items[i].trusted;
+        if (!is_local(work->items[i].url) &&
+            shared_give(shared, name_of(work, i), &trusted->sha256, trusted->fd, trusted->size, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int inputs_fetch(struct common *common, const struct recipe_options *options, struct inputs *inputs,
                  struct err *err)
 {
@@ -303,20 +334,23 @@ int inputs_fetch(struct common *common, const struct recipe_options *options, st
         .common = common, .inputs = inputs, .locking = options->update || inputs->lock.input_count == 0};
     if (common_cache(common, &inputs->cache, err) < 0)
         return err_wrap(err, "cache");
-    if (fetcher_new(NULL, &work.fetcher, err) < 0 || list_items(&work, err) < 0)
+    cleanup_shared struct shared shared = {0};
+    const struct shared_options where = {options->shared_cache, options->cloud};
+    if (shared_open(common, &where, &shared, err) < 0 || fetcher_new(NULL, &work.fetcher, err) < 0 ||
+        list_items(&work, err) < 0)
         return -1;
     ui_step(&common->ui, "fetch", "%zu inputs", work.count);
-    if (fetch_items(&work, err) < 0)
+    if (take_shared(&work, &shared, err) < 0 || fetch_items(&work, err) < 0)
         return err_wrap(err, "fetch");
     ui_step(&common->ui, "verify", "%s", work.locking ? "digests and signatures" : "against the lock");
     for (size_t i = 0; i < work.count; i++) {
-        const char *name = i == 0 ? RECIPE_BASE_NAME : work.items[i].from->name;
+        const char *name = name_of(&work, i);
         if (verify_item(&work, &work.items[i], name, err) < 0)
             return err_wrap(err, "verify");
         if (work.items[i].trusted.signer[0])
             run_note(&common->run, "verify", "%s is signed by %s", name, work.items[i].trusted.signer);
     }
-    if (work.locking && make_lock(&work, err) < 0)
+    if (give_shared(&work, &shared, err) < 0 || (work.locking && make_lock(&work, err) < 0))
         return -1;
     inputs->items = calloc(inputs->recipe.input_count + 1, sizeof *inputs->items);
     if (!inputs->items)

@@ -13,6 +13,7 @@ static const struct command commands[] = {
     {"lock", "pin every input of a recipe", cmd_lock},
     {"plan", "show what would change in the image", cmd_plan},
     {"image", "bake: fetch, verify, patch, pack, sign", cmd_image},
+    {"matrix", "bake many images of one recipe", cmd_matrix},
     {"test", "boot a package in QEMU", cmd_test},
     {"push", "upload a package, register it as an image", cmd_push},
     {"promote", "make an image the head of its family", cmd_promote},

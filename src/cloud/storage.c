@@ -5,9 +5,10 @@
 #include <sodium.h>
 
 #include "cloud/crc32c.h"
+#include "cloud/storage_internal.h"
 #include "io/file.h"
 
-enum { BOUNDARY_BYTES = 16, BOUNDARY_CAP = 2 * BOUNDARY_BYTES + 8, FRAME_MAX = 8192, WHAT_CAP = 1280 };
+enum { BOUNDARY_BYTES = 16, BOUNDARY_CAP = 2 * BOUNDARY_BYTES + 8, FRAME_MAX = 8192 };
 
 void storage_url(const struct storage *storage, const char *base, const char *name, struct buf *ret)
 {
@@ -26,15 +27,15 @@ const char *storage_role(const struct storage *storage, char out[static ROLE_CAP
     return out;
 }
 
-static const char *what_of(const struct storage *storage, const char *name, char out[static WHAT_CAP])
+const char *storage_what(const struct storage *storage, const char *name, char out[static WHAT_CAP])
 {
     snprintf(out, WHAT_CAP, "gs://%.222s/%.1024s", storage->bucket, name ? name : "");
     return out;
 }
 
 /* "The specified bucket does not exist." reads the same for every kind of request. */
-static int refused(const struct storage *storage, const struct api_result *result, const char *what,
-                   struct err *err)
+int storage_refused(const struct storage *storage, const struct api_result *result, const char *what,
+                    struct err *err)
 {
     char role[ROLE_CAP];
     api_refused(result, what, storage_role(storage, role), err);
@@ -66,60 +67,15 @@ int storage_get(const struct storage *storage, const char *name, struct object *
     char what[WHAT_CAP];
     storage_url(storage, storage->api.endpoints->storage, name, &url);
     if (buf_check(&url, "a URL", err) < 0 ||
-        api_call(&storage->api, "GET", url.data, NULL, what_of(storage, name, what), &result, err) < 0)
+        api_call(&storage->api, "GET", url.data, NULL, storage_what(storage, name, what), &result, err) < 0)
         return -1;
     if (result.status == 404) {
         *ret = (struct object){0};
         return 0;
     }
     if (!api_ok(&result))
-        return refused(storage, &result, what, err);
+        return storage_refused(storage, &result, what, err);
     return storage_read_object(json_root(result.doc), what, ret, err);
-}
-
-static int take_bytes(void *ctx, const void *bytes, size_t len, struct err *err)
-{
-    struct buf *to = ctx;
-    buf_add(to, bytes, len);
-    return buf_check(to, "an object of the bucket", err);
-}
-
-int storage_read(const struct storage *storage, const char *name, struct buf *ret, struct err *err)
-{
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
-    char what[WHAT_CAP];
-    storage_url(storage, storage->api.endpoints->storage, name, &url);
-    buf_str(&url, "?alt=media");
-    if (buf_check(&url, "a URL", err) < 0)
-        return -1;
-    struct retry retry;
-    retry_begin(&retry, &storage->api.client->retry, storage->api.client->clock);
-    for (;;) { /* by hand: what a cut answer left in the buffer goes before the next one comes */
-        cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
-        cleanup_buf struct buf bytes = BUF_INIT(ret->max);
-        const struct http_request req = {.method = "GET",
-                                         .url = url.data,
-                                         .what = what_of(storage, name, what),
-                                         .sink = take_bytes,
-                                         .sink_ctx = &bytes};
-        if (client_send(storage->api.client, &req, storage->api.run, &answer, err) < 0) {
-            if (retry_error(&retry, what, storage->api.run, err) < 0)
-                return -1;
-            continue;
-        }
-        if (retry_status(answer.status)) {
-            if (retry_answer(&retry, what, &answer, storage->api.run, err) < 0)
-                return -1;
-            continue;
-        }
-        if (answer.status != 200) {
-            struct api_result result = {.status = answer.status};
-            api_error_read(&answer, &result.error);
-            return refused(storage, &result, what, err);
-        }
-        buf_add(ret, bytes.data, bytes.len);
-        return buf_check(ret, what, err);
-    }
 }
 
 int storage_delete(const struct storage *storage, const char *name, uint64_t generation, struct err *err)
@@ -129,12 +85,12 @@ int storage_delete(const struct storage *storage, const char *name, uint64_t gen
     char what[WHAT_CAP];
     storage_url(storage, storage->api.endpoints->storage, name, &url);
     buf_printf(&url, "?generation=%llu", (unsigned long long)generation);
-    if (buf_check(&url, "a URL", err) < 0 ||
-        api_call(&storage->api, "DELETE", url.data, NULL, what_of(storage, name, what), &result, err) < 0)
+    if (buf_check(&url, "a URL", err) < 0 || api_call(&storage->api, "DELETE", url.data, NULL,
+                                                      storage_what(storage, name, what), &result, err) < 0)
         return -1;
     if (api_ok(&result) || result.status == 404)
         return 0;
-    return refused(storage, &result, what, err);
+    return storage_refused(storage, &result, what, err);
 }
 
 int storage_judge(const struct storage *storage, const char *name, const struct object *found,
@@ -161,17 +117,15 @@ int storage_judge(const struct storage *storage, const char *name, const struct 
                    gone ? "it was deleted; run the same command again" : "and it could not be deleted");
 }
 
-/* After a write that says ifGenerationMatch=0: 200 made it, 412 found something. *ret_none: 412, but there is nothing (a
- * source's precondition, or whoever made it took it away). */
-static int settle(const struct storage *storage, const char *name, const struct api_result *result,
-                  const struct object *want, struct object *ret, bool *ret_none, struct err *err)
+int storage_settle(const struct storage *storage, const char *name, const struct api_result *result,
+                   const struct object *want, struct object *ret, bool *ret_none, struct err *err)
 {
     char what[WHAT_CAP];
     struct object found = {0};
     bool made = api_ok(result);
     *ret_none = false;
     if (!made && result->status != 412)
-        return refused(storage, result, what_of(storage, name, what), err);
+        return storage_refused(storage, result, storage_what(storage, name, what), err);
     if ((made ? storage_read_object(json_root(result->doc), name, &found, err)
               : storage_get(storage, name, &found, err)) < 0)
         return -1;
@@ -243,14 +197,14 @@ int storage_insert(const struct storage *storage, const char *name, const char *
     const struct http_header headers[] = {{"Content-Type", content_type}};
     const struct http_request req = {.method = "POST",
                                      .url = url.data,
-                                     .what = what_of(storage, name, what),
+                                     .what = storage_what(storage, name, what),
                                      .headers = headers,
                                      .header_count = 1,
                                      .body = HTTP_MEMORY,
                                      .memory = body.data,
                                      .len = body.len};
     if (api_send(&storage->api, &req, &result, err) < 0 ||
-        settle(storage, name, &result, &want, ret, &none, err) < 0)
+        storage_settle(storage, name, &result, &want, ret, &none, err) < 0)
         return -1;
     return !none ? 0
                  : err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
@@ -293,11 +247,11 @@ int storage_compose(const struct storage *storage, const char *name, const char 
     storage_url(storage, storage->api.endpoints->storage, name, &url);
     buf_str(&url, "/compose?ifGenerationMatch=0");
     if (buf_check(&url, "a URL", err) < 0 || compose_body(type, sources, count, &body, err) < 0 ||
-        api_call(&storage->api, "POST", url.data, &body, what_of(storage, name, what), &result, err) < 0)
+        api_call(&storage->api, "POST", url.data, &body, storage_what(storage, name, what), &result, err) < 0)
         return -1;
     if (result.status == 404) {
         *ret_missing = true;
         return 0;
     }
-    return settle(storage, name, &result, want, ret, ret_missing, err);
+    return storage_settle(storage, name, &result, want, ret, ret_missing, err);
 }

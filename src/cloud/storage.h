@@ -13,6 +13,7 @@
 #define BAKE_CLOUD_STORAGE_H
 
 #include "base/arena.h"
+#include "base/digest.h"
 #include "cloud/api.h"
 
 enum { OBJECT_NAME_MAX = 1024, OBJECTS_MAX = 1 << 20, LIFECYCLE_DAYS = 60 };
@@ -51,6 +52,14 @@ must_check int storage_list(const struct storage *storage, const char *prefix, s
 /* A whole small object, into RET up to its cap. */
 must_check int storage_read(const struct storage *storage, const char *name, struct buf *ret,
                             struct err *err);
+
+/* A whole object of any size into FD, a regular file, and its SHA-256. One of over MAX bytes is ERR_VERIFY. *ret_there: is there
+ * one at all? */
+must_check int storage_download(const struct storage *storage, const char *name, uint64_t max, int fd,
+                                bool *ret_there, struct sha256 *ret, struct err *err);
+/* A whole file as a new object, in one request that is sent from the file. */
+must_check int storage_upload(const struct storage *storage, const char *name, int fd, uint64_t size,
+                              struct object *ret, struct err *err);
 
 struct content {
     const void *memory; /* NULL: bytes of the file */

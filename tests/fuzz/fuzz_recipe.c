@@ -1,5 +1,5 @@
 /* libFuzzer entry: recipe text to a printed plan, with contents that a hostile archive could have, and the
- * same bytes as a lock. */
+ * same bytes as a lock and as a matrix. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "plan/plan.h"
 #include "recipe/base.h"
 #include "recipe/lock.h"
+#include "recipe/matrix.h"
 #include "recipe/recipe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -68,6 +69,15 @@ static void use_recipe(const struct recipe *recipe, const uint8_t *data, size_t 
         use_plan(&plan, &layout);
 }
 
+static void use_matrix(const struct matrix *matrix)
+{
+    for (size_t i = 0; i < matrix->cell_count; i++) {
+        const char *tag = matrix->cells[i].tag;
+        if (!*tag || strlen(tag) > MATRIX_TAG_MAX || strchr(tag, '/'))
+            abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct recipe_pair builtins[] = {{"fixtures", "/f"}};
@@ -85,5 +95,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (lock_write(&lock, &text, &err) < 0 || lock_parse(text.data, text.len, "fuzz", &back, &err) < 0)
             abort();
     }
+    cleanup_matrix struct matrix matrix = {0};
+    if (matrix_parse((const char *)data, size, "fuzz", "dir", &matrix, &err) == 0)
+        use_matrix(&matrix);
+    else if (err.kind != ERR_RECIPE)
+        abort();
     return 0;
 }

@@ -115,7 +115,8 @@ static void killed_at_any_moment(struct cache_rig *rig, bool named)
 {
     struct err err = {0};
     unsigned found = 0;
-    atomic_uint *commits = mmap(NULL, sizeof *commits, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    atomic_uint *commits =
+        mmap(NULL, sizeof *commits, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(commits != MAP_FAILED);
     for (int i = 0; i < KILLS; i++) {
         pid_t pids[2];

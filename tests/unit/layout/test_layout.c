@@ -207,10 +207,9 @@ static void padding_moves_the_backup_only(void **state)
 static void a_view_grows_like_a_file(void **state)
 {
     (void)state;
-    static const char *const scripts[] = {":",
-                                          "n=$(($(stat -c %s $d) / 512 - 33)); dd if=/dev/zero of=$d bs=512 "
-                                          "seek=$n count=33 conv=notrunc status=none",
-                                          "truncate -s 600M $d"};
+    static const char zeros[] = "n=$(($(stat -c %s $d) / 512 - 33)); "
+                                "dd if=/dev/zero of=$d bs=512 seek=$n count=33 conv=notrunc status=none";
+    const char *const scripts[] = {":", zeros, "truncate -s 600M $d"};
     static unsigned char one[1 << 20], other[1 << 20];
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
         for (unsigned grow_root = 0; grow_root < 2; grow_root++) {
