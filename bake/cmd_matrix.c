@@ -5,7 +5,7 @@
 #include "io/file.h"
 #include "recipe/matrix.h"
 
-enum { NO_CELL = INT32_MAX };
+#define NO_CELL UINT64_MAX
 
 struct matrix_options {
     const char *path;
@@ -19,6 +19,8 @@ struct matrix_run {
     struct image_job *job; /* as the command line has it */
     const struct cloud_options *given;
     struct option_list vars;
+    const char *done_tag; /* of the last combination that a run of this process finished */
+    bool update, do_test;
     unsigned results[IMAGE_DRY + 1], failed;
     struct err first; /* of the failures */
 };
@@ -75,6 +77,10 @@ static int set_cell(const struct matrix_run *run, const struct matrix_cell *cell
     recipe->lock_tag = cell->tag;
     recipe->vars = run->vars;
     recipe->cloud = cloud;
+    /* the next target of a combination gets the very same package: it was resolved, and booted, for the one before */
+    bool again = run->done_tag && strcmp(run->done_tag, cell->tag) == 0;
+    recipe->update = run->update && !again;
+    run->job->nightly.do_test = run->do_test && !again;
     for (size_t i = 0; i < run->matrix->axis_count; i++) {
         if (recipe->vars.count == OPTION_LIST_MAX)
             return err_set(err, ERR_USAGE, 0, "more than %d variables", OPTION_LIST_MAX);
@@ -90,7 +96,7 @@ static int set_cell(const struct matrix_run *run, const struct matrix_cell *cell
     return image_job_check(run->job, err);
 }
 
-/* --- before anything runs: what promotes into one family must be one package ------------------------------------------------ */
+/* --- before anything runs: what is of one family must be one package ------------------------------------------------------ */
 
 struct claimed {
     const char *family, *project; /* NULL project: the command's */
@@ -109,12 +115,11 @@ static int refuse_same_family(const struct matrix *matrix, const struct claimed 
     for (size_t i = 0; i < count; i++)
         if (same(claims[i].family, last->family) && same(claims[i].project, last->project) &&
             strcmp(matrix->cells[claims[i].cell].tag, matrix->cells[last->cell].tag) != 0)
-            return err_set(
-                err, ERR_RECIPE, 0,
-                "%zu (%.100s) and %zu (%.100s) would both become the head of the family %.63s: use "
-                "${var.NAME} in the recipe's \"family\"",
-                claims[i].cell, matrix->cells[claims[i].cell].name, last->cell,
-                matrix->cells[last->cell].name, last->family);
+            return err_set(err, ERR_RECIPE, 0,
+                           "%zu (%.100s) and %zu (%.100s) would both be of the family %.63s: use "
+                           "${var.NAME} in the recipe's \"family\"",
+                           claims[i].cell, matrix->cells[claims[i].cell].name, last->cell,
+                           matrix->cells[last->cell].name, last->family);
     return 0;
 }
 
@@ -130,9 +135,7 @@ static int check_families(const struct matrix_run *run, struct err *err)
         cleanup_inputs struct inputs inputs = INPUTS_EMPTY;
         if (set_cell(run, &matrix->cells[i], &arena, err) < 0)
             return -1;
-        struct recipe_options options = run->job->image.recipe;
-        options.update = true; /* what a lock says is no matter here */
-        if (inputs_open(&options, &inputs, err) < 0)
+        if (inputs_recipe(&run->job->image.recipe, &inputs, err) < 0)
             return err_wrap(err, "%zu (%.100s)", i, matrix->cells[i].name);
         const char *family = push->family ? push->family : inputs.recipe.image.family;
         claims[i] = (struct claimed){family ? arena_strdup(&arena, family) : NULL,
@@ -145,7 +148,7 @@ static int check_families(const struct matrix_run *run, struct err *err)
     return 0;
 }
 
-/* --- runs ------------------------------------------------------------------------------------------------------------------ */
+/* --- runs ----------------------------------------------------------------------------------------------------------------- */
 
 static int lock_cell(const struct matrix_run *run, struct err *err)
 {
@@ -179,6 +182,7 @@ static int run_cell(struct matrix_run *run, size_t index, bool lock, struct err 
         r = lock ? lock_cell(run, &why) : image_job_run(run->common, run->job, &result, &why);
     if (r == 0) {
         run->results[result]++;
+        run->done_tag = cell->tag;
         report(run, index, lock ? "locked" : image_result_word(result), NULL);
         return 0;
     }
@@ -233,6 +237,8 @@ static int run_all(struct common *common, const struct matrix *matrix, const str
     const struct cloud_options given = job->nightly.push.cloud;
     struct matrix_run run = {.common = common, .matrix = matrix, .job = job, .given = &given};
     run.vars = job->image.recipe.vars;
+    run.update = job->image.recipe.update;
+    run.do_test = job->nightly.do_test;
     bool all = options->cell == NO_CELL;
     size_t first = all ? 0 : (size_t)options->cell, end = all ? matrix->cell_count : first + 1;
     if (first >= matrix->cell_count)
@@ -240,7 +246,7 @@ static int run_all(struct common *common, const struct matrix *matrix, const str
                        matrix->cell_count);
     if (check_vars(matrix, &run.vars, err) < 0)
         return -1;
-    if (job->nightly.do_promote && check_families(&run, err) < 0)
+    if (job->nightly.do_push && check_families(&run, err) < 0)
         return -1;
     for (size_t i = first; i < end; i++)
         if (run_cell(&run, i, options->lock, err) < 0)

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared.h"
+
 /* The key's file: the one that was named, else the user's own. *ret is NULL for --unsigned. */
 static int find_key(const struct image_options *options, char **ret, struct err *err)
 {
@@ -100,6 +102,9 @@ int image_job_check(const struct image_job *job, struct err *err)
         return err_set(err, ERR_USAGE, 0, "--unsigned and --key contradict each other");
     if (job->image.threads > 256)
         return err_set(err, ERR_USAGE, 0, "--threads is at most 256");
+    const char *shared = job->image.recipe.shared_cache;
+    if (shared && shared_check(shared, err) < 0)
+        return -1;
     return nightly_options_check(&job->nightly, err);
 }
 

@@ -95,7 +95,7 @@ static int find_recipe(const struct recipe_options *options, struct inputs *inpu
     return buf_check(text, "the recipe", err);
 }
 
-static int read_recipe(const struct recipe_options *options, struct inputs *inputs, struct err *err)
+int inputs_recipe(const struct recipe_options *options, struct inputs *inputs, struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(RECIPE_TEXT_MAX);
     if (find_recipe(options, inputs, &text, err) < 0)
@@ -149,7 +149,7 @@ static int read_lock(const char *path, struct lock *ret, bool *ret_found, struct
 int inputs_open(const struct recipe_options *options, struct inputs *ret, struct err *err)
 {
     cleanup_inputs struct inputs made = INPUTS_EMPTY;
-    if (read_recipe(options, &made, err) < 0)
+    if (inputs_recipe(options, &made, err) < 0)
         return -1;
     bool found = false;
     if (read_lock(made.lock_path, &made.lock, &found, err) < 0)

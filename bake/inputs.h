@@ -39,6 +39,8 @@ struct inputs {
     struct cache *cache;
 };
 
+/* The recipe only: no lock is looked at. */
+must_check int inputs_recipe(const struct recipe_options *options, struct inputs *ret, struct err *err);
 /* Recipe and lock only: nothing is written, and the cache is not opened yet. */
 must_check int inputs_open(const struct recipe_options *options, struct inputs *ret, struct err *err);
 /* Opens the cache, fetches and verifies; makes or updates the lock. Nothing is resolved when the lock is there and update is not

@@ -101,6 +101,15 @@ static int list_items(struct work *work, struct err *err)
     return 0;
 }
 
+/* What it must be, where that is known before it is fetched. */
+static bool wanted_sha256(const struct item *item, struct sha256 *ret)
+{
+    if (!item->pinned)
+        return item->sha256 && hex_decode(item->sha256, ret->bytes, SHA256_SIZE);
+    *ret = item->pinned->sha256;
+    return true;
+}
+
 static int fetch_items(struct work *work, struct err *err)
 {
     struct fetch_request *requests = arena_array(&work->arena, work->count, sizeof *requests);
@@ -113,13 +122,8 @@ static int fetch_items(struct work *work, struct err *err)
         requests[i] =
             (struct fetch_request){.name = i == 0 ? RECIPE_BASE_NAME : item->from->name, .url = item->url};
         got[i] = (struct artifact)ARTIFACT_EMPTY;
-        if (item->pinned) {
-            wants[i] = item->pinned->sha256;
-            requests[i].want = &wants[i];
-            requests[i].want_size = item->pinned->size;
-        } else if (item->sha256 && hex_decode(item->sha256, wants[i].bytes, SHA256_SIZE)) {
-            requests[i].want = &wants[i];
-        }
+        requests[i].want = wanted_sha256(item, &wants[i]) ? &wants[i] : NULL;
+        requests[i].want_size = item->pinned ? item->pinned->size : 0;
     }
     if (fetch_all(work->fetcher, work->inputs->cache, requests, work->count, &work->common->run, got, err) <
         0)
@@ -302,14 +306,16 @@ static const char *name_of(const struct work *work, size_t index)
     return index == 0 ? RECIPE_BASE_NAME : work->items[index].from->name;
 }
 
-/* What other machines have fetched already, of what is pinned: it then is in the cache. */
+/* What other machines have fetched already, of what lock or recipe give a digest of: it then is in the cache. */
 static int take_shared(struct work *work, struct shared *shared, struct err *err)
 {
     for (size_t i = 0; i < work->count; i++) {
         const struct item *item = &work->items[i];
-        if (item->pinned && !is_local(item->url) &&
-            shared_take(shared, work->inputs->cache, name_of(work, i), &item->pinned->sha256,
-                        item->pinned->size, err) < 0)
+        struct sha256 want;
+        if (is_local(item->url) || !wanted_sha256(item, &want))
+            continue;
+        if (shared_take(shared, work->inputs->cache, name_of(work, i), &want,
+                        item->pinned ? item->pinned->size : 0, err) < 0)
             return -1;
     }
     return 0;

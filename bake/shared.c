@@ -4,19 +4,36 @@
 
 #define INPUTS_FOLDER "inputs/"
 
+enum { URL_MAX = 400 };
+
 static const uint64_t size_max = UINT64_C(16) << 30; /* as fetch has it, for what the lock says no size of */
+
+int shared_check(const char *url, struct err *err)
+{
+    static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+    static const char any[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/";
+    bool ok = strncmp(url, "gs://", 5) == 0 && strlen(url) < URL_MAX;
+    if (ok) {
+        const char *bucket = url + 5;
+        size_t len = strcspn(bucket, "/");
+        const char *folder = bucket + len + (bucket[len] == '/');
+        ok = len >= 3 && strspn(bucket, lower) == len && folder[strspn(folder, any)] == '\0' &&
+             folder[0] != '/' && !strstr(folder, "//");
+    }
+    return ok ? 0
+              : err_set(err, ERR_USAGE, 0,
+                        "--shared-cache wants gs://BUCKET or gs://BUCKET/FOLDER, not \"%.250s\"", url);
+}
 
 int shared_open(struct common *common, const struct shared_options *options, struct shared *ret,
                 struct err *err)
 {
-    *ret = (struct shared){0};
+    *ret = (struct shared){.common = common, .options = *options};
     if (!options->url)
         return 0;
+    if (shared_check(options->url, err) < 0)
+        return -1;
     const char *bucket = options->url + 5;
-    if (strncmp(options->url, "gs://", 5) != 0)
-        return err_set(err, ERR_USAGE, 0,
-                       "--shared-cache wants gs://BUCKET or gs://BUCKET/FOLDER, not \"%.250s\"",
-                       options->url);
     size_t len = strcspn(bucket, "/");
     const char *folder = bucket[len] ? bucket + len + 1 : "";
     bool slash = *folder && folder[strlen(folder) - 1] != '/';
@@ -26,15 +43,6 @@ int shared_open(struct common *common, const struct shared_options *options, str
         shared_close(ret);
         return err_oom(err);
     }
-    /* checked as --bucket and --prefix are */
-    struct cloud_options cloud = *options->cloud;
-    cloud.bucket = ret->bucket;
-    cloud.prefix = *ret->folder ? ret->folder : NULL;
-    if (cloud_open(common, &cloud, &ret->cloud, err) < 0) {
-        shared_close(ret);
-        return err_wrap(err, "--shared-cache %.250s", options->url);
-    }
-    ret->open = true;
     return 0;
 }
 
@@ -44,6 +52,33 @@ void shared_close(struct shared *shared)
     free(shared->bucket);
     free(shared->folder);
     *shared = (struct shared){0};
+}
+
+/* What is wrong with the bucket is told once; then it is left alone. -1: interrupted. */
+static int give_up(struct shared *shared, struct err *err)
+{
+    if (err->kind == ERR_INTERRUPTED)
+        return -1;
+    run_warn(&shared->common->run, "fetch", "the shared cache is not used: %s", err->text);
+    shared->silent = true;
+    return 0;
+}
+
+/* The session, when it is needed at all. *ret_ready is false when there is nothing to ask. */
+static int get_ready(struct shared *shared, bool *ret_ready, struct err *err)
+{
+    *ret_ready = false;
+    if (!shared->bucket || shared->silent)
+        return 0;
+    if (!shared->open) {
+        if (cloud_open(shared->common, shared->options.cloud, &shared->cloud, err) < 0)
+            return give_up(shared, err);
+        /* there is another way: it is not waited for as long as a push would */
+        shared->cloud.client.retry = (struct retry_policy){.attempts = 3, .deadline_s = 30};
+        shared->open = true;
+    }
+    *ret_ready = true;
+    return 0;
 }
 
 static struct storage storage_of(const struct shared *shared)
@@ -58,32 +93,19 @@ static int object_name(const struct shared *shared, const struct sha256 *sha256,
     return asprintf(ret, "%s" INPUTS_FOLDER "%s", shared->folder, hex) < 0 ? err_oom(err) : 0;
 }
 
-/* What is wrong with the bucket is told once; then it is left alone. -1: interrupted. */
-static int give_up(struct shared *shared, struct err *err)
-{
-    if (err->kind == ERR_INTERRUPTED)
-        return -1;
-    run_warn(&shared->cloud.common->run, "fetch", "the shared cache is not used: %s", err->text);
-    shared->silent = true;
-    return 0;
-}
-
 static int bring(struct shared *shared, struct cache_entry *entry, const char *name,
                  const struct sha256 *sha256, uint64_t size, struct err *err)
 {
     cleanup_free char *object = NULL;
     cleanup_close int fd = -1;
     const struct storage storage = storage_of(shared);
-    struct run *run = &shared->cloud.common->run;
+    struct run *run = &shared->common->run;
     struct sha256 found;
     bool there = false;
     if (object_name(shared, sha256, &object, err) < 0)
         return -1;
-    if (storage_download(&storage, object, size ? size : size_max, entry->fd, &there, &found, err) < 0) {
-        if (err->kind != ERR_VERIFY)
-            return give_up(shared, err);
-        found = (struct sha256){0}; /* too large to be it */
-    }
+    if (storage_download(&storage, object, size ? size : size_max, entry->fd, &there, &found, err) < 0)
+        return give_up(shared, err);
     if (!there)
         return 0;
     if (!sha256_equal(&found, sha256)) {
@@ -100,10 +122,13 @@ int shared_take(struct shared *shared, struct cache *cache, const char *name, co
 {
     cleanup_cache_entry struct cache_entry entry = CACHE_ENTRY_EMPTY;
     char hex[SHA256_HEX];
-    if (!shared->open || shared->silent)
+    bool ready;
+    if (get_ready(shared, &ready, err) < 0)
+        return -1;
+    if (!ready)
         return 0;
     hex_encode(sha256->bytes, SHA256_SIZE, hex);
-    if (cache_begin(cache, "download", hex, &entry, &shared->cloud.common->run, err) < 0)
+    if (cache_begin(cache, "download", hex, &entry, &shared->common->run, err) < 0)
         return -1;
     return entry.found_fd >= 0 ? 0 : bring(shared, &entry, name, sha256, size, err);
 }
@@ -113,7 +138,10 @@ int shared_give(struct shared *shared, const char *name, const struct sha256 *sh
 {
     cleanup_free char *object = NULL;
     struct object found = {0};
-    if (!shared->open || shared->silent)
+    bool ready;
+    if (get_ready(shared, &ready, err) < 0)
+        return -1;
+    if (!ready)
         return 0;
     const struct storage storage = storage_of(shared);
     if (object_name(shared, sha256, &object, err) < 0)
@@ -124,6 +152,6 @@ int shared_give(struct shared *shared, const char *name, const struct sha256 *sh
         return 0;
     if (storage_upload(&storage, object, fd, size, &found, err) < 0)
         return give_up(shared, err);
-    run_note(&shared->cloud.common->run, "fetch", "%s goes to gs://%s", name, shared->bucket);
+    run_note(&shared->common->run, "fetch", "%s goes to gs://%s", name, shared->bucket);
     return 0;
 }

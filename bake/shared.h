@@ -2,9 +2,9 @@
  *
  * In:    gs://BUCKET/FOLDER, digests from the lock, files that were verified.
  * Out:   entries of the local cache, made from objects whose bytes are right.
- * Fails: shared_open() for a URL that is none, or without credentials. Nothing else does: a bucket that cannot be read or
- *        written, or holds something else, costs a warning, and the input's own address is asked.
- * Owns:  a session with Google, until shared_close().
+ * Fails: for a URL that is none. Otherwise nothing does: no credentials, a bucket that cannot be read or written, or holds
+ *        something else, cost a warning, and the input's own address is asked.
+ * Owns:  a session with Google from the first question on, until shared_close().
  * Never: replaces or removes an object; gives out bytes that do not have the digest asked for.
  */
 #ifndef BAKE_SHARED_H
@@ -18,11 +18,15 @@ struct shared_options {
 };
 
 struct shared {
+    struct common *common;
+    struct shared_options options;
     struct cloud cloud;
     char *bucket, *folder; /* "" or ends in '/' */
     bool open, silent;     /* silent: it was refused once, and is not asked again */
 };
 
+/* Is it gs://BUCKET or gs://BUCKET/FOLDER? */
+must_check int shared_check(const char *url, struct err *err);
 must_check int shared_open(struct common *common, const struct shared_options *options, struct shared *ret,
                            struct err *err);
 void shared_close(struct shared *shared);

@@ -53,8 +53,8 @@ must_check int storage_list(const struct storage *storage, const char *prefix, s
 must_check int storage_read(const struct storage *storage, const char *name, struct buf *ret,
                             struct err *err);
 
-/* A whole object of any size into FD, a regular file, and its SHA-256. One of over MAX bytes is ERR_VERIFY. *ret_there: is there
- * one at all? */
+/* A whole object of any size into FD, a regular file, and its SHA-256. One of over MAX bytes is given up, and has a SHA-256 of
+ * zeros. *ret_there: is there one at all? */
 must_check int storage_download(const struct storage *storage, const char *name, uint64_t max, int fd,
                                 bool *ret_there, struct sha256 *ret, struct err *err);
 /* A whole file as a new object, in one request that is sent from the file. */

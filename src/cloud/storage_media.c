@@ -12,6 +12,7 @@ struct taker {
     struct buf *to;
     int fd;
     uint64_t size, max; /* bytes */
+    bool too_large;
     struct hasher hasher;
 };
 
@@ -93,7 +94,8 @@ static int take_file(void *ctx, const void *bytes, size_t len, struct err *err)
 {
     struct taker *taker = ctx;
     taker->size += len;
-    if (taker->size > taker->max)
+    taker->too_large = taker->size > taker->max;
+    if (taker->too_large)
         return err_set(err, ERR_VERIFY, 0, "it is larger than %llu bytes", (unsigned long long)taker->max);
     return file_write(taker->fd, bytes, len, "an object of the bucket", err) < 0
                ? -1
@@ -106,11 +108,13 @@ int storage_download(const struct storage *storage, const char *name, uint64_t m
     struct taker taker = {.begin = begin_file, .take = take_file, .fd = fd, .max = max};
     int status = 0;
     int r = read_media(storage, name, &taker, &status, err);
-    *ret_there = status != 404;
+    *ret_there = status != 404 || taker.too_large;
     if (r == 0)
         r = hasher_end(&taker.hasher, ret->bytes, err);
     hasher_free(&taker.hasher);
-    return status == 404 ? 0 : r;
+    if (taker.too_large)
+        *ret = (struct sha256){0};
+    return status == 404 || taker.too_large ? 0 : r;
 }
 
 static int file_crc32c(int fd, uint64_t size, uint32_t *ret, struct err *err)
