@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "cloud/crc32c.h"
+#include "io/crc32c.h"
 #include "io/file.h"
 
 enum { CHUNK = 1 << 20 };

@@ -2,7 +2,7 @@
  * Source: cloud.google.com/storage/docs/performing-resumable-uploads; requests as gcloud sends them. */
 #include <string.h>
 
-#include "cloud/crc32c.h"
+#include "io/crc32c.h"
 #include "cloud/upload.h"
 
 enum { CHUNK = 16 << 20 /* a multiple of 256 KiB, as all chunks but the last must be */, SESSIONS_MAX = 3 };

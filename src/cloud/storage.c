@@ -4,7 +4,7 @@
 
 #include <sodium.h>
 
-#include "cloud/crc32c.h"
+#include "io/crc32c.h"
 #include "cloud/storage_internal.h"
 #include "io/file.h"
 

@@ -1,7 +1,7 @@
 /* Whole contents of objects, in and out. */
 #include <unistd.h>
 
-#include "cloud/crc32c.h"
+#include "io/crc32c.h"
 #include "cloud/storage_internal.h"
 #include "io/file.h"
 

@@ -7,7 +7,7 @@
 #include <zlib.h>
 
 #include "io/file.h"
-#include "pack/crc32c.h"
+#include "io/crc32c.h"
 #include "pack/deflate.h"
 #include "pack/sparse.h"
 #include "pack/store.h"
@@ -90,7 +90,7 @@ static int append(struct job *job, const unsigned char *bytes, const struct reco
                                                                  .packed_len = record->packed_len,
                                                                  .packed_sha256 = record->sha256,
                                                                  .packed_crc32c = record->crc32c};
-    packed->archive_crc32c = crc32c_combine(packed->archive_crc32c, record->crc32c, record->packed_len);
+    packed->archive_crc32c = crc32c_join(packed->archive_crc32c, record->crc32c, record->packed_len);
     packed->archive_size += record->packed_len;
     job->crc = (uint32_t)crc32_combine(job->crc, record->crc, (z_off_t)record->raw_len);
     job->tar_size += record->raw_len;
@@ -106,7 +106,7 @@ static int append(struct job *job, const unsigned char *bytes, const struct reco
 static int sum_packed(struct record *record, const unsigned char *packed, size_t len, struct err *err)
 {
     record->packed_len = (uint32_t)len;
-    record->crc32c = crc32c(packed, len);
+    record->crc32c = crc32c_add(0, packed, len);
     return sha256_of(packed, len, &record->sha256, err);
 }
 

@@ -10,7 +10,7 @@
 #include <zlib.h>
 
 #include "io/file.h"
-#include "pack/crc32c.h"
+#include "io/crc32c.h"
 #include "pack/sparse.h"
 #include "pack/tarhead.h"
 #include "pack/workers.h"
@@ -179,7 +179,7 @@ static int load(const struct check *check, size_t index, unsigned char *out, str
         return -1;
     if (!sha256_equal(&sha256, &segment->packed_sha256))
         return differs(err, segment->packed_off, "a segment's digest");
-    if (crc32c(out, (size_t)segment->packed_len) != segment->packed_crc32c)
+    if (crc32c_add(0, out, (size_t)segment->packed_len) != segment->packed_crc32c)
         return differs(err, segment->packed_off, "a segment's CRC-32C");
     return 0;
 }

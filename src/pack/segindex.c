@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "pack/crc32c.h"
+#include "io/crc32c.h"
 #include "pack/deflate.h"
 
 static const char magic[8] = {'B', 'A', 'K', 'E', 'S', 'E', 'G', '1'};
@@ -75,7 +75,7 @@ bool segindex_read(const unsigned char *bytes, size_t len, uint64_t file_size, s
     if (len < TRAILER_SIZE || segindex_size(bytes + len - TRAILER_SIZE, file_size) != len)
         return false;
     const unsigned char *trailer = bytes + len - TRAILER_SIZE;
-    if (crc32c(bytes, len - TRAILER_SIZE) != get32(trailer + AT_CRC))
+    if (crc32c_add(0, bytes, len - TRAILER_SIZE) != get32(trailer + AT_CRC))
         return false;
     cleanup_segindex struct segindex made = {.record_count = get32(trailer + AT_RECORDS),
                                              .known_count = get32(trailer + AT_KNOWN)};
@@ -114,7 +114,7 @@ void segindex_write(const struct segindex *index, uint64_t data_size, struct buf
         put(ret, piece->mask, 4);
         buf_add(ret, piece->sha256.bytes, SHA256_SIZE);
     }
-    uint32_t crc = ret->failed ? 0 : crc32c(ret->data ? ret->data + from : "", ret->len - from);
+    uint32_t crc = ret->failed ? 0 : crc32c_add(0, ret->data ? ret->data + from : "", ret->len - from);
     buf_add(ret, magic, sizeof magic);
     put(ret, index->record_count, 4);
     put(ret, index->known_count, 4);

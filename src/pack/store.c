@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "io/file.h"
-#include "pack/crc32c.h"
+#include "io/crc32c.h"
 #include "pack/store_internal.h"
 
 const char store_kind[] = "segment";
@@ -202,7 +202,7 @@ bool store_read(struct store *store, const struct stored *stored, unsigned char 
     const struct record *record = &stored->record;
     struct err ignored;
     if (file_pread(entry->fd, out, record->packed_len, record->off, "segments", &ignored) == 0 &&
-        crc32c(out, record->packed_len) == record->crc32c)
+        crc32c_add(0, out, record->packed_len) == record->crc32c)
         return true;
     if (!atomic_exchange(&entry->damaged, true))
         run_warn(store->run, "pack", "the cache's segment/%.40s is damaged, and is dropped", entry->key);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cloud/crc32c.h"
+#include "io/crc32c.h"
 #include "cloud/parts.h"
 #include "io/file.h"
 

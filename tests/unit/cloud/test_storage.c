@@ -1,7 +1,7 @@
 /* Objects against a peer that answers from a script: sums, preconditions, pages, refusals, and a resumable upload. */
 #include "cloud_rig.h"
 
-#include "cloud/crc32c.h"
+#include "io/crc32c.h"
 #include "cloud/state.h"
 #include "cloud/upload.h"
 

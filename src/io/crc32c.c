@@ -1,4 +1,4 @@
-#include "cloud/crc32c.h"
+#include "io/crc32c.h"
 
 #include <string.h>
 

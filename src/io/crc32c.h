@@ -5,8 +5,8 @@
  * Fails: crc32c_read() is false for anything but exactly that form.
  * Source:RFC 3720 appendix B.4 (polynomial 0x1EDC6F41, reflected); cloud.google.com/storage/docs/json_api
  */
-#ifndef BAKE_CLOUD_CRC32C_H
-#define BAKE_CLOUD_CRC32C_H
+#ifndef BAKE_IO_CRC32C_H
+#define BAKE_IO_CRC32C_H
 
 #include <stdbool.h>
 #include <stddef.h>
