@@ -1,8 +1,8 @@
 /* Whole contents of objects, in and out. */
 #include <unistd.h>
 
-#include "io/crc32c.h"
 #include "cloud/storage_internal.h"
+#include "io/crc32c.h"
 #include "io/file.h"
 
 /* Where the bytes go. */

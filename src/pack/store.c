@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "io/file.h"
 #include "io/crc32c.h"
+#include "io/file.h"
 #include "pack/store_internal.h"
 
 const char store_kind[] = "segment";

@@ -6,7 +6,12 @@
 #include "base/buf.h"
 #include "base/json.h"
 
-enum { VALUES_MAX = 256, VALUE_MAX = 4096, TAG_DIGEST = 8 /* digits */ };
+enum {
+    VALUES_MAX = 256,
+    VALUE_MAX = 4096, /* bytes */
+    TAG_DIGEST = 8,   /* digits */
+    TAG_TEXT_MAX = (VALUE_MAX + 32) * MATRIX_AXES_MAX
+};
 
 const char *const matrix_keys[] = {"$schema", "recipe", "vars", "targets", "exclude", NULL};
 const char *const matrix_target_keys[] = {"project", "bucket", "prefix", NULL};
@@ -186,8 +191,8 @@ static bool is_excluded(const struct maker *m, const struct recipe_pair *vars)
 /* The values, joined by '_'. Where that leaves a character out, or would be too long, a digest tells it from all others. */
 static const char *make_tag(struct maker *m, const struct recipe_pair *vars)
 {
-    cleanup_buf struct buf tag = BUF_INIT((VALUE_MAX + 1) * MATRIX_AXES_MAX + 64);
-    cleanup_buf struct buf exact = BUF_INIT(2 * (VALUE_MAX + 32) * MATRIX_AXES_MAX);
+    cleanup_buf struct buf tag = BUF_INIT(TAG_TEXT_MAX);
+    cleanup_buf struct buf exact = BUF_INIT(TAG_TEXT_MAX);
     char hex[SHA256_HEX];
     struct sha256 digest;
     bool plain = true;

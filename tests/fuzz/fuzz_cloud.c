@@ -1,8 +1,8 @@
 /* What the bucket and the APIs answer: claims, objects, images' times, sums. Whatever is taken must survive being used. */
 #include <string.h>
 
-#include "io/crc32c.h"
 #include "cloud/push.h"
+#include "io/crc32c.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
