@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/json.h"
 
 enum {
