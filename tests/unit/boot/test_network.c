@@ -100,6 +100,19 @@ static char forwards(void)
     return fd >= 0 && read(fd, &c, 1) == 1 ? c : 0;
 }
 
+/* dnsmasq ends when an interface goes while it lists them at its start: it has to be over that. */
+static bool dhcp_listens(void)
+{
+    char line[256];
+    bool found = false;
+    FILE *udp = fopen("/proc/net/udp", "re");
+    while (udp && fgets(line, sizeof line, udp))
+        found = found || strstr(line, ":0043 ");
+    if (udp)
+        fclose(udp);
+    return found;
+}
+
 static void inside(void)
 {
     cleanup_network struct network network = NETWORK_EMPTY;
@@ -113,6 +126,10 @@ static void inside(void)
     if (!has_address(NETWORK_GATEWAY, NETWORK_NETMASK) || !has_address(METADATA_IP, "255.255.255.255") ||
         forwards() != '1')
         give_up("addresses");
+    for (int i = 0; i < 1000 && !dhcp_listens(); i++)
+        usleep(20000);
+    if (!dhcp_listens())
+        give_up("dnsmasq does not listen");
     unsigned before = interfaces();
     if (network_tap(&tap, &err) < 0)
         _exit(strstr(err.text, "/dev/net/tun") ? CANNOT : WRONG);
