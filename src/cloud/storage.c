@@ -117,8 +117,10 @@ int storage_judge(const struct storage *storage, const char *name, const struct 
                    gone ? "it was deleted; run the same command again" : "and it could not be deleted");
 }
 
-int storage_settle(const struct storage *storage, const char *name, const struct api_result *result,
-                   const struct object *want, struct object *ret, bool *ret_none, struct err *err)
+/* After a write that says ifGenerationMatch=0: 200 made it, 412 found something. *ret_none: 412, but there is nothing (a
+ * source's precondition, or whoever made it took it away). */
+static int settle(const struct storage *storage, const char *name, const struct api_result *result,
+                  const struct object *want, struct object *ret, bool *ret_none, struct err *err)
 {
     char what[WHAT_CAP];
     struct object found = {0};
@@ -137,6 +139,19 @@ int storage_settle(const struct storage *storage, const char *name, const struct
         return -1;
     *ret = found;
     return 0;
+}
+
+int storage_send_new(const struct storage *storage, const char *name, const struct http_request *req,
+                     const struct object *want, struct object *ret, struct err *err)
+{
+    cleanup_api_result struct api_result result = {0};
+    bool none = false;
+    if (api_send(&storage->api, req, &result, err) < 0 ||
+        settle(storage, name, &result, want, ret, &none, err) < 0)
+        return -1;
+    return !none ? 0
+                 : err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
+                           req->what);
 }
 
 struct content content_of(const void *memory, size_t len)
@@ -182,11 +197,9 @@ int storage_insert(const struct storage *storage, const char *name, const char *
 {
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     cleanup_buf struct buf body = BUF_INIT((size_t)content->len + FRAME_MAX);
-    cleanup_api_result struct api_result result = {0};
     const struct object want = {.size = content->len, .crc32c = content->crc32c};
     unsigned char random[BOUNDARY_BYTES];
     char boundary[BOUNDARY_CAP] = "bake-", content_type[64 + BOUNDARY_CAP], what[WHAT_CAP];
-    bool none = false;
     randombytes_buf(random, sizeof random); /* what is not foreseen does not occur in the bytes */
     hex_encode(random, sizeof random, boundary + strlen(boundary));
     snprintf(content_type, sizeof content_type, "multipart/related; boundary=%s", boundary);
@@ -203,12 +216,7 @@ int storage_insert(const struct storage *storage, const char *name, const char *
                                      .body = HTTP_MEMORY,
                                      .memory = body.data,
                                      .len = body.len};
-    if (api_send(&storage->api, &req, &result, err) < 0 ||
-        storage_settle(storage, name, &result, &want, ret, &none, err) < 0)
-        return -1;
-    return !none ? 0
-                 : err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
-                           what);
+    return storage_send_new(storage, name, &req, &want, ret, err);
 }
 
 static int compose_body(const char *type, const struct object_source *sources, size_t count, struct buf *ret,
@@ -253,5 +261,5 @@ int storage_compose(const struct storage *storage, const char *name, const char 
         *ret_missing = true;
         return 0;
     }
-    return storage_settle(storage, name, &result, want, ret, ret_missing, err);
+    return settle(storage, name, &result, want, ret, ret_missing, err);
 }

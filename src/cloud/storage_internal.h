@@ -13,10 +13,9 @@ const char *storage_what(const struct storage *storage, const char *name, char o
 int storage_refused(const struct storage *storage, const struct api_result *result, const char *what,
                     struct err *err);
 
-/* After a write that says ifGenerationMatch=0: 200 made it, 412 found something. *ret_none: 412, but there is nothing (a
- * source's precondition, or whoever made it took it away). */
-must_check int storage_settle(const struct storage *storage, const char *name,
-                              const struct api_result *result, const struct object *want, struct object *ret,
-                              bool *ret_none, struct err *err);
+/* Sends a request that makes the object NAME and says ifGenerationMatch=0: what it made, or found, must be WANT. */
+must_check int storage_send_new(const struct storage *storage, const char *name,
+                                const struct http_request *req, const struct object *want, struct object *ret,
+                                struct err *err);
 
 #endif

@@ -137,10 +137,8 @@ int storage_upload(const struct storage *storage, const char *name, int fd, uint
                    struct err *err)
 {
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
-    cleanup_api_result struct api_result result = {0};
     struct object want = {.size = size};
     char what[WHAT_CAP], sum[CRC32C_TEXT], hash[16 + CRC32C_TEXT];
-    bool none = false;
     storage_url(storage, storage->api.endpoints->storage_upload, NULL, &url);
     buf_str(&url, "?uploadType=media&ifGenerationMatch=0&name=");
     http_escape(&url, name);
@@ -158,10 +156,5 @@ int storage_upload(const struct storage *storage, const char *name, int fd, uint
                                      .body = HTTP_FILE,
                                      .fd = fd,
                                      .len = size};
-    if (api_send(&storage->api, &req, &result, err) < 0 ||
-        storage_settle(storage, name, &result, &want, ret, &none, err) < 0)
-        return -1;
-    return !none ? 0
-                 : err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
-                           what);
+    return storage_send_new(storage, name, &req, &want, ret, err);
 }
