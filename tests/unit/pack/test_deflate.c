@@ -251,8 +251,9 @@ static void crc32c_vector(void **state)
     fill(bytes, SIZE, 9, 251);
     uint32_t whole = crc32c_add(0, bytes, SIZE);
     for (size_t cut = 0; cut <= SIZE; cut += 1 + cut / 3)
-        assert_int_equal(crc32c_join(crc32c_add(0, bytes, cut), crc32c_add(0, bytes + cut, SIZE - cut), SIZE - cut),
-                         whole);
+        assert_int_equal(
+            crc32c_join(crc32c_add(0, bytes, cut), crc32c_add(0, bytes + cut, SIZE - cut), SIZE - cut),
+            whole);
 }
 
 int main(void)
