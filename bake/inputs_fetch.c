@@ -5,7 +5,6 @@
 #include "epoch.h"
 #include "fetch/fetch.h"
 #include "inputs.h"
-#include "io/cache_note.h"
 #include "io/file.h"
 #include "recipe/base.h"
 #include "shared.h"
@@ -139,53 +138,17 @@ static bool is_local(const char *url)
     return strncmp(url, "file:", 5) == 0;
 }
 
-/* A file of this machine that was hashed before, and is what it was then (device, inode, size, mtime, ctime), is not hashed
- * again: of what a nightly run reads, nearly all is as it was. */
-static const char known_kind[] = "digest", known_magic[] = "bake-digest 1";
-
-static int known_key(const struct file_identity *identity, char out[static SHA256_HEX], struct err *err)
+/* Is the artifact's digest of these very bytes? */
+static int was_hashed(const struct item *item, bool *ret, struct err *err)
 {
-    const uint64_t numbers[] = {identity->device,
-                                identity->inode,
-                                identity->size,
-                                (uint64_t)identity->mtime.tv_sec,
-                                (uint64_t)identity->mtime.tv_nsec,
-                                (uint64_t)identity->ctime.tv_sec,
-                                (uint64_t)identity->ctime.tv_nsec};
-    struct sha256 digest;
-    if (sha256_of(numbers, sizeof numbers, &digest, err) < 0)
-        return -1;
-    hex_encode(digest.bytes, SHA256_SIZE, out);
-    return 0;
-}
-
-static int find_known(struct work *work, struct artifact *artifact, bool *ret_known, struct err *err)
-{
-    struct file_identity identity;
-    char key[SHA256_HEX], hex[SHA256_HEX] = "";
-    const struct note_field field = {"sha256", hex, sizeof hex};
-    *ret_known = false;
-    if (cache_rechecks(work->inputs->cache))
+    struct file_identity now;
+    *ret = true;
+    if (!is_local(item->url))
         return 0;
-    if (file_identify(artifact->fd, &identity, err) < 0 || known_key(&identity, key, err) < 0)
+    if (file_identify(item->artifact.fd, &now, err) < 0)
         return -1;
-    *ret_known =
-        identity.size == artifact->size &&
-        cache_note_get(work->inputs->cache, known_kind, key, known_magic, &field, 1, &work->common->run) &&
-        hex_decode(hex, artifact->sha256.bytes, SHA256_SIZE);
+    *ret = file_identity_equal(&now, &item->artifact.identity);
     return 0;
-}
-
-/* Where nothing can be kept, it is hashed again the next time. */
-static void keep_known(struct work *work, const struct trusted *trusted)
-{
-    char key[SHA256_HEX], hex[SHA256_HEX];
-    const struct note_field field = {"sha256", hex, sizeof hex};
-    struct err ignored = {0};
-    hex_encode(trusted->sha256.bytes, SHA256_SIZE, hex);
-    if (known_key(&trusted->identity, key, &ignored) == 0)
-        (void)!cache_note_put(work->inputs->cache, known_kind, key, known_magic, &field, 1,
-                              &work->common->run, &ignored);
 }
 
 static int verify_item(struct work *work, struct item *item, const char *name, struct err *err)
@@ -193,8 +156,7 @@ static int verify_item(struct work *work, struct item *item, const char *name, s
     char pinned_hex[SHA256_HEX];
     struct verify_spec spec = {.name = name,
                                .sha256 = item->sha256,
-                               .sha512 = item->from->sha512,
-                               .hashed_already = !is_local(item->url)};
+                               .sha512 = item->from->sha512};
     cleanup_buf struct buf signature = BUF_INIT(SIGNATURE_MAX);
     if (item->pinned) {
         hex_encode(item->pinned->sha256.bytes, SHA256_SIZE, pinned_hex);
@@ -220,14 +182,9 @@ static int verify_item(struct work *work, struct item *item, const char *name, s
         spec.signature_size = signature.len;
     }
     spec.allow_unpinned = work->locking && is_local(item->url);
-    if (!spec.hashed_already && find_known(work, &item->artifact, &spec.hashed_already, err) < 0)
-        return -1;
-    bool is_new = !spec.hashed_already;
-    if (verify_artifact(&item->artifact, &spec, &work->common->run, &item->trusted, err) < 0)
-        return -1;
-    if (is_new)
-        keep_known(work, &item->trusted);
-    return 0;
+    return was_hashed(item, &spec.hashed_already, err) < 0
+               ? -1
+               : verify_artifact(&item->artifact, &spec, &work->common->run, &item->trusted, err);
 }
 
 static int pin(struct lock *lock, const char *name, const struct item *item, struct err *err)

@@ -25,7 +25,7 @@ static bool same_part(const struct segment *a, const struct segment *b)
 
 /* Hashes one part's bytes. */
 static int read_leaf(int fd, struct part *part, const char *prefix, struct arena *arena, unsigned char *chunk,
-                     const struct run *run, struct err *err)
+                     struct hasher *sha1, const struct run *run, struct err *err)
 {
     cleanup_hasher struct hasher hasher = {0};
     struct sha256 sha256;
@@ -35,7 +35,7 @@ static int read_leaf(int fd, struct part *part, const char *prefix, struct arena
     for (uint64_t at = 0; at < part->size;) {
         size_t step = part->size - at < CHUNK ? (size_t)(part->size - at) : (size_t)CHUNK;
         if (run_check(run, err) < 0 || file_pread(fd, chunk, step, part->off + at, "the archive", err) < 0 ||
-            hasher_add(&hasher, chunk, step, err) < 0)
+            hasher_add(&hasher, chunk, step, err) < 0 || hasher_add(sha1, chunk, step, err) < 0)
             return -1;
         part->crc32c = crc32c_add(part->crc32c, chunk, step);
         at += step;
@@ -93,16 +93,19 @@ static int read_leaves(const struct packed *packed, int fd, const char *prefix, 
                        struct parts *parts, struct err *err)
 {
     cleanup_free unsigned char *chunk = malloc(CHUNK);
+    cleanup_hasher struct hasher sha1 = {0};
     uint32_t crc = 0;
     size_t count = parts->levels[0].count;
     if (!chunk)
         return err_oom(err);
+    if (hasher_init(&sha1, DIGEST_SHA1, err) < 0)
+        return -1;
     for (size_t i = 0; i < count; i++) {
         struct part *part = &parts->nodes[i];
         if (part->size > PART_MAX)
             return err_set(err, ERR_VERIFY, 0, "a segment of %llu bytes is larger than a part may be",
                            (unsigned long long)part->size);
-        if (read_leaf(fd, part, prefix, &parts->arena, chunk, run, err) < 0)
+        if (read_leaf(fd, part, prefix, &parts->arena, chunk, &sha1, run, err) < 0)
             return -1;
         crc = crc32c_join(crc, part->crc32c, part->size);
         run_progress(run, "push", "reading the archive", part->off + part->size, packed->archive_size);
@@ -110,6 +113,8 @@ static int read_leaves(const struct packed *packed, int fd, const char *prefix, 
     if (crc != packed->archive_crc32c)
         return err_set(err, ERR_VERIFY, 0,
                        "the archive's CRC-32C is not the manifest's: the file was changed");
+    if (hasher_end(&sha1, parts->archive_sha1, err) < 0)
+        return -1;
     return mark_twins(parts->nodes, count, err);
 }
 

@@ -1,8 +1,8 @@
 /* The archive as upload parts, and how they are joined: plain data, made without a network.
  *
  * In:    the archive's descriptor and the list of its consecutive segments.
- * Out:   a tree: its leaves are the parts, each named by the SHA-256 of its bytes; each inner node is composed of up
- *        to 32 nodes of the level below, and the root is the archive.
+ * Out:   the archive's SHA-1, and a tree: its leaves are the parts, each named by the SHA-256 of its bytes; each
+ *        inner node is composed of up to 32 nodes of the level below, and the root is the archive.
  * Fails: ERR_VERIFY when the file's bytes are not those the manifest pins (CRC-32C); ERR_IO.
  * Owns:  the nodes and their names until parts_free().
  *
@@ -49,6 +49,7 @@ struct parts {
     struct part *nodes;
     struct part_level levels[PART_LEVELS_MAX]; /* 0: the leaves; the last one: the archive alone */
     size_t level_count;
+    uint8_t archive_sha1[20]; /* what GCE's rawDisk.sha1Checksum wants */
 };
 
 /* PREFIX comes before the parts' and the inner nodes' names, NAME is the archive's. */

@@ -182,8 +182,8 @@ static int insert(const struct push *push, const char *name, const char *digest,
                  : err_set(err, ERR_REMOTE, 0, "image %s comes and goes: run the same command again", name);
 }
 
-static int register_image(const struct push *push, const char *name, const char *digest, const char *object,
-                          struct push_state *state, struct err *err)
+static int register_image(const struct push *push, const char *name, const char *digest,
+                          const struct parts *parts, struct push_state *state, struct err *err)
 {
     struct label labels[LABELS_MAX];
     struct image_spec spec = push->spec;
@@ -191,8 +191,8 @@ static int register_image(const struct push *push, const char *name, const char 
     cleanup_buf struct buf source = BUF_INIT(HTTP_URL_MAX), url = BUF_INIT(HTTP_URL_MAX),
                            body = BUF_INIT(4 << 20);
     buf_printf(&source, "https://storage.%s/%s/%s", push->images.api.endpoints->universe,
-               push->storage.bucket, object);
-    hex_encode(push->packed->archive_sha1, 20, sha1);
+               push->storage.bucket, parts_root(parts)->name);
+    hex_encode(parts->archive_sha1, sizeof parts->archive_sha1, sha1);
     spec.name = name;
     spec.family = NULL;
     spec.labels = labels;
@@ -378,7 +378,7 @@ int push_run(const struct push *push, struct push_state *state, struct push_resu
                                   .fd = push->fd,
                                   .threads = push->threads};
     if (put_archive(push, &upload, made.image, state, &made, err) < 0 || put_documents(push, err) < 0 ||
-        register_image(push, made.image, digest, archive, state, err) < 0)
+        register_image(push, made.image, digest, &parts, state, err) < 0)
         return -1;
     *ret = made;
     return state->cache ? state_drop(state, err) : 0;

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "io/file.h"
 
 struct artifact {
     int fd;        /* read-only; -1 when empty */
@@ -15,6 +16,8 @@ struct artifact {
      * may differ from one day to the next. */
     char *origin;
     struct sha256 sha256; /* of the bytes as they are in fd, computed while they came in */
+    /* A local file: what it was when SHA256 was taken of it, and it is to be hashed again unless it is still that. */
+    struct file_identity identity;
 };
 #define ARTIFACT_EMPTY                                                                                       \
     {                                                                                                        \

@@ -28,7 +28,13 @@ static int copy_bytes(struct extent_copy *copy, uint64_t from, uint64_t to, uint
     struct disk *disk = copy->ext->window.writer;
     if (!blob->memory && disk->map && len >= GRAFT_MIN) {
         uint64_t whole = len - len % copy->ext->fs->blocksize;
-        if (disk_graft(disk, to, whole, blob->fd, blob->off + from, copy->err) < 0)
+        /* the digest is checked, or the file watched: one that is not this content ends the bake */
+        const struct graft_source source = {.fd = blob->fd,
+                                            .from = blob->off + from,
+                                            .content = blob->sha256,
+                                            .content_from = blob->off,
+                                            .named = true};
+        if (disk_graft(disk, to, whole, &source, copy->err) < 0)
             return -1;
         from += whole;
         to += whole;

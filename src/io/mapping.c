@@ -37,8 +37,8 @@ static int read_below(const struct mapping *map, unsigned char *bytes, size_t le
         bool inside = graft && graft->off <= off;
         uint64_t end = inside ? graft->off + graft->len : graft ? graft->off : UINT64_MAX;
         size_t step = end - off < len ? (size_t)(end - off) : len;
-        int r = inside ? file_pread(map->sources[graft->source].fd, bytes, step,
-                                    off - graft->off + graft->from, "a file that is embedded", err)
+        int r = inside ? file_pread(graft->source.fd, bytes, step, off - graft->off + graft->source.from,
+                                    "a file that is embedded", err)
                        : read_base(map, bytes, step, off, err);
         if (r < 0)
             return -1;
@@ -113,13 +113,13 @@ static int mapping_write(struct disk *disk, const void *bytes, size_t len, uint6
 static void mapping_close(struct disk *disk)
 {
     struct mapping *map = disk->map;
-    for (size_t i = 0; i < map->source_count; i++)
-        close(map->sources[i].fd);
+    for (size_t i = 0; i < map->file_count; i++)
+        close(map->files[i].fd);
     cleanup_close_fn(&map->base);
     overlay_free(&map->overlay);
     spans_free(&map->written);
     free(map->grafts);
-    free(map->sources);
+    free(map->files);
     free(map);
 }
 
@@ -141,30 +141,30 @@ int disk_over(int base, struct disk *ret, struct err *err)
     return 0;
 }
 
-/* The index of FD's file among the sources; a file that is there already is not taken twice. */
-static int take_source(struct mapping *map, int fd, size_t *ret, struct err *err)
+/* The one of the files that FD is: a file that is there already is not taken twice. */
+static int take_file(struct mapping *map, int fd, const struct graft_file **ret, struct err *err)
 {
-    struct graft_source source = {.fd = -1};
-    if (file_identify(fd, &source.identity, err) < 0)
+    struct graft_file file = {.fd = -1};
+    if (file_identify(fd, &file.identity, err) < 0)
         return -1;
-    for (size_t i = map->source_count; i-- > 0;)
-        if (file_identity_equal(&map->sources[i].identity, &source.identity)) {
-            *ret = i;
+    for (size_t i = map->file_count; i-- > 0;)
+        if (file_identity_equal(&map->files[i].identity, &file.identity)) {
+            *ret = &map->files[i];
             return 0;
         }
-    if (map->source_count == map->source_room) {
-        size_t room = map->source_room ? map->source_room * 2 : 16;
-        struct graft_source *more = reallocarray(map->sources, room, sizeof *more);
+    if (map->file_count == map->file_room) {
+        size_t room = map->file_room ? map->file_room * 2 : 16;
+        struct graft_file *more = reallocarray(map->files, room, sizeof *more);
         if (!more)
             return err_oom(err);
-        map->sources = more;
-        map->source_room = room;
+        map->files = more;
+        map->file_room = room;
     }
-    source.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (source.fd < 0)
+    file.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (file.fd < 0)
         return err_sys(err, errno, "duplicate a descriptor");
-    map->sources[map->source_count] = source;
-    *ret = map->source_count++;
+    map->files[map->file_count] = file;
+    *ret = &map->files[map->file_count++];
     return 0;
 }
 
@@ -193,7 +193,7 @@ static int put_graft(struct mapping *map, const struct graft *new, struct err *e
         struct graft rest = map->grafts[last - 1];
         uint64_t rest_end = rest.off + rest.len;
         if (rest_end > end) {
-            rest.from += end - rest.off;
+            rest.source.from += end - rest.off;
             rest.off = end;
             rest.len = rest_end - end;
             between[count++] = rest;
@@ -205,18 +205,22 @@ static int put_graft(struct mapping *map, const struct graft *new, struct err *e
     return 0;
 }
 
-int disk_graft(struct disk *disk, uint64_t off, uint64_t len, int fd, uint64_t from, struct err *err)
+int disk_graft(struct disk *disk, uint64_t off, uint64_t len, const struct graft_source *source,
+               struct err *err)
 {
     struct mapping *map = disk->map;
-    struct graft graft = {.off = off, .len = len, .from = from};
+    struct graft graft = {.off = off, .len = len, .source = *source};
+    const struct graft_file *file = NULL;
     if (!map || off % OVERLAY_UNIT != 0 || len % OVERLAY_UNIT != 0 || len == 0 || off > disk->size ||
-        len > disk->size - off || from > INT64_MAX - len)
+        len > disk->size - off || source->from > INT64_MAX - len ||
+        (source->named && source->content_from > source->from))
         return err_set(err, ERR_INTERNAL, 0, "a file cannot lie at bytes %llu to %llu of the disk",
                        (unsigned long long)off, (unsigned long long)(off + len));
-    if (take_source(map, fd, &graft.source, err) < 0)
+    if (take_file(map, source->fd, &file, err) < 0)
         return -1;
-    if (from + len > map->sources[graft.source].identity.size)
+    if (source->from + len > file->identity.size)
         return err_set(err, ERR_VERIFY, 0, "a file that is embedded became shorter");
+    graft.source.fd = file->fd;
     if (put_graft(map, &graft, err) < 0)
         return -1;
     overlay_drop(&map->overlay, len, off);
@@ -231,20 +235,20 @@ static int changed_meanwhile(struct err *err)
 
 int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, struct err *err)
 {
-    size_t source = 0;
-    if (take_source(disk->map, fd, &source, err) < 0)
+    const struct graft_file *file = NULL;
+    if (take_file(disk->map, fd, &file, err) < 0)
         return -1;
-    return file_identity_equal(&disk->map->sources[source].identity, identity) ? 0 : changed_meanwhile(err);
+    return file_identity_equal(&file->identity, identity) ? 0 : changed_meanwhile(err);
 }
 
 int disk_check_grafts(const struct disk *disk, struct err *err)
 {
     const struct mapping *map = disk->map;
-    for (size_t i = 0; map && i < map->source_count; i++) {
+    for (size_t i = 0; map && i < map->file_count; i++) {
         struct file_identity now;
-        if (file_identify(map->sources[i].fd, &now, err) < 0)
+        if (file_identify(map->files[i].fd, &now, err) < 0)
             return -1;
-        if (!file_identity_equal(&now, &map->sources[i].identity))
+        if (!file_identity_equal(&now, &map->files[i].identity))
             return changed_meanwhile(err);
     }
     return 0;
@@ -278,6 +282,46 @@ bool disk_next_change(const struct disk *disk, uint64_t at, uint64_t *ret_off, u
     *ret_off = best.off;
     *ret_end = best.end;
     return found;
+}
+
+/* One stretch of a range: LEN bytes of the base at FROM, or of grafted content. */
+static int name_stretch(struct hasher *hasher, const struct graft *graft, uint64_t from, uint64_t len,
+                        struct err *err)
+{
+    static const struct sha256 base = {0};
+    const uint64_t numbers[] = {from, len};
+    return hasher_add(hasher, graft ? graft->source.content.bytes : base.bytes, SHA256_SIZE, err) < 0 ||
+                   hasher_add(hasher, numbers, sizeof numbers, err) < 0
+               ? -1
+               : 0;
+}
+
+bool disk_whence(const struct disk *disk, uint64_t off, uint64_t len, struct sha256 *ret)
+{
+    const struct mapping *map = disk->map;
+    cleanup_hasher struct hasher hasher = {0};
+    struct err ignored = {0};
+    const struct span *written = map ? spans_from(&map->written, off) : NULL;
+    if (!map || (written && written->off < off + len) || hasher_init(&hasher, DIGEST_SHA256, &ignored) < 0)
+        return false;
+    for (size_t i = graft_from(map, off); len > 0;) {
+        const struct graft *next = i < map->graft_count ? &map->grafts[i] : NULL;
+        const struct graft *graft = next && next->off <= off ? next : NULL;
+        uint64_t end = graft ? graft->off + graft->len : next ? next->off : UINT64_MAX;
+        uint64_t step = end - off < len ? end - off : len, from = off;
+        if (graft) {
+            const struct graft_source *source = &graft->source;
+            if (!source->named)
+                return false;
+            from = off - graft->off + source->from - source->content_from;
+            i++;
+        }
+        if (name_stretch(&hasher, graft, from, step, &ignored) < 0)
+            return false;
+        off += step;
+        len -= step;
+    }
+    return hasher_end(&hasher, ret->bytes, &ignored) == 0;
 }
 
 /* What a file's holes leave; all of it where the file system cannot tell. */

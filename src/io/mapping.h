@@ -17,12 +17,11 @@
 #include "io/spans.h"
 
 struct graft {
-    uint64_t off, len; /* bytes of the disk */
-    uint64_t from;     /* byte of the source */
-    size_t source;
+    uint64_t off, len;          /* bytes of the disk */
+    struct graft_source source; /* its descriptor is one of the files' */
 };
 
-struct graft_source {
+struct graft_file {
     int fd;
     struct file_identity identity;
 };
@@ -34,8 +33,8 @@ struct mapping {
     struct spans written; /* in the overlay, all of it and perhaps more */
     struct graft *grafts; /* sorted, disjoint */
     size_t graft_count, graft_room;
-    struct graft_source *sources;
-    size_t source_count, source_room;
+    struct graft_file *files;
+    size_t file_count, file_room;
 };
 
 #endif

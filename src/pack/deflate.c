@@ -22,8 +22,8 @@ static const struct {
     const char *name;
     uint32_t sample_crc;
 } engines[] = {
-    [DEFLATE_FAST] = {"isa-l 2.30 level 2", 0x6336C222},
-    [DEFLATE_SMALL] = {"libdeflate 1.14 level 6", 0xBAD38ECE},
+    [DEFLATE_FAST] = {"isa-l 2.30 level 2 align 4096", 0x6336C222},
+    [DEFLATE_SMALL] = {"libdeflate 1.14 level 6 align 4096", 0xBAD38ECE},
 };
 
 const char *deflate_engine_name(enum deflate_engine engine)
@@ -61,7 +61,21 @@ void deflater_free(struct deflater *deflater)
 size_t deflate_bound(size_t len)
 {
     /* stored blocks: 5 bytes for each 10,000 at the worst, and the headers and the end of the piece */
-    return len + len / 1024 + 1024;
+    return len + len / 1024 + 1024 + DEFLATE_FILL_MAX;
+}
+
+/* An empty stored block is 5 bytes; with an empty block of fixed codes before it, 10 bits, it is 6. */
+size_t deflate_fill(unsigned char *out, size_t len)
+{
+    static const unsigned char five[] = {0, 0, 0, 0xff, 0xff}, six[] = {2, 0, 0, 0, 0xff, 0xff};
+    size_t missing = (DEFLATE_ALIGN - len % DEFLATE_ALIGN) % DEFLATE_ALIGN;
+    if (missing < missing % 5 * sizeof six) /* as many of the six as leave a multiple of five are too many */
+        missing += DEFLATE_ALIGN;
+    for (size_t n = missing % 5; n > 0; n--, len += sizeof six)
+        memcpy(out + len, six, sizeof six);
+    for (; len % DEFLATE_ALIGN != 0; len += sizeof five)
+        memcpy(out + len, five, sizeof five);
+    return len;
 }
 
 static int fast_step(struct isal_zstream *stream, size_t len, uint16_t flush, bool last, struct err *err)

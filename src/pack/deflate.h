@@ -15,6 +15,8 @@
  * DEFLATE_SMALL is libdeflate, level 6. It marks the last block of every buffer as the stream's last; a walk over
  * the blocks by zlib's decoder, which also compares the content, finds that mark.
  *
+ * Empty blocks fill a piece up to whole DEFLATE_ALIGN bytes, so that a file system can share it between files.
+ *
  * deflate_is_reference() tells a library whose bytes are others than those recorded here.
  */
 #ifndef BAKE_PACK_DEFLATE_H
@@ -26,6 +28,7 @@
 #include "base/err.h"
 
 enum deflate_engine { DEFLATE_FAST, DEFLATE_SMALL };
+enum { DEFLATE_ALIGN = 4096 /* a block of every file system that shares */, DEFLATE_FILL_MAX = DEFLATE_ALIGN + 20 };
 
 struct isal_zstream;
 struct libdeflate_compressor;
@@ -44,15 +47,19 @@ void deflater_free(struct deflater *deflater);
 /* LEN is from 1 byte to 1 GiB. The result depends on the arguments and the engine alone. */
 must_check int deflate_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
                              size_t room, size_t *ret_len, struct err *err);
-/* Room that always suffices for LEN bytes. */
+/* Room that always suffices for LEN bytes, and for deflate_fill() after them. */
 size_t deflate_bound(size_t len);
+
+/* Fills up what ends in a piece that is not the stream's last, LEN bytes so far, to a multiple of DEFLATE_ALIGN, and returns
+ * its new length: less than LEN + DEFLATE_FILL_MAX. */
+size_t deflate_fill(unsigned char *out, size_t len);
 
 /* Decodes a piece and compares it: ERR_INTERNAL when it is not the LEN bytes. SCRATCH has room for LEN + 1. What
  * DEFLATE_SMALL made has been compared already. */
 must_check int deflate_verify(const void *piece, size_t piece_len, const void *bytes, size_t len,
                               void *scratch, struct err *err);
 
-/* Name and version of the engine: part of what determines the bytes. Static. */
+/* Name and version of the engine, and how it is filled up: part of what determines the bytes. Static. */
 const char *deflate_engine_name(enum deflate_engine engine);
 
 /* Deflates a known sample: false when this machine's library gives other bytes than the reference. */

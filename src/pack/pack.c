@@ -14,10 +14,18 @@
 #include "pack/tarhead.h"
 #include "pack/workers.h"
 
-enum { GZIP_HEAD = 10, GZIP_TAIL = 8, SLOTS_MAX = 2 * PACK_THREADS_MAX };
+enum {
+    GZIP_HEAD = 10,
+    GZIP_TAIL = 8,
+    /* results ahead of the archive: what a rebuild changed lies together, and is deflated while what comes before it is
+     * read from the cache */
+    SLOTS_MAX = 48,
+    BATCH = 32 /* segments from the cache in one job */
+};
 static const uint64_t GIB = UINT64_C(1) << 30;
 static const uint64_t DISK_MAX = UINT64_C(64) << 40;  /* the largest persistent disk of GCE */
 static const uint64_t WRITEBACK = UINT64_C(16) << 20; /* bytes after which the kernel is set to work */
+static const uint64_t RUN_MAX = UINT64_C(16) << 20;   /* bytes that are copied from the cache at once */
 
 static enum deflate_engine engine_of(bool small)
 {
@@ -35,12 +43,36 @@ void packed_free(struct packed *packed)
     *packed = (struct packed){0};
 }
 
-/* What a worker makes of one segment. */
-struct slot {
+/* A worker's own. */
+struct desk {
     struct deflater deflater;
-    unsigned char *raw, *out, *scratch;
+    unsigned char *raw, *scratch;
+};
+
+/* One segment that has to be deflated, or some that the store has. */
+struct unit {
+    size_t first, count; /* pieces */
+    bool fresh;
+};
+
+/* What a worker makes of a segment. */
+struct slot {
+    unsigned char *out; /* deflate_bound(PACK_SEGMENT), once it was needed */
     struct record record;
-    bool fresh; /* deflated now, not found */
+};
+
+/* Memory of a taker, for what the store has, and for what it had. */
+struct spare {
+    unsigned char *out;
+    struct desk desk;
+    struct record record;
+};
+
+/* Segments that lie side by side in the cache as they will in the archive: not written yet, but copied in one go, for which
+ * a file system that can shares them. */
+struct pending {
+    int fd;
+    uint64_t from, len; /* bytes of the cache's file */
 };
 
 struct job {
@@ -52,37 +84,96 @@ struct job {
     int fd;
     const struct run *run;
     struct packed packed;
-    struct hasher sha256, sha1;
+    struct unit *units;
+    size_t unit_count;
+    const struct stored **stored; /* of each piece, where the store has it; NULL once it is known to be damaged */
+    struct spare read, copied, kept;
+    struct pending pending;
+    struct hasher sha256;
     uint32_t crc;      /* CRC-32 of the tar so far */
     uint64_t tar_size; /* bytes of the tar so far */
     uint64_t flushed;  /* bytes of the archive that are on their way to the disk */
+    uint64_t dropped;  /* and those that are there, and not in memory any more */
 };
 
-static void slot_free(struct slot *slot)
+static void desk_free(struct desk *desk)
 {
-    deflater_free(&slot->deflater);
-    free(slot->raw);
-    free(slot->out);
-    free(slot->scratch);
-    *slot = (struct slot){0};
+    deflater_free(&desk->deflater);
+    free(desk->raw);
+    free(desk->scratch);
+    *desk = (struct desk){0};
 }
 
-static int slot_init(struct slot *slot, enum deflate_engine engine, struct err *err)
+static int desk_init(struct desk *desk, enum deflate_engine engine, struct err *err)
 {
-    slot->raw = malloc(PACK_SEGMENT);
-    slot->out = malloc(deflate_bound(PACK_SEGMENT));
-    slot->scratch = malloc(PACK_SEGMENT + 1);
-    if (!slot->raw || !slot->out || !slot->scratch)
-        return err_oom(err);
-    return deflater_init(&slot->deflater, engine, err);
+    desk->raw = malloc(PACK_SEGMENT);
+    desk->scratch = malloc(PACK_SEGMENT + 1);
+    return desk->raw && desk->scratch ? deflater_init(&desk->deflater, engine, err) : err_oom(err);
 }
 
-/* Appends one segment to the archive: the only place that writes. */
-static int append(struct job *job, const unsigned char *bytes, const struct record *record, uint64_t raw_off,
-                  uint64_t raw_len, struct err *err)
+static void spare_free(struct spare *spare)
+{
+    desk_free(&spare->desk);
+    free(spare->out);
+    *spare = (struct spare){0};
+}
+
+/* The fsync at the end is to find little left. The archive is not read here again: it does not take the memory of what is,
+ * and new pages are dear in virtual machines. */
+static void nudge(struct job *job, uint64_t written)
+{
+    if (written - job->flushed < WRITEBACK)
+        return;
+    sync_file_range(job->fd, (off_t)job->flushed, (off_t)(written - job->flushed), SYNC_FILE_RANGE_WRITE);
+    if (job->flushed > job->dropped) {
+        sync_file_range(job->fd, (off_t)job->dropped, (off_t)(job->flushed - job->dropped),
+                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+        posix_fadvise(job->fd, (off_t)job->dropped, (off_t)(job->flushed - job->dropped), POSIX_FADV_DONTNEED);
+        job->dropped = job->flushed;
+    }
+    job->flushed = written;
+}
+
+static int copy_pending(struct job *job, struct err *err)
+{
+    struct pending *pending = &job->pending;
+    uint64_t len = pending->len, end = job->packed.archive_size;
+    pending->len = 0;
+    if (len == 0)
+        return 0;
+    if (file_copy(pending->fd, pending->from, job->fd, end - len, len, job->run, err) < 0)
+        return -1;
+    nudge(job, end);
+    return 0;
+}
+
+/* Puts one segment at the archive's end: from the cache's file where it is STORED, else its BYTES. */
+static int place(struct job *job, const unsigned char *bytes, const struct record *record,
+                 const struct stored *stored, struct err *err)
+{
+    struct pending *pending = &job->pending;
+    int fd = stored ? store_fd(job->store, stored) : -1;
+    bool goes_on = pending->len > 0 && pending->fd == fd && pending->from + pending->len == record->off;
+    if ((!goes_on || pending->len >= RUN_MAX) && copy_pending(job, err) < 0)
+        return -1;
+    if (fd < 0) {
+        if (file_pwrite(job->fd, bytes, record->packed_len, job->packed.archive_size, "the archive", err) < 0)
+            return -1;
+        nudge(job, job->packed.archive_size + record->packed_len);
+        return 0;
+    }
+    if (pending->len == 0)
+        *pending = (struct pending){.fd = fd, .from = record->off};
+    pending->len += record->packed_len;
+    return 0;
+}
+
+/* Appends one segment to the archive: the only place that writes. STORED: where the cache has it, or NULL. */
+static int append(struct job *job, const unsigned char *bytes, const struct record *record,
+                  const struct stored *stored, uint64_t raw_off, uint64_t raw_len, struct err *err)
 {
     struct packed *packed = &job->packed;
-    if (file_write(job->fd, bytes, record->packed_len, "the archive", err) < 0)
+    if (place(job, bytes, record, stored, err) < 0)
         return -1;
     packed->segments[packed->segment_count++] = (struct segment){.raw_off = raw_off,
                                                                  .raw_len = raw_len,
@@ -94,12 +185,6 @@ static int append(struct job *job, const unsigned char *bytes, const struct reco
     packed->archive_size += record->packed_len;
     job->crc = (uint32_t)crc32_combine(job->crc, record->crc, (z_off_t)record->raw_len);
     job->tar_size += record->raw_len;
-    if (packed->archive_size - job->flushed >=
-        WRITEBACK) { /* so that the fsync at the end finds little left */
-        sync_file_range(job->fd, (off_t)job->flushed, (off_t)(packed->archive_size - job->flushed),
-                        SYNC_FILE_RANGE_WRITE);
-        job->flushed = packed->archive_size;
-    }
     return 0;
 }
 
@@ -110,60 +195,114 @@ static int sum_packed(struct record *record, const unsigned char *packed, size_t
     return sha256_of(packed, len, &record->sha256, err);
 }
 
-static int deflate_segment(struct job *job, const struct piece *piece, struct slot *slot, struct err *err)
+static int deflate_segment(const struct job *job, const struct piece *piece, struct desk *desk,
+                           unsigned char *out, struct record *ret, struct err *err)
 {
     size_t len = piece_len(piece), out_len = 0;
-    slot->fresh = true;
-    slot->record = (struct record){.raw = piece->sha256, .raw_len = (uint32_t)len};
-    if (sparse_read(job->disk, piece, slot->raw, err) < 0)
+    struct record record = {.raw = piece->sha256, .raw_len = (uint32_t)len};
+    if (sparse_read(job->disk, piece, desk->raw, err) < 0)
         return -1;
-    slot->record.crc = crc32_gzip_refl(0, slot->raw, len);
-    if (deflate_piece(&slot->deflater, slot->raw, len, false, slot->out, deflate_bound(PACK_SEGMENT),
-                      &out_len, err) < 0)
+    record.crc = crc32_gzip_refl(0, desk->raw, len);
+    if (deflate_piece(&desk->deflater, desk->raw, len, false, out, deflate_bound(PACK_SEGMENT), &out_len,
+                      err) < 0)
         return -1;
-    if (job->verify && deflate_verify(slot->out, out_len, slot->raw, len, slot->scratch, err) < 0)
+    out_len = deflate_fill(out, out_len);
+    if (job->verify && deflate_verify(out, out_len, desk->raw, len, desk->scratch, err) < 0)
         return err_wrap(err, "disk.raw at byte %llu", (unsigned long long)piece->segment * PACK_SEGMENT);
-    return sum_packed(&slot->record, slot->out, out_len, err);
+    *ret = record;
+    return sum_packed(ret, out, out_len, err);
 }
 
-static int pack_segment(void *ctx, size_t index, void *memory, struct err *err)
+static int make_room(unsigned char **out, struct err *err)
+{
+    if (!*out)
+        *out = malloc(deflate_bound(PACK_SEGMENT));
+    return *out ? 0 : err_oom(err);
+}
+
+static int pack_unit(void *ctx, size_t index, void *memory, void *own, struct err *err)
+{
+    const struct job *job = ctx;
+    const struct unit *unit = &job->units[index];
+    struct slot *slot = memory;
+    if (!unit->fresh)
+        return 0;
+    return make_room(&slot->out, err) < 0 ? -1
+                                          : deflate_segment(job, &job->sparse->pieces[unit->first], own,
+                                                            slot->out, &slot->record, err);
+}
+
+/* What the store has damaged is deflated again, by each taker for itself: it comes to the same. */
+static int remake(const struct job *job, size_t piece, struct spare *spare, struct err *err)
+{
+    if (make_room(&spare->out, err) < 0 ||
+        (!spare->desk.raw && desk_init(&spare->desk, job->engine, err) < 0))
+        return -1;
+    return deflate_segment(job, &job->sparse->pieces[piece], &spare->desk, spare->out, &spare->record, err);
+}
+
+/* The archive's digest; and every segment of the store is looked at before it is copied. */
+static int take_sha256(void *ctx, size_t index, void *memory, struct err *err)
 {
     struct job *job = ctx;
-    struct slot *slot = memory;
-    const struct piece *piece = &job->sparse->pieces[index];
-    const struct stored *stored = store_find(job->store, piece);
-    if (!stored || !store_read(job->store, stored, slot->out))
-        return deflate_segment(job, piece, slot, err);
-    slot->fresh = false;
-    slot->record = stored->record;
+    const struct unit *unit = &job->units[index];
+    const struct slot *slot = memory;
+    struct spare *spare = &job->read;
+    if (unit->fresh)
+        return hasher_add(&job->sha256, slot->out, slot->record.packed_len, err);
+    if (make_room(&spare->out, err) < 0)
+        return -1;
+    for (size_t i = unit->first; i < unit->first + unit->count; i++) {
+        const struct stored *stored = job->stored[i];
+        if (store_read(job->store, stored, spare->out)) {
+            spare->record = stored->record;
+        } else {
+            job->stored[i] = NULL;
+            if (remake(job, i, spare, err) < 0)
+                return -1;
+        }
+        if (hasher_add(&job->sha256, spare->out, spare->record.packed_len, err) < 0)
+            return -1;
+    }
     return 0;
 }
 
 static int take_archive(void *ctx, size_t index, void *memory, struct err *err)
 {
     struct job *job = ctx;
+    const struct unit *unit = &job->units[index];
     const struct slot *slot = memory;
-    run_progress(job->run, "pack", PACK_MEMBER, index + 1, job->sparse->count);
-    return append(job, slot->out, &slot->record, (uint64_t)job->sparse->pieces[index].segment * PACK_SEGMENT,
-                  PACK_SEGMENT, err);
+    struct spare *spare = &job->copied;
+    for (size_t i = unit->first; i < unit->first + unit->count; i++) {
+        const struct stored *stored = job->stored[i];
+        uint64_t off = (uint64_t)job->sparse->pieces[i].segment * PACK_SEGMENT;
+        if (!unit->fresh && !stored && remake(job, i, spare, err) < 0)
+            return -1;
+        const struct record *record = unit->fresh ? &slot->record : stored ? &stored->record : &spare->record;
+        if (append(job, unit->fresh ? slot->out : spare->out, record, stored, off, PACK_SEGMENT, err) < 0)
+            return -1;
+    }
+    run_progress(job->run, "pack", PACK_MEMBER, unit->first + unit->count, job->sparse->count);
+    return 0;
 }
 
-static int take_sha256(void *ctx, size_t index, void *memory, struct err *err)
+static int take_store(void *ctx, size_t index, void *memory, struct err *err)
 {
-    (void)index;
     struct job *job = ctx;
+    const struct unit *unit = &job->units[index];
     const struct slot *slot = memory;
-    return hasher_add(&job->sha256, slot->out, slot->record.packed_len, err);
-}
-
-static int take_sha1(void *ctx, size_t index, void *memory, struct err *err)
-{
-    (void)index;
-    struct job *job = ctx;
-    const struct slot *slot = memory;
-    if (hasher_add(&job->sha1, slot->out, slot->record.packed_len, err) < 0)
-        return -1;
-    return store_add(job->store, &slot->record, slot->out, slot->fresh, err);
+    struct spare *spare = &job->kept;
+    if (unit->fresh)
+        return store_add(job->store, &slot->record, slot->out, err);
+    for (size_t i = unit->first; job->store->whole && i < unit->first + unit->count; i++) {
+        const struct stored *stored = job->stored[i];
+        if (make_room(&spare->out, err) < 0)
+            return -1;
+        if (stored && store_read(job->store, stored, spare->out) &&
+            store_add(job->store, &stored->record, spare->out, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* The first and the last segment: PREFIX, RAW deflated, and, at the end, gzip's trailer. */
@@ -181,6 +320,8 @@ static int append_frame(struct job *job, const void *prefix, size_t prefix_len, 
         deflate_piece(&deflater, raw, raw_len, last, out + prefix_len, room, &len, err) < 0)
         return -1;
     len += prefix_len;
+    if (!last)
+        len = deflate_fill(out, len);
     struct record record = {.raw_len = (uint32_t)raw_len,
                             .crc = crc32_gzip_refl(0, (unsigned char *)(uintptr_t)raw, raw_len)};
     if (last) { /* CRC-32, then the size modulo 2^32, little-endian */
@@ -189,10 +330,9 @@ static int append_frame(struct job *job, const void *prefix, size_t prefix_len, 
         for (unsigned i = 0; i < GZIP_TAIL; i++)
             out[len++] = (unsigned char)((i < 4 ? crc : size) >> (8 * (i % 4)));
     }
-    if (sum_packed(&record, out, len, err) < 0 || hasher_add(&job->sha256, out, len, err) < 0 ||
-        hasher_add(&job->sha1, out, len, err) < 0)
+    if (sum_packed(&record, out, len, err) < 0 || hasher_add(&job->sha256, out, len, err) < 0)
         return -1;
-    return append(job, out, &record, last ? job->packed.disk_size : 0, 0, err);
+    return append(job, out, &record, NULL, last ? job->packed.disk_size : 0, 0, err);
 }
 
 static int append_head(struct job *job, int64_t epoch, struct err *err)
@@ -204,28 +344,51 @@ static int append_head(struct job *job, int64_t epoch, struct err *err)
     return append_frame(job, gzip, sizeof gzip, head.data, head.len, false, err);
 }
 
+static int list_units(struct job *job, struct err *err)
+{
+    size_t count = job->sparse->count;
+    job->units = calloc(count + 1, sizeof *job->units);
+    job->stored = calloc(count + 1, sizeof *job->stored);
+    if (!job->units || !job->stored)
+        return err_oom(err);
+    for (size_t i = 0; i < count; i++) {
+        struct unit *last = job->unit_count > 0 ? &job->units[job->unit_count - 1] : NULL;
+        job->stored[i] = store_find(job->store, &job->sparse->pieces[i]);
+        if (job->stored[i] && last && !last->fresh && last->count < BATCH)
+            last->count++;
+        else
+            job->units[job->unit_count++] = (struct unit){.first = i, .count = 1, .fresh = !job->stored[i]};
+    }
+    return 0;
+}
+
 static int append_data(struct job *job, unsigned threads, struct err *err)
 {
     struct slot slots[SLOTS_MAX] = {0};
-    void *pointers[SLOTS_MAX];
-    size_t count = 2 * (size_t)threads;
-    int r = 0;
-    for (size_t i = 0; i < count && r == 0; i++) {
-        pointers[i] = &slots[i];
-        r = slot_init(&slots[i], job->engine, err);
+    struct desk desks[PACK_THREADS_MAX] = {0};
+    void *slot_list[SLOTS_MAX], *desk_list[PACK_THREADS_MAX];
+    int r = list_units(job, err);
+    for (size_t i = 0; i < threads && r == 0; i++) {
+        desk_list[i] = &desks[i];
+        r = desk_init(&desks[i], job->engine, err);
     }
+    for (size_t i = 0; i < SLOTS_MAX; i++)
+        slot_list[i] = &slots[i];
     const struct workers workers = {.threads = threads,
-                                    .jobs = job->sparse->count,
-                                    .slots = pointers,
-                                    .slot_count = count,
+                                    .jobs = job->unit_count,
+                                    .slots = slot_list,
+                                    .slot_count = SLOTS_MAX,
+                                    .own = desk_list,
                                     .ctx = job,
-                                    .work = pack_segment,
-                                    .take = {take_archive, take_sha256, take_sha1},
+                                    .work = pack_unit,
+                                    .take = {take_sha256, take_archive, take_store},
                                     .run = job->run};
     if (r == 0)
         r = workers_run(&workers, err);
-    for (size_t i = 0; i < count; i++)
-        slot_free(&slots[i]);
+    for (size_t i = 0; i < threads; i++)
+        desk_free(&desks[i]);
+    for (size_t i = 0; i < SLOTS_MAX; i++)
+        free(slots[i].out);
     return r;
 }
 
@@ -266,15 +429,19 @@ static int check_engine(struct pack_options *options, const struct run *run, str
 static void job_free(struct job *job)
 {
     hasher_free(&job->sha256);
-    hasher_free(&job->sha1);
     packed_free(&job->packed);
+    spare_free(&job->read);
+    spare_free(&job->copied);
+    spare_free(&job->kept);
+    free(job->units);
+    free(job->stored);
 }
 
 static int finish(struct job *job, struct packed *ret, struct err *err)
 {
     struct packed *packed = &job->packed;
     if (hasher_end(&job->sha256, packed->archive_sha256.bytes, err) < 0 ||
-        hasher_end(&job->sha1, packed->archive_sha1, err) < 0 || disk_check_grafts(job->disk, err) < 0 ||
+        disk_check_grafts(job->disk, err) < 0 ||
         store_commit(job->store, err) < 0)
         return -1;
     *ret = *packed;
@@ -319,8 +486,7 @@ int pack_disk(const struct disk *disk, const struct pack_options *asked, int out
     job.packed.segments = calloc(sparse.count + 2, sizeof *job.packed.segments);
     if (!job.packed.segments)
         return err_oom(err);
-    if (hasher_init(&job.sha256, DIGEST_SHA256, err) < 0 || hasher_init(&job.sha1, DIGEST_SHA1, err) < 0 ||
-        append_head(&job, options.epoch, err) < 0 || append_data(&job, threads, err) < 0 ||
+    if (hasher_init(&job.sha256, DIGEST_SHA256, err) < 0 || append_head(&job, options.epoch, err) < 0 || append_data(&job, threads, err) < 0 ||
         append_end(&job, err) < 0)
         return -1;
     return finish(&job, ret, err);

@@ -11,6 +11,7 @@
 
 #include "io/file.h"
 #include "io/crc32c.h"
+#include "pack/deflate.h"
 #include "pack/sparse.h"
 #include "pack/tarhead.h"
 #include "pack/workers.h"
@@ -24,7 +25,7 @@ enum {
     HEADER_REALSIZE = 483,
     EXTENSION_EXTENDED = 504,
     ENTRY = 24,
-    CHECK_SLOTS = 2 * PACK_THREADS_MAX
+    CHECK_AHEAD = 16 /* segments, before the first of them is done */
 };
 
 static int differs(struct err *err, uint64_t off, const char *what)
@@ -152,8 +153,13 @@ static int check_head(const unsigned char *head, size_t len, const struct sparse
     return 0;
 }
 
-struct slot {
-    unsigned char *packed, *raw, *disk;
+/* A thread's own memory. */
+struct desk {
+    unsigned char packed[PACKED_MAX], disk[PACK_SEGMENT], raw[PACK_SEGMENT + 1];
+};
+
+/* What a segment decodes to. */
+struct content {
     size_t len;
     uint32_t crc;
 };
@@ -184,22 +190,23 @@ static int load(const struct check *check, size_t index, unsigned char *out, str
     return 0;
 }
 
-static int check_segment(void *ctx, size_t job, void *memory, struct err *err)
+static int check_segment(void *ctx, size_t job, void *memory, void *own, struct err *err)
 {
     const struct check *check = ctx;
-    struct slot *slot = memory;
+    struct content *content = memory;
+    struct desk *desk = own;
     const struct segment *segment = &check->packed->segments[job + 1];
     const struct piece *piece = &check->sparse->pieces[job];
     uint64_t off = segment->packed_off;
     size_t used = 0, wanted = piece_len(piece);
-    if (load(check, job + 1, slot->packed, err) < 0 ||
-        decode(slot->packed, (size_t)segment->packed_len, false, slot->raw, PACK_SEGMENT + 1, &used,
-               &slot->len, off, err) < 0 ||
-        sparse_read(check->disk, piece, slot->disk, err) < 0)
+    if (load(check, job + 1, desk->packed, err) < 0 ||
+        decode(desk->packed, (size_t)segment->packed_len, false, desk->raw, sizeof desk->raw, &used,
+               &content->len, off, err) < 0 ||
+        sparse_read(check->disk, piece, desk->disk, err) < 0)
         return -1;
-    if (slot->len != wanted || memcmp(slot->raw, slot->disk, wanted) != 0)
+    if (content->len != wanted || memcmp(desk->raw, desk->disk, wanted) != 0)
         return differs(err, off, "a segment's content is not the disk's");
-    slot->crc = (uint32_t)crc32(0, slot->raw, (uInt)slot->len);
+    content->crc = (uint32_t)crc32(0, desk->raw, (uInt)content->len);
     return 0;
 }
 
@@ -207,9 +214,9 @@ static int take(void *ctx, size_t job, void *memory, struct err *err)
 {
     (void)err;
     struct check *check = ctx;
-    const struct slot *slot = memory;
-    check->crc = (uint32_t)crc32_combine(check->crc, slot->crc, (z_off_t)slot->len);
-    check->tar_size += slot->len;
+    const struct content *content = memory;
+    check->crc = (uint32_t)crc32_combine(check->crc, content->crc, (z_off_t)content->len);
+    check->tar_size += content->len;
     run_progress(check->run, "check", PACK_MEMBER, job + 1, check->packed->segment_count - 2);
     return 0;
 }
@@ -226,6 +233,8 @@ static int check_list(const struct packed *packed, const struct sparse *sparse, 
         if (segment->packed_len > size - at || (i > 0 && segment->packed_len > PACKED_MAX))
             return differs(err, at, "a segment goes beyond the end of the file");
         at += segment->packed_len;
+        if (i + 1 < packed->segment_count && at % DEFLATE_ALIGN != 0)
+            return differs(err, at, "a segment does not fill whole blocks");
         if (i == 0 || i + 1 == packed->segment_count)
             continue;
         if (i > sparse->count || segment->raw_len != PACK_SEGMENT ||
@@ -241,7 +250,7 @@ static int check_first(struct check *check, struct err *err)
 {
     static const unsigned char gzip[GZIP_HEAD] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
     size_t packed_len = (size_t)check->packed->segments[0].packed_len, used = 0, len = 0;
-    if (packed_len > TAR_HEAD_MAX + (TAR_HEAD_MAX >> 4))
+    if (packed_len > TAR_HEAD_MAX + (TAR_HEAD_MAX >> 4) + DEFLATE_FILL_MAX)
         return differs(err, 0, "the first segment is too large");
     cleanup_free unsigned char *packed = malloc(packed_len);
     cleanup_free unsigned char *head = malloc(TAR_HEAD_MAX + 1);
@@ -292,23 +301,20 @@ static int check_last(struct check *check, struct err *err)
 
 static int check_data(struct check *check, unsigned threads, struct err *err)
 {
-    enum { SLOT_SIZE = PACKED_MAX + 2 * PACK_SEGMENT + 64 };
-    size_t count = 2 * (size_t)threads;
-    cleanup_free unsigned char *memory = malloc(count * SLOT_SIZE);
-    if (!memory)
+    cleanup_free struct desk *desks = calloc(threads, sizeof *desks);
+    struct content contents[CHECK_AHEAD];
+    void *slots[CHECK_AHEAD], *own[PACK_THREADS_MAX];
+    if (!desks)
         return err_oom(err);
-    struct slot slots[CHECK_SLOTS];
-    void *pointers[CHECK_SLOTS];
-    for (size_t i = 0; i < count; i++) {
-        unsigned char *at = memory + i * SLOT_SIZE;
-        slots[i] =
-            (struct slot){.packed = at, .disk = at + PACKED_MAX, .raw = at + PACKED_MAX + PACK_SEGMENT};
-        pointers[i] = &slots[i];
-    }
+    for (size_t i = 0; i < CHECK_AHEAD; i++)
+        slots[i] = &contents[i];
+    for (unsigned i = 0; i < threads; i++)
+        own[i] = &desks[i];
     const struct workers workers = {.threads = threads,
                                     .jobs = check->packed->segment_count - 2,
-                                    .slots = pointers,
-                                    .slot_count = count,
+                                    .slots = slots,
+                                    .slot_count = CHECK_AHEAD,
+                                    .own = own,
                                     .ctx = check,
                                     .work = check_segment,
                                     .take = {take},

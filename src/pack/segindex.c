@@ -5,7 +5,7 @@
 #include "io/crc32c.h"
 #include "pack/deflate.h"
 
-static const char magic[8] = {'B', 'A', 'K', 'E', 'S', 'E', 'G', '1'};
+static const char magic[8] = {'B', 'A', 'K', 'E', 'S', 'E', 'G', '2'};
 enum { AT_RECORDS = 8, AT_KNOWN = 12, AT_DATA = 16, AT_CRC = 24, AT_ZERO = 28 };
 
 static uint32_t get32(const unsigned char *at)
@@ -60,11 +60,12 @@ static bool read_records(const unsigned char *at, uint64_t data_size, struct seg
 static bool read_known(const unsigned char *at, struct segindex *index)
 {
     for (size_t i = 0; i < index->known_count; i++, at += KNOWN_SIZE) {
-        struct piece *piece = &index->known[i];
-        piece->segment = get32(at);
-        piece->mask = (uint16_t)get32(at + 4);
-        memcpy(piece->sha256.bytes, at + 8, SHA256_SIZE);
-        if (get32(at + 4) > UINT16_MAX || (i > 0 && piece->segment <= piece[-1].segment))
+        struct known *known = &index->known[i];
+        memcpy(known->whence.bytes, at, SHA256_SIZE);
+        known->mask = (uint16_t)get32(at + SHA256_SIZE);
+        memcpy(known->raw.bytes, at + SHA256_SIZE + 4, SHA256_SIZE);
+        if (get32(at + SHA256_SIZE) > UINT16_MAX ||
+            (i > 0 && memcmp(known->whence.bytes, known[-1].whence.bytes, SHA256_SIZE) <= 0))
             return false;
     }
     return true;
@@ -109,10 +110,10 @@ void segindex_write(const struct segindex *index, uint64_t data_size, struct buf
         put(ret, record->crc32c, 4);
     }
     for (size_t i = 0; i < index->known_count; i++) {
-        const struct piece *piece = &index->known[i];
-        put(ret, piece->segment, 4);
-        put(ret, piece->mask, 4);
-        buf_add(ret, piece->sha256.bytes, SHA256_SIZE);
+        const struct known *known = &index->known[i];
+        buf_add(ret, known->whence.bytes, SHA256_SIZE);
+        put(ret, known->mask, 4);
+        buf_add(ret, known->raw.bytes, SHA256_SIZE);
     }
     uint32_t crc = ret->failed ? 0 : crc32c_add(0, ret->data ? ret->data + from : "", ret->len - from);
     buf_add(ret, magic, sizeof magic);

@@ -1,14 +1,14 @@
-/* The index at the end of a file of packed segments: what each holds, and what is known of the base.
+/* The index at the end of a file of packed segments: what each holds, and what segments of a view hold without reading them.
  *
  * In:    the bytes of the index.
- * Out:   records and pieces.
+ * Out:   records, and what is known.
  * Fails: false when it is damaged.
  * Owns:  its arrays, until segindex_free().
  *
  * The file: packed segments one after the other; RECORD_SIZE bytes for each (SHA-256 of its PACK_SEGMENT bytes on the disk,
  * SHA-256 of the packed bytes, then 32-bit numbers: bytes that were deflated, their CRC-32, packed bytes, their
- * CRC-32C); KNOWN_SIZE bytes for each known segment of the base (number, mask of blocks in 16 bits, two zeros,
- * SHA-256); TRAILER_SIZE bytes: magic, number of records, number of known, size of the packed segments in 64
+ * CRC-32C); KNOWN_SIZE bytes for each known segment, sorted (what disk_whence() calls it, mask of blocks in 16 bits, two
+ * zeros, SHA-256 of its bytes); TRAILER_SIZE bytes: magic, number of records, number of known, size of the packed segments in 64
  * bits, CRC-32C of the index without its trailer, zero. Numbers are little-endian.
  */
 #ifndef BAKE_PACK_SEGINDEX_H
@@ -17,7 +17,7 @@
 #include "base/buf.h"
 #include "pack/sparse.h"
 
-enum { RECORD_SIZE = 80, KNOWN_SIZE = 40, TRAILER_SIZE = 32, SEGINDEX_MAX = 32 << 20 };
+enum { RECORD_SIZE = 80, KNOWN_SIZE = 68, TRAILER_SIZE = 32, SEGINDEX_MAX = 32 << 20 };
 
 struct record {
     struct sha256 raw;           /* of the segment's PACK_SEGMENT bytes */
@@ -27,9 +27,16 @@ struct record {
     uint64_t off;                /* in the file */
 };
 
+struct known {
+    struct sha256 whence; /* by disk_whence() */
+    struct sha256 raw;    /* of the bytes */
+    uint16_t mask;        /* as a piece's; 0 for zeros alone */
+    bool used;            /* not written: by this bake */
+};
+
 struct segindex {
     struct record *records;
-    struct piece *known;
+    struct known *known;
     size_t record_count, known_count;
 };
 

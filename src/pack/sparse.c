@@ -6,7 +6,7 @@
 
 #include "pack/workers.h"
 
-enum { BLOCKS = PACK_SEGMENT / PACK_BLOCK, SCAN_SLOTS = 2 * PACK_THREADS_MAX };
+enum { BLOCKS = PACK_SEGMENT / PACK_BLOCK, SCAN_AHEAD = 16 /* jobs, before the first of them is done */ };
 
 /* Segments that may hold data, ascending. */
 struct list {
@@ -70,33 +70,34 @@ struct scan {
     struct list *list;
 };
 
-static int scan_segment(void *ctx, size_t job, void *slot, struct err *err)
+static int scan_segment(void *ctx, size_t job, void *slot, void *own, struct err *err)
 {
+    (void)slot;
     struct scan *scan = ctx;
     struct piece *piece = &scan->list->items[scan->list->order[job]];
-    if (disk_read(scan->disk, slot, PACK_SEGMENT, (uint64_t)piece->segment * PACK_SEGMENT, err) < 0)
+    if (disk_read(scan->disk, own, PACK_SEGMENT, (uint64_t)piece->segment * PACK_SEGMENT, err) < 0)
         return -1;
     unsigned mask = 0;
     for (unsigned i = 0; i < BLOCKS; i++)
-        if (isal_zero_detect((unsigned char *)slot + (size_t)i * PACK_BLOCK, PACK_BLOCK) != 0)
+        if (isal_zero_detect((unsigned char *)own + (size_t)i * PACK_BLOCK, PACK_BLOCK) != 0)
             mask |= 1U << i;
     piece->mask = (uint16_t)mask;
-    return mask ? sha256_of(slot, PACK_SEGMENT, &piece->sha256, err) : 0;
+    return mask ? sha256_of(own, PACK_SEGMENT, &piece->sha256, err) : 0;
 }
 
 static int scan_all(const struct scan *scan, unsigned threads, const struct run *run, struct err *err)
 {
-    size_t slot_count = 2 * (size_t)threads;
-    cleanup_free unsigned char *memory = malloc(slot_count * PACK_SEGMENT);
-    if (!memory || slot_count > SCAN_SLOTS)
+    cleanup_free unsigned char *memory = malloc((size_t)threads * PACK_SEGMENT);
+    if (!memory || threads > PACK_THREADS_MAX)
         return err_oom(err);
-    void *slots[SCAN_SLOTS];
-    for (size_t i = 0; i < slot_count; i++)
-        slots[i] = memory + i * PACK_SEGMENT;
+    void *slots[SCAN_AHEAD] = {0}, *own[PACK_THREADS_MAX]; /* what is found goes into the list: slots hold nothing */
+    for (unsigned i = 0; i < threads; i++)
+        own[i] = memory + (size_t)i * PACK_SEGMENT;
     const struct workers workers = {.threads = threads,
                                     .jobs = scan->list->unread,
                                     .slots = slots,
-                                    .slot_count = slot_count,
+                                    .slot_count = SCAN_AHEAD,
+                                    .own = own,
                                     .ctx = (void *)(uintptr_t)scan,
                                     .work = scan_segment,
                                     .run = run};

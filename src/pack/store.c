@@ -29,10 +29,10 @@ static int by_raw(const void *a, const void *b)
     return memcmp(x->record.raw.bytes, y->record.raw.bytes, SHA256_SIZE);
 }
 
-static int by_segment(const void *a, const void *b)
+int store_by_whence(const void *a, const void *b)
 {
-    const struct piece *x = a, *y = b;
-    return (x->segment > y->segment) - (x->segment < y->segment);
+    const struct known *x = a, *y = b;
+    return memcmp(x->whence.bytes, y->whence.bytes, SHA256_SIZE);
 }
 
 static int take_index(struct store *store, const struct segindex *index, unsigned entry, struct err *err)
@@ -55,7 +55,7 @@ void store_sort(struct store *store)
     if (store->item_count > 0)
         qsort(store->items, store->item_count, sizeof *store->items, by_raw);
     if (store->known_count > 0)
-        qsort(store->known, store->known_count, sizeof *store->known, by_segment);
+        qsort(store->known, store->known_count, sizeof *store->known, store_by_whence);
 }
 
 /* False when it is damaged. */
@@ -145,42 +145,36 @@ void store_free(struct store *store)
     *store = (struct store){.writing = CACHE_ENTRY_EMPTY};
 }
 
-/* Segments are asked for in ascending order, once when they are looked up and once when they are learned. */
-static bool is_changed(struct store *store, uint32_t segment)
+static bool whence(const struct store *store, uint32_t segment, struct sha256 *ret)
 {
-    uint64_t off = (uint64_t)segment * PACK_SEGMENT;
-    if (!store->view)
-        return true;
-    if (off < store->asked || off >= store->changed_end) {
-        store->asked = off;
-        if (!disk_next_change(store->view, off, &store->changed_from, &store->changed_end))
-            store->changed_from = store->changed_end = UINT64_MAX;
-    }
-    return store->changed_from < off + PACK_SEGMENT;
+    return store->view && disk_whence(store->view, (uint64_t)segment * PACK_SEGMENT, PACK_SEGMENT, ret);
 }
 
 bool store_known(void *ctx, uint32_t segment, struct piece *ret)
 {
     struct store *store = ctx;
-    if (is_changed(store, segment) || store->known_count == 0)
+    struct known wanted;
+    if (store->known_count == 0 || !whence(store, segment, &wanted.whence))
         return false;
-    const struct piece wanted = {.segment = segment};
-    const struct piece *found =
-        bsearch(&wanted, store->known, store->known_count, sizeof *store->known, by_segment);
-    if (found)
-        *ret = *found;
-    return found;
+    struct known *found =
+        bsearch(&wanted, store->known, store->known_count, sizeof *store->known, store_by_whence);
+    if (!found)
+        return false;
+    found->used = true;
+    *ret = (struct piece){.segment = segment, .mask = found->mask, .sha256 = found->raw};
+    return true;
 }
 
 int store_learn(void *ctx, const struct piece *piece, struct err *err)
 {
     struct store *store = ctx;
-    if (!store->cache || is_changed(store, piece->segment))
+    struct known known = {.raw = piece->sha256, .mask = piece->mask};
+    if (!store->cache || !whence(store, piece->segment, &known.whence))
         return 0;
     if (!store_grow((void **)&store->fresh.known, &store->learned_room, store->fresh.known_count,
                     sizeof *store->fresh.known))
         return err_oom(err);
-    store->fresh.known[store->fresh.known_count++] = *piece;
+    store->fresh.known[store->fresh.known_count++] = known;
     return 0;
 }
 
@@ -194,6 +188,11 @@ const struct stored *store_find(const struct store *store, const struct piece *p
                    !atomic_load(&store->entries[found->entry].damaged)
                ? found
                : NULL;
+}
+
+int store_fd(const struct store *store, const struct stored *stored)
+{
+    return store->entries[stored->entry].fd;
 }
 
 bool store_read(struct store *store, const struct stored *stored, unsigned char *out)

@@ -1,4 +1,5 @@
-/* The segment cache: packed segments by content, and what is known of a base's segments by their number.
+/* The segment cache: packed segments by content, and what is known of a view's segments by where their bytes came from: parts
+ * of the base, and of files that lie in it. What is known is not read.
  *
  * In:    a cache; a disk, and the digest of the base that it is a view of.
  * Out:   packed segments, each checked against its CRC-32C when it is read.
@@ -41,12 +42,9 @@ struct store {
     unsigned entry_count;
     struct stored *items; /* sorted by raw */
     size_t item_count, item_room;
-    struct piece *known; /* of the base, sorted by number */
+    struct known *known; /* sorted by whence */
     size_t known_count, known_room;
     const struct disk *view; /* of the base that the entries are about; NULL: nothing is known */
-    uint64_t changed_from,
-        changed_end; /* the last answer of disk_next_change(), for segments from ASKED on */
-    uint64_t asked;
     struct segindex fresh; /* what the new entry will say */
     size_t fresh_room, learned_room;
     /* the entry being written */
@@ -77,9 +75,12 @@ must_check int store_begin(struct store *store, const struct sparse *sparse, con
 /* Reads one to OUT. False when it is damaged: it has to be deflated again. From any thread. */
 bool store_read(struct store *store, const struct stored *stored, unsigned char *out);
 
-/* Keeps a segment; FRESH tells that it was deflated now. In order, from one thread. */
+/* The file that holds it, at record.off; the store's own. */
+int store_fd(const struct store *store, const struct stored *stored);
+
+/* Keeps a segment that was deflated now, or, for a whole entry, one that is used. From one thread. */
 must_check int store_add(struct store *store, const struct record *record, const unsigned char *packed,
-                         bool fresh, struct err *err);
+                         struct err *err);
 /* What was kept becomes an entry; damaged entries, and those that a whole new one replaces, are dropped. */
 must_check int store_commit(struct store *store, struct err *err);
 

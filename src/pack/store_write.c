@@ -59,11 +59,10 @@ static int keep(struct store *store, const void *bytes, size_t len, struct err *
                : 0;
 }
 
-int store_add(struct store *store, const struct record *record, const unsigned char *packed, bool fresh,
-              struct err *err)
+int store_add(struct store *store, const struct record *record, const unsigned char *packed, struct err *err)
 {
     struct err why = {0};
-    if (!store->open || (!fresh && !store->whole))
+    if (!store->open)
         return 0;
     if (!store_grow((void **)&store->fresh.records, &store->fresh_room, store->fresh.record_count,
                     sizeof *store->fresh.records))
@@ -75,18 +74,12 @@ int store_add(struct store *store, const struct record *record, const unsigned c
     return 0;
 }
 
-static int by_segment(const void *a, const void *b)
-{
-    const struct piece *x = a, *y = b;
-    return (x->segment > y->segment) - (x->segment < y->segment);
-}
-
-/* A whole entry says also what was known before. */
+/* A whole entry says also what was known before, as far as it was of use. */
 static int join_known(struct store *store, struct err *err)
 {
     struct segindex *fresh = &store->fresh;
     for (size_t i = 0; store->whole && i < store->known_count; i++) {
-        if (i > 0 && store->known[i].segment == store->known[i - 1].segment)
+        if (!store->known[i].used)
             continue;
         if (!store_grow((void **)&fresh->known, &store->learned_room, fresh->known_count,
                         sizeof *fresh->known))
@@ -94,10 +87,10 @@ static int join_known(struct store *store, struct err *err)
         fresh->known[fresh->known_count++] = store->known[i];
     }
     if (fresh->known_count > 0)
-        qsort(fresh->known, fresh->known_count, sizeof *fresh->known, by_segment);
-    size_t kept = 0; /* what was known and yet changed in this disk is no double; be sure all the same */
+        qsort(fresh->known, fresh->known_count, sizeof *fresh->known, store_by_whence);
+    size_t kept = 0; /* two places of a disk may have the same content */
     for (size_t i = 0; i < fresh->known_count; i++)
-        if (kept == 0 || fresh->known[kept - 1].segment != fresh->known[i].segment)
+        if (kept == 0 || store_by_whence(&fresh->known[kept - 1], &fresh->known[i]) != 0)
             fresh->known[kept++] = fresh->known[i];
     fresh->known_count = kept;
     return 0;

@@ -23,7 +23,6 @@ struct packed {
     struct sha256 disk_tree;
     uint64_t archive_size;
     struct sha256 archive_sha256;
-    uint8_t archive_sha1[20]; /* what GCE's rawDisk.sha1Checksum wants */
     uint32_t archive_crc32c;  /* what Cloud Storage checks */
     struct segment *segments; /* consecutive: the archive is their concatenation */
     size_t segment_count;

@@ -101,7 +101,7 @@ static int write_list(const struct plan *plan, const char *name, struct buf *ret
             return -1;
     json_close(&json, ']');
     json_uint(&json, "epoch", (uint64_t)plan->epoch);
-    json_uint(&json, "format", PACKAGE_FORMAT);
+    json_uint(&json, "format", CONTENTS_FORMAT);
     json_string(&json, "name", name);
     json_open(&json, "removed", '[');
     for (size_t i = 0; i < removed_count; i++)

@@ -51,7 +51,6 @@ static void add_packed(struct json_writer *json, const struct seal_input *input)
     json_string(json, "file", archive);
     json_uint(json, "size", packed->archive_size);
     json_sha256(json, "sha256", &packed->archive_sha256);
-    json_hex(json, "sha1", packed->archive_sha1, sizeof packed->archive_sha1);
     add_crc32c(json, "crc32c", packed->archive_crc32c);
     json_close(json, '}');
     json_open(json, "segments",

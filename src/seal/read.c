@@ -233,7 +233,7 @@ static int read_segments(const struct reader *reader, const cJSON *root, struct 
 static int read_packed(const struct reader *reader, const cJSON *root, struct package *package)
 {
     static const char *const disk_keys[] = {"file", "size", "tree", NULL};
-    static const char *const archive_keys[] = {"file", "size", "sha256", "sha1", "crc32c", NULL};
+    static const char *const archive_keys[] = {"file", "size", "sha256", "crc32c", NULL};
     struct packed *packed = &package->packed;
     const cJSON *disk = NULL, *archive = NULL;
     const char *crc = NULL, *file = NULL;
@@ -246,7 +246,6 @@ static int read_packed(const struct reader *reader, const cJSON *root, struct pa
         return json_error(reader->doc, disk, reader->err, "\"file\" must be \"disk.raw\"");
     if (get_part(reader, root, "archive", archive_keys, &archive) < 0 ||
         read_package_file(reader, archive, package->name, ".tar.gz", &package->archive) < 0 ||
-        get_hex(reader, archive, "sha1", packed->archive_sha1, sizeof packed->archive_sha1) < 0 ||
         json_get_string(reader->doc, archive, "crc32c", true, &crc, reader->err) < 0)
         return -1;
     if (!get_crc32c(crc, &packed->archive_crc32c))

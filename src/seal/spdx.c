@@ -152,9 +152,8 @@ static void add_source(struct json_writer *json, const char *id, const struct se
 static void add_image(struct json_writer *json, const struct seal_input *input, const char *code,
                       size_t files)
 {
-    char archive[NAME_CAP + 16], sha1[SHA1_HEX + 1];
+    char archive[NAME_CAP + 16];
     snprintf(archive, sizeof archive, "%s.tar.gz", input->name);
-    hex_encode(input->packed->archive_sha1, SHA1_SIZE, sha1);
     json_open(json, NULL, '{');
     json_string(json, "SPDXID", "SPDXRef-Image");
     json_string(json, "name", input->name);
@@ -167,7 +166,6 @@ static void add_image(struct json_writer *json, const struct seal_input *input, 
         json_close(json, '}');
     }
     json_open(json, "checksums", '[');
-    add_checksum(json, "SHA1", sha1);
     add_sha256(json, &input->packed->archive_sha256);
     json_close(json, ']');
     json_string(json, "primaryPackagePurpose", PURPOSE_OS);

@@ -29,7 +29,7 @@ static void look(const struct segindex *index, uint64_t data)
         off += record->packed_len;
     }
     for (size_t i = 1; i < index->known_count; i++)
-        if (index->known[i].segment <= index->known[i - 1].segment)
+        if (memcmp(index->known[i].whence.bytes, index->known[i - 1].whence.bytes, SHA256_SIZE) <= 0)
             abort();
 }
 
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     (void)!segindex_read(copy, len, data + len, &index);
     segindex_free(&index);
     unsigned char *trailer = copy + len - TRAILER_SIZE;
-    memcpy(trailer, "BAKESEG1", 8);
+    memcpy(trailer, "BAKESEG2", 8);
     /* as many records as there is room for, the rest known segments */
     size_t room = len - TRAILER_SIZE, records = bytes[0] % 8;
     records = records * RECORD_SIZE <= room ? records : room / RECORD_SIZE;

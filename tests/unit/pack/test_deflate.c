@@ -69,6 +69,8 @@ static void pieces_join(void **state)
             assert_int_equal(deflate_piece(&deflater, raw + raw_len, sizes[i], false, packed + len,
                                            deflate_bound(sizes[i]), &piece, &err),
                              0);
+            piece = deflate_fill(packed + len, piece);
+            assert_int_equal(piece % DEFLATE_ALIGN, 0);
             inflates_to(packed + len, piece, raw + raw_len, sizes[i], Z_OK);
             raw_len += sizes[i];
             len += piece;
@@ -81,6 +83,22 @@ static void pieces_join(void **state)
     deflater_free(&deflater);
     free(raw);
     free(packed);
+}
+
+/* Whatever is missing to whole blocks. */
+static void fills_up(void **state)
+{
+    (void)state;
+    static unsigned char out[3 * DEFLATE_ALIGN];
+    for (size_t len = 1; len <= DEFLATE_ALIGN + 1; len++) {
+        memset(out, 0xaa, sizeof out);
+        size_t filled = deflate_fill(out, len);
+        size_t want = (len + DEFLATE_ALIGN - 1) / DEFLATE_ALIGN * DEFLATE_ALIGN;
+        assert_true(filled == want || filled == want + DEFLATE_ALIGN);
+        assert_true(filled < len + DEFLATE_FILL_MAX);
+        assert_int_equal(out[filled], 0xaa); /* and nothing behind it was touched */
+        inflates_to(out + len, filled - len, out, 0, filled == len ? Z_BUF_ERROR : Z_OK);
+    }
 }
 
 /* What a deflater did before must not show: a segment's bytes are a function of its content. */
@@ -270,6 +288,7 @@ int main(void)
         cmocka_unit_test_prestate(reference, &small),
         cmocka_unit_test_prestate(verify_sees_changes, &fast),
         cmocka_unit_test_prestate(verify_sees_changes, &small),
+        cmocka_unit_test(fills_up),
         cmocka_unit_test(address_does_not_matter),
         cmocka_unit_test(crc32c_vector),
         cmocka_unit_test(other_processors),

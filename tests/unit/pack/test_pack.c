@@ -103,8 +103,6 @@ static void pack_and_list(const struct disk *disk, const char *name, struct pack
     assert_int_equal(st.st_size, packed->archive_size);
     snprintf(command, sizeof command, "sha256sum %s/%s", dir, name);
     same_as(command, packed->archive_sha256.bytes, SHA256_SIZE);
-    snprintf(command, sizeof command, "sha1sum %s/%s", dir, name);
-    same_as(command, packed->archive_sha1, sizeof packed->archive_sha1);
     in_dir("gzip -t %s\n"
            "line=\"-rw-r--r-- 0/0 %llu 2020-09-13 12:26 disk.raw\"\n"
            "got=$(TZ=UTC tar -tvzf %s | tr -s ' '); [ \"$got\" = \"$line\" ] || { echo \"$got\"; exit 1; }\n"
@@ -172,7 +170,7 @@ static void empty_disk(void **state)
     pack_and_read(&disk, "empty", &packed);
     python_reads(&disk, "empty");
     assert_int_equal(packed.segment_count, 2);
-    assert_true(packed.archive_size < 1024);
+    assert_true(packed.archive_size < 2 * 4096);
 }
 
 /* Holes at odd places, the first and the last byte, pieces that share a block, 1 to 150 pieces. */

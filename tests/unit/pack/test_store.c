@@ -192,6 +192,41 @@ static void base_is_not_read(void **state)
     cache_close(cache);
 }
 
+/* A file of 5 MiB in the middle of the disk, under a name. */
+static int embed(struct disk *disk, uint32_t seed, const struct sha256 *name)
+{
+    int fd = -1;
+    cleanup_disk struct disk file = DISK_EMPTY;
+    OK(file_scratch(dir, &fd, &err));
+    assert_int_equal(ftruncate(fd, 5 << 20), 0);
+    OK(disk_from_fd(dup(fd), &file, &err));
+    put(&file, 0, 5 << 20, seed);
+    const struct graft_source source = {.fd = fd, .content = *name, .named = true};
+    OK(disk_graft(disk, (300 << 20) + 4096, 5 << 20, &source, &err));
+    return fd;
+}
+
+/* Neither is what is known of a file that lies in it, by the file's name, at another place of the base, too. */
+static void files_are_not_read(void **state)
+{
+    (void)state;
+    static const struct sha256 name = {{1}}, other_name = {{2}};
+    struct heard heard = {0};
+    cleanup_close int base = base_new(1);
+    struct cache *cache = cache_new("files", 0);
+    struct sha256 packed[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        cleanup_disk struct disk disk = DISK_EMPTY;
+        view_new(&disk, base, 0);
+        cleanup_close int file = embed(&disk, 70 + i, i < 2 ? &name : &other_name);
+        packed[i] = pack(&disk, cache, true, 2, &heard);
+        assert_int_equal(memcmp(cold(&disk).bytes, packed[i].bytes, SHA256_SIZE) == 0, i != 1);
+    }
+    same(&packed[0], packed[1]); /* another content under its name goes unnoticed */
+    assert_memory_not_equal(packed[1].bytes, packed[2].bytes, SHA256_SIZE);
+    cache_close(cache);
+}
+
 /* Changes a byte and lets the note tell of the file as it is now, as a disk does that lies. */
 static void spoil(struct cache *cache, const char *path, uint64_t at)
 {
@@ -315,6 +350,45 @@ static void full_and_read_only(void **state)
     assert_int_equal(umount2(path, MNT_DETACH), 0);
 }
 
+/* On a file system that can, the archive shares its blocks with the cache. */
+static void blocks_are_shared(void **state)
+{
+    (void)state;
+    char path[64], command[512];
+    if (geteuid() != 0)
+        skip();
+    snprintf(path, sizeof path, "%s/xfs", dir);
+    snprintf(command, sizeof command,
+             "truncate -s 400M %s.img && mkfs.xfs -q -m reflink=1 %s.img && mkdir %s && "
+             "mount -o loop %s.img %s && chmod 700 %s",
+             path, path, path, path, path, path);
+    if (system(command) != 0)
+        skip(); /* no loop devices here */
+    cleanup_close int base = base_new(9);
+    cleanup_disk struct disk disk = DISK_EMPTY;
+    view_new(&disk, base, 6);
+    struct heard heard = {0};
+    struct sha256 want = cold(&disk);
+    struct cache *cache = cache_new("xfs", 0);
+    same(&want, pack(&disk, cache, true, 2, &heard));
+    snprintf(command, sizeof command, "%s/archive", path);
+    int fd = open(command, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    cleanup_packed struct packed packed = {0};
+    const struct pack_options options = {.threads = 2, .cache = cache, .base = &base_name, .epoch = 7};
+    OK(pack_disk(&disk, &options, fd, NULL, &packed, &err));
+    same(&want, packed.archive_sha256);
+    OK(pack_check(fd, &packed, &disk, NULL, &err));
+    assert_int_equal(fsync(fd), 0);
+    assert_int_equal(close(fd), 0);
+    cache_close(cache);
+    snprintf(command, sizeof command, "filefrag -v %s/archive | grep -q shared", path);
+    int shared = system(command);
+    assert_int_equal(umount2(path, MNT_DETACH), 0);
+    assert_int_equal(shared, 0);
+    assert_int_equal(heard.warnings, 0);
+}
+
 /* Two bakes of the same, two of other disks, and one that prunes everything it may, all at once. */
 static void shared(void **state)
 {
@@ -379,7 +453,7 @@ static void index_is_read_back(void **state)
     struct record records[3] = {{.raw_len = PACK_BLOCK, .packed_len = 10, .crc = 1, .crc32c = 2},
                                 {.raw_len = PACK_SEGMENT, .packed_len = 20},
                                 {.raw_len = PACK_BLOCK * 3, .packed_len = 5}};
-    struct piece known[2] = {{.segment = 4, .mask = 1}, {.segment = 77, .mask = 0xffff}};
+    struct known known[2] = {{.whence = {{4}}, .mask = 1}, {.whence = {{77}}, .raw = {{9}}, .mask = 0xffff}};
     const struct segindex index = {records, known, 3, 2};
     struct segindex got = {0};
     cleanup_buf struct buf buf = BUF_INIT(1 << 20);
@@ -390,7 +464,9 @@ static void index_is_read_back(void **state)
     assert_true(segindex_read(bytes, buf.len, 35 + buf.len, &got));
     assert_int_equal(got.record_count, 3);
     assert_int_equal(got.records[2].off, 30);
-    assert_int_equal(got.known[1].segment, 77);
+    assert_int_equal(got.known[1].whence.bytes[0], 77);
+    assert_int_equal(got.known[1].raw.bytes[0], 9);
+    assert_int_equal(got.known[1].mask, 0xffff);
     segindex_free(&got);
     assert_false(segindex_read(bytes, buf.len, 36 + buf.len, &got));
     for (size_t i = 0; i < buf.len; i++) {
@@ -419,9 +495,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(index_is_read_back),  cmocka_unit_test(only_what_is_new),
-        cmocka_unit_test(base_is_not_read),    cmocka_unit_test(damaged),
+        cmocka_unit_test(base_is_not_read),    cmocka_unit_test(files_are_not_read),
+        cmocka_unit_test(damaged),
         cmocka_unit_test(deleted_in_use),      cmocka_unit_test(unusable),
-        cmocka_unit_test(full_and_read_only),  cmocka_unit_test(shared),
+        cmocka_unit_test(full_and_read_only),  cmocka_unit_test(blocks_are_shared),
+        cmocka_unit_test(shared),
         cmocka_unit_test(entries_are_bounded),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -58,7 +58,6 @@ static inline void sample_fill(struct sample *s)
                                 .disk_tree = {{0x31}},
                                 .archive_size = 1234,
                                 .archive_sha256 = {{0x32}},
-                                .archive_sha1 = {0x33},
                                 .archive_crc32c = 0x12345678,
                                 .segments = s->segments,
                                 .segment_count = 2};
