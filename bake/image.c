@@ -8,6 +8,7 @@
 #include "image_json.h"
 #include "io/file.h"
 #include "layout/layout.h"
+#include "pack/ahead.h"
 #include "pack/pack.h"
 #include "pipeline.h"
 #include "seal/contents.h"
@@ -108,7 +109,7 @@ static int patch(struct common *common, struct baking *baking, const struct plan
 }
 
 /* The archive stays without its name until everything that goes beside it is ready. */
-static int pack(struct common *common, const struct image_options *options, const struct baking *baking,
+static int pack(struct common *common, const struct image_options *options, struct baking *baking,
                 const char *dir, const char *name, struct newfile *file, struct packed *packed,
                 struct err *err)
 {
@@ -117,13 +118,9 @@ static int pack(struct common *common, const struct image_options *options, cons
     if (asprintf(&archive, "%s/%s.tar.gz", dir, name) < 0)
         return err_oom(err);
     ui_step(&common->ui, "pack", "a disk of %s", ui_bytes(baking->disk.size, size));
-    const struct pack_options pack_options = {.threads = (unsigned)options->threads,
-                                              .epoch = baking->epoch,
-                                              .small = options->small,
-                                              .cache = baking->inputs.cache,
-                                              .base = &baking->inputs.base.sha256};
+    ahead_end(steal_ptr(baking->ahead));
     if (newfile_open(file, archive, 0644, err) < 0 ||
-        pack_disk(&baking->disk, &pack_options, file->fd, &common->run, packed, err) < 0)
+        pack_disk(&baking->disk, &baking->pack, file->fd, &common->run, packed, err) < 0)
         return err_wrap(err, "pack");
     if (!options->check)
         return 0;
@@ -233,6 +230,9 @@ int bake_image(struct common *common, const struct image_options *options, const
     const char *dir = options->recipe.out_dir;
     const struct built_query query = {.out_dir = dir, .key_path = options->key_path, .small = options->small};
     cleanup_baking struct baking baking = BAKING_EMPTY;
+    baking.packs = true;
+    baking.pack.threads = (unsigned)options->threads;
+    baking.pack.small = options->small;
     cleanup_built struct built built = {0};
     cleanup_free char *manifest = NULL;
     cleanup_buf struct buf image_json = BUF_INIT(1 << 20);

@@ -4,11 +4,15 @@
 
 #include "epoch.h"
 #include "fs/fs.h"
+#include "io/flow.h"
 #include "layout/layout.h"
+#include "pack/ahead.h"
 #include "unpack/unpack.h"
 
 void baking_free(struct baking *baking)
 {
+    ahead_end(baking->ahead);
+    flow_free(baking->flow);
     plan_free(&baking->plan);
     payload_free(&baking->payload);
     plan_wants_free(&baking->wants);
@@ -21,7 +25,14 @@ static int read_base(struct common *common, struct baking *baking, struct err *e
     char size[16];
     const struct inputs *inputs = &baking->inputs;
     ui_step(&common->ui, "unpack", "%s", ui_bytes(inputs->base.size, size));
-    if (unpack_base(&inputs->base, inputs->cache, NULL, &common->run, &baking->disk, err) < 0)
+    baking->pack.cache = inputs->cache;
+    baking->pack.base = &inputs->base.sha256;
+    baking->pack.epoch = baking->epoch;
+    if (baking->packs &&
+        (flow_new(&baking->flow, err) < 0 ||
+         ahead_begin(&baking->pack, baking->flow, &common->run, &baking->ahead, err) < 0))
+        return err_wrap(err, "pack");
+    if (unpack_base(&inputs->base, inputs->cache, NULL, &common->run, baking->flow, &baking->disk, err) < 0)
         return err_wrap(err, "unpack");
     if (layout_read(&baking->disk, &common->run, &baking->layout, err) < 0)
         return err_wrap(err, "layout");

@@ -15,6 +15,7 @@
 #include "inputs.h"
 #include "io/disk.h"
 #include "layout/types.h"
+#include "pack/pack.h"
 #include "payload.h"
 #include "plan/plan.h"
 #include "seal/key.h"
@@ -28,8 +29,15 @@ struct image_options {
     uint64_t threads;     /* 0: as many as there are cores */
 };
 
+struct flow;
+struct ahead;
+
 struct baking {
     struct inputs inputs;
+    bool packs;               /* the disk will be packed: a new base is deflated while it is unpacked, and after that */
+    struct pack_options pack; /* from the caller: threads and small; the rest is filled in */
+    struct flow *flow;        /* of the base */
+    struct ahead *ahead;
     struct disk disk;     /* private, writable */
     struct layout layout; /* of the disk as it will be: grown when the recipe says so */
     bool grow_root;

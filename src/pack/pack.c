@@ -8,7 +8,7 @@
 
 #include "io/file.h"
 #include "io/crc32c.h"
-#include "pack/deflate.h"
+#include "pack/desk.h"
 #include "pack/sparse.h"
 #include "pack/store.h"
 #include "pack/tarhead.h"
@@ -43,12 +43,6 @@ void packed_free(struct packed *packed)
     *packed = (struct packed){0};
 }
 
-/* A worker's own. */
-struct desk {
-    struct deflater deflater;
-    unsigned char *raw, *scratch;
-};
-
 /* One segment that has to be deflated, or some that the store has. */
 struct unit {
     size_t first, count; /* pieces */
@@ -80,7 +74,6 @@ struct job {
     const struct sparse *sparse;
     struct store *store;
     enum deflate_engine engine;
-    bool verify; /* inflate what was deflated, and compare */
     int fd;
     const struct run *run;
     struct packed packed;
@@ -95,21 +88,6 @@ struct job {
     uint64_t flushed;  /* bytes of the archive that are on their way to the disk */
     uint64_t dropped;  /* and those that are there, and not in memory any more */
 };
-
-static void desk_free(struct desk *desk)
-{
-    deflater_free(&desk->deflater);
-    free(desk->raw);
-    free(desk->scratch);
-    *desk = (struct desk){0};
-}
-
-static int desk_init(struct desk *desk, enum deflate_engine engine, struct err *err)
-{
-    desk->raw = malloc(PACK_SEGMENT);
-    desk->scratch = malloc(PACK_SEGMENT + 1);
-    return desk->raw && desk->scratch ? deflater_init(&desk->deflater, engine, err) : err_oom(err);
-}
 
 static void spare_free(struct spare *spare)
 {
@@ -188,29 +166,13 @@ static int append(struct job *job, const unsigned char *bytes, const struct reco
     return 0;
 }
 
-static int sum_packed(struct record *record, const unsigned char *packed, size_t len, struct err *err)
+static int deflate_segment(const struct job *job, size_t piece, struct desk *desk, unsigned char *out,
+                           struct record *ret, struct err *err)
 {
-    record->packed_len = (uint32_t)len;
-    record->crc32c = crc32c_add(0, packed, len);
-    return sha256_of(packed, len, &record->sha256, err);
-}
-
-static int deflate_segment(const struct job *job, const struct piece *piece, struct desk *desk,
-                           unsigned char *out, struct record *ret, struct err *err)
-{
-    size_t len = piece_len(piece), out_len = 0;
-    struct record record = {.raw = piece->sha256, .raw_len = (uint32_t)len};
-    if (sparse_read(job->disk, piece, desk->raw, err) < 0)
-        return -1;
-    record.crc = crc32_gzip_refl(0, desk->raw, len);
-    if (deflate_piece(&desk->deflater, desk->raw, len, false, out, deflate_bound(PACK_SEGMENT), &out_len,
-                      err) < 0)
-        return -1;
-    out_len = deflate_fill(out, out_len);
-    if (job->verify && deflate_verify(out, out_len, desk->raw, len, desk->scratch, err) < 0)
-        return err_wrap(err, "disk.raw at byte %llu", (unsigned long long)piece->segment * PACK_SEGMENT);
-    *ret = record;
-    return sum_packed(ret, out, out_len, err);
+    const struct piece *from = &job->sparse->pieces[piece];
+    return sparse_read(job->disk, from, desk->raw, err) < 0
+               ? -1
+               : desk_deflate(desk, from, job->store->open, out, ret, err);
 }
 
 static int make_room(unsigned char **out, struct err *err)
@@ -227,9 +189,9 @@ static int pack_unit(void *ctx, size_t index, void *memory, void *own, struct er
     struct slot *slot = memory;
     if (!unit->fresh)
         return 0;
-    return make_room(&slot->out, err) < 0 ? -1
-                                          : deflate_segment(job, &job->sparse->pieces[unit->first], own,
-                                                            slot->out, &slot->record, err);
+    return make_room(&slot->out, err) < 0
+               ? -1
+               : deflate_segment(job, unit->first, own, slot->out, &slot->record, err);
 }
 
 /* What the store has damaged is deflated again, by each taker for itself: it comes to the same. */
@@ -238,7 +200,7 @@ static int remake(const struct job *job, size_t piece, struct spare *spare, stru
     if (make_room(&spare->out, err) < 0 ||
         (!spare->desk.raw && desk_init(&spare->desk, job->engine, err) < 0))
         return -1;
-    return deflate_segment(job, &job->sparse->pieces[piece], &spare->desk, spare->out, &spare->record, err);
+    return deflate_segment(job, piece, &spare->desk, spare->out, &spare->record, err);
 }
 
 /* The archive's digest; and every segment of the store is looked at before it is copied. */
@@ -330,7 +292,9 @@ static int append_frame(struct job *job, const void *prefix, size_t prefix_len, 
         for (unsigned i = 0; i < GZIP_TAIL; i++)
             out[len++] = (unsigned char)((i < 4 ? crc : size) >> (8 * (i % 4)));
     }
-    if (sum_packed(&record, out, len, err) < 0 || hasher_add(&job->sha256, out, len, err) < 0)
+    record.packed_len = (uint32_t)len;
+    record.crc32c = crc32c_add(0, out, len);
+    if (sha256_of(out, len, &record.sha256, err) < 0 || hasher_add(&job->sha256, out, len, err) < 0)
         return -1;
     return append(job, out, &record, NULL, last ? job->packed.disk_size : 0, 0, err);
 }
@@ -482,7 +446,6 @@ int pack_disk(const struct disk *disk, const struct pack_options *asked, int out
     if (store_init(&store, disk, &options, run, err) < 0 ||
         survey(disk, threads, &store, run, &sparse, &job.packed.disk_tree, err) < 0)
         return -1;
-    job.verify = store.open && job.engine != DEFLATE_SMALL; /* the other engine has compared it already */
     job.packed.segments = calloc(sparse.count + 2, sizeof *job.packed.segments);
     if (!job.packed.segments)
         return err_oom(err);

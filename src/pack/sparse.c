@@ -70,6 +70,16 @@ struct scan {
     struct list *list;
 };
 
+int sparse_look(const unsigned char *bytes, struct piece *piece, struct err *err)
+{
+    unsigned mask = 0;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        if (isal_zero_detect((void *)(uintptr_t)(bytes + (size_t)i * PACK_BLOCK), PACK_BLOCK) != 0)
+            mask |= 1U << i;
+    piece->mask = (uint16_t)mask;
+    return mask ? sha256_of(bytes, PACK_SEGMENT, &piece->sha256, err) : 0;
+}
+
 static int scan_segment(void *ctx, size_t job, void *slot, void *own, struct err *err)
 {
     (void)slot;
@@ -77,12 +87,7 @@ static int scan_segment(void *ctx, size_t job, void *slot, void *own, struct err
     struct piece *piece = &scan->list->items[scan->list->order[job]];
     if (disk_read(scan->disk, own, PACK_SEGMENT, (uint64_t)piece->segment * PACK_SEGMENT, err) < 0)
         return -1;
-    unsigned mask = 0;
-    for (unsigned i = 0; i < BLOCKS; i++)
-        if (isal_zero_detect((unsigned char *)own + (size_t)i * PACK_BLOCK, PACK_BLOCK) != 0)
-            mask |= 1U << i;
-    piece->mask = (uint16_t)mask;
-    return mask ? sha256_of(own, PACK_SEGMENT, &piece->sha256, err) : 0;
+    return sparse_look(own, piece, err);
 }
 
 static int scan_all(const struct scan *scan, unsigned threads, const struct run *run, struct err *err)

@@ -61,6 +61,9 @@ static inline size_t piece_len(const struct piece *piece)
     return (size_t)__builtin_popcount(piece->mask) * PACK_BLOCK;
 }
 
+/* Looks at the PACK_SEGMENT bytes of piece->segment: where they hold data, and their digest (none of zeros alone). */
+must_check int sparse_look(const unsigned char *bytes, struct piece *piece, struct err *err);
+
 /* Reads the data blocks of one piece, joined, to OUT: piece_len() bytes, at most PACK_SEGMENT. */
 must_check int sparse_read(const struct disk *disk, const struct piece *piece, unsigned char *out,
                            struct err *err);

@@ -25,14 +25,12 @@ static bool all_there(const struct store *store, const struct sparse *sparse)
     return true;
 }
 
-int store_begin(struct store *store, const struct sparse *sparse, const struct sha256 *tree, struct err *err)
+/* What another run made of the same meanwhile is used. */
+static int begin(struct store *store, const char *name, struct err *err)
 {
-    if (!store->cache || all_there(store, sparse))
-        return 0;
-    char key[80], hex[SHA256_HEX];
+    char key[80];
     struct err why = {0};
-    hex_encode(tree->bytes, SHA256_SIZE, hex);
-    snprintf(key, sizeof key, "%s-%.32s", store->prefix, hex);
+    snprintf(key, sizeof key, "%s-%.32s", store->prefix, name);
     bool damaged = false;
     for (unsigned i = 0; i < store->entry_count; i++)
         damaged =
@@ -41,14 +39,28 @@ int store_begin(struct store *store, const struct sparse *sparse, const struct s
                     : cache_begin(store->cache, store_kind, key, &store->writing, store->run, &why);
     if (r < 0)
         return give_up(store, &why, err);
-    if (store->writing.found_fd >= 0) { /* another run made it meanwhile */
+    if (store->writing.found_fd >= 0) {
         r = store_take_entry(store, key, &store->writing.found_fd, err);
         store_sort(store);
         return r;
     }
-    store->whole = store->entry_count >= STORE_ENTRIES_MAX;
     store->open = true;
     return hasher_init(&store->hasher, DIGEST_SHA256, err);
+}
+
+int store_begin(struct store *store, const struct sparse *sparse, const struct sha256 *tree, struct err *err)
+{
+    char hex[SHA256_HEX];
+    if (!store->cache || all_there(store, sparse))
+        return 0;
+    hex_encode(tree->bytes, SHA256_SIZE, hex);
+    store->whole = store->entry_count >= STORE_ENTRIES_MAX;
+    return begin(store, hex, err);
+}
+
+int store_begin_ahead(struct store *store, struct err *err)
+{
+    return store->cache && store->entry_count < STORE_ENTRIES_MAX ? begin(store, "ahead", err) : 0;
 }
 
 static int keep(struct store *store, const void *bytes, size_t len, struct err *err)

@@ -30,6 +30,7 @@ struct gather {
     uint64_t at;   /* bytes of the disk seen so far */
     uint64_t data; /* bytes kept */
     uint64_t data_max, flushed;
+    struct flow *flow;
     unsigned char block[BLOCK];
     const char *name;
 };
@@ -139,6 +140,7 @@ static int gather_all(struct gather *gather, struct reader *reader, uint64_t siz
         if (reader_data(reader, &bytes, &len, &off, err) < 0)
             return -1;
         uint64_t to = len == 0 && size > off ? size : off;
+        flow_moved(gather->flow, gather->fd, gather->at - gather->at % BLOCK);
         if (to > gather->at && add_hole(gather, to, err) < 0)
             return -1;
         if (len == 0)
@@ -213,7 +215,7 @@ static int gather_bare(struct gather *gather, struct reader *reader, struct err 
 }
 
 static int unpack_to(const struct trusted *artifact, const struct unpack_limits *limits,
-                     const struct run *run, int fd, struct err *err)
+                     const struct run *run, struct flow *flow, int fd, struct err *err)
 {
     static const struct unpack_limits none = {0};
     limits = limits ? limits : &none;
@@ -226,6 +228,7 @@ static int unpack_to(const struct trusted *artifact, const struct unpack_limits 
     if (!gather)
         return err_oom(err);
     gather->fd = fd;
+    gather->flow = flow;
     gather->data_max = data_max;
     gather->name = artifact->origin ? artifact->origin : "the base";
     /* the tar around the disk: its header, its map of holes, its end */
@@ -245,13 +248,14 @@ static int unpack_to(const struct trusted *artifact, const struct unpack_limits 
                        (unsigned long long)gather->at);
     if (ftruncate(fd, (off_t)gather->at) < 0)
         return err_sys(err, errno, "give the disk its size");
+    flow_moved(flow, fd, gather->at);
     return 0;
 }
 
 /* What the cache compares when the entry's identity is in doubt is the digest of what it was unpacked from, which no disk has:
  * such a disk is unpacked again. Hashing a disk with its holes takes longer. */
 static int cached(const struct trusted *artifact, struct cache *cache, const struct unpack_limits *limits,
-                  const struct run *run, int *ret_fd, struct err *err)
+                  const struct run *run, struct flow *flow, int *ret_fd, struct err *err)
 {
     char key[SHA256_HEX];
     hex_encode(artifact->sha256.bytes, SHA256_SIZE, key);
@@ -268,18 +272,20 @@ static int cached(const struct trusted *artifact, struct cache *cache, const str
         *ret_fd = steal_fd(&entry.found_fd);
         return 0;
     }
-    if (unpack_to(artifact, limits, run, entry.fd, err) < 0)
+    if (unpack_to(artifact, limits, run, flow, entry.fd, err) < 0)
         return -1;
     return cache_commit(&entry, &artifact->sha256, ret_fd, err);
 }
 
 int unpack_base(const struct trusted *artifact, struct cache *cache, const struct unpack_limits *limits,
-                const struct run *run, struct disk *ret, struct err *err)
+                const struct run *run, struct flow *flow, struct disk *ret, struct err *err)
 {
     cleanup_close int fd = -1;
     uint64_t max = limits && limits->max_size ? limits->max_size : SIZE_MAX_DEFAULT;
     struct disk made = DISK_EMPTY;
-    if (cached(artifact, cache, limits, run, &fd, err) < 0 || disk_over(fd, &made, err) < 0)
+    int r = cached(artifact, cache, limits, run, flow, &fd, err);
+    flow_over(flow, r == 0);
+    if (r < 0 || disk_over(fd, &made, err) < 0)
         return -1;
     fd = -1;
     uint64_t size = made.size;
@@ -298,7 +304,7 @@ int unpack_disk(const struct trusted *artifact, struct cache *cache, const struc
 {
     cleanup_disk struct disk base = DISK_EMPTY;
     cleanup_close int to = -1;
-    if (unpack_base(artifact, cache, limits, run, &base, err) < 0 ||
+    if (unpack_base(artifact, cache, limits, run, NULL, &base, err) < 0 ||
         file_scratch(cache_dir(cache), &to, err) < 0)
         return -1;
     int from = disk_view_fd(&base);

@@ -18,6 +18,7 @@
 #include "base/run.h"
 #include "io/cache.h"
 #include "io/disk.h"
+#include "io/flow.h"
 #include "verify/types.h"
 
 struct unpack_limits {
@@ -25,10 +26,11 @@ struct unpack_limits {
     unsigned max_ratio; /* bytes of data (not zeros) for one byte of the artifact; 0: 2000 */
 };
 
-/* A view of the cache's entry (disk_over()). LIMITS may be NULL: the defaults. */
+/* A view of the cache's entry (disk_over()). LIMITS may be NULL: the defaults. FLOW, which may be NULL, is told how far the
+ * entry is unpacked; nothing is, when it is there already. */
 must_check int unpack_base(const struct trusted *artifact, struct cache *cache,
-                           const struct unpack_limits *limits, const struct run *run, struct disk *ret,
-                           struct err *err);
+                           const struct unpack_limits *limits, const struct run *run, struct flow *flow,
+                           struct disk *ret, struct err *err);
 /* A private copy in an unnamed file beside the cache, for those who need a file; it vanishes with its descriptor. */
 must_check int unpack_disk(const struct trusted *artifact, struct cache *cache,
                            const struct unpack_limits *limits, const struct run *run, struct disk *ret,

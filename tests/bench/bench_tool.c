@@ -61,7 +61,7 @@ static int unpack(int argc, char **argv, struct err *err)
         sha256_of(argv[0], strlen(argv[0]), &artifact.sha256, err) < 0 || /* it names the entry, no more */
         cache_open(&options, &cache, err) < 0)
         return -1;
-    int r = unpack_base(&artifact, cache, NULL, NULL, &disk, err);
+    int r = unpack_base(&artifact, cache, NULL, NULL, NULL, &disk, err);
     cache_close(cache);
     close(artifact.fd);
     return r;

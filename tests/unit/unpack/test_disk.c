@@ -44,8 +44,8 @@ static void unpacks(const char *name)
     disk_close(&first);
     disk_close(&second);
     /* the same as a view of the cache's own file, which nobody writes to */
-    OK(unpack_base(&base, cache, NULL, NULL, &first, &err));
-    OK(unpack_base(&base, cache, NULL, NULL, &second, &err));
+    OK(unpack_base(&base, cache, NULL, NULL, NULL, &first, &err));
+    OK(unpack_base(&base, cache, NULL, NULL, NULL, &second, &err));
     is_disk(&first, "disk.raw");
     OK(disk_write(&first, "changed", 7, 0, &err));
     is_disk(&second, "disk.raw");
@@ -163,7 +163,7 @@ static void damaged_in_the_cache(void **state)
         snprintf(text, sizeof text, "f=%s/disk/%s; test -e $f && chmod u+w $f && %s", cache_dir(cache), key,
                  damages[i]);
         shell(text);
-        OK(unpack_base(&base, cache, NULL, NULL, &disk, &err));
+        OK(unpack_base(&base, cache, NULL, NULL, NULL, &disk, &err));
         is_disk(&disk, "disk.raw");
         disk_close(&disk);
     }
