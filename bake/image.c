@@ -119,6 +119,9 @@ static int pack(struct common *common, const struct image_options *options, stru
         return err_oom(err);
     ui_step(&common->ui, "pack", "a disk of %s", ui_bytes(baking->disk.size, size));
     ahead_end(steal_ptr(baking->ahead));
+    baking->pack.cache = baking->inputs.cache;
+    baking->pack.base = &baking->inputs.base.sha256;
+    baking->pack.epoch = baking->epoch;
     if (newfile_open(file, archive, 0644, err) < 0 ||
         pack_disk(&baking->disk, &baking->pack, file->fd, &common->run, packed, err) < 0)
         return err_wrap(err, "pack");

@@ -36,7 +36,8 @@ struct inputs {
     bool lock_written; /* this run made or changed it */
     struct trusted base;
     struct trusted *items; /* recipe.input_count of them, in the recipe's order */
-    struct cache *cache;
+    struct cache *cache;   /* opened by inputs_fetch(), unless it is open */
+    struct flow *download; /* of the base, told by inputs_fetch(); borrowed, may be NULL */
 };
 
 /* The recipe only: no lock is looked at. */

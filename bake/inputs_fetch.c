@@ -123,6 +123,7 @@ static int fetch_items(struct work *work, struct err *err)
         got[i] = (struct artifact)ARTIFACT_EMPTY;
         requests[i].want = wanted_sha256(item, &wants[i]) ? &wants[i] : NULL;
         requests[i].want_size = item->pinned ? item->pinned->size : 0;
+        requests[i].flow = i == 0 ? work->inputs->download : NULL;
     }
     if (fetch_all(work->fetcher, work->inputs->cache, requests, work->count, &work->common->run, got, err) <
         0)
@@ -295,7 +296,7 @@ int inputs_fetch(struct common *common, const struct recipe_options *options, st
 {
     cleanup(work_free) struct work work = {
         .common = common, .inputs = inputs, .locking = options->update || inputs->lock.input_count == 0};
-    if (common_cache(common, &inputs->cache, err) < 0)
+    if (!inputs->cache && common_cache(common, &inputs->cache, err) < 0)
         return err_wrap(err, "cache");
     cleanup_shared struct shared shared = {0};
     const struct shared_options where = {options->shared_cache, options->cloud};

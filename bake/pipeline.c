@@ -8,11 +8,15 @@
 #include "layout/layout.h"
 #include "pack/ahead.h"
 #include "unpack/unpack.h"
+#include "unpack/unpacking.h"
 
 void baking_free(struct baking *baking)
 {
+    struct err ignored = {0};
+    (void)!unpacking_end(baking->unpacking, NULL, NULL, &ignored);
     ahead_end(baking->ahead);
     flow_free(baking->flow);
+    flow_free(baking->download);
     plan_free(&baking->plan);
     payload_free(&baking->payload);
     plan_wants_free(&baking->wants);
@@ -20,19 +24,63 @@ void baking_free(struct baking *baking)
     inputs_free(&baking->inputs);
 }
 
+/* From here on a base that is unpacked is deflated, too. */
+static int begin_ahead(struct common *common, struct baking *baking, const struct sha256 *base, struct err *err)
+{
+    baking->pack.cache = baking->inputs.cache;
+    baking->pack.base = base;
+    return flow_new(&baking->flow, err) < 0 ||
+                   ahead_begin(&baking->pack, baking->flow, &common->run, &baking->ahead, err) < 0
+               ? -1
+               : 0;
+}
+
+static void end_ahead(struct baking *baking)
+{
+    ahead_end(steal_ptr(baking->ahead));
+    flow_free(steal_ptr(baking->flow));
+}
+
+/* A base whose digest the lock knows is unpacked while it is fetched. */
+static int begin_base(struct common *common, const struct recipe_options *options, struct baking *baking,
+                      struct err *err)
+{
+    struct inputs *inputs = &baking->inputs;
+    const struct lock_input *base = options->update ? NULL : lock_find(&inputs->lock, RECIPE_BASE_NAME);
+    if (!baking->packs || !base || common->recheck || strncmp(base->url, "file:", 5) == 0)
+        return 0;
+    if (common_cache(common, &inputs->cache, err) < 0)
+        return err_wrap(err, "cache");
+    if (flow_new(&baking->download, err) < 0 || begin_ahead(common, baking, &base->sha256, err) < 0 ||
+        unpacking_begin(&base->sha256, base->size, baking->download, inputs->cache, &common->run,
+                        baking->flow, &baking->unpacking, err) < 0)
+        return err_wrap(err, "unpack");
+    if (baking->unpacking)
+        inputs->download = baking->download;
+    else
+        end_ahead(baking);
+    return 0;
+}
+
+static int unpack(struct common *common, struct baking *baking, struct err *err)
+{
+    const struct inputs *inputs = &baking->inputs;
+    if (unpacking_end(steal_ptr(baking->unpacking), &inputs->base, &baking->disk, err) < 0)
+        return -1;
+    if (baking->disk.ops)
+        return 0;
+    end_ahead(baking);
+    if (baking->packs && begin_ahead(common, baking, &inputs->base.sha256, err) < 0)
+        return -1;
+    return unpack_base(&inputs->base, inputs->cache, NULL, &common->run, baking->flow, &baking->disk, err);
+}
+
 static int read_base(struct common *common, struct baking *baking, struct err *err)
 {
     char size[16];
     const struct inputs *inputs = &baking->inputs;
     ui_step(&common->ui, "unpack", "%s", ui_bytes(inputs->base.size, size));
-    baking->pack.cache = inputs->cache;
-    baking->pack.base = &inputs->base.sha256;
-    baking->pack.epoch = baking->epoch;
-    if (baking->packs &&
-        (flow_new(&baking->flow, err) < 0 ||
-         ahead_begin(&baking->pack, baking->flow, &common->run, &baking->ahead, err) < 0))
-        return err_wrap(err, "pack");
-    if (unpack_base(&inputs->base, inputs->cache, NULL, &common->run, baking->flow, &baking->disk, err) < 0)
+    if (unpack(common, baking, err) < 0)
         return err_wrap(err, "unpack");
     if (layout_read(&baking->disk, &common->run, &baking->layout, err) < 0)
         return err_wrap(err, "layout");
@@ -70,7 +118,7 @@ int baking_plan(struct common *common, const struct recipe_options *options, str
                 struct err *err)
 {
     struct inputs *inputs = &baking->inputs;
-    if (inputs_fetch(common, options, inputs, err) < 0)
+    if (begin_base(common, options, baking, err) < 0 || inputs_fetch(common, options, inputs, err) < 0)
         return -1;
     bool set = false;
     if (epoch_from_environment(&baking->epoch, &set, err) < 0)

@@ -30,13 +30,15 @@ struct image_options {
 };
 
 struct flow;
+struct unpacking;
 struct ahead;
 
 struct baking {
     struct inputs inputs;
     bool packs;               /* the disk will be packed: a new base is deflated while it is unpacked, and after that */
     struct pack_options pack; /* from the caller: threads and small; the rest is filled in */
-    struct flow *flow;        /* of the base */
+    struct flow *download, *flow; /* how far the base is fetched, and unpacked */
+    struct unpacking *unpacking;
     struct ahead *ahead;
     struct disk disk;     /* private, writable */
     struct layout layout; /* of the disk as it will be: grown when the recipe says so */

@@ -1,9 +1,9 @@
 #include "cloud/parallel.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+
+#include "io/thread.h"
 
 enum { THREADS_DEFAULT = 8 };
 
@@ -42,16 +42,11 @@ int parallel_run(unsigned threads, size_t jobs, int (*work)(void *ctx, size_t jo
     struct job_list list = {.jobs = jobs, .work = work, .ctx = ctx, .run = run, .err = err};
     pthread_t started[PARALLEL_MAX];
     unsigned count = 0;
-    sigset_t all, before;
     threads = threads ? threads : THREADS_DEFAULT;
     threads = threads < PARALLEL_MAX ? threads : PARALLEL_MAX;
     pthread_mutex_init(&list.lock, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
-    while (count + 1 < threads && count + 1 < jobs &&
-           pthread_create(&started[count], NULL, worker, &list) == 0)
+    while (count + 1 < threads && count + 1 < jobs && thread_start(&started[count], worker, &list) == 0)
         count++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     worker(&list); /* this thread is one of them, and the only one where no other can be had */
     while (count > 0)
         pthread_join(started[--count], NULL);

@@ -21,6 +21,7 @@
 #include "base/run.h"
 #include "fetch/types.h"
 #include "io/cache.h"
+#include "io/flow.h"
 
 struct fetch_options {
     unsigned parallel;           /* transfers at once; 0: 4 */
@@ -49,6 +50,7 @@ struct fetch_request {
     uint64_t max_size;         /* bytes; 0: 16 GiB */
     uint64_t want_size;        /* bytes; 0: not known */
     const struct sha256 *want; /* NULL: not known */
+    struct flow *flow;         /* told of a download's bytes as they come in, unverified; NULL: nobody reads along */
 };
 
 /* Fetches COUNT inputs in parallel; ret[i] answers reqs[i]. All or none: one failure stops the rest, which a

@@ -1,15 +1,14 @@
 #include "pack/ahead.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "io/file.h"
+#include "io/thread.h"
 #include "pack/desk.h"
 #include "pack/sparse.h"
 #include "pack/store.h"
-#include "pack/workers.h"
 
 struct ahead {
     struct pack_options options;
@@ -167,7 +166,7 @@ int ahead_begin(const struct pack_options *options, struct flow *flow, const str
     ahead->store = (struct store){.writing = CACHE_ENTRY_EMPTY};
     ahead->out = malloc(deflate_bound(PACK_SEGMENT));
     int r = ahead->out ? desk_init(&ahead->desk, engine, err) : err_oom(err);
-    if (r < 0 || workers_spawn(&ahead->thread, run_ahead, ahead) != 0) {
+    if (r < 0 || thread_start(&ahead->thread, run_ahead, ahead) != 0) {
         ahead_free(ahead); /* without a thread nothing is ahead, and all is well */
         return r;
     }

@@ -74,6 +74,7 @@ struct job {
     const struct sparse *sparse;
     struct store *store;
     enum deflate_engine engine;
+    bool verify; /* what is deflated is to be kept */
     int fd;
     const struct run *run;
     struct packed packed;
@@ -172,7 +173,7 @@ static int deflate_segment(const struct job *job, size_t piece, struct desk *des
     const struct piece *from = &job->sparse->pieces[piece];
     return sparse_read(job->disk, from, desk->raw, err) < 0
                ? -1
-               : desk_deflate(desk, from, job->store->open, out, ret, err);
+               : desk_deflate(desk, from, job->verify, out, ret, err);
 }
 
 static int make_room(unsigned char **out, struct err *err)
@@ -446,6 +447,7 @@ int pack_disk(const struct disk *disk, const struct pack_options *asked, int out
     if (store_init(&store, disk, &options, run, err) < 0 ||
         survey(disk, threads, &store, run, &sparse, &job.packed.disk_tree, err) < 0)
         return -1;
+    job.verify = store.open; /* now: it may be given up on another thread */
     job.packed.segments = calloc(sparse.count + 2, sizeof *job.packed.segments);
     if (!job.packed.segments)
         return err_oom(err);

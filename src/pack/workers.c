@@ -1,9 +1,9 @@
 #include "pack/workers.h"
 
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
+
+#include "io/thread.h"
 
 struct pool {
     const struct workers *spec;
@@ -120,16 +120,6 @@ static void *taker(void *arg)
     return NULL;
 }
 
-int workers_spawn(unsigned long *ret_thread, void *(*main)(void *), void *ctx)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(ret_thread, NULL, main, ctx);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r;
-}
-
 static unsigned takers_of(const struct workers *spec)
 {
     unsigned count = 1;
@@ -147,14 +137,14 @@ static void start(struct pool *pool, struct thread *threads, unsigned *ret_threa
     int why = 0;
     while (workers < spec->threads && workers < spec->jobs && why == 0) {
         threads[workers] = (struct thread){.pool = pool, .index = workers};
-        why = workers_spawn(&threads[workers].id, worker, &threads[workers]);
+        why = thread_start(&threads[workers].id, worker, &threads[workers]);
         workers += why == 0;
     }
     if (workers > 0) /* fewer of them than asked for are no failure: the result is the same */
         why = 0;
     while (others < pool->takers && why == 0) {
         takers[others] = (struct thread){.pool = pool, .index = others};
-        why = workers_spawn(&takers[others].id, taker, &takers[others]);
+        why = thread_start(&takers[others].id, taker, &takers[others]);
         others += why == 0;
     }
     if (why != 0) {

@@ -36,7 +36,4 @@ must_check int workers_run(const struct workers *spec, struct err *err);
 /* THREADS, or for 0 the processors this process may use; at most MAX. */
 unsigned workers_threads(unsigned threads, unsigned max);
 
-/* pthread_create with all signals blocked in the new thread: they are the caller's. 0 or an errno. */
-int workers_spawn(unsigned long *ret_thread, void *(*main)(void *), void *ctx);
-
 #endif

@@ -139,7 +139,8 @@ static int one_pass(const struct trusted *artifact, struct wants *wants, struct 
                     const struct run *run, struct err *err)
 {
     cleanup_reader struct reader *reader = NULL;
-    if (reader_open(artifact, ARCHIVE_MAX, run, &reader, err) < 0)
+    const struct reader_input input = reader_input_of(artifact);
+    if (reader_open(&input, ARCHIVE_MAX, run, &reader, err) < 0)
         return -1;
     if (reader_kind(reader) == READER_BARE)
         return err_set(err, ERR_VERIFY, 0, "%s: not an archive that bake reads (tar, zip, deb)",

@@ -12,7 +12,7 @@
 enum { CHUNK = 256 << 10, TAR_BLOCK = 512 };
 
 struct reader {
-    const struct trusted *artifact;
+    struct reader_input input;
     const struct run *run;
     enum reader_kind kind;
     uint64_t max;
@@ -31,15 +31,29 @@ struct reader {
     struct err source_err; /* what made a callback fail */
 };
 
+static int read_at(const struct reader *reader, void *bytes, size_t len, uint64_t off, struct err *err)
+{
+    int fd = reader->input.fd;
+    if (reader->input.flow) {
+        struct flow_state state;
+        if (flow_wait(reader->input.flow, off + len, reader->run, &state, err) < 0)
+            return -1;
+        fd = state.fd;
+        if (state.ready < off + len)
+            return err_set(err, ERR_VERIFY, 0, "%s is cut short", reader->file.name);
+    }
+    return file_pread(fd, bytes, len, off, reader->file.name, err);
+}
+
 static int read_file(void *ctx, void *bytes, size_t room, size_t *ret_len, struct err *err)
 {
     struct reader *reader = ctx;
-    uint64_t left = reader->artifact->size - reader->at;
+    uint64_t left = reader->input.size - reader->at;
     size_t len = left < room ? (size_t)left : room;
-    if (file_pread(reader->artifact->fd, bytes, len, reader->at, reader->file.name, err) < 0)
+    if (read_at(reader, bytes, len, reader->at, err) < 0)
         return -1;
     reader->at += len;
-    run_progress(reader->run, "unpack", reader->file.name, reader->at, reader->artifact->size);
+    run_progress(reader->run, "unpack", reader->file.name, reader->at, reader->input.size);
     *ret_len = len;
     return 0;
 }
@@ -88,7 +102,7 @@ static la_int64_t seek_file(struct archive *archive, void *ctx, la_int64_t offse
 {
     (void)archive;
     struct reader *reader = ctx;
-    int64_t size = (int64_t)reader->artifact->size;
+    int64_t size = (int64_t)reader->input.size;
     int64_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)reader->at : size;
     int64_t to = 0;
     if (__builtin_add_overflow(from, offset, &to) || to < 0)
@@ -185,9 +199,8 @@ static int open_deb(struct reader *reader, struct err *err)
 static int open_kind(struct reader *reader, struct err *err)
 {
     unsigned char magic[8] = {0};
-    const struct trusted *artifact = reader->artifact;
-    size_t len = artifact->size < sizeof magic ? (size_t)artifact->size : sizeof magic;
-    if (file_pread(artifact->fd, magic, len, 0, reader->file.name, err) < 0)
+    size_t len = reader->input.size < sizeof magic ? (size_t)reader->input.size : sizeof magic;
+    if (read_at(reader, magic, len, 0, err) < 0)
         return -1;
     if (memcmp(magic, "!<arch>\n", 8) == 0) {
         reader->kind = READER_DEB;
@@ -205,16 +218,16 @@ static int open_kind(struct reader *reader, struct err *err)
     return 0;
 }
 
-int reader_open(const struct trusted *artifact, uint64_t max, const struct run *run, struct reader **ret,
+int reader_open(const struct reader_input *input, uint64_t max, const struct run *run, struct reader **ret,
                 struct err *err)
 {
     struct reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return err_oom(err);
-    reader->artifact = artifact;
+    reader->input = *input;
     reader->run = run;
     reader->max = max;
-    reader->file = (struct source){reader, read_file, artifact->origin ? artifact->origin : "the input"};
+    reader->file = (struct source){reader, read_file, input->origin ? input->origin : "the input"};
     reader->chunk = malloc(CHUNK);
     int r = reader->chunk ? open_kind(reader, err) : err_oom(err);
     if (r < 0) {

@@ -1,6 +1,6 @@
 /* The entries of an archive, one after the other.
  *
- * In:    a verified artifact: tar (bare or compressed), zip, .deb; told by content.
+ * In:    an artifact: tar (bare or compressed), zip, .deb; told by content.
  * Out:   entries and their data. What is none of these is READER_BARE: bytes to be had from the stream.
  * Fails: ERR_VERIFY for what is damaged, cut short, too large, or followed by anything but zeros.
  * Owns:  everything, until reader_close(); the artifact stays the caller's.
@@ -9,6 +9,7 @@
 #ifndef BAKE_UNPACK_READER_H
 #define BAKE_UNPACK_READER_H
 
+#include "io/flow.h"
 #include "unpack/stream.h"
 #include "verify/types.h"
 
@@ -26,8 +27,19 @@ struct entry {
 
 struct reader;
 
+struct reader_input {
+    int fd;
+    uint64_t size;      /* bytes */
+    const char *origin; /* for messages; NULL: "the input" */
+    struct flow *flow;  /* it is still being fetched, and read as its bytes come in: fd is the flow's. NULL: it is all there */
+};
+static inline struct reader_input reader_input_of(const struct trusted *artifact)
+{
+    return (struct reader_input){.fd = artifact->fd, .size = artifact->size, .origin = artifact->origin};
+}
+
 /* MAX is the cap on all decompressed bytes together. */
-must_check int reader_open(const struct trusted *artifact, uint64_t max, const struct run *run,
+must_check int reader_open(const struct reader_input *input, uint64_t max, const struct run *run,
                            struct reader **ret, struct err *err);
 void reader_close(struct reader *reader);
 static inline void reader_close_fn(struct reader *const *reader)

@@ -224,7 +224,8 @@ static int fetch_outside(const struct trusted *artifact, const struct run *run, 
     if (count == 0)
         return 0;
     cleanup_reader struct reader *reader = NULL;
-    if (reader_open(artifact, ARCHIVE_MAX, run, &reader, err) < 0)
+    const struct reader_input input = reader_input_of(artifact);
+    if (reader_open(&input, ARCHIVE_MAX, run, &reader, err) < 0)
         return -1;
     struct entry entry;
     char name[PATH_CAP];
@@ -264,7 +265,8 @@ static int gather_all(const struct trusted *artifact, const struct run *run, str
                       struct err *err)
 {
     cleanup_reader struct reader *reader = NULL;
-    if (reader_open(artifact, ARCHIVE_MAX, run, &reader, err) < 0)
+    const struct reader_input input = reader_input_of(artifact);
+    if (reader_open(&input, ARCHIVE_MAX, run, &reader, err) < 0)
         return -1;
     if (reader_kind(reader) == READER_BARE)
         return err_set(err, ERR_VERIFY, 0, "%s: not an archive that bake reads (tar, zip, deb)",

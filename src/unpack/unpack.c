@@ -10,7 +10,7 @@
 
 #include "base/path.h"
 #include "io/file.h"
-#include "unpack/reader.h"
+#include "unpack/unpack_internal.h"
 
 /* Blocks of zeros are not written: they become holes. */
 enum {
@@ -22,7 +22,7 @@ enum {
 static const uint64_t SIZE_MAX_DEFAULT = UINT64_C(64) << 30;
 static const uint64_t RATIO_FREE = UINT64_C(64) << 20; /* less data than this is no bomb */
 static const uint64_t DISK_MIN = UINT64_C(1) << 20;
-static const char kind[] = "disk";
+const char unpack_kind[] = "disk";
 
 /* The disk being read: runs of blocks that hold data are written where they belong. */
 struct gather {
@@ -214,14 +214,14 @@ static int gather_bare(struct gather *gather, struct reader *reader, struct err 
     return gather_all(gather, reader, 0, err);
 }
 
-static int unpack_to(const struct trusted *artifact, const struct unpack_limits *limits,
-                     const struct run *run, struct flow *flow, int fd, struct err *err)
+int unpack_to(const struct reader_input *input, const struct unpack_limits *limits, const struct run *run,
+              struct flow *flow, int fd, struct err *err)
 {
     static const struct unpack_limits none = {0};
     limits = limits ? limits : &none;
     uint64_t max = limits->max_size ? limits->max_size : SIZE_MAX_DEFAULT;
     uint64_t ratio = limits->max_ratio ? limits->max_ratio : RATIO;
-    uint64_t data_max = artifact->size > UINT64_MAX / ratio ? UINT64_MAX : artifact->size * ratio;
+    uint64_t data_max = input->size > UINT64_MAX / ratio ? UINT64_MAX : input->size * ratio;
     if (data_max < RATIO_FREE)
         data_max = RATIO_FREE;
     cleanup_free struct gather *gather = calloc(1, sizeof *gather);
@@ -230,11 +230,11 @@ static int unpack_to(const struct trusted *artifact, const struct unpack_limits 
     gather->fd = fd;
     gather->flow = flow;
     gather->data_max = data_max;
-    gather->name = artifact->origin ? artifact->origin : "the base";
+    gather->name = input->origin ? input->origin : "the base";
     /* the tar around the disk: its header, its map of holes, its end */
     uint64_t stream_max = max > UINT64_MAX / 2 ? max : max + max / 16 + (1 << 20);
     cleanup_reader struct reader *reader = NULL;
-    if (reader_open(artifact, stream_max, run, &reader, err) < 0)
+    if (reader_open(input, stream_max, run, &reader, err) < 0)
         return -1;
     if (reader_kind(reader) == READER_ZIP || reader_kind(reader) == READER_DEB)
         return err_set(err, ERR_VERIFY, 0, "%s: a base comes as a tar archive or as a bare disk",
@@ -259,20 +259,21 @@ static int cached(const struct trusted *artifact, struct cache *cache, const str
 {
     char key[SHA256_HEX];
     hex_encode(artifact->sha256.bytes, SHA256_SIZE, key);
-    if (cache_rechecks(cache) && cache_drop(cache, kind, key, run, err) < 0)
+    if (cache_rechecks(cache) && cache_drop(cache, unpack_kind, key, run, err) < 0)
         return -1;
-    if (cache_find(cache, kind, key, ret_fd, NULL, run, err) < 0)
+    if (cache_find(cache, unpack_kind, key, ret_fd, NULL, run, err) < 0)
         return -1;
     if (*ret_fd >= 0)
         return 0;
     cleanup_cache_entry struct cache_entry entry = CACHE_ENTRY_EMPTY;
-    if (cache_begin(cache, kind, key, &entry, run, err) < 0)
+    if (cache_begin(cache, unpack_kind, key, &entry, run, err) < 0)
         return -1;
     if (entry.found_fd >= 0) {
         *ret_fd = steal_fd(&entry.found_fd);
         return 0;
     }
-    if (unpack_to(artifact, limits, run, flow, entry.fd, err) < 0)
+    const struct reader_input input = reader_input_of(artifact);
+    if (unpack_to(&input, limits, run, flow, entry.fd, err) < 0)
         return -1;
     return cache_commit(&entry, &artifact->sha256, ret_fd, err);
 }

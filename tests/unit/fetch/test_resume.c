@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -254,6 +255,84 @@ static void two_processes_download_once(void **state)
     assert_int_equal(nginx_requests(&server, uri_of("twice"), 1), 1);
 }
 
+/* Reads along, and says of what it read whether it was the content, in order, to its end. */
+struct reader {
+    struct flow *flow;
+    uint64_t ready;
+    bool wrong, whole;
+};
+
+static void *read_along(void *ctx)
+{
+    struct reader *reader = ctx;
+    static unsigned char bytes[SIZE];
+    struct err err = {0};
+    struct flow_state state = {0};
+    while (!state.over && flow_wait(reader->flow, reader->ready + 1, NULL, &state, &err) == 0) {
+        if (state.fd < 0 || file_pread(state.fd, bytes, (size_t)state.ready, 0, "x", &err) < 0) {
+            reader->wrong = state.ready > 0;
+            break;
+        }
+        reader->wrong = reader->wrong || memcmp(bytes, content, (size_t)state.ready) != 0;
+        reader->ready = state.ready;
+    }
+    reader->whole = err.kind == ERR_NONE;
+    return NULL;
+}
+
+static struct reader fetched_along(struct fetch_rig *rig, struct fetch_request *req)
+{
+    struct err err = {0};
+    struct artifact artifact = ARTIFACT_EMPTY;
+    struct reader reader = {0};
+    pthread_t thread;
+    assert_int_equal(flow_new(&reader.flow, &err), 0);
+    req->flow = reader.flow;
+    assert_int_equal(pthread_create(&thread, NULL, read_along, &reader), 0);
+    assert_int_equal(rig_fetch(rig, req, &artifact, &err), 0);
+    rig_expect(&artifact, content, SIZE);
+    artifact_free(&artifact);
+    pthread_join(thread, NULL);
+    flow_free(reader.flow);
+    return reader;
+}
+
+static void somebody_reads_along(void **state)
+{
+    struct fetch_rig *rig = *state;
+    struct fetch_request req = request_for("along");
+    struct reader reader = fetched_along(rig, &req);
+    assert_true(reader.whole && !reader.wrong);
+    assert_int_equal(reader.ready, SIZE);
+    /* with bytes of an earlier run */
+    req = request_for("along-killed");
+    uint64_t here = kill_midway(rig, &req);
+    reader = fetched_along(rig, &req);
+    assert_true(reader.whole && !reader.wrong && here > 0);
+    assert_int_equal(reader.ready, SIZE);
+    /* the cache has it: there is nothing to read along */
+    struct sha256 want;
+    struct err err = {0};
+    assert_int_equal(sha256_of(content, SIZE, &want, &err), 0);
+    req.want = &want;
+    reader = fetched_along(rig, &req);
+    assert_true(!reader.whole && !reader.wrong);
+    assert_int_equal(reader.ready, 0);
+}
+
+/* What was read of a version that is no more does not count. */
+static void who_read_another_version_is_told(void **state)
+{
+    struct fetch_rig *rig = *state;
+    struct fetch_request req = request_for("along-other");
+    char path[512];
+    kill_midway(rig, &req);
+    snprintf(path, sizeof path, "touch -d 2001-01-01 %s/www/along-other", server.dir);
+    assert_int_equal(system(path), 0); /* another validator */
+    struct reader reader = fetched_along(rig, &req);
+    assert_false(reader.whole);
+}
+
 static struct fetch_rig *alarmed;
 static long alarm_ms;
 
@@ -316,6 +395,8 @@ int main(void)
         WITH_RIG(a_damaged_note_means_a_new_start),
         WITH_RIG(a_cut_connection_is_taken_up_again),
         WITH_RIG(two_processes_download_once),
+        WITH_RIG(somebody_reads_along),
+        WITH_RIG(who_read_another_version_is_told),
         WITH_RIG(an_interrupted_run_stops_within_200_ms),
     };
     return cmocka_run_group_tests(tests, serve, unserve);

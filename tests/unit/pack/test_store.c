@@ -1,6 +1,7 @@
 /* The segment cache: the same bytes whatever is in it, and whatever happens to it. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,12 +47,15 @@ static void remove_all(const char *path)
 
 static void hear(void *ctx, const struct event *event)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     struct heard *heard = ctx;
+    pthread_mutex_lock(&lock);
     heard->warnings += event->kind == EVENT_WARN;
     if (heard->rm && event->kind == EVENT_PROGRESS) {
         remove_all(heard->rm);
         heard->rm = NULL;
     }
+    pthread_mutex_unlock(&lock);
 }
 
 static void put(struct disk *disk, uint64_t off, size_t len, uint32_t seed)
@@ -249,7 +253,6 @@ static void unpack_slowly(int from, int to, struct flow *flow, bool whole)
     flow_over(flow, whole);
 }
 
-/* Warnings and progress are heard from two threads. */
 static void ahead_of_the_bake(void **state)
 {
     (void)state;

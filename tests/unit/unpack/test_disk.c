@@ -2,11 +2,13 @@
 #include "archives.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "unpack/unpack.h"
+#include "unpack/unpacking.h"
 
 /* A 64 MiB disk with a partition table's mark, data at both ends and in the middle, and zeros that are stored. */
 static const char make_disk[] = "truncate -s 64M disk.raw\n"
@@ -284,6 +286,139 @@ static void interrupted(void **state)
     trusted_free(&base);
 }
 
+/* A download of FROM, whose bytes come in small pieces, at last those of it that are WHOLE. */
+struct download {
+    const struct trusted *from;
+    struct flow *flow;
+    uint64_t whole;
+};
+
+static void *download(void *ctx)
+{
+    struct download *d = ctx;
+    unsigned char bytes[5000];
+    struct err why;
+    int to = -1;
+    if (file_scratch(dir, &to, &why) < 0)
+        abort();
+    for (uint64_t at = 0; at < d->whole;) {
+        size_t len = d->whole - at < sizeof bytes ? (size_t)(d->whole - at) : sizeof bytes;
+        if (file_pread(d->from->fd, bytes, len, at, "x", &why) < 0 ||
+            file_pwrite(to, bytes, len, at, "x", &why) < 0)
+            abort();
+        at += len;
+        flow_moved(d->flow, to, at);
+    }
+    flow_over(d->flow, d->whole == d->from->size);
+    close(to);
+    return NULL;
+}
+
+/* Unpacks NAME while it comes in; DISK is what unpacking_end() gave. WANT: the digest that the lock has. */
+static void while_fetched(const char *name, const struct sha256 *want, uint64_t whole, struct disk *ret,
+                          bool *ret_over)
+{
+    struct trusted base;
+    struct flow *from = NULL, *to = NULL;
+    struct unpacking *unpacking = NULL;
+    struct flow_state state;
+    pthread_t thread;
+    artifact(name, &base);
+    want = want ? want : &base.sha256;
+    OK(flow_new(&from, &err));
+    OK(flow_new(&to, &err));
+    OK(unpacking_begin(want, base.size, from, cache, NULL, to, &unpacking, &err));
+    assert_non_null(unpacking);
+    struct download d = {&base, from, whole < base.size ? whole : base.size};
+    assert_int_equal(pthread_create(&thread, NULL, download, &d), 0);
+    pthread_join(thread, NULL);
+    OK(unpacking_end(unpacking, whole < base.size ? NULL : &base, ret, &err));
+    *ret_over = flow_wait(to, UINT64_MAX, NULL, &state, &err) == 0;
+    flow_free(from);
+    flow_free(to);
+    trusted_free(&base);
+}
+
+static void in_the_cache(const struct sha256 *sha256, bool is)
+{
+    char key[SHA256_HEX];
+    int fd = -1;
+    hex_encode(sha256->bytes, SHA256_SIZE, key);
+    OK(cache_find(cache, "disk", key, &fd, NULL, NULL, &err));
+    assert_int_equal(fd >= 0, is);
+    cleanup_close_fn(&fd);
+}
+
+static void while_it_comes_in(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"coming.tar.gz", "coming.tar.xz", "coming.raw.gz", "coming.raw"};
+    struct disk disk = DISK_EMPTY;
+    struct trusted base;
+    bool over = false;
+    /* not those of all_forms, which the cache has */
+    shell("cp disk.raw coming.raw; printf y | dd of=coming.raw conv=notrunc bs=1 seek=70000 status=none\n"
+          "tar --format=oldgnu -Sczf coming.tar.gz coming.raw\n"
+          "tar --format=gnu -Scf - coming.raw | xz -0 >coming.tar.xz\n"
+          "gzip -1 <coming.raw >coming.raw.gz");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct sha256 other = {{(uint8_t)i, 77}};
+        artifact(names[i], &base);
+        if (i != 3) { /* cut short: given up, and nothing stays */
+            while_fetched(names[i], NULL, base.size / 2, &disk, &over);
+            assert_false(over);
+            assert_null(disk.ops);
+            in_the_cache(&base.sha256, false);
+        }
+        /* other bytes than those that the lock has: nobody gets what they unpack to */
+        while_fetched(names[i], &other, UINT64_MAX, &disk, &over);
+        assert_false(over);
+        assert_null(disk.ops);
+        in_the_cache(&base.sha256, false);
+        in_the_cache(&other, false);
+        while_fetched(names[i], NULL, UINT64_MAX, &disk, &over);
+        assert_true(over);
+        is_disk(&disk, "coming.raw");
+        disk_close(&disk);
+        in_the_cache(&base.sha256, true);
+        /* and it is there now: there is nothing to do */
+        struct unpacking *unpacking = NULL;
+        OK(unpacking_begin(&base.sha256, base.size, NULL, cache, NULL, NULL, &unpacking, &err));
+        assert_null(unpacking);
+        trusted_free(&base);
+    }
+    shell("head -c 30000 coming.tar.gz >damaged.tar.gz; head -c 30000 /dev/urandom >>damaged.tar.gz");
+    while_fetched("damaged.tar.gz", NULL, UINT64_MAX, &disk, &over); /* unpack_base() says what is wrong */
+    assert_false(over);
+    assert_null(disk.ops);
+}
+
+/* It came out of the cache: nobody moved the flow. Or nobody will. */
+static void nothing_comes_in(void **state)
+{
+    (void)state;
+    struct trusted base;
+    struct disk disk = DISK_EMPTY;
+    struct unpacking *unpacking = NULL;
+    struct flow *flow = NULL;
+    struct sha256 want = {{99}};
+    artifact("bare", &base);
+    for (int i = 0; i < 3; i++) {
+        volatile sig_atomic_t stop = i == 2 ? SIGINT : 0;
+        const struct run run = {.stop = &stop};
+        OK(flow_new(&flow, &err));
+        OK(unpacking_begin(&want, base.size, flow, cache, &run, NULL, &unpacking, &err));
+        if (i == 0)
+            flow_over(flow, false);
+        int r = unpacking_end(unpacking, i == 1 ? NULL : &base, &disk, &err);
+        assert_int_equal(r, i == 2 ? -1 : 0);
+        assert_null(disk.ops);
+        flow_free(flow);
+    }
+    assert_int_equal(err.kind, ERR_INTERRUPTED);
+    trusted_free(&base);
+}
+
 static int disk_set_up(void **state)
 {
     (void)state;
@@ -295,7 +430,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_forms), cmocka_unit_test(hostile),     cmocka_unit_test(damaged_in_the_cache),
         cmocka_unit_test(bombs),     cmocka_unit_test(cut_short),   cmocka_unit_test(bit_flips),
-        cmocka_unit_test(no_room),   cmocka_unit_test(interrupted),
+        cmocka_unit_test(no_room),   cmocka_unit_test(interrupted), cmocka_unit_test(while_it_comes_in),
+        cmocka_unit_test(nothing_comes_in),
     };
     return cmocka_run_group_tests(tests, disk_set_up, tear_down);
 }

@@ -1,0 +1,114 @@
+#include "unpack/unpacking.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "io/thread.h"
+#include "unpack/unpack_internal.h"
+
+struct unpacking {
+    struct sha256 want;
+    struct reader_input input;
+    struct cache *cache;
+    struct flow *to;
+    const struct run *run;
+    struct run own; /* its stop flag is ours; progress is the download's */
+    volatile sig_atomic_t stop;
+    pthread_t thread;
+    struct cache_entry entry;
+    bool whole;
+};
+
+static int unpack(struct unpacking *unpacking, struct err *err)
+{
+    char key[SHA256_HEX];
+    struct flow_state state;
+    hex_encode(unpacking->want.bytes, SHA256_SIZE, key);
+    /* not before anything comes in: a download that is there already is none */
+    if (flow_wait(unpacking->input.flow, 1, &unpacking->own, &state, err) < 0 ||
+        cache_begin(unpacking->cache, unpack_kind, key, &unpacking->entry, &unpacking->own, err) < 0)
+        return -1;
+    if (unpacking->entry.found_fd >= 0)
+        return 0;
+    return unpack_to(&unpacking->input, NULL, &unpacking->own, unpacking->to, unpacking->entry.fd, err);
+}
+
+static void *run_unpack(void *arg)
+{
+    struct unpacking *unpacking = arg;
+    struct err err = {0};
+    unpacking->whole = unpack(unpacking, &err) == 0;
+    if (!unpacking->whole && unpacking->entry.fd >= 0 && err.kind != ERR_INTERRUPTED)
+        run_note(unpacking->run, "unpack", "not while it was fetched: %s", err.text);
+    return NULL;
+}
+
+int unpacking_begin(const struct sha256 *want, uint64_t size, struct flow *download, struct cache *cache,
+                    const struct run *run, struct flow *to, struct unpacking **ret, struct err *err)
+{
+    char key[SHA256_HEX];
+    int fd = -1;
+    *ret = NULL;
+    hex_encode(want->bytes, SHA256_SIZE, key);
+    if (cache_find(cache, unpack_kind, key, &fd, NULL, run, err) < 0)
+        return -1;
+    if (fd >= 0) {
+        close(fd);
+        return 0;
+    }
+    struct unpacking *made = calloc(1, sizeof *made);
+    if (!made)
+        return err_oom(err);
+    *made = (struct unpacking){.want = *want,
+                               .input = {.fd = -1, .size = size, .origin = "the base", .flow = download},
+                               .cache = cache,
+                               .to = to,
+                               .run = run,
+                               .entry = CACHE_ENTRY_EMPTY};
+    made->own.stop = &made->stop;
+    int why = thread_start(&made->thread, run_unpack, made);
+    if (why != 0) {
+        free(made);
+        return err_set(err, ERR_INTERNAL, why, "start a thread");
+    }
+    *ret = made;
+    return 0;
+}
+
+static int finish(struct unpacking *unpacking, const struct trusted *artifact, struct disk *ret,
+                  struct err *err)
+{
+    struct cache_entry *entry = &unpacking->entry;
+    if (!unpacking->whole || !sha256_equal(&unpacking->want, &artifact->sha256))
+        return 0;
+    int fd = steal_fd(&entry->found_fd);
+    if (fd < 0 && cache_commit(entry, &artifact->sha256, &fd, err) < 0)
+        return -1;
+    if (disk_over(fd, ret, err) == 0)
+        return 0;
+    close(fd);
+    return -1;
+}
+
+int unpacking_end(struct unpacking *unpacking, const struct trusted *artifact, struct disk *ret,
+                  struct err *err)
+{
+    if (!unpacking)
+        return 0;
+    int r = 0;
+    unpacking->stop = !artifact;
+    for (bool joined = false; !joined;) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += 1;
+        joined = pthread_timedjoin_np(unpacking->thread, NULL, &until) == 0;
+        if (!joined && r == 0 && (r = run_check(unpacking->run, err)) < 0)
+            unpacking->stop = 1;
+    }
+    if (r == 0 && artifact)
+        r = finish(unpacking, artifact, ret, err);
+    flow_over(unpacking->to, artifact && r == 0 && ret->ops);
+    cache_abort(&unpacking->entry);
+    free(unpacking);
+    return r;
+}
