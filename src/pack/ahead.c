@@ -111,11 +111,12 @@ static int deflate_along(struct ahead *ahead, struct err *err)
         return -1;
     for (uint64_t at = 0; found && ahead->store.open; at = ((uint64_t)segment + 1) * PACK_SEGMENT) {
         struct err why = {0};
-        if (next_segment(ahead, at, &segment, &found, &why) < 0 && why.kind != ERR_INTERRUPTED) {
+        bool stopped = run_check(&ahead->own, &why) < 0 || next_segment(ahead, at, &segment, &found, &why) < 0;
+        if (stopped && why.kind != ERR_INTERRUPTED) {
             *err = why;
             return -1;
         }
-        found = found && why.kind == ERR_NONE;
+        found = found && !stopped;
         if (found && make_segment(ahead, state.fd, segment, err) < 0)
             return -1;
     }

@@ -25,6 +25,7 @@ enum {
 static const uint64_t GIB = UINT64_C(1) << 30;
 static const uint64_t DISK_MAX = UINT64_C(64) << 40;  /* the largest persistent disk of GCE */
 static const uint64_t WRITEBACK = UINT64_C(16) << 20; /* bytes after which the kernel is set to work */
+static const uint64_t DROP_BEHIND = UINT64_C(64) << 20; /* bytes that the disk is given time for */
 static const uint64_t RUN_MAX = UINT64_C(16) << 20;   /* bytes that are copied from the cache at once */
 
 static enum deflate_engine engine_of(bool small)
@@ -87,7 +88,7 @@ struct job {
     uint32_t crc;      /* CRC-32 of the tar so far */
     uint64_t tar_size; /* bytes of the tar so far */
     uint64_t flushed;  /* bytes of the archive that are on their way to the disk */
-    uint64_t dropped;  /* and those that are there, and not in memory any more */
+    uint64_t dropped;  /* and those that need not stay in memory */
 };
 
 static void spare_free(struct spare *spare)
@@ -97,20 +98,19 @@ static void spare_free(struct spare *spare)
     *spare = (struct spare){0};
 }
 
-/* The fsync at the end is to find little left. The archive is not read here again: it does not take the memory of what is,
- * and new pages are dear in virtual machines. */
+/* The fsync at the end is to find little left. The archive is not read here again: what has reached the disk meanwhile does not
+ * take the memory of what is, and new pages are dear in virtual machines. Nothing is waited for. */
 static void nudge(struct job *job, uint64_t written)
 {
     if (written - job->flushed < WRITEBACK)
         return;
     sync_file_range(job->fd, (off_t)job->flushed, (off_t)(written - job->flushed), SYNC_FILE_RANGE_WRITE);
-    if (job->flushed > job->dropped) {
-        sync_file_range(job->fd, (off_t)job->dropped, (off_t)(job->flushed - job->dropped),
-                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-        posix_fadvise(job->fd, (off_t)job->dropped, (off_t)(job->flushed - job->dropped), POSIX_FADV_DONTNEED);
-        job->dropped = job->flushed;
-    }
     job->flushed = written;
+    if (written - job->dropped > DROP_BEHIND) {
+        uint64_t end = written - DROP_BEHIND;
+        posix_fadvise(job->fd, (off_t)job->dropped, (off_t)(end - job->dropped), POSIX_FADV_DONTNEED);
+        job->dropped = end;
+    }
 }
 
 static int copy_pending(struct job *job, struct err *err)
