@@ -11,6 +11,7 @@
 #include "pack/ahead.h"
 #include "pack/pack.h"
 #include "pipeline.h"
+#include "push_ahead.h"
 #include "seal/contents.h"
 #include "seal/package.h"
 #include "seal/read.h"
@@ -122,6 +123,8 @@ static int pack(struct common *common, const struct image_options *options, stru
     baking->pack.cache = baking->inputs.cache;
     baking->pack.base = &baking->inputs.base.sha256;
     baking->pack.epoch = baking->epoch;
+    if (options->push_ahead)
+        push_ahead_begin(common, options->push_ahead, &baking->pack.sink);
     if (newfile_open(file, archive, 0644, err) < 0 ||
         pack_disk(&baking->disk, &baking->pack, file->fd, &common->run, packed, err) < 0)
         return err_wrap(err, "pack");

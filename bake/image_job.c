@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "push_ahead.h"
 #include "shared.h"
 
 /* The key's file: the one that was named, else the user's own. *ret is NULL for --unsigned. */
@@ -72,6 +73,10 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
     struct image_options image = job->image;
     image.key_path = job->key_path;
     image.recipe.cloud = &job->nightly.push.cloud;
+    cleanup_push_ahead struct push_ahead ahead = {.options = &nightly->push};
+    /* what is to be booted first is sent when it has been; --no-compose sends no parts */
+    if (nightly->do_push && !nightly->do_test && !nightly->push.no_compose && !nightly->push.cloud.dry_run)
+        image.push_ahead = &ahead;
     const struct signing_key *with = job->key_path ? &job->key : NULL;
     if (bake_unchanged(common, &image, &manifest, err) < 0)
         return -1;
@@ -80,6 +85,7 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
         return -1;
     if (!unchanged && bake_image(common, &image, with, &manifest, &unchanged, err) < 0)
         return -1;
+    push_ahead_end(&ahead);
     report(common, manifest, unchanged);
     if (go_on && nightly_run(common, nightly, manifest, with, &more, err) < 0)
         return -1;

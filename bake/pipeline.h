@@ -20,6 +20,8 @@
 #include "plan/plan.h"
 #include "seal/key.h"
 
+struct push_ahead;
+
 struct image_options {
     struct recipe_options recipe;
     bool unsigned_package;
@@ -27,6 +29,7 @@ struct image_options {
     bool small;           /* a smaller archive */
     bool check;           /* read the archive back */
     uint64_t threads;     /* 0: as many as there are cores */
+    struct push_ahead *push_ahead; /* parts go to the bucket while they are packed; NULL: they do not */
 };
 
 struct flow;

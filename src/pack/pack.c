@@ -77,6 +77,7 @@ struct job {
     enum deflate_engine engine;
     bool verify; /* what is deflated is to be kept */
     int fd;
+    struct pack_sink sink;
     const struct run *run;
     struct packed packed;
     struct unit *units;
@@ -204,6 +205,14 @@ static int remake(const struct job *job, size_t piece, struct spare *spare, stru
     return deflate_segment(job, piece, &spare->desk, spare->out, &spare->record, err);
 }
 
+/* Bytes of the archive, in order. */
+static int next_bytes(struct job *job, const unsigned char *bytes, const struct record *record, struct err *err)
+{
+    if (job->sink.take)
+        job->sink.take(job->sink.ctx, bytes, record->packed_len, &record->sha256, record->crc32c);
+    return hasher_add(&job->sha256, bytes, record->packed_len, err);
+}
+
 /* The archive's digest; and every segment of the store is looked at before it is copied. */
 static int take_sha256(void *ctx, size_t index, void *memory, struct err *err)
 {
@@ -212,7 +221,7 @@ static int take_sha256(void *ctx, size_t index, void *memory, struct err *err)
     const struct slot *slot = memory;
     struct spare *spare = &job->read;
     if (unit->fresh)
-        return hasher_add(&job->sha256, slot->out, slot->record.packed_len, err);
+        return next_bytes(job, slot->out, &slot->record, err);
     if (make_room(&spare->out, err) < 0)
         return -1;
     for (size_t i = unit->first; i < unit->first + unit->count; i++) {
@@ -224,7 +233,7 @@ static int take_sha256(void *ctx, size_t index, void *memory, struct err *err)
             if (remake(job, i, spare, err) < 0)
                 return -1;
         }
-        if (hasher_add(&job->sha256, spare->out, spare->record.packed_len, err) < 0)
+        if (next_bytes(job, spare->out, &spare->record, err) < 0)
             return -1;
     }
     return 0;
@@ -295,7 +304,7 @@ static int append_frame(struct job *job, const void *prefix, size_t prefix_len, 
     }
     record.packed_len = (uint32_t)len;
     record.crc32c = crc32c_add(0, out, len);
-    if (sha256_of(out, len, &record.sha256, err) < 0 || hasher_add(&job->sha256, out, len, err) < 0)
+    if (sha256_of(out, len, &record.sha256, err) < 0 || next_bytes(job, out, &record, err) < 0)
         return -1;
     return append(job, out, &record, NULL, last ? job->packed.disk_size : 0, 0, err);
 }
@@ -442,6 +451,7 @@ int pack_disk(const struct disk *disk, const struct pack_options *asked, int out
                                         .store = &store,
                                         .engine = engine_of(options.small),
                                         .fd = out_fd,
+                                        .sink = options.sink,
                                         .run = run,
                                         .packed = {.disk_size = disk->size}};
     if (store_init(&store, disk, &options, run, err) < 0 ||

@@ -31,12 +31,20 @@
 
 enum { PACK_BLOCK = 64 << 10, PACK_SEGMENT = 1 << 20, PACK_THREADS_MAX = 12 };
 
+/* Told of each segment as the archive gets it, in order, on one thread: push may send it at once. */
+struct pack_sink {
+    void (*take)(void *ctx, const unsigned char *bytes, size_t len, const struct sha256 *sha256,
+                 uint32_t crc32c);
+    void *ctx;
+};
+
 struct pack_options {
     unsigned threads;          /* 0: as many as there are processors */
     int64_t epoch;             /* the member's time: seconds since 1970, not negative */
     bool small;                /* a smaller archive that takes longer to make */
     struct cache *cache;       /* where packed segments are kept; may be NULL */
     const struct sha256 *base; /* names the content of what the disk is a view of (io/disk.h); may be NULL */
+    struct pack_sink sink;     /* take may be NULL */
 };
 
 must_check int pack_disk(const struct disk *disk, const struct pack_options *options, int out_fd,
