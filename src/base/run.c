@@ -4,9 +4,8 @@
 
 int run_check(const struct run *run, struct err *err)
 {
-    if (!run || !run->stop || *run->stop == 0)
-        return 0;
-    return err_set(err, ERR_INTERRUPTED, *run->stop, "interrupted");
+    int stop = run && run->stop ? __atomic_load_n(run->stop, __ATOMIC_RELAXED) : 0; /* any thread may have set it */
+    return stop == 0 ? 0 : err_set(err, ERR_INTERRUPTED, stop, "interrupted");
 }
 
 void run_progress(const struct run *run, const char *stage, const char *what, uint64_t done, uint64_t total)

@@ -151,7 +151,8 @@ int sender_begin(const struct storage *storage, const char *prefix, unsigned thr
            thread_start(&sender->threads[sender->thread_count],
                         sender->thread_count == 0 ? list_and_send : send_parts, sender) == 0)
         sender->thread_count++;
-    sender->given_up = sender->thread_count == 0; /* all is left to the push */
+    if (sender->thread_count == 0) /* all is left to the push */
+        sender->given_up = true;
     *ret = sender;
     return 0;
 }

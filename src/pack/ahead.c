@@ -179,7 +179,7 @@ void ahead_end(struct ahead *ahead)
 {
     if (!ahead)
         return;
-    ahead->stop = 1;
+    __atomic_store_n(&ahead->stop, 1, __ATOMIC_RELAXED);
     pthread_join(ahead->thread, NULL);
     ahead_free(ahead);
 }

@@ -96,14 +96,14 @@ int unpacking_end(struct unpacking *unpacking, const struct trusted *artifact, s
     if (!unpacking)
         return 0;
     int r = 0;
-    unpacking->stop = !artifact;
+    __atomic_store_n(&unpacking->stop, !artifact, __ATOMIC_RELAXED);
     for (bool joined = false; !joined;) {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += 1;
         joined = pthread_timedjoin_np(unpacking->thread, NULL, &until) == 0;
         if (!joined && r == 0 && (r = run_check(unpacking->run, err)) < 0)
-            unpacking->stop = 1;
+            __atomic_store_n(&unpacking->stop, 1, __ATOMIC_RELAXED);
     }
     if (r == 0 && artifact)
         r = finish(unpacking, artifact, ret, err);
