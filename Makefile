@@ -129,12 +129,16 @@ fixtures:
 	@tests/support/base/build
 	@scripts/hyperkube
 
+FIXTURES := $(or $(BAKE_FIXTURES),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bake-fixtures)
 KEY := $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/bake/bake.key
 image:
 	@scripts/setup build image
 	@$(MAKE) --no-print-directory all fixtures
 	@[ -e "$(KEY)" ] || $(B)/bake key new --no-passphrase --key "$(KEY)" >/dev/null
-	$(B)/bake image $(RECIPE)
+	@# the stand-in's own lock follows its inputs when they were made anew
+	@new=; [ -n "$(RECIPE)" ] || [ ! -e out/standin.lock.json ] || \
+	  new=$$(find "$(FIXTURES)"/base "$(FIXTURES)"/debs "$(FIXTURES)"/hyperkube -type f -newer out/standin.lock.json -print -quit); \
+	  $(B)/bake image $(RECIPE) $${new:+--update}
 
 # Everything is built twice, with and without sanitizers, so that what the tests do is watched.
 test:

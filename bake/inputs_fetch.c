@@ -155,9 +155,7 @@ static int was_hashed(const struct item *item, bool *ret, struct err *err)
 static int verify_item(struct work *work, struct item *item, const char *name, struct err *err)
 {
     char pinned_hex[SHA256_HEX];
-    struct verify_spec spec = {.name = name,
-                               .sha256 = item->sha256,
-                               .sha512 = item->from->sha512};
+    struct verify_spec spec = {.name = name, .sha256 = item->sha256, .sha512 = item->from->sha512};
     cleanup_buf struct buf signature = BUF_INIT(SIGNATURE_MAX);
     if (item->pinned) {
         hex_encode(item->pinned->sha256.bytes, SHA256_SIZE, pinned_hex);

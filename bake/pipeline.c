@@ -25,7 +25,8 @@ void baking_free(struct baking *baking)
 }
 
 /* From here on a base that is unpacked is deflated, too. */
-static int begin_ahead(struct common *common, struct baking *baking, const struct sha256 *base, struct err *err)
+static int begin_ahead(struct common *common, struct baking *baking, const struct sha256 *base,
+                       struct err *err)
 {
     baking->pack.cache = baking->inputs.cache;
     baking->pack.base = base;

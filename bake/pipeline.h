@@ -25,10 +25,10 @@ struct push_ahead;
 struct image_options {
     struct recipe_options recipe;
     bool unsigned_package;
-    const char *key_path; /* NULL: unsigned */
-    bool small;           /* a smaller archive */
-    bool check;           /* read the archive back */
-    uint64_t threads;     /* 0: as many as there are cores */
+    const char *key_path;          /* NULL: unsigned */
+    bool small;                    /* a smaller archive */
+    bool check;                    /* read the archive back */
+    uint64_t threads;              /* 0: as many as there are cores */
     struct push_ahead *push_ahead; /* parts go to the bucket while they are packed; NULL: they do not */
 };
 
@@ -38,8 +38,8 @@ struct ahead;
 
 struct baking {
     struct inputs inputs;
-    bool packs;               /* the disk will be packed: a new base is deflated while it is unpacked, and after that */
-    struct pack_options pack; /* from the caller: threads and small; the rest is filled in */
+    bool packs; /* the disk will be packed: a new base is deflated while it is unpacked, and after that */
+    struct pack_options pack;     /* from the caller: threads and small; the rest is filled in */
     struct flow *download, *flow; /* how far the base is fetched, and unpacked */
     struct unpacking *unpacking;
     struct ahead *ahead;

@@ -2,7 +2,8 @@
 
 #include "cloud/sender.h"
 
-static void take(void *ctx, const unsigned char *bytes, size_t len, const struct sha256 *sha256, uint32_t crc32c)
+static void take(void *ctx, const unsigned char *bytes, size_t len, const struct sha256 *sha256,
+                 uint32_t crc32c)
 {
     sender_add(ctx, bytes, len, sha256, crc32c);
 }

@@ -4,7 +4,8 @@
 
 int run_check(const struct run *run, struct err *err)
 {
-    int stop = run && run->stop ? __atomic_load_n(run->stop, __ATOMIC_RELAXED) : 0; /* any thread may have set it */
+    int stop =
+        run && run->stop ? __atomic_load_n(run->stop, __ATOMIC_RELAXED) : 0; /* any thread may have set it */
     return stop == 0 ? 0 : err_set(err, ERR_INTERRUPTED, stop, "interrupted");
 }
 

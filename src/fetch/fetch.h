@@ -50,7 +50,7 @@ struct fetch_request {
     uint64_t max_size;         /* bytes; 0: 16 GiB */
     uint64_t want_size;        /* bytes; 0: not known */
     const struct sha256 *want; /* NULL: not known */
-    struct flow *flow;         /* told of a download's bytes as they come in, unverified; NULL: nobody reads along */
+    struct flow *flow; /* told of a download's bytes as they come in, unverified; NULL: nobody reads along */
 };
 
 /* Fetches COUNT inputs in parallel; ret[i] answers reqs[i]. All or none: one failure stops the rest, which a

@@ -54,10 +54,10 @@ must_check int disk_grow(struct disk *disk, uint64_t size, struct err *err);
 /* Where a file's bytes are, and what names them: see disk_whence(). */
 struct graft_source {
     int fd;
-    uint64_t from;             /* byte of the file */
-    struct sha256 content;     /* of what a part is taken from */
-    uint64_t content_from;     /* byte of the file at which that begins; not behind FROM */
-    bool named;                /* CONTENT is right, or the disk will not be used */
+    uint64_t from;         /* byte of the file */
+    struct sha256 content; /* of what a part is taken from */
+    uint64_t content_from; /* byte of the file at which that begins; not behind FROM */
+    bool named;            /* CONTENT is right, or the disk will not be used */
 };
 /* Views: LEN bytes at OFF (whole sectors) become those of SOURCE, without being copied; what was written there is gone. The
  * file must stay as it is; its descriptor is duplicated. */

@@ -111,7 +111,8 @@ static int deflate_along(struct ahead *ahead, struct err *err)
         return -1;
     for (uint64_t at = 0; found && ahead->store.open; at = ((uint64_t)segment + 1) * PACK_SEGMENT) {
         struct err why = {0};
-        bool stopped = run_check(&ahead->own, &why) < 0 || next_segment(ahead, at, &segment, &found, &why) < 0;
+        bool stopped =
+            run_check(&ahead->own, &why) < 0 || next_segment(ahead, at, &segment, &found, &why) < 0;
         if (stopped && why.kind != ERR_INTERRUPTED) {
             *err = why;
             return -1;
@@ -163,7 +164,8 @@ int ahead_begin(const struct pack_options *options, struct flow *flow, const str
     ahead->options.base = &ahead->base;
     ahead->flow = flow;
     ahead->run = run;
-    ahead->own = (struct run){.stop = &ahead->stop, .tell = run ? run->tell : NULL, .ctx = run ? run->ctx : NULL};
+    ahead->own =
+        (struct run){.stop = &ahead->stop, .tell = run ? run->tell : NULL, .ctx = run ? run->ctx : NULL};
     ahead->store = (struct store){.writing = CACHE_ENTRY_EMPTY};
     ahead->out = malloc(deflate_bound(PACK_SEGMENT));
     int r = ahead->out ? desk_init(&ahead->desk, engine, err) : err_oom(err);

@@ -28,7 +28,10 @@
 #include "base/err.h"
 
 enum deflate_engine { DEFLATE_FAST, DEFLATE_SMALL };
-enum { DEFLATE_ALIGN = 4096 /* a block of every file system that shares */, DEFLATE_FILL_MAX = DEFLATE_ALIGN + 20 };
+enum {
+    DEFLATE_ALIGN = 4096 /* a block of every file system that shares */,
+    DEFLATE_FILL_MAX = DEFLATE_ALIGN + 20
+};
 
 struct isal_zstream;
 struct libdeflate_compressor;

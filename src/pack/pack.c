@@ -23,10 +23,10 @@ enum {
     BATCH = 32 /* segments from the cache in one job */
 };
 static const uint64_t GIB = UINT64_C(1) << 30;
-static const uint64_t DISK_MAX = UINT64_C(64) << 40;  /* the largest persistent disk of GCE */
-static const uint64_t WRITEBACK = UINT64_C(16) << 20; /* bytes after which the kernel is set to work */
+static const uint64_t DISK_MAX = UINT64_C(64) << 40;    /* the largest persistent disk of GCE */
+static const uint64_t WRITEBACK = UINT64_C(16) << 20;   /* bytes after which the kernel is set to work */
 static const uint64_t DROP_BEHIND = UINT64_C(64) << 20; /* bytes that the disk is given time for */
-static const uint64_t RUN_MAX = UINT64_C(16) << 20;   /* bytes that are copied from the cache at once */
+static const uint64_t RUN_MAX = UINT64_C(16) << 20;     /* bytes that are copied from the cache at once */
 
 static enum deflate_engine engine_of(bool small)
 {
@@ -82,7 +82,8 @@ struct job {
     struct packed packed;
     struct unit *units;
     size_t unit_count;
-    const struct stored **stored; /* of each piece, where the store has it; NULL once it is known to be damaged */
+    const struct stored *
+        *stored; /* of each piece, where the store has it; NULL once it is known to be damaged */
     struct spare read, copied, kept;
     struct pending pending;
     struct hasher sha256;
@@ -206,7 +207,8 @@ static int remake(const struct job *job, size_t piece, struct spare *spare, stru
 }
 
 /* Bytes of the archive, in order. */
-static int next_bytes(struct job *job, const unsigned char *bytes, const struct record *record, struct err *err)
+static int next_bytes(struct job *job, const unsigned char *bytes, const struct record *record,
+                      struct err *err)
 {
     if (job->sink.take)
         job->sink.take(job->sink.ctx, bytes, record->packed_len, &record->sha256, record->crc32c);
@@ -415,8 +417,7 @@ static int finish(struct job *job, struct packed *ret, struct err *err)
 {
     struct packed *packed = &job->packed;
     if (hasher_end(&job->sha256, packed->archive_sha256.bytes, err) < 0 ||
-        disk_check_grafts(job->disk, err) < 0 ||
-        store_commit(job->store, err) < 0)
+        disk_check_grafts(job->disk, err) < 0 || store_commit(job->store, err) < 0)
         return -1;
     *ret = *packed;
     *packed = (struct packed){0};
@@ -461,8 +462,8 @@ int pack_disk(const struct disk *disk, const struct pack_options *asked, int out
     job.packed.segments = calloc(sparse.count + 2, sizeof *job.packed.segments);
     if (!job.packed.segments)
         return err_oom(err);
-    if (hasher_init(&job.sha256, DIGEST_SHA256, err) < 0 || append_head(&job, options.epoch, err) < 0 || append_data(&job, threads, err) < 0 ||
-        append_end(&job, err) < 0)
+    if (hasher_init(&job.sha256, DIGEST_SHA256, err) < 0 || append_head(&job, options.epoch, err) < 0 ||
+        append_data(&job, threads, err) < 0 || append_end(&job, err) < 0)
         return -1;
     return finish(&job, ret, err);
 }

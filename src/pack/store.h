@@ -45,7 +45,7 @@ struct store {
     struct known *known; /* sorted by whence */
     size_t known_count, known_room;
     const struct disk *view; /* of the base that the entries are about; NULL: nothing is known */
-    struct segindex fresh; /* what the new entry will say */
+    struct segindex fresh;   /* what the new entry will say */
     size_t fresh_room, learned_room;
     /* the entry being written */
     struct cache_entry writing;

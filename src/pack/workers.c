@@ -10,9 +10,9 @@ struct pool {
     pthread_mutex_t lock;
     pthread_cond_t freed;                 /* a slot is free, or it is over */
     pthread_cond_t ready[WORKERS_TAKERS]; /* the next job for this taker may be there, or it is over */
-    size_t next;                  /* first job that nobody has begun */
-    size_t *done;                 /* one a slot: the job that it holds the result of, plus one */
-    size_t taken[WORKERS_TAKERS]; /* jobs before this one have been taken by this taker */
+    size_t next;                          /* first job that nobody has begun */
+    size_t *done;                         /* one a slot: the job that it holds the result of, plus one */
+    size_t taken[WORKERS_TAKERS];         /* jobs before this one have been taken by this taker */
     unsigned takers;
     bool over;
     bool failed;

@@ -21,7 +21,8 @@ typedef int (*workers_take_fn)(void *ctx, size_t job, void *slot, struct err *er
 struct workers {
     unsigned threads; /* at least 1 */
     size_t jobs;
-    void *const *slots; /* slot_count of them; job N has slot N modulo slot_count to itself, until it is taken */
+    void *const
+        *slots; /* slot_count of them; job N has slot N modulo slot_count to itself, until it is taken */
     size_t slot_count;
     void *const *own; /* work memory, one for each thread; may be NULL */
     void *ctx;

@@ -12,7 +12,10 @@
 #include "pack/types.h"
 #include "plan/types.h"
 
-enum { PACKAGE_FORMAT = 2 /* "format" of the package manifest */, CONTENTS_FORMAT = 1 /* of the contents list */ };
+enum {
+    PACKAGE_FORMAT = 2 /* "format" of the package manifest */,
+    CONTENTS_FORMAT = 1 /* of the contents list */
+};
 
 struct cache;
 

@@ -29,8 +29,7 @@ struct verify_spec {
     const char *sha512; /* 128 hex digits; NULL: not named */
     uint64_t size;      /* bytes; 0: not named */
     bool from_lock; /* size and digests are the lock's: the message then says how to take a changed input */
-    bool hashed_already;   /* artifact->sha256 is of these very bytes: the cache, or the file's identity, vouches
-                              for them: they are not read again to check it */
+    bool hashed_already;   /* artifact->sha256 is of these very bytes: they are not read again to check it */
     const char *keyring;   /* file of OpenPGP public keys, binary or armoured; set: a signature is required */
     const void *signature; /* detached signature, binary or armoured; NULL: there is none */
     size_t signature_size; /* bytes, at most SIGNATURE_MAX */

@@ -77,7 +77,8 @@ static void it_is_hashed_once_while_it_stays_the_same(void **state)
     rig->cache->recheck = true;
     assert_int_equal(fetch_counted(rig, "some bytes"), 2);
     rig->cache->recheck = false;
-    for (int i = 0; i < 20; i++) { /* in place, at once, of the same length: within a tick of the file's clock */
+    for (int i = 0; i < 20;
+         i++) { /* in place, at once, of the same length: within a tick of the file's clock */
         FILE *file = fopen(path, "r+");
         assert_non_null(file);
         assert_true(fputs(i % 2 ? "some bytes" : "other text", file) >= 0);

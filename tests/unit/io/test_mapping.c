@@ -185,7 +185,8 @@ static void names_of_ranges(void **state)
     static unsigned char model[SIZE], source[SOURCE];
     fill(source, SOURCE);
     cleanup_close int fd = scratch(source, SOURCE);
-    cleanup_close int copy = scratch(source + 512, SOURCE - 512); /* the content, which begins 1024 bytes into FD */
+    cleanup_close int copy =
+        scratch(source + 512, SOURCE - 512); /* the content, which begins 1024 bytes into FD */
     const struct graft_source whole = {
         .fd = fd, .from = 1024, .content = {{7}}, .content_from = 1024, .named = true};
     struct graft_source part = {
@@ -285,9 +286,11 @@ static void spans_join(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(like_an_array),     cmocka_unit_test(what_is_there_already_is_no_change),
+        cmocka_unit_test(like_an_array),
+        cmocka_unit_test(what_is_there_already_is_no_change),
         cmocka_unit_test(names_of_ranges),
-        cmocka_unit_test(units_come_and_go), cmocka_unit_test(a_source_that_changes_is_found),
+        cmocka_unit_test(units_come_and_go),
+        cmocka_unit_test(a_source_that_changes_is_found),
         cmocka_unit_test(spans_join),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -573,12 +573,16 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(index_is_read_back),  cmocka_unit_test(only_what_is_new),
-        cmocka_unit_test(base_is_not_read),    cmocka_unit_test(files_are_not_read),
+        cmocka_unit_test(index_is_read_back),
+        cmocka_unit_test(only_what_is_new),
+        cmocka_unit_test(base_is_not_read),
+        cmocka_unit_test(files_are_not_read),
         cmocka_unit_test(ahead_of_the_bake),
         cmocka_unit_test(damaged),
-        cmocka_unit_test(deleted_in_use),      cmocka_unit_test(unusable),
-        cmocka_unit_test(full_and_read_only),  cmocka_unit_test(blocks_are_shared),
+        cmocka_unit_test(deleted_in_use),
+        cmocka_unit_test(unusable),
+        cmocka_unit_test(full_and_read_only),
+        cmocka_unit_test(blocks_are_shared),
         cmocka_unit_test(shared),
         cmocka_unit_test(entries_are_bounded),
     };

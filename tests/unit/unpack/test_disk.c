@@ -428,9 +428,15 @@ static int disk_set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_forms), cmocka_unit_test(hostile),     cmocka_unit_test(damaged_in_the_cache),
-        cmocka_unit_test(bombs),     cmocka_unit_test(cut_short),   cmocka_unit_test(bit_flips),
-        cmocka_unit_test(no_room),   cmocka_unit_test(interrupted), cmocka_unit_test(while_it_comes_in),
+        cmocka_unit_test(all_forms),
+        cmocka_unit_test(hostile),
+        cmocka_unit_test(damaged_in_the_cache),
+        cmocka_unit_test(bombs),
+        cmocka_unit_test(cut_short),
+        cmocka_unit_test(bit_flips),
+        cmocka_unit_test(no_room),
+        cmocka_unit_test(interrupted),
+        cmocka_unit_test(while_it_comes_in),
         cmocka_unit_test(nothing_comes_in),
     };
     return cmocka_run_group_tests(tests, disk_set_up, tear_down);
