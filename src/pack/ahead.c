@@ -9,6 +9,7 @@
 #include "pack/desk.h"
 #include "pack/sparse.h"
 #include "pack/store.h"
+#include "pack/workers.h"
 
 struct ahead {
     struct pack_options options;
@@ -150,7 +151,8 @@ int ahead_begin(const struct pack_options *options, struct flow *flow, const str
     enum deflate_engine engine = options->small ? DEFLATE_SMALL : DEFLATE_FAST;
     bool reference = false;
     *ret = NULL;
-    if (!options->cache || !options->base)
+    /* with one thread, or one processor, there is no time to be won */
+    if (!options->cache || !options->base || workers_threads(options->threads, PACK_THREADS_MAX) < 2)
         return 0;
     if (deflate_is_reference(engine, &reference, err) < 0)
         return -1;

@@ -72,8 +72,8 @@ const struct stored *store_find(const struct store *store, const struct piece *p
 must_check int store_begin(struct store *store, const struct sparse *sparse, const struct sha256 *tree,
                            struct err *err);
 
-/* The same for what is made of a base ahead of its bakes, from its entry's name: what is made is open to them once it is
- * committed, under a name that only a base that is unpacked anew has again. Not for a store with STORE_ENTRIES_MAX entries. */
+/* The same for what is deflated ahead of a bake, under a name of its own: one entry for each base. Nothing is begun when there are
+ * STORE_ENTRIES_MAX entries. */
 must_check int store_begin_ahead(struct store *store, struct err *err);
 
 /* Reads one to OUT. False when it is damaged: it has to be deflated again. From any thread. */

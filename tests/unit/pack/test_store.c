@@ -265,7 +265,11 @@ static void ahead_of_the_bake(void **state)
     view_new(&disk, base, 21);
     struct sha256 want = cold(&disk);
     struct cache *cache = cache_new("ahead", 0);
-    const struct pack_options options = {.cache = cache, .base = &base_name};
+    struct pack_options options = {.cache = cache, .base = &base_name, .threads = 1};
+    struct ahead *none = NULL;
+    OK(ahead_begin(&options, NULL, NULL, &none, &err));
+    assert_null(none);
+    options.threads = 2;
     for (int whole = 0; whole <= 1; whole++) {
         struct flow *flow = NULL;
         struct ahead *ahead = NULL;
