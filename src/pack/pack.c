@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "pack/archive.h"
+#include "pack/output.h"
 #include "pack/sparse.h"
 #include "pack/store.h"
 #include "pack/tarhead.h"
@@ -59,7 +59,7 @@ struct job {
     enum deflate_engine engine;
     bool verify; /* what is deflated is to be kept */
     const struct run *run;
-    struct archive archive;
+    struct output output;
     struct unit *units;
     size_t unit_count;
     /* of each piece, where the store has it; NULL once it is known to be damaged */
@@ -119,7 +119,7 @@ static int take_sha256(void *ctx, size_t index, void *memory, struct err *err)
     const struct slot *slot = memory;
     struct spare *spare = &job->read;
     if (unit->fresh)
-        return archive_hash(&job->archive, slot->out, &slot->record, err);
+        return output_hash(&job->output, slot->out, &slot->record, err);
     if (make_room(&spare->out, err) < 0)
         return -1;
     for (size_t i = unit->first; i < unit->first + unit->count; i++) {
@@ -131,7 +131,7 @@ static int take_sha256(void *ctx, size_t index, void *memory, struct err *err)
             if (remake(job, i, spare, err) < 0)
                 return -1;
         }
-        if (archive_hash(&job->archive, spare->out, &spare->record, err) < 0)
+        if (output_hash(&job->output, spare->out, &spare->record, err) < 0)
             return -1;
     }
     return 0;
@@ -150,8 +150,8 @@ static int take_archive(void *ctx, size_t index, void *memory, struct err *err)
             return -1;
         const struct record *record = unit->fresh ? &slot->record : stored ? &stored->record : &spare->record;
         int from = stored ? store_fd(job->store, stored) : -1;
-        if (archive_append(&job->archive, unit->fresh ? slot->out : spare->out, record, from, off,
-                           PACK_SEGMENT, err) < 0)
+        if (output_append(&job->output, unit->fresh ? slot->out : spare->out, record, from, off, PACK_SEGMENT,
+                          err) < 0)
             return -1;
     }
     run_progress(job->run, "pack", PACK_MEMBER, unit->first + unit->count, job->sparse->count);
@@ -255,7 +255,7 @@ static int check_engine(struct pack_options *options, const struct run *run, str
 
 static void job_free(struct job *job)
 {
-    archive_free(&job->archive);
+    output_free(&job->output);
     spare_free(&job->read);
     spare_free(&job->copied);
     spare_free(&job->kept);
@@ -265,8 +265,8 @@ static void job_free(struct job *job)
 
 static int finish(struct job *job, struct packed *ret, struct err *err)
 {
-    struct packed *packed = &job->archive.packed;
-    if (hasher_end(&job->archive.sha256, packed->archive_sha256.bytes, err) < 0 ||
+    struct packed *packed = &job->output.packed;
+    if (hasher_end(&job->output.sha256, packed->archive_sha256.bytes, err) < 0 ||
         disk_check_grafts(job->disk, err) < 0 || store_commit(job->store, err) < 0)
         return -1;
     *ret = *packed;
@@ -299,15 +299,15 @@ int pack_disk(const struct disk *disk, const struct pack_options *asked, int out
     cleanup_store struct store store = {.writing = CACHE_ENTRY_EMPTY};
     cleanup(job_free) struct job job = {
         .disk = disk, .sparse = &sparse, .store = &store, .engine = engine_of(options.small), .run = run};
-    struct packed *packed = &job.archive.packed;
+    struct packed *packed = &job.output.packed;
     packed->disk_size = disk->size;
     if (store_init(&store, disk, &options, run, err) < 0 ||
         survey(disk, threads, &store, run, &sparse, &packed->disk_tree, err) < 0)
         return -1;
     job.verify = store.open; /* now: it may be given up on another thread */
-    if (archive_begin(&job.archive, out_fd, sparse.count, &options.sink, run, err) < 0 ||
-        archive_head(&job.archive, &sparse, options.epoch, job.engine, err) < 0 ||
-        append_data(&job, threads, err) < 0 || archive_end(&job.archive, job.engine, err) < 0)
+    if (output_begin(&job.output, out_fd, sparse.count, &options.sink, run, err) < 0 ||
+        output_head(&job.output, &sparse, options.epoch, job.engine, err) < 0 ||
+        append_data(&job, threads, err) < 0 || output_end(&job.output, job.engine, err) < 0)
         return -1;
     return finish(&job, ret, err);
 }

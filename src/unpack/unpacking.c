@@ -84,8 +84,10 @@ static int finish(struct unpacking *unpacking, const struct trusted *artifact, s
     int fd = steal_fd(&entry->found_fd);
     if (fd < 0 && cache_commit(entry, &artifact->sha256, &fd, err) < 0)
         return -1;
-    if (disk_over(fd, ret, err) == 0)
+    if (disk_over(fd, ret, err) == 0) {
+        run_note(unpacking->run, "unpack", "the base was unpacked while it was fetched");
         return 0;
+    }
     close(fd);
     return -1;
 }

@@ -1,4 +1,4 @@
-#include "pack/archive.h"
+#include "pack/output.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -15,65 +15,65 @@ static const uint64_t WRITEBACK = UINT64_C(16) << 20;   /* bytes after which the
 static const uint64_t DROP_BEHIND = UINT64_C(64) << 20; /* bytes that the disk is given time for */
 static const uint64_t RUN_MAX = UINT64_C(16) << 20;     /* bytes that are copied from the cache at once */
 
-int archive_begin(struct archive *archive, int fd, size_t segments, const struct pack_sink *sink,
-                  const struct run *run, struct err *err)
+int output_begin(struct output *output, int fd, size_t segments, const struct pack_sink *sink,
+                 const struct run *run, struct err *err)
 {
-    archive->fd = fd;
-    archive->sink = *sink;
-    archive->run = run;
-    archive->packed.segments = calloc(segments + 2, sizeof *archive->packed.segments);
-    return archive->packed.segments ? hasher_init(&archive->sha256, DIGEST_SHA256, err) : err_oom(err);
+    output->fd = fd;
+    output->sink = *sink;
+    output->run = run;
+    output->packed.segments = calloc(segments + 2, sizeof *output->packed.segments);
+    return output->packed.segments ? hasher_init(&output->sha256, DIGEST_SHA256, err) : err_oom(err);
 }
 
-void archive_free(struct archive *archive)
+void output_free(struct output *output)
 {
-    hasher_free(&archive->sha256);
-    packed_free(&archive->packed);
+    hasher_free(&output->sha256);
+    packed_free(&output->packed);
 }
 
 /* The fsync at the end is to find little left. The archive is not read here again: what has reached the disk meanwhile does not
  * take the memory of what is, and new pages are dear in virtual machines. Nothing is waited for. */
-static void nudge(struct archive *archive, uint64_t written)
+static void nudge(struct output *output, uint64_t written)
 {
-    if (written - archive->flushed < WRITEBACK)
+    if (written - output->flushed < WRITEBACK)
         return;
-    sync_file_range(archive->fd, (off_t)archive->flushed, (off_t)(written - archive->flushed),
+    sync_file_range(output->fd, (off_t)output->flushed, (off_t)(written - output->flushed),
                     SYNC_FILE_RANGE_WRITE);
-    archive->flushed = written;
-    if (written - archive->dropped > DROP_BEHIND) {
+    output->flushed = written;
+    if (written - output->dropped > DROP_BEHIND) {
         uint64_t end = written - DROP_BEHIND;
-        posix_fadvise(archive->fd, (off_t)archive->dropped, (off_t)(end - archive->dropped),
+        posix_fadvise(output->fd, (off_t)output->dropped, (off_t)(end - output->dropped),
                       POSIX_FADV_DONTNEED);
-        archive->dropped = end;
+        output->dropped = end;
     }
 }
 
-static int copy_pending(struct archive *archive, struct err *err)
+static int copy_pending(struct output *output, struct err *err)
 {
-    struct pending *pending = &archive->pending;
-    uint64_t len = pending->len, end = archive->packed.archive_size;
+    struct pending *pending = &output->pending;
+    uint64_t len = pending->len, end = output->packed.archive_size;
     pending->len = 0;
     if (len == 0)
         return 0;
-    if (file_copy(pending->fd, pending->from, archive->fd, end - len, len, archive->run, err) < 0)
+    if (file_copy(pending->fd, pending->from, output->fd, end - len, len, output->run, err) < 0)
         return -1;
-    nudge(archive, end);
+    nudge(output, end);
     return 0;
 }
 
 /* Puts one segment at the archive's end. */
-static int place(struct archive *archive, const unsigned char *bytes, const struct record *record, int from,
+static int place(struct output *output, const unsigned char *bytes, const struct record *record, int from,
                  struct err *err)
 {
-    struct pending *pending = &archive->pending;
+    struct pending *pending = &output->pending;
     bool goes_on = pending->len > 0 && pending->fd == from && pending->from + pending->len == record->off;
-    if ((!goes_on || pending->len >= RUN_MAX) && copy_pending(archive, err) < 0)
+    if ((!goes_on || pending->len >= RUN_MAX) && copy_pending(output, err) < 0)
         return -1;
     if (from < 0) {
-        if (file_pwrite(archive->fd, bytes, record->packed_len, archive->packed.archive_size, "the archive",
+        if (file_pwrite(output->fd, bytes, record->packed_len, output->packed.archive_size, "the archive",
                         err) < 0)
             return -1;
-        nudge(archive, archive->packed.archive_size + record->packed_len);
+        nudge(output, output->packed.archive_size + record->packed_len);
         return 0;
     }
     if (pending->len == 0)
@@ -82,11 +82,11 @@ static int place(struct archive *archive, const unsigned char *bytes, const stru
     return 0;
 }
 
-int archive_append(struct archive *archive, const unsigned char *bytes, const struct record *record, int from,
-                   uint64_t raw_off, uint64_t raw_len, struct err *err)
+int output_append(struct output *output, const unsigned char *bytes, const struct record *record, int from,
+                  uint64_t raw_off, uint64_t raw_len, struct err *err)
 {
-    struct packed *packed = &archive->packed;
-    if (place(archive, bytes, record, from, err) < 0)
+    struct packed *packed = &output->packed;
+    if (place(output, bytes, record, from, err) < 0)
         return -1;
     packed->segments[packed->segment_count++] = (struct segment){.raw_off = raw_off,
                                                                  .raw_len = raw_len,
@@ -96,21 +96,21 @@ int archive_append(struct archive *archive, const unsigned char *bytes, const st
                                                                  .packed_crc32c = record->crc32c};
     packed->archive_crc32c = crc32c_join(packed->archive_crc32c, record->crc32c, record->packed_len);
     packed->archive_size += record->packed_len;
-    archive->crc = (uint32_t)crc32_combine(archive->crc, record->crc, (z_off_t)record->raw_len);
-    archive->tar_size += record->raw_len;
+    output->crc = (uint32_t)crc32_combine(output->crc, record->crc, (z_off_t)record->raw_len);
+    output->tar_size += record->raw_len;
     return 0;
 }
 
-int archive_hash(struct archive *archive, const unsigned char *bytes, const struct record *record,
-                 struct err *err)
+int output_hash(struct output *output, const unsigned char *bytes, const struct record *record,
+                struct err *err)
 {
-    if (archive->sink.take)
-        archive->sink.take(archive->sink.ctx, bytes, record->packed_len, &record->sha256, record->crc32c);
-    return hasher_add(&archive->sha256, bytes, record->packed_len, err);
+    if (output->sink.take)
+        output->sink.take(output->sink.ctx, bytes, record->packed_len, &record->sha256, record->crc32c);
+    return hasher_add(&output->sha256, bytes, record->packed_len, err);
 }
 
 /* The first and the last segment: PREFIX, RAW deflated, and, at the end, gzip's trailer. */
-static int append_frame(struct archive *archive, enum deflate_engine engine, const void *prefix,
+static int append_frame(struct output *output, enum deflate_engine engine, const void *prefix,
                         size_t prefix_len, const void *raw, size_t raw_len, bool last, struct err *err)
 {
     size_t room = deflate_bound(raw_len), len = 0;
@@ -129,30 +129,30 @@ static int append_frame(struct archive *archive, enum deflate_engine engine, con
     struct record record = {.raw_len = (uint32_t)raw_len,
                             .crc = crc32_gzip_refl(0, (unsigned char *)(uintptr_t)raw, raw_len)};
     if (last) { /* CRC-32, then the size modulo 2^32, little-endian */
-        uint32_t crc = (uint32_t)crc32_combine(archive->crc, record.crc, (z_off_t)raw_len);
-        uint32_t size = (uint32_t)(archive->tar_size + raw_len);
+        uint32_t crc = (uint32_t)crc32_combine(output->crc, record.crc, (z_off_t)raw_len);
+        uint32_t size = (uint32_t)(output->tar_size + raw_len);
         for (unsigned i = 0; i < GZIP_TAIL; i++)
             out[len++] = (unsigned char)((i < 4 ? crc : size) >> (8 * (i % 4)));
     }
     record.packed_len = (uint32_t)len;
     record.crc32c = crc32c_add(0, out, len);
-    if (sha256_of(out, len, &record.sha256, err) < 0 || archive_hash(archive, out, &record, err) < 0)
+    if (sha256_of(out, len, &record.sha256, err) < 0 || output_hash(output, out, &record, err) < 0)
         return -1;
-    return archive_append(archive, out, &record, -1, last ? archive->packed.disk_size : 0, 0, err);
+    return output_append(output, out, &record, -1, last ? output->packed.disk_size : 0, 0, err);
 }
 
-int archive_head(struct archive *archive, const struct sparse *sparse, int64_t epoch,
-                 enum deflate_engine engine, struct err *err)
+int output_head(struct output *output, const struct sparse *sparse, int64_t epoch, enum deflate_engine engine,
+                struct err *err)
 {
     static const unsigned char gzip[GZIP_HEAD] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
     cleanup_buf struct buf head = BUF_INIT(TAR_HEAD_MAX);
     if (tar_head(sparse, epoch, &head, err) < 0)
         return -1;
-    return append_frame(archive, engine, gzip, sizeof gzip, head.data, head.len, false, err);
+    return append_frame(output, engine, gzip, sizeof gzip, head.data, head.len, false, err);
 }
 
-int archive_end(struct archive *archive, enum deflate_engine engine, struct err *err)
+int output_end(struct output *output, enum deflate_engine engine, struct err *err)
 {
     static const unsigned char zeros[TAR_RECORD + 2 * TAR_BLOCK] = {0};
-    return append_frame(archive, engine, NULL, 0, zeros, tar_end_size(archive->tar_size), true, err);
+    return append_frame(output, engine, NULL, 0, zeros, tar_end_size(output->tar_size), true, err);
 }

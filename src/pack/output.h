@@ -3,13 +3,13 @@
  * In:    packed segments with their records; a descriptor, a new regular file.
  * Out:   struct packed.
  * Fails: ERR_SPACE, ERR_IO, ERR_INTERRUPTED.
- * Owns:  its sums and the list of segments until archive_free(); the descriptor is the caller's.
+ * Owns:  its sums and the list of segments until output_free(); the descriptor is the caller's.
  *
- * Each segment is first shown to archive_hash(), then appended: by one thread each, in order. What the cache's file has is
+ * Each segment is first shown to output_hash(), then appended: by one thread each, in order. What the cache's file has is
  * not written but copied, neighbours in one go, for which a file system that can shares their blocks.
  */
-#ifndef BAKE_PACK_ARCHIVE_H
-#define BAKE_PACK_ARCHIVE_H
+#ifndef BAKE_PACK_OUTPUT_H
+#define BAKE_PACK_OUTPUT_H
 
 #include "pack/desk.h"
 #include "pack/pack.h"
@@ -19,7 +19,7 @@ struct pending { /* to be copied, to the archive's end */
     uint64_t from, len; /* bytes of that file */
 };
 
-struct archive {
+struct output {
     int fd;
     struct pack_sink sink;
     const struct run *run;
@@ -33,21 +33,20 @@ struct archive {
 };
 
 /* For SEGMENTS of them, and the two frames. */
-must_check int archive_begin(struct archive *archive, int fd, size_t segments, const struct pack_sink *sink,
-                             const struct run *run, struct err *err);
-void archive_free(struct archive *archive);
+must_check int output_begin(struct output *output, int fd, size_t segments, const struct pack_sink *sink,
+                            const struct run *run, struct err *err);
+void output_free(struct output *output);
 
 /* Bytes of the archive, in order. */
-must_check int archive_hash(struct archive *archive, const unsigned char *bytes, const struct record *record,
-                            struct err *err);
+must_check int output_hash(struct output *output, const unsigned char *bytes, const struct record *record,
+                           struct err *err);
 /* FROM: a file that has them at record->off, or -1: BYTES. They hold RAW_LEN bytes of the disk at RAW_OFF. */
-must_check int archive_append(struct archive *archive, const unsigned char *bytes,
-                              const struct record *record, int from, uint64_t raw_off, uint64_t raw_len,
-                              struct err *err);
+must_check int output_append(struct output *output, const unsigned char *bytes, const struct record *record,
+                             int from, uint64_t raw_off, uint64_t raw_len, struct err *err);
 
 /* The first segment, gzip's and tar's header; and the last one, their ends. Both are hashed here, too. */
-must_check int archive_head(struct archive *archive, const struct sparse *sparse, int64_t epoch,
-                            enum deflate_engine engine, struct err *err);
-must_check int archive_end(struct archive *archive, enum deflate_engine engine, struct err *err);
+must_check int output_head(struct output *output, const struct sparse *sparse, int64_t epoch,
+                           enum deflate_engine engine, struct err *err);
+must_check int output_end(struct output *output, enum deflate_engine engine, struct err *err);
 
 #endif
