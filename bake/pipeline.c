@@ -28,10 +28,11 @@ void baking_free(struct baking *baking)
 static int begin_ahead(struct common *common, struct baking *baking, const struct sha256 *base,
                        struct err *err)
 {
-    baking->pack.cache = baking->inputs.cache;
-    baking->pack.base = base;
+    struct pack_options options = baking->pack;
+    options.cache = baking->inputs.cache;
+    options.base = base;
     return flow_new(&baking->flow, err) < 0 ||
-                   ahead_begin(&baking->pack, baking->flow, &common->run, &baking->ahead, err) < 0
+                   ahead_begin(&options, baking->flow, &common->run, &baking->ahead, err) < 0
                ? -1
                : 0;
 }

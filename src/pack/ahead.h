@@ -15,7 +15,7 @@
 
 struct ahead;
 
-/* FLOW is of the file that the base is unpacked to. It, the cache and RUN must stay until the end. *ret is NULL when there is
+/* FLOW is of the file that the base is unpacked to. It, the cache and RUN (not OPTIONS) must stay until the end. *ret is NULL when there is
  * nothing to be won: no cache, no base, one thread. */
 must_check int ahead_begin(const struct pack_options *options, struct flow *flow, const struct run *run,
                            struct ahead **ret, struct err *err);

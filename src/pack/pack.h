@@ -15,7 +15,8 @@
  * the concatenation of segments: gzip and tar headers; one for each aligned PACK_SEGMENT of the disk that
  * holds data; the tar's end and gzip's trailer. Each is deflated on its own (no reference to bytes before it)
  * and, but for the last, filled up by empty blocks to whole blocks of a file system (0.6 % of the archive), so
- * that what comes from the cache is shared with it where the file system can, and not written. So a segment depends on its own bytes only and is cached under their digest
+ * that what comes from the cache is shared with it where the file system can, and not written. So a segment
+ * depends on its own bytes only and is cached under their digest
  * (pack/store.h). What is to be kept there is inflated by another routine and compared right after it was deflated:
  * it will be used for ever. (It costs a quarter of a first bake's processor time and nothing later; reading the
  * whole archive back cost twice that, every time, and is pack_check() now.) Sums of the archive are joined from

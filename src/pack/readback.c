@@ -154,7 +154,7 @@ static int check_head(const unsigned char *head, size_t len, const struct sparse
 }
 
 /* A thread's own memory. */
-struct desk {
+struct workspace {
     unsigned char packed[PACKED_MAX], disk[PACK_SEGMENT], raw[PACK_SEGMENT + 1];
 };
 
@@ -194,19 +194,19 @@ static int check_segment(void *ctx, size_t job, void *memory, void *own, struct 
 {
     const struct check *check = ctx;
     struct content *content = memory;
-    struct desk *desk = own;
+    struct workspace *workspace = own;
     const struct segment *segment = &check->packed->segments[job + 1];
     const struct piece *piece = &check->sparse->pieces[job];
     uint64_t off = segment->packed_off;
     size_t used = 0, wanted = piece_len(piece);
-    if (load(check, job + 1, desk->packed, err) < 0 ||
-        decode(desk->packed, (size_t)segment->packed_len, false, desk->raw, sizeof desk->raw, &used,
-               &content->len, off, err) < 0 ||
-        sparse_read(check->disk, piece, desk->disk, err) < 0)
+    if (load(check, job + 1, workspace->packed, err) < 0 ||
+        decode(workspace->packed, (size_t)segment->packed_len, false, workspace->raw, sizeof workspace->raw,
+               &used, &content->len, off, err) < 0 ||
+        sparse_read(check->disk, piece, workspace->disk, err) < 0)
         return -1;
-    if (content->len != wanted || memcmp(desk->raw, desk->disk, wanted) != 0)
+    if (content->len != wanted || memcmp(workspace->raw, workspace->disk, wanted) != 0)
         return differs(err, off, "a segment's content is not the disk's");
-    content->crc = (uint32_t)crc32(0, desk->raw, (uInt)content->len);
+    content->crc = (uint32_t)crc32(0, workspace->raw, (uInt)content->len);
     return 0;
 }
 
@@ -301,15 +301,15 @@ static int check_last(struct check *check, struct err *err)
 
 static int check_data(struct check *check, unsigned threads, struct err *err)
 {
-    cleanup_free struct desk *desks = calloc(threads, sizeof *desks);
+    cleanup_free struct workspace *workspaces = calloc(threads, sizeof *workspaces);
     struct content contents[CHECK_AHEAD];
     void *slots[CHECK_AHEAD], *own[PACK_THREADS_MAX];
-    if (!desks)
+    if (!workspaces)
         return err_oom(err);
     for (size_t i = 0; i < CHECK_AHEAD; i++)
         slots[i] = &contents[i];
     for (unsigned i = 0; i < threads; i++)
-        own[i] = &desks[i];
+        own[i] = &workspaces[i];
     const struct workers workers = {.threads = threads,
                                     .jobs = check->packed->segment_count - 2,
                                     .slots = slots,

@@ -95,8 +95,8 @@ static int scan_all(const struct scan *scan, unsigned threads, const struct run 
     cleanup_free unsigned char *memory = malloc((size_t)threads * PACK_SEGMENT);
     if (!memory || threads > PACK_THREADS_MAX)
         return err_oom(err);
-    void *slots[SCAN_AHEAD] = {0},
-         *own[PACK_THREADS_MAX]; /* what is found goes into the list: slots hold nothing */
+    void *slots[SCAN_AHEAD] = {0}; /* hold nothing: what is found goes into the list */
+    void *own[PACK_THREADS_MAX];
     for (unsigned i = 0; i < threads; i++)
         own[i] = memory + (size_t)i * PACK_SEGMENT;
     const struct workers workers = {.threads = threads,

@@ -31,8 +31,8 @@ struct reader_input {
     int fd;
     uint64_t size;      /* bytes */
     const char *origin; /* for messages; NULL: "the input" */
-    struct flow *
-        flow; /* it is still being fetched, and read as its bytes come in: fd is the flow's. NULL: it is all there */
+    /* Not NULL: it is still being fetched, and read as its bytes come in; fd is the flow's. */
+    struct flow *flow;
 };
 static inline struct reader_input reader_input_of(const struct trusted *artifact)
 {
