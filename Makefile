@@ -117,6 +117,9 @@ unit: unit-bins
 	@status=0; for t in $(foreach t,$(UNIT_BIN),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t))); do \
 	  echo "== $$t"; $$t || status=1; done; exit $$status
 
+# Set-up and tests use Debian's own tools, whatever else comes first in PATH.
+setup fixtures image test test-cluster test-native test-cloud lint bench fuzz unit: export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
+
 # The fixtures that tests and the compiled-in recipe use: the stand-in base, the real hyperkube, Debian's etcd and CNI plugins.
 # They live outside the tree, in $BAKE_FIXTURES or the user's cache, and are made once.
 .PHONY: setup fixtures image test test-cluster test-native test-cloud check lint bench fuzz install uninstall dist clean help
