@@ -12,7 +12,7 @@
 
 #include "agent/metadata.h"
 #include "options.h"
-#include "seal/json_write.h"
+#include "base/json_write.h"
 
 enum {
     CLUSTER_SECRET_TEXT = 45, /* base64 of 32 bytes and NUL */

@@ -20,8 +20,7 @@ struct json_doc {
     size_t count;
 };
 
-/* Offset of the first byte that is not UTF-8 (RFC 3629) or is NUL; LEN when there is none. */
-static size_t bad_byte(const char *text, size_t len)
+size_t json_utf8_len(const char *text, size_t len)
 {
     const unsigned char *s = (const unsigned char *)text;
     size_t at = 0;
@@ -47,7 +46,7 @@ static size_t bad_byte(const char *text, size_t len)
 
 bool json_utf8(const char *text, size_t len)
 {
-    return bad_byte(text, len) == len;
+    return json_utf8_len(text, len) == len;
 }
 
 /* Walks forward through the text; offsets must not go back. */
@@ -196,7 +195,7 @@ int json_parse(const char *text, size_t len, const char *name, enum json_flags f
 {
     if (len > JSON_TEXT_MAX)
         return err_set(err, kind, 0, "%.300s: larger than %d MiB", name, JSON_TEXT_MAX >> 20);
-    size_t bad = len > 0 ? bad_byte(text, len) : 0;
+    size_t bad = len > 0 ? json_utf8_len(text, len) : 0;
     if (bad < len)
         return error_at(name, kind, text, bad, err,
                         text[bad] ? "not UTF-8: save the file as UTF-8"

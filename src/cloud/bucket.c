@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json_write.h"
 #include "cloud/storage.h"
 
 static int refused(const struct storage *storage, const struct bucket_options *options,
@@ -13,32 +14,28 @@ static int refused(const struct storage *storage, const struct bucket_options *o
     return api_refused(result, what, role, err);
 }
 
-void storage_bucket_body(const struct storage *storage, const struct bucket_options *options, struct buf *ret)
+int storage_bucket_body(const struct storage *storage, const struct bucket_options *options, struct buf *ret,
+                        struct err *err)
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "name", storage->bucket);
+    struct json_writer json = {.buf = ret};
+    json_open(&json, NULL, '{');
+    json_string(&json, "name", storage->bucket);
     if (options->location)
-        cJSON_AddStringToObject(root, "location", options->location);
-    cJSON *access = cJSON_AddObjectToObject(root, "iamConfiguration");
-    cJSON_AddBoolToObject(cJSON_AddObjectToObject(access, "uniformBucketLevelAccess"), "enabled", true);
-    cJSON_AddStringToObject(access, "publicAccessPrevention", "enforced");
+        json_string(&json, "location", options->location);
+    json_raw(&json, "iamConfiguration",
+             "{\"uniformBucketLevelAccess\":{\"enabled\":true},\"publicAccessPrevention\":\"enforced\"}");
     /* parts are removed for good: seven more days of each, by the default of new buckets, would be paid for */
-    cJSON_AddStringToObject(cJSON_AddObjectToObject(root, "softDeletePolicy"), "retentionDurationSeconds",
-                            "0");
-    cJSON *rule = cJSON_CreateObject();
-    cJSON_AddStringToObject(cJSON_AddObjectToObject(rule, "action"), "type", "Delete");
-    cJSON *condition = cJSON_AddObjectToObject(rule, "condition");
-    cJSON_AddNumberToObject(condition, "age", LIFECYCLE_DAYS);
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(condition, "matchesPrefix"),
-                         cJSON_CreateString(options->segment_prefix));
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(cJSON_AddObjectToObject(root, "lifecycle"), "rule"), rule);
-    char *json = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    if (!json)
-        ret->failed = true;
-    else
-        buf_str(ret, json);
-    cJSON_free(json);
+    json_raw(&json, "softDeletePolicy", "{\"retentionDurationSeconds\":\"0\"}");
+    json_open(&json, "lifecycle", '{');
+    json_open(&json, "rule", '[');
+    json_open(&json, NULL, '{');
+    json_raw(&json, "action", "{\"type\":\"Delete\"}");
+    json_open(&json, "condition", '{');
+    json_uint(&json, "age", LIFECYCLE_DAYS);
+    json_strings(&json, "matchesPrefix", &options->segment_prefix, 1);
+    for (const char *c = "}}]}}"; *c; c++)
+        json_close(&json, *c);
+    return json_write_end(&json, "the bucket's description", err);
 }
 
 /* Somebody has it: is it where it was asked for? That it is ours shows when the first object goes in. */
@@ -75,8 +72,7 @@ int storage_create_bucket(const struct storage *storage, const struct bucket_opt
     cleanup_api_result struct api_result result = {0};
     buf_printf(&url, "%s/b?project=", storage->api.endpoints->storage);
     http_escape(&url, options->project);
-    storage_bucket_body(storage, options, &body);
-    if (buf_check(&url, "a URL", err) < 0 ||
+    if (buf_check(&url, "a URL", err) < 0 || storage_bucket_body(storage, options, &body, err) < 0 ||
         api_call(&storage->api, "POST", url.data, &body, "bucket", &result, err) < 0)
         return -1;
     *ret_created = api_ok(&result);

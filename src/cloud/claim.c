@@ -1,4 +1,5 @@
 /* claims/PROJECT/NAME.json: what one image's package needs of its bucket. */
+#include "base/json_write.h"
 #include "cloud/push.h"
 
 enum { CLAIM_FORMAT = 1 };
@@ -6,22 +7,19 @@ enum { CLAIM_FORMAT = 1 };
 int claim_write(const char *package, const char *image, const char *family, const struct parts *parts,
                 struct buf *ret, struct err *err)
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddNumberToObject(root, "format", CLAIM_FORMAT);
-    cJSON_AddStringToObject(root, "package", package);
-    cJSON_AddStringToObject(root, "image", image);
-    cJSON_AddStringToObject(root, "family", family ? family : "");
-    cJSON *list = cJSON_AddArrayToObject(root, "segments");
+    struct json_writer json = {.buf = ret};
+    json_open(&json, NULL, '{');
+    json_uint(&json, "format", CLAIM_FORMAT);
+    json_string(&json, "package", package);
+    json_string(&json, "image", image);
+    json_string(&json, "family", family ? family : "");
+    json_open(&json, "segments", '[');
     for (size_t i = 0; i < parts->levels[0].count; i++)
         if (!parts->nodes[i].again)
-            cJSON_AddItemToArray(list, cJSON_CreateString(parts->nodes[i].name));
-    char *text = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    if (!text)
-        return err_oom(err);
-    buf_str(ret, text);
-    cJSON_free(text);
-    return buf_check(ret, "the package's list of parts", err);
+            json_string(&json, NULL, parts->nodes[i].name);
+    json_close(&json, ']');
+    json_close(&json, '}');
+    return json_write_end(&json, "the package's list of parts", err);
 }
 
 int claim_read(const char *text, size_t len, const char *name, struct claim *ret, struct err *err)

@@ -1,99 +1,92 @@
 /* The body of images.insert, and the ID that makes it safe to repeat. */
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "base/digest.h"
 #include "cloud/images.h"
 
-static void add(cJSON *object, const char *key, const char *value)
+static void add_key(struct json_writer *json, const char *name, const struct shielded_key *key)
 {
-    if (value && *value)
-        cJSON_AddStringToObject(object, key, value);
+    json_open(json, name, '{');
+    json_base64(json, "content", key->bytes, key->len);
+    json_string(json, "fileType", key->x509 ? "X509" : "BIN");
+    json_close(json, '}');
 }
 
-static void add_key(cJSON *array, const struct shielded_key *key)
+static void add_keys(struct json_writer *json, const char *name, const struct shielded_key *keys,
+                     size_t count)
 {
-    unsigned char *text = malloc(4 * ((key->len + 2) / 3) + 1);
-    cJSON *object = cJSON_CreateObject();
-    if (text && key->len < INT32_MAX / 2) {
-        EVP_EncodeBlock(text, key->bytes, (int)key->len);
-        cJSON_AddStringToObject(object, "content", (const char *)text);
-    }
-    cJSON_AddStringToObject(object, "fileType", key->x509 ? "X509" : "BIN");
-    cJSON_AddItemToArray(array, object);
-    free(text);
-}
-
-static void add_keys(cJSON *object, const char *name, const struct shielded_key *keys, size_t count)
-{
-    cJSON *array = count ? cJSON_AddArrayToObject(object, name) : NULL;
+    if (count == 0)
+        return;
+    json_open(json, name, '[');
     for (size_t i = 0; i < count; i++)
-        add_key(array, &keys[i]);
+        add_key(json, NULL, &keys[i]);
+    json_close(json, ']');
 }
 
 /* An empty object is refused by the API. */
-static void add_shielded(cJSON *root, const struct image_spec *spec)
+static void add_shielded(struct json_writer *json, const struct image_spec *spec)
 {
     if (spec->pk.len == 0 && spec->kek_count + spec->db_count + spec->dbx_count == 0)
         return;
-    cJSON *state = cJSON_AddObjectToObject(root, "shieldedInstanceInitialState");
-    if (spec->pk.len > 0) {
-        cJSON *one = cJSON_CreateArray();
-        add_key(one, &spec->pk);
-        cJSON_AddItemToObject(state, "pk", cJSON_DetachItemFromArray(one, 0));
-        cJSON_Delete(one);
-    }
-    add_keys(state, "keks", spec->keks, spec->kek_count);
-    add_keys(state, "dbs", spec->dbs, spec->db_count);
-    add_keys(state, "dbxs", spec->dbxs, spec->dbx_count);
+    json_open(json, "shieldedInstanceInitialState", '{');
+    if (spec->pk.len > 0)
+        add_key(json, "pk", &spec->pk);
+    add_keys(json, "keks", spec->keks, spec->kek_count);
+    add_keys(json, "dbs", spec->dbs, spec->db_count);
+    add_keys(json, "dbxs", spec->dbxs, spec->dbx_count);
+    json_close(json, '}');
 }
 
-static void add_lists(cJSON *root, const struct image_spec *spec)
+void images_add_labels(struct json_writer *json, const struct label *labels, size_t count)
+{
+    json_open(json, "labels", '{');
+    for (size_t i = 0; i < count; i++)
+        json_string(json, labels[i].key, labels[i].value);
+    json_close(json, '}');
+}
+
+static void add_lists(struct json_writer *json, const struct image_spec *spec)
 {
     if (spec->feature_count > 0) {
-        cJSON *features = cJSON_AddArrayToObject(root, "guestOsFeatures");
+        json_open(json, "guestOsFeatures", '[');
         for (size_t i = 0; i < spec->feature_count; i++) {
-            cJSON *feature = cJSON_CreateObject();
-            cJSON_AddStringToObject(feature, "type", spec->features[i]);
-            cJSON_AddItemToArray(features, feature);
+            json_open(json, NULL, '{');
+            json_string(json, "type", spec->features[i]);
+            json_close(json, '}');
         }
+        json_close(json, ']');
     }
     if (spec->license_count > 0)
-        cJSON_AddItemToObject(root, "licenses",
-                              cJSON_CreateStringArray(spec->licenses, (int)spec->license_count));
-    if (spec->label_count > 0) {
-        cJSON *labels = cJSON_AddObjectToObject(root, "labels");
-        for (size_t i = 0; i < spec->label_count; i++)
-            cJSON_AddStringToObject(labels, spec->labels[i].key, spec->labels[i].value);
-    }
+        json_strings(json, "licenses", spec->licenses, spec->license_count);
+    if (spec->label_count > 0)
+        images_add_labels(json, spec->labels, spec->label_count);
     if (spec->storage_location)
-        cJSON_AddItemToObject(root, "storageLocations", cJSON_CreateStringArray(&spec->storage_location, 1));
+        json_strings(json, "storageLocations", &spec->storage_location, 1);
 }
 
 int images_insert_body(const struct image_spec *spec, struct buf *ret, struct err *err)
 {
-    cJSON *root = cJSON_CreateObject();
-    add(root, "name", spec->name);
-    add(root, "family", spec->family);
-    add(root, "description", spec->description);
-    add(root, "architecture", spec->architecture);
-    add(root, "sourceType", "RAW");
-    add_lists(root, spec);
-    cJSON *disk = cJSON_AddObjectToObject(root, "rawDisk");
-    add(disk, "source", spec->source);
-    add(disk, "containerType", "TAR");
-    add(disk, "sha1Checksum", spec->sha1_hex);
-    if (spec->kms_key)
-        add(cJSON_AddObjectToObject(root, "imageEncryptionKey"), "kmsKeyName", spec->kms_key);
-    add_shielded(root, spec);
-    char *text = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    if (!text)
-        return err_oom(err);
-    buf_str(ret, text);
-    cJSON_free(text);
-    return buf_check(ret, "the image's description", err);
+    struct json_writer json = {.buf = ret};
+    json_open(&json, NULL, '{');
+    json_string_if(&json, "name", spec->name);
+    json_string_if(&json, "family", spec->family);
+    json_string_if(&json, "description", spec->description);
+    json_string_if(&json, "architecture", spec->architecture);
+    json_string(&json, "sourceType", "RAW");
+    add_lists(&json, spec);
+    json_open(&json, "rawDisk", '{');
+    json_string_if(&json, "source", spec->source);
+    json_string(&json, "containerType", "TAR");
+    json_string_if(&json, "sha1Checksum", spec->sha1_hex);
+    json_close(&json, '}');
+    if (spec->kms_key) {
+        json_open(&json, "imageEncryptionKey", '{');
+        json_string_if(&json, "kmsKeyName", spec->kms_key);
+        json_close(&json, '}');
+    }
+    add_shielded(&json, spec);
+    json_close(&json, '}');
+    return json_write_end(&json, "the image's description", err);
 }
 
 int images_request_id(const char *text, char out[static REQUEST_ID_CAP], struct err *err)

@@ -241,17 +241,6 @@ static int change(const struct images *images, const char *method, const char *n
     return operation_wait(images, &result, what, NULL, err);
 }
 
-static int print(cJSON *json, struct buf *ret, struct err *err)
-{
-    char *text = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-    if (!text)
-        return err_oom(err);
-    buf_str(ret, text);
-    cJSON_free(text);
-    return buf_check(ret, "a request", err);
-}
-
 int images_insert(const struct images *images, const struct image_spec *spec, const char *request_id,
                   bool *ret_failed, bool *ret_exists, struct err *err)
 {
@@ -304,10 +293,14 @@ int images_set_family(const struct images *images, const char *name, const char 
 {
     cleanup_buf struct buf body = BUF_INIT(1024);
     char what[200];
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "family", family);
+    struct json_writer json = {.buf = &body};
+    json_open(&json, NULL, '{');
+    json_string(&json, "family", family);
+    json_close(&json, '}');
     snprintf(what, sizeof what, "image %.63s into the family %.63s", name, family);
-    return print(json, &body, err) < 0 ? -1 : change(images, "PATCH", name, NULL, &body, what, 0, NULL, err);
+    if (json_write_end(&json, what, err) < 0)
+        return -1;
+    return change(images, "PATCH", name, NULL, &body, what, 0, NULL, err);
 }
 
 int images_deprecate(const struct images *images, const char *name, enum image_state state,
@@ -316,13 +309,15 @@ int images_deprecate(const struct images *images, const char *name, enum image_s
     static const char *const names[] = {"ACTIVE", "DEPRECATED", "OBSOLETE", "DELETED"};
     cleanup_buf struct buf body = BUF_INIT(4096);
     char what[128];
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "state", names[state]);
-    if (replacement)
-        cJSON_AddStringToObject(json, "replacement", replacement);
+    struct json_writer json = {.buf = &body};
+    json_open(&json, NULL, '{');
+    json_string(&json, "state", names[state]);
+    json_string_if(&json, "replacement", replacement);
+    json_close(&json, '}');
     snprintf(what, sizeof what, "image %.63s to %s", name, names[state]);
-    return print(json, &body, err) < 0 ? -1
-                                       : change(images, "POST", name, "deprecate", &body, what, 0, NULL, err);
+    if (json_write_end(&json, what, err) < 0)
+        return -1;
+    return change(images, "POST", name, "deprecate", &body, what, 0, NULL, err);
 }
 
 static bool same_labels(const struct image *image, const struct label *labels, size_t count)
@@ -344,13 +339,13 @@ int images_set_labels(const struct images *images, const struct image *image, co
     cleanup_image_list struct image_list now = {0};
     char what[128];
     bool stale = false;
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "labelFingerprint", image->fingerprint);
-    cJSON *object = cJSON_AddObjectToObject(json, "labels");
-    for (size_t i = 0; i < count; i++)
-        cJSON_AddStringToObject(object, labels[i].key, labels[i].value);
+    struct json_writer json = {.buf = &body};
+    json_open(&json, NULL, '{');
+    json_string(&json, "labelFingerprint", image->fingerprint);
+    images_add_labels(&json, labels, count);
+    json_close(&json, '}');
     snprintf(what, sizeof what, "labels of image %.63s", image->name);
-    if (print(json, &body, err) < 0 ||
+    if (json_write_end(&json, what, err) < 0 ||
         change(images, "POST", image->name, "setLabels", &body, what, 412, &stale, err) < 0)
         return -1;
     if (!stale)

@@ -12,6 +12,7 @@
 #define BAKE_CLOUD_IMAGES_H
 
 #include "base/arena.h"
+#include "base/json_write.h"
 #include "cloud/api.h"
 
 enum { IMAGE_NAME_MAX = 63, LABELS_MAX = 64, IMAGES_MAX = 20000, SHIELDED_MAX = 10, REQUEST_ID_CAP = 37 };
@@ -103,6 +104,8 @@ must_check int images_set_family(const struct images *images, const char *name, 
 /* REPLACEMENT: a URL; NULL: none. IMAGE_ACTIVE undoes it. */
 must_check int images_deprecate(const struct images *images, const char *name, enum image_state state,
                                 const char *replacement, struct err *err);
+/* As the member "labels" of an object. */
+void images_add_labels(struct json_writer *json, const struct label *labels, size_t count);
 must_check int images_set_labels(const struct images *images, const struct image *image,
                                  const struct label *labels, size_t count, struct err *err);
 /* No such image is no failure. */

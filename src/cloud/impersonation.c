@@ -1,6 +1,7 @@
 /* A token of another service account, by IAM Credentials: generateAccessToken. */
 #include <string.h>
 
+#include "base/json_write.h"
 #include "cloud/token_request.h"
 
 enum { BODY_MAX = 32 << 10, DELEGATES_MAX = 16, LIFETIME_MIN_S = 600, LIFETIME_MAX_S = 43200 };
@@ -49,9 +50,12 @@ static int take_delegates(const struct json_doc *doc, const cJSON *object, struc
         doc, one, err, "\"delegates\": the name of a service account is expected");
     if (!cJSON_GetArraySize(delegates))
         return 0;
-    char *text = cJSON_PrintUnformatted(delegates);
-    made->delegates = text ? strdup(text) : NULL;
-    cJSON_free(text);
+    cleanup_buf struct buf text = BUF_INIT(BODY_MAX);
+    struct json_writer json = {.buf = &text};
+    json_node(&json, NULL, delegates);
+    if (json_write_end(&json, "\"delegates\"", err) < 0)
+        return -1;
+    made->delegates = buf_steal(&text);
     return made->delegates ? 0 : err_oom(err);
 }
 
@@ -87,26 +91,15 @@ static int write_body(const struct impersonation *impersonation, const char *sco
                       struct err *err)
 {
     char lifetime[24];
+    struct json_writer json = {.buf = body};
     snprintf(lifetime, sizeof lifetime, "%us", impersonation->lifetime_s);
-    cJSON *object = cJSON_CreateObject();
-    const char *const scopes[] = {scope};
-    cJSON *list = cJSON_CreateStringArray(scopes, 1);
-    bool done = object && list;
-    if (done && impersonation->delegates)
-        done = cJSON_AddRawToObject(object, "delegates", impersonation->delegates);
-    if (!done || !cJSON_AddItemToObject(object, "scope", list)) {
-        cJSON_Delete(list);
-        cJSON_Delete(object);
-        return err_oom(err);
-    }
-    char *text =
-        cJSON_AddStringToObject(object, "lifetime", lifetime) ? cJSON_PrintUnformatted(object) : NULL;
-    cJSON_Delete(object);
-    if (!text)
-        return err_oom(err);
-    buf_str(body, text);
-    cJSON_free(text);
-    return buf_check(body, "a request for a token", err);
+    json_open(&json, NULL, '{');
+    if (impersonation->delegates)
+        json_raw(&json, "delegates", impersonation->delegates);
+    json_strings(&json, "scope", &scope, 1);
+    json_string(&json, "lifetime", lifetime);
+    json_close(&json, '}');
+    return json_write_end(&json, "a request for a token", err);
 }
 
 int impersonation_fetch(const struct impersonation *impersonation, const struct token_context *ctx,

@@ -2,13 +2,14 @@
 
 #include <string.h>
 
-#include <cjson/cJSON.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <sodium.h>
 
-enum { BITS_MIN = 2048, BITS_MAX = 8192, PEM_MAX = 32 << 10 };
+#include "base/json_write.h"
+
+enum { BITS_MIN = 2048, BITS_MAX = 8192, PEM_MAX = 32 << 10, PART_MAX = 32 << 10 };
 
 /* Nobody is asked for a passphrase. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
@@ -62,41 +63,44 @@ static void add_base64(struct buf *buf, const void *bytes, size_t len)
     free(text);
 }
 
-/* An object of strings that are there. */
-static cJSON *strings(const char *const pairs[][2], size_t count)
+static int add_encoded(struct buf *buf, const struct buf *text, const struct json_writer *json,
+                       struct err *err)
 {
-    cJSON *object = cJSON_CreateObject();
-    for (size_t i = 0; object && i < count; i++)
-        if (pairs[i][1] && !cJSON_AddStringToObject(object, pairs[i][0], pairs[i][1])) {
-            cJSON_Delete(object);
-            return NULL;
-        }
-    return object;
-}
-
-static int add_json(struct buf *buf, cJSON *object, struct err *err)
-{
-    char *text = object ? cJSON_PrintUnformatted(object) : NULL;
-    cJSON_Delete(object);
-    if (!text)
-        return err_oom(err);
-    add_base64(buf, text, strlen(text));
-    cJSON_free(text);
+    if (json_write_end(json, "a signed token", err) < 0)
+        return -1;
+    add_base64(buf, text->data, text->len);
     return 0;
 }
 
-static cJSON *claims_object(const struct jwt_claims *claims)
+static int add_header(struct buf *buf, const char *key_id, struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(PART_MAX);
+    struct json_writer json = {.buf = &text};
+    json_open(&json, NULL, '{');
+    json_string(&json, "alg", "RS256");
+    json_string(&json, "typ", "JWT");
+    if (key_id)
+        json_string(&json, "kid", key_id);
+    json_close(&json, '}');
+    return add_encoded(buf, &text, &json, err);
+}
+
+static int add_claims(struct buf *buf, const struct jwt_claims *claims, struct err *err)
 {
     const char *const pairs[][2] = {{"iss", claims->issuer},
                                     {"sub", claims->subject},
                                     {"scope", claims->scope},
                                     {"aud", claims->audience}};
-    cJSON *object = strings(pairs, sizeof pairs / sizeof *pairs);
-    if (object && cJSON_AddNumberToObject(object, "iat", (double)claims->issued_s) &&
-        cJSON_AddNumberToObject(object, "exp", (double)(claims->issued_s + JWT_LIFETIME_S)))
-        return object;
-    cJSON_Delete(object);
-    return NULL;
+    cleanup_buf struct buf text = BUF_INIT(PART_MAX);
+    struct json_writer json = {.buf = &text};
+    json_open(&json, NULL, '{');
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (pairs[i][1])
+            json_string(&json, pairs[i][0], pairs[i][1]);
+    json_uint(&json, "iat", (uint64_t)claims->issued_s);
+    json_uint(&json, "exp", (uint64_t)claims->issued_s + JWT_LIFETIME_S);
+    json_close(&json, '}');
+    return add_encoded(buf, &text, &json, err);
 }
 
 static int sign(EVP_PKEY *key, struct buf *text, struct err *err)
@@ -117,11 +121,10 @@ static int sign(EVP_PKEY *key, struct buf *text, struct err *err)
 
 int jwt_sign(EVP_PKEY *key, const struct jwt_claims *claims, struct buf *ret, struct err *err)
 {
-    const char *const header[][2] = {{"alg", "RS256"}, {"typ", "JWT"}, {"kid", claims->key_id}};
-    if (add_json(ret, strings(header, 3), err) < 0)
+    if (add_header(ret, claims->key_id, err) < 0)
         return -1;
     buf_str(ret, ".");
-    if (add_json(ret, claims_object(claims), err) < 0 || buf_check(ret, "a signed token", err) < 0 ||
+    if (add_claims(ret, claims, err) < 0 || buf_check(ret, "a signed token", err) < 0 ||
         sign(key, ret, err) < 0)
         return -1;
     return buf_check(ret, "a signed token", err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "io/crc32c.h"
+#include "cloud/storage_internal.h"
 #include "cloud/upload.h"
 
 enum { CHUNK = 16 << 20 /* a multiple of 256 KiB, as all chunks but the last must be */, SESSIONS_MAX = 3 };
@@ -195,20 +196,17 @@ static int begin(struct session *s, struct err *err)
 {
     const struct storage *storage = s->upload->storage;
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf body = BUF_INIT(FRAME_MAX);
+    struct json_writer json = {.buf = &body};
     cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
     char size[24], sum[CRC32C_TEXT];
     snprintf(size, sizeof size, "%llu", (unsigned long long)s->whole->size);
     crc32c_text(s->whole->crc32c, sum);
     storage_url(storage, storage->api.endpoints->storage_upload, NULL, &url);
     buf_str(&url, "?uploadType=resumable&ifGenerationMatch=0");
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "name", s->whole->name);
-    cJSON_AddStringToObject(object, "contentType", ARCHIVE_TYPE);
-    cJSON_AddStringToObject(object, "crc32c", sum);
-    char *json = cJSON_PrintUnformatted(object);
-    cJSON_Delete(object);
-    if (!json)
-        return err_oom(err);
+    storage_describe(s->whole->name, ARCHIVE_TYPE, s->whole->crc32c, &json);
+    if (buf_check(&url, "a URL", err) < 0 || json_write_end(&json, s->what, err) < 0)
+        return -1;
     const struct http_header headers[] = {{"Content-Type", "application/json"},
                                           {"X-Upload-Content-Type", ARCHIVE_TYPE},
                                           {"X-Upload-Content-Length", size}};
@@ -218,13 +216,9 @@ static int begin(struct session *s, struct err *err)
                                      .headers = headers,
                                      .header_count = 3,
                                      .body = HTTP_MEMORY,
-                                     .memory = json,
-                                     .len = strlen(json)};
-    int r = buf_check(&url, "a URL", err);
-    if (r == 0)
-        r = client_call(storage->api.client, &req, storage->api.run, &answer, err);
-    cJSON_free(json);
-    if (r < 0)
+                                     .memory = body.data,
+                                     .len = body.len};
+    if (client_call(storage->api.client, &req, storage->api.run, &answer, err) < 0)
         return -1;
     if (answer.status == 412)
         return found_there(s, err);

@@ -8,7 +8,7 @@
 #include "cloud/storage_internal.h"
 #include "io/file.h"
 
-enum { BOUNDARY_BYTES = 16, BOUNDARY_CAP = 2 * BOUNDARY_BYTES + 8, FRAME_MAX = 8192 };
+enum { BOUNDARY_BYTES = 16, BOUNDARY_CAP = 2 * BOUNDARY_BYTES + 8 };
 
 void storage_url(const struct storage *storage, const char *base, const char *name, struct buf *ret)
 {
@@ -159,25 +159,25 @@ struct content content_of(const void *memory, size_t len)
     return (struct content){.memory = memory, .fd = -1, .len = len, .crc32c = crc32c_add(0, memory, len)};
 }
 
+void storage_describe(const char *name, const char *type, uint32_t crc32c, struct json_writer *to)
+{
+    char sum[CRC32C_TEXT];
+    crc32c_text(crc32c, sum);
+    json_open(to, NULL, '{');
+    json_string(to, "name", name);
+    json_string(to, "contentType", type);
+    json_string(to, "crc32c", sum);
+    json_close(to, '}');
+}
+
 /* multipart/related (RFC 2387): the object's metadata, then its bytes. */
 static int multipart(const char *name, const char *type, const struct content *content,
                      const char boundary[static BOUNDARY_CAP], struct buf *ret, struct err *err)
 {
-    char sum[CRC32C_TEXT];
-    cJSON *object = cJSON_CreateObject();
-    crc32c_text(content->crc32c, sum);
-    cJSON_AddStringToObject(object, "name", name);
-    cJSON_AddStringToObject(object, "contentType", type);
-    cJSON_AddStringToObject(object, "crc32c", sum);
-    char *json = cJSON_PrintUnformatted(object);
-    cJSON_Delete(object);
-    if (!json)
-        return err_oom(err);
-    buf_printf(ret,
-               "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\nContent-Type: "
-               "%s\r\n\r\n",
-               boundary, json, boundary, type);
-    cJSON_free(json);
+    struct json_writer json = {.buf = ret};
+    buf_printf(ret, "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n", boundary);
+    storage_describe(name, type, content->crc32c, &json);
+    buf_printf(ret, "\r\n--%s\r\nContent-Type: %s\r\n\r\n", boundary, type);
     if (content->memory) {
         buf_add(ret, content->memory, (size_t)content->len);
     } else {
@@ -189,7 +189,7 @@ static int multipart(const char *name, const char *type, const struct content *c
         buf_add(ret, bytes, (size_t)content->len);
     }
     buf_printf(ret, "\r\n--%s--\r\n", boundary);
-    return buf_check(ret, name, err);
+    return json_write_end(&json, name, err);
 }
 
 int storage_insert(const struct storage *storage, const char *name, const char *type,
@@ -222,26 +222,26 @@ int storage_insert(const struct storage *storage, const char *name, const char *
 static int compose_body(const char *type, const struct object_source *sources, size_t count, struct buf *ret,
                         struct err *err)
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(cJSON_AddObjectToObject(root, "destination"), "contentType", type);
-    cJSON *list = cJSON_AddArrayToObject(root, "sourceObjects");
+    struct json_writer json = {.buf = ret};
+    json_open(&json, NULL, '{');
+    json_open(&json, "destination", '{');
+    json_string(&json, "contentType", type);
+    json_close(&json, '}');
+    json_open(&json, "sourceObjects", '[');
     for (size_t i = 0; i < count; i++) {
         char generation[24];
-        cJSON *source = cJSON_CreateObject();
         snprintf(generation, sizeof generation, "%llu", (unsigned long long)sources[i].generation);
-        cJSON_AddStringToObject(source, "name", sources[i].name);
-        cJSON_AddStringToObject(source, "generation", generation);
-        cJSON_AddStringToObject(cJSON_AddObjectToObject(source, "objectPreconditions"), "ifGenerationMatch",
-                                generation);
-        cJSON_AddItemToArray(list, source);
+        json_open(&json, NULL, '{');
+        json_string(&json, "name", sources[i].name);
+        json_string(&json, "generation", generation);
+        json_open(&json, "objectPreconditions", '{');
+        json_string(&json, "ifGenerationMatch", generation);
+        json_close(&json, '}');
+        json_close(&json, '}');
     }
-    char *json = cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    if (!json)
-        return err_oom(err);
-    buf_str(ret, json);
-    cJSON_free(json);
-    return buf_check(ret, "a request to compose", err);
+    json_close(&json, ']');
+    json_close(&json, '}');
+    return json_write_end(&json, "a request to compose", err);
 }
 
 int storage_compose(const struct storage *storage, const char *name, const char *type,

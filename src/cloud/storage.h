@@ -107,8 +107,8 @@ struct bucket_options {
 must_check int storage_create_bucket(const struct storage *storage, const struct bucket_options *options,
                                      bool *ret_created, struct err *err);
 /* Its request's body. */
-void storage_bucket_body(const struct storage *storage, const struct bucket_options *options,
-                         struct buf *ret);
+must_check int storage_bucket_body(const struct storage *storage, const struct bucket_options *options,
+                                   struct buf *ret, struct err *err);
 
 /* BASE/b/BUCKET/o[/NAME]: BASE is endpoints->storage or storage_upload; NAME may be NULL. */
 void storage_url(const struct storage *storage, const char *base, const char *name, struct buf *ret);

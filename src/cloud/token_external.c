@@ -4,10 +4,11 @@
 
 #include <sodium.h>
 
+#include "base/json_write.h"
 #include "cloud/token_request.h"
 #include "io/file.h"
 
-enum { SUBJECT_MAX = 64 << 10, FORM_MAX = 256 << 10, HEADERS_MAX = 6 };
+enum { OPTIONS_MAX = 4096, SUBJECT_MAX = 64 << 10, FORM_MAX = 256 << 10, HEADERS_MAX = 6 };
 
 struct external_source {
     struct token_source base;
@@ -290,14 +291,14 @@ static int take_client(const struct json_doc *doc, const cJSON *object, struct e
         token_field(doc, object, "workforce_pool_user_project", false, &project, err) < 0)
         return -1;
     if (!id && project) {
-        cJSON *options = cJSON_CreateObject();
-        char *text = options && cJSON_AddStringToObject(options, "userProject", project)
-                         ? cJSON_PrintUnformatted(options)
-                         : NULL;
-        cJSON_Delete(options);
-        int copied = text ? copy(text, &made->options, err) : err_oom(err);
-        cJSON_free(text);
-        return copied;
+        cleanup_buf struct buf options = BUF_INIT(OPTIONS_MAX);
+        struct json_writer json = {.buf = &options};
+        json_open(&json, NULL, '{');
+        json_string(&json, "userProject", project);
+        json_close(&json, '}');
+        return json_write_end(&json, "\"workforce_pool_user_project\"", err) < 0
+                   ? -1
+                   : copy(options.data, &made->options, err);
     }
     if (!id)
         return 0;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "seal/json_write.h"
+#include "base/json_write.h"
 #include "seal/sign.h"
 #include "seal/types.h"
 

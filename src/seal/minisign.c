@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "seal/base64.h"
+#include "base/base64.h"
 #include "seal/minisign_format.h"
 
 #define PUBLIC_COMMENT "untrusted comment: minisign public key "

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "seal/base64.h"
+#include "base/base64.h"
 #include "seal/minisign.h"
 #include "seal/minisign_format.h"
 

@@ -4,7 +4,8 @@
 
 #include "base/json.h"
 #include "base/path.h"
-#include "seal/base64.h"
+#include "base/base64.h"
+#include "base/json_write.h"
 
 static const uint64_t exact_max = (1ULL << 53) - 1;
 
@@ -260,9 +261,12 @@ static int read_image(const struct reader *reader, const cJSON *root, struct pac
     const cJSON *image = NULL;
     if (json_get_object(reader->doc, root, "image", true, &image, reader->err) < 0)
         return -1;
-    char *text = cJSON_PrintUnformatted(image);
-    package->image = text ? arena_strdup(reader->arena, text) : NULL;
-    cJSON_free(text);
+    cleanup_buf struct buf text = BUF_INIT(JSON_TEXT_MAX);
+    struct json_writer json = {.buf = &text};
+    json_node(&json, NULL, image);
+    if (json_write_end(&json, "the image part", reader->err) < 0)
+        return -1;
+    package->image = arena_strdup(reader->arena, text.data);
     return package->image ? 0 : err_oom(reader->err);
 }
 

@@ -1,6 +1,6 @@
 #include "helper.h"
 
-#include "seal/base64.h"
+#include "base/base64.h"
 
 static int check(const char *text, size_t len, const struct minisign_public *key, const char *data,
                  char *comment, struct err *err)

@@ -1,17 +1,18 @@
-/* Writing JSON, the same bytes for the same calls.
+/* Writing JSON: all that bake makes, and the same bytes for the same calls.
  *
  * In:    keys and values in the order they are to appear.
  * Out:   text in a buf; flat (no white space: RFC 8785's form when the caller sorts the keys), or one member
  *        a line with two spaces a level.
- * Fails: sticky, said once by json_write_end(): a string that is not UTF-8, a number that a double cannot
- *        hold, the buffer's cap.
- * Owns:  nothing; the buf is the caller's.
+ * Fails: sticky, reported once by json_write_end(): a string that is not UTF-8, a number that a double cannot
+ *        hold, the buffer's cap, memory. So a member can never go missing from a text that is used.
  */
-#ifndef BAKE_SEAL_JSON_WRITE_H
-#define BAKE_SEAL_JSON_WRITE_H
+#ifndef BAKE_BASE_JSON_WRITE_H
+#define BAKE_BASE_JSON_WRITE_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <cjson/cJSON.h>
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -21,6 +22,7 @@ struct json_writer {
     unsigned depth;
     unsigned flat_from; /* containers this deep and deeper are on one line; 0: all */
     bool later;         /* a value came before in this container */
+    bool lossy;         /* for people to read: bytes that are not UTF-8 become U+FFFD instead of a failure */
     const char *bad;    /* what could not be written; NULL: nothing */
 };
 
@@ -33,7 +35,12 @@ void json_string(struct json_writer *writer, const char *key, const char *value)
 void json_text(struct json_writer *writer, const char *key, const char *value, size_t len);
 /* Nothing at all when VALUE is NULL or "". */
 void json_string_if(struct json_writer *writer, const char *key, const char *value);
+void json_strings(struct json_writer *writer, const char *key, const char *const *values, size_t count);
 void json_uint(struct json_writer *writer, const char *key, uint64_t value);
+void json_bool(struct json_writer *writer, const char *key, bool value);
+void json_null(struct json_writer *writer, const char *key);
+/* In seconds, with three decimals. */
+void json_seconds(struct json_writer *writer, const char *key, uint64_t milliseconds);
 void json_hex(struct json_writer *writer, const char *key, const void *bytes, size_t len);
 void json_base64(struct json_writer *writer, const char *key, const void *bytes, size_t len);
 static inline void json_sha256(struct json_writer *writer, const char *key, const struct sha256 *digest)
@@ -42,6 +49,8 @@ static inline void json_sha256(struct json_writer *writer, const char *key, cons
 }
 /* A value that is JSON already. */
 void json_raw(struct json_writer *writer, const char *key, const char *json);
+/* A value that was read. */
+void json_node(struct json_writer *writer, const char *key, const cJSON *node);
 
 must_check int json_write_end(const struct json_writer *writer, const char *what, struct err *err);
 

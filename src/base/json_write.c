@@ -1,9 +1,9 @@
-#include "seal/json_write.h"
+#include "base/json_write.h"
 
 #include <string.h>
 
 #include "base/json.h"
-#include "seal/base64.h"
+#include "base/base64.h"
 
 static const uint64_t exact_max = (1ULL << 53) - 1; /* RFC 7493 2.2 */
 
@@ -20,14 +20,9 @@ static void indent(struct json_writer *writer)
 }
 
 /* RFC 8785 3.2.2.2: only what must be escaped is. */
-static void quoted(struct json_writer *writer, const char *text, size_t len)
+static void escaped(struct json_writer *writer, const char *text, size_t len)
 {
     static const char names[] = "btnvfr"; /* 0x08 to 0x0d; 'v' is no JSON escape */
-    if (!json_utf8(text, len)) {
-        writer->bad = "a text that is not UTF-8";
-        return;
-    }
-    buf_str(writer->buf, "\"");
     for (const char *c = text, *end = text + len; c < end; c++) {
         unsigned char byte = (unsigned char)*c;
         if (byte == '"' || byte == '\\')
@@ -39,6 +34,20 @@ static void quoted(struct json_writer *writer, const char *text, size_t len)
         else
             buf_add(writer->buf, c, 1);
     }
+}
+
+static void quoted(struct json_writer *writer, const char *text, size_t len)
+{
+    buf_str(writer->buf, "\"");
+    for (size_t good; (good = json_utf8_len(text, len)) < len; text += good + 1, len -= good + 1) {
+        if (!writer->lossy) {
+            writer->bad = "a text that is not UTF-8";
+            return;
+        }
+        escaped(writer, text, good);
+        buf_str(writer->buf, "\xef\xbf\xbd");
+    }
+    escaped(writer, text, len);
     buf_str(writer->buf, "\"");
 }
 
@@ -115,6 +124,31 @@ void json_uint(struct json_writer *writer, const char *key, uint64_t value)
     buf_printf(writer->buf, "%llu", (unsigned long long)value);
 }
 
+void json_strings(struct json_writer *writer, const char *key, const char *const *values, size_t count)
+{
+    json_open(writer, key, '[');
+    for (size_t i = 0; i < count; i++)
+        json_string(writer, NULL, values[i]);
+    json_close(writer, ']');
+}
+
+void json_bool(struct json_writer *writer, const char *key, bool value)
+{
+    json_raw(writer, key, value ? "true" : "false");
+}
+
+void json_null(struct json_writer *writer, const char *key)
+{
+    json_raw(writer, key, "null");
+}
+
+void json_seconds(struct json_writer *writer, const char *key, uint64_t milliseconds)
+{
+    before(writer, key);
+    buf_printf(writer->buf, "%llu.%03u", (unsigned long long)(milliseconds / 1000),
+               (unsigned)(milliseconds % 1000));
+}
+
 void json_hex(struct json_writer *writer, const char *key, const void *bytes, size_t len)
 {
     char text[2 * DIGEST_MAX_SIZE + 1];
@@ -139,6 +173,17 @@ void json_raw(struct json_writer *writer, const char *key, const char *json)
 {
     before(writer, key);
     buf_str(writer->buf, json);
+}
+
+void json_node(struct json_writer *writer, const char *key, const cJSON *node)
+{
+    char *text = cJSON_PrintUnformatted(node);
+    before(writer, key);
+    if (text)
+        buf_str(writer->buf, text);
+    else
+        writer->buf->failed = true;
+    cJSON_free(text);
 }
 
 int json_write_end(const struct json_writer *writer, const char *what, struct err *err)

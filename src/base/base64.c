@@ -1,4 +1,4 @@
-#include "seal/base64.h"
+#include "base/base64.h"
 
 #include <sodium.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  * Out:   bytes.
  * Fails: by answering false.
  */
-#ifndef BAKE_SEAL_BASE64_H
-#define BAKE_SEAL_BASE64_H
+#ifndef BAKE_BASE_BASE64_H
+#define BAKE_BASE_BASE64_H
 
 #include <stdbool.h>
 #include <stddef.h>
