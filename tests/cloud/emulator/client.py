@@ -182,11 +182,32 @@ def quote(name):
     return urllib.parse.quote(name, safe="")
 
 
-def archive(name="disk.raw", size=1 << 30, form=tarfile.GNU_FORMAT):
-    """The start of an image's archive: a gzip of a tar whose one member says it is that large (and is cut short)."""
+def number(value):
+    """A tar number of twelve bytes: octal, or GNU's base 256."""
+    return b"%011o\0" % value if value < 1 << 33 else b"\x80" + value.to_bytes(11, "big")
+
+
+def entry(name="disk.raw", size=1 << 30, form=tarfile.GNU_FORMAT, pieces=()):
+    """A sparse member of that size, with data of zeros at PIECES ((offset, length), ...), and the (size, 0) that ends its map."""
     member = tarfile.TarInfo(name)
-    member.size = size
-    return gzip.compress(member.tobuf(form) + bytes(4096), mtime=0)
+    member.size = sum(length for _, length in pieces)
+    pieces = [*pieces, (size, 0)]
+    texts = [number(offset) + number(length) for offset, length in pieces]
+    head = bytearray(member.tobuf(form)[:512])
+    if form == tarfile.GNU_FORMAT:
+        head[156:157] = b"S"
+        head[386:482] = b"".join(texts[:4]).ljust(96, b"\0")
+        head[482] = len(texts) > 4
+        head[483:495] = number(size)
+    head[148:156] = b"%06o\0 " % (sum(head) - sum(head[148:156]) + 8 * 32)
+    blocks = [texts[i : i + 21] for i in range(4, len(texts), 21)]
+    more = [b"".join(b).ljust(504, b"\0") + bytes([b is not blocks[-1]]) + bytes(7) for b in blocks]
+    return bytes(head) + b"".join(more) + bytes(member.size + -member.size % 512)
+
+
+def archive(name="disk.raw", size=1 << 30, form=tarfile.GNU_FORMAT, pieces=()):
+    """An image's archive."""
+    return gzip.compress(entry(name, size, form, pieces) + bytes(1024), mtime=0)
 
 
 class Tap:

@@ -1,8 +1,9 @@
 """Images and operations."""
 
+import gzip
 import tarfile
 
-from client import archive, quote, same
+from client import archive, entry, quote, same
 
 
 def insert(e):
@@ -118,6 +119,98 @@ def insert_wrong(e):
     )
 
 
+def whole_archives(e):
+    """images: all of an archive is read: members of the gzip, the sparse map, a second member, the end."""
+
+    def problem(data):
+        e.put("disk.tar.gz", data)
+        operation = e.done(e.insert("whole"))
+        if "error" not in operation:
+            e.done(e.compute("DELETE", "images/whole"))
+        return operation["error"]["errors"][0]["message"] if "error" in operation else None
+
+    pieces = [(i << 20, 4096) for i in range(50)]
+    whole = entry(pieces=pieces) + bytes(1024)
+    same(problem(gzip.compress(whole)), None)
+    same(problem(gzip.compress(whole[:700]) + gzip.compress(whole[700:])), None)
+    other = bytearray(entry(pieces=pieces))
+    other[600] ^= 1  # in the map's second block
+    for data, words in (
+        (entry() + entry("second") + bytes(1024), "a second member"),
+        (entry() + entry(), "a second member"),
+        (whole[:30000], "cut short"),
+        (entry(), "without a block of zeros"),
+        (whole + b"x", "follows its end"),
+        (bytes(other) + bytes(1024), "sparse map"),
+        (entry(pieces=[(4096, 512), (0, 512)]) + bytes(1024), "out of order"),
+    ):
+        said = problem(gzip.compress(data))
+        assert said and words in said, (words, said)
+    assert "cut short" in problem(gzip.compress(whole)[:-9])
+
+
+def nulls(e):
+    """images: a null in a list is as good as nothing, and no Secure Boot keys at all are fine; Packer sends both."""
+    e.put("disk.tar.gz", archive())
+    features = [None, {"type": "UEFI_COMPATIBLE"}, None]
+    e.done(e.insert("nulls", guestOsFeatures=features, shieldedInstanceInitialState={}, licenses=[None]))
+    image = e.compute("GET", "images/nulls").json
+    same(
+        (image["status"], image["guestOsFeatures"], image["licenses"]),
+        ("READY", [{"type": "UEFI_COMPATIBLE"}], []),
+    )
+    same(e.insert("n2", guestOsFeatures=["GVNIC"]).status, 400)
+
+
+def stale_success(e):
+    """images: the requestId of an insert that is over gives its old operation, though the image is deleted since, or failed."""
+    e.put("disk.tar.gz", archive())
+    uuid = "?requestId=11111111-2222-4333-8444-555555555556"
+    first = e.done(e.insert("stale", uuid, labels={"a": "b"}))
+    e.done(e.compute("DELETE", "images/stale"))
+    again = e.insert("stale", uuid, labels={"c": "d"}).json
+    same((again["name"], again["status"], "error" in again), (first["name"], "DONE", False))
+    same(e.compute("GET", "images/stale").status, 404)
+    e.fault("operation-error", method="POST", path="/images", code="INTERNAL_ERROR", message="no")
+    failed = "?requestId=11111111-2222-4333-8444-555555555557"
+    e.done(e.insert("stale", failed))
+    e.calm()
+    again = e.insert("stale", failed).json
+    same((again["status"], again["error"]["errors"][0]["code"]), ("DONE", "INTERNAL_ERROR"))
+
+
+def limits(e):
+    """limits: 403 with a reason, and with one in the details, until the time is over."""
+    rule = {"match": "GET .*/images$", "limit": 1, "seconds": 0.2, "status": 403}
+    e.set(quotas=[{**rule, "detail": "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED"}])
+    same(e.compute("GET", "images").status, 200)
+    answer = e.compute("GET", "images")
+    same((answer.status, answer.reason), (403, "rateLimitExceeded"))
+    same(answer.json["error"]["details"][0]["reason"], "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED")
+    while e.compute("GET", "images").status == 403:
+        pass
+    e.set(quotas=[])
+
+
+def late(e):
+    """late: an operation that is not known yet, and a family whose readers get the head before for a while."""
+    e.put("disk.tar.gz", archive())
+    e.set(operation_lag=2, family_lag=2)
+    name = e.insert("late", family="lag").json["name"]
+    asked = [e.compute("POST", f"operations/{name}/wait").status for _ in range(3)]
+    same(asked, [404, 404, 200])
+
+    def heads():
+        answers = [e.compute("GET", "images/family/lag") for _ in range(4)]
+        return [a.json["name"] if a.status == 200 else a.status for a in answers]
+
+    same(heads(), [404, 404, "late", "late"])
+    e.set(operation_lag=0)
+    e.done(e.insert("later", family="lag"))
+    same(heads(), ["late", "late", "later", "later"])
+    e.set(family_lag=0)
+
+
 def family(e):
     """images: a family is its newest image that is ready and not deprecated; undoing brings the old head back."""
     e.put("disk.tar.gz", archive())
@@ -192,4 +285,17 @@ def slow_operations(e):
     same(e.compute("GET", "operations/operation-0").status, 404)
 
 
-CASES = [insert, insert_once, insert_wrong, family, labels, image_lists, slow_operations]
+CASES = [
+    insert,
+    insert_once,
+    insert_wrong,
+    whole_archives,
+    nulls,
+    stale_success,
+    limits,
+    late,
+    family,
+    labels,
+    image_lists,
+    slow_operations,
+]

@@ -192,4 +192,62 @@ def buckets(e):
     same(e("DELETE", "/storage/v1/b/fresh-1").status, 409)
 
 
-CASES = [hashes, multipart, reading, listing, preconditions, compose, many, rewrite, buckets]
+def classes(e):
+    """storage classes: of the bucket, of the request, moved by a rule or Autoclass; compose takes one class only."""
+
+    def of(name, bucket="cool-1"):
+        return e.get(name, bucket=bucket).json["storageClass"]
+
+    rule = {"action": {"type": "SetStorageClass", "storageClass": "ARCHIVE"}, "condition": {"age": 9}}
+    about = {"name": "cool-1", "storageClass": "NEARLINE", "lifecycle": {"rule": [rule]}}
+    same(e("POST", "/storage/v1/b?project=p", about).status, 200)
+    same(e("POST", "/storage/v1/b?project=p", {"name": "auto-1", "autoclass": {"enabled": True}}).status, 200)
+    for bucket in ("cool-1", "auto-1"):
+        e.put("old", bucket=bucket)
+    same((of("old"), of("old", "auto-1")), ("NEARLINE", "STANDARD"))
+    e.control("POST", "lifecycle", {"days": 30})
+    same((of("old"), of("old", "auto-1")), ("ARCHIVE", "NEARLINE"))
+    e.put("new", bucket="cool-1")
+    path = "/storage/v1/b/cool-1/o/both/compose"
+    sources = [{"name": "old"}, {"name": "new"}]
+    answer = e("POST", path, {"destination": {}, "sourceObjects": sources})
+    same((answer.status, answer.reason), (400, "invalid"))
+    e.put("old", bucket="cool-1")
+    same(e("POST", path, {"destination": {}, "sourceObjects": sources}).json["storageClass"], "NEARLINE")
+    broken = {"action": {"type": "SetStorageClass"}, "condition": {"age": 9}}
+    same(e("POST", "/storage/v1/b?project=p", {"name": "x-12", "lifecycle": {"rule": [broken]}}).status, 400)
+
+
+def retention(e):
+    """retention: what a policy or a hold keeps is neither deleted nor replaced, and says why; new objects are taken."""
+    about = {"name": "kept-1", "retentionPolicy": {"retentionPeriod": "86400"}}
+    same(e("POST", "/storage/v1/b?project=p", about).status, 200)
+    held = {"name": "held-1", "defaultEventBasedHold": True}
+    same(e("POST", "/storage/v1/b?project=p", held).status, 200)
+    for bucket, reason in (("kept-1", "retentionPolicyNotMet"), ("held-1", "objectUnderActiveHold")):
+        e.put("o", bucket=bucket)
+        answer = e("DELETE", f"/storage/v1/b/{bucket}/o/o")
+        same((answer.status, answer.reason), (403, reason))
+        answer = e.put("o", bucket=bucket)
+        same((answer.status, answer.reason), (403, reason))
+        same(e.put("another", bucket=bucket).status, 200)
+    e("PATCH", "/storage/v1/b/held-1/o/o", {"eventBasedHold": False})
+    same(e("DELETE", "/storage/v1/b/held-1/o/o").status, 204)
+    e.set(clock_offset=90000)
+    same(e("DELETE", "/storage/v1/b/kept-1/o/o").status, 204)
+    e.set(clock_offset=0)
+
+
+CASES = [
+    hashes,
+    multipart,
+    reading,
+    listing,
+    preconditions,
+    compose,
+    many,
+    rewrite,
+    buckets,
+    classes,
+    retention,
+]

@@ -185,7 +185,10 @@ def _find(emulator, request, project, operation):
     place = f"projects/{project}/global/operations/{operation}"
     allow(emulator, request, "compute.globalOperations.get", place)
     record = emulator.state.operations.get(operation)
-    if not record or record["project"] != project:
+    with emulator.state.lock:
+        emulator.asked[operation] += 1
+        late = emulator.asked[operation] <= emulator.settings["operation_lag"]
+    if not record or record["project"] != project or late:
         raise not_found(f"The resource '{place}' was not found")
     return record
 

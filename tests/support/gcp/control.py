@@ -103,6 +103,8 @@ def _reset(emulator, _):
     emulator.faults.clear()
     emulator.state.wipe()
     emulator.live.clear()
+    emulator.heads.clear()
+    emulator.asked.clear()
     emulator.log.clear()
     emulator.make_buckets()
     return {}

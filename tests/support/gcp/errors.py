@@ -59,6 +59,11 @@ class Cut(Exception):
         self.reset = reset
 
 
+def error_info(reason, domain="googleapis.com"):
+    """An entry of `details`."""
+    return {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": domain}
+
+
 def bad(message, reason="invalid", rpc=None):
     return ApiError(400, reason, message, rpc=rpc)
 

@@ -81,6 +81,13 @@ def wrong(field, value, why=""):
     return bad(f"Invalid value for field 'resource.{field}': '{value}'. {why}".strip())
 
 
+def without_nulls(value):
+    """A null is as good as nothing, in lists too: Packer sends guestOsFeatures: [null, {...}]."""
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+    return [without_nulls(v) for v in value if v is not None] if isinstance(value, list) else value
+
+
 def check_shape(given, shape=None, at="resource"):
     for key, value in given.items():
         if key not in SHAPE:

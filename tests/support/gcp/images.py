@@ -17,6 +17,7 @@ from image_fields import (
     check_shape,
     check_text,
     deprecation,
+    without_nulls,
     wrong,
 )
 from resources import unquote
@@ -80,7 +81,7 @@ def insert(emulator, request, project):
     check_query(request, "requestId", "forceCreate")
     given = request.json()
     check_shape(given)
-    given = {k: v for k, v in given.items() if v is not None and k not in OUTPUT}
+    given = without_nulls({k: v for k, v in given.items() if k not in OUTPUT})
     allow(emulator, request, "compute.images.create", place(project, given.get("name", "")))
     with emulator.state.lock:
         if before := repeated(emulator, request, project):
@@ -182,10 +183,25 @@ def head_of_family(emulator, request, project, family):
             and v["status"] == "READY"
             and v.get("deprecated", {}).get("state", "ACTIVE") == "ACTIVE"
         ]
-    if not heads:
+        newest = max(heads, key=lambda image: (image["created"], image["id"]), default=None)
+        shown = _shown(emulator, project, family, newest)
+    if not shown:
         raise not_found(f"The resource 'projects/{project}/global/images/family/{family}' was not found")
-    newest = max(heads, key=lambda image: (image["created"], image["id"]))
-    return Response(200, select(request, resource(request, project, newest)))
+    return Response(200, select(request, resource(request, project, shown)))
+
+
+def _shown(emulator, project, family, newest):
+    """What readers of the family get: with family_lag, the head before for that many more reads."""
+    key, name = (project, family), newest and newest["name"]
+    known, left = emulator.heads.get(key, (None, emulator.settings["family_lag"]))
+    if known == name:
+        left = emulator.settings["family_lag"]
+    elif left > 0:
+        left, name = left - 1, known
+    else:
+        left = emulator.settings["family_lag"]
+    emulator.heads[key] = (name, left)
+    return emulator.state.images.get(f"{project}/{name}")
 
 
 def listing(emulator, request, project):
@@ -215,6 +231,7 @@ def patch(emulator, request, project, name):
     check_query(request, "requestId")
     given = request.json()
     check_shape(given)
+    given = {k: without_nulls(v) for k, v in given.items()}
     if more := set(given) - {
         "family",
         "description",

@@ -15,6 +15,7 @@ from resources import (
     failed_precondition,
     find_bucket,
     find_object,
+    may_go,
     may_write,
     place,
     preconditions,
@@ -201,6 +202,7 @@ def delete(emulator, request, bucket, name):
     with emulator.state.lock:
         record = find_object(emulator, bucket, name, request.query.get("generation"))
         check(preconditions(request.query), record)
+        may_go(emulator, bucket, name, record)
         del emulator.state.objects[f"{bucket}/{name}"]
         emulator.state.drop(record["parts"])
     return Response(204)
@@ -225,8 +227,10 @@ def compose(emulator, request, bucket, name):
     with emulator.state.lock:  # the sources stay as they are until the new object holds their bytes
         check(conditions, emulator.state.objects.get(f"{bucket}/{name}"))
         parts, components, hasher = [], 0, hashes.Hasher(md5=False)
-        for source in sources:
-            record = _source(emulator, request, bucket, source)
+        records = [_source(emulator, request, bucket, source) for source in sources]
+        if len({record["meta"]["storageClass"] for record in records}) > 1:
+            raise bad("The source objects of a compose request must all have the same storage class.")
+        for record in records:
             parts += record["parts"]
             components += record["meta"].get("componentCount", 1)
         for blob, offset, length in parts:

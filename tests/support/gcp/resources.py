@@ -183,6 +183,35 @@ def check_hashes(wanted, hasher):
 # --- objects -----------------------------------------------------------------------------------------------------------
 
 
+def default_class(emulator, bucket, given):
+    """The storage class of a new object."""
+    about = find_bucket(emulator, bucket)
+    if (about.get("autoclass") or {}).get("enabled"):
+        return "STANDARD"  # whatever is asked for
+    return given.get("storageClass", about["storageClass"])
+
+
+def may_go(emulator, bucket, name, record):
+    """Raises 403 where a hold or the bucket's retention policy forbids that the object is deleted or replaced."""
+    meta = record["meta"]
+    if meta.get("temporaryHold") or meta.get("eventBasedHold"):
+        raise ApiError(
+            403,
+            "objectUnderActiveHold",
+            f"Object '{bucket}/{name}' is under active hold and cannot be deleted, overwritten or archived until hold is "
+            "removed.",
+        )
+    period = int((find_bucket(emulator, bucket).get("retentionPolicy") or {}).get("retentionPeriod", 0))
+    until = datetime.datetime.fromisoformat(meta["timeCreated"]) + datetime.timedelta(seconds=period)
+    if emulator.now() < until.timestamp():
+        raise ApiError(
+            403,
+            "retentionPolicyNotMet",
+            f"Object '{bucket}/{name}' is subject to bucket's retention policy or object retention and cannot be deleted or "
+            f"overwritten until {until.isoformat()}",
+        )
+
+
 def resource(request, bucket, name, meta):
     path, generation = f"/storage/v1/b/{quote(bucket)}/o/{quote(name)}", meta["generation"]
     out = {
@@ -218,13 +247,15 @@ def write(emulator, request, bucket, name, given, parts, hasher, conditions, wan
         may_write(emulator, request, bucket, name)
         old = state.objects.get(key)
         check(conditions, old)
+        if old:
+            may_go(emulator, bucket, name, old)
         _pace(emulator, key)
         now, generation = stamp(emulator.now()), str(state.generation())
         meta = {
             **given,
             "generation": generation,
             "metageneration": "1",
-            "storageClass": given.get("storageClass", "STANDARD"),
+            "storageClass": default_class(emulator, bucket, given),
             "size": str(hasher.size),
             "crc32c": hasher.crc32c(),
             "etag": f"C{generation[-9:]}=",
@@ -233,6 +264,8 @@ def write(emulator, request, bucket, name, given, parts, hasher, conditions, wan
             "timeStorageClassUpdated": now,
             "timeFinalized": now,
         }
+        if find_bucket(emulator, bucket).get("defaultEventBasedHold"):
+            meta.setdefault("eventBasedHold", True)
         if components:
             meta["componentCount"] = components
         else:

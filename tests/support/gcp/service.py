@@ -16,7 +16,7 @@ import storage
 import tokens
 import uploads
 from control import control
-from errors import ApiError, Cut, not_found
+from errors import ApiError, Cut, error_info, not_found
 from faults import Faults
 from log import Log
 from state import State
@@ -28,12 +28,16 @@ SETTINGS = {
     "accept_tokens": [],  # further access tokens that are good, e.g. for --access-token-file
     "token_lifetime": 3599,  # seconds
     "deny": [],  # [{"permission": REGEX, "resource": REGEX, "account": REGEX}]: 403
-    "quotas": [],  # [{"match": REGEX of "METHOD path", "limit": N, "seconds": S}]: 429
+    # [{"match": REGEX of "METHOD path", "limit": N, "seconds": S}]: 429 rateLimitExceeded, or "status", "reason" and, as
+    # google.rpc.ErrorInfo has it, "detail"
+    "quotas": [],
     "object_write_interval": 0,  # seconds between two writes of one object name (Google: 1): 429
     "max_images": 0,  # of a project (0: any): 403 quotaExceeded
     "operation_seconds": 0.2,  # how long an operation runs
+    "operation_lag": 0,  # the first N questions about an operation are answered 404
+    "family_lag": 0,  # readers of a family get the head before for N more reads
     "wait_hold": 120,  # how long `wait` is held at most (Google: 120)
-    "check_archives": True,  # an image is read as far as its tar header
+    "check_archives": True,  # an image's archive is read as the importer does
     "failed_images": "removed",  # or "kept": what an insert that fails leaves (status FAILED)
     "page_size": 0,  # pages are at most this long, whatever is asked (0: Google's limits)
     "session_lifetime": 604800,  # of a resumable session, seconds; then 410
@@ -61,6 +65,8 @@ class Emulator:
         self.live = {}  # hashers of sessions, while this process knows what they have read
         self.session_locks = collections.defaultdict(threading.Lock)
         self.written = {}  # when an object name was last written
+        self.heads = {}  # of families, as they were shown last: (name, reads until the next one shows)
+        self.asked = collections.Counter()  # how often an operation was asked for, while it is not known yet
         self.calls = collections.defaultdict(collections.deque)
         self.routes = [
             (method, re.compile(path + "$"), handler, api)
@@ -162,7 +168,9 @@ class Emulator:
                 if len(calls) < quota["limit"]:
                     calls.append(now)
                     continue
-            raise ApiError(429, "rateLimitExceeded", "Rate Limit Exceeded", "usageLimits", rpc=True)
+            status, reason = quota.get("status", 429), quota.get("reason", "rateLimitExceeded")
+            details = quota.get("detail") and [error_info(quota["detail"])]
+            raise ApiError(status, reason, "Rate Limit Exceeded", "usageLimits", rpc=True, details=details)
 
 
 REASONS = {

@@ -5,7 +5,7 @@ import re
 from access import allow
 from errors import ApiError, bad
 from fields import select
-from resources import BUCKET, bucket_place, check, find_bucket, preconditions, stamp, unquote
+from resources import BUCKET, CLASSES, bucket_place, check, find_bucket, may_go, preconditions, stamp, unquote
 from wire import Response
 import objects
 
@@ -120,6 +120,13 @@ def _check(given):
             condition.get("matchesPrefix", []), list
         ):
             raise bad("Invalid value in a lifecycle condition.")
+        if action["type"] == "SetStorageClass" and action.get("storageClass") not in CLASSES:
+            raise bad("A lifecycle management request must specify a storage class.")
+    if given.get("storageClass", "STANDARD") not in CLASSES:
+        raise bad(f"Invalid storage class: {given['storageClass']}")
+    period = (given.get("retentionPolicy") or {}).get("retentionPeriod", 1)
+    if not str(period).isdigit() or int(period) < 1:
+        raise bad("Retention period must be a positive number of seconds.")
 
 
 def make(emulator, name, location=None, given=None):
@@ -236,21 +243,41 @@ def lifecycle(emulator, days):
     gone = []
     with emulator.state.lock:
         for key, record in list(emulator.state.objects.items()):
-            name, _, thing = key.partition("/")
-            for rule in (emulator.state.buckets[name].get("lifecycle") or {}).get("rule") or []:
-                condition = rule["condition"]
-                if (
-                    rule["action"]["type"] == "Delete"
-                    and set(condition) <= {"age", "matchesPrefix", "matchesSuffix"}
-                    and days >= condition.get("age", 0)
-                    and thing.startswith(tuple(condition.get("matchesPrefix", [""])))
-                    and thing.endswith(tuple(condition.get("matchesSuffix", [""])))
-                ):
+            bucket, _, thing = key.partition("/")
+            about = emulator.state.buckets[bucket]
+            if (about.get("autoclass") or {}).get("enabled") and days >= 30:
+                record = _reclass(emulator, key, record, "NEARLINE")
+            for rule in (about.get("lifecycle") or {}).get("rule") or []:
+                action = rule["action"]
+                if not _holds(rule["condition"], days, thing):
+                    continue
+                if action["type"] == "SetStorageClass":
+                    record = _reclass(emulator, key, record, action["storageClass"])
+                elif action["type"] == "Delete":
+                    try:
+                        may_go(emulator, bucket, thing, record)
+                    except ApiError:
+                        continue
                     del emulator.state.objects[key]
                     emulator.state.drop(record["parts"])
                     gone.append(key)
                     break
     return gone
+
+
+def _holds(condition, days, thing):
+    return (
+        set(condition) <= {"age", "matchesPrefix", "matchesSuffix"}
+        and days >= condition.get("age", 0)
+        and thing.startswith(tuple(condition.get("matchesPrefix", [""])))
+        and thing.endswith(tuple(condition.get("matchesSuffix", [""])))
+    )
+
+
+def _reclass(emulator, key, record, name):
+    record = {**record, "meta": {**record["meta"], "storageClass": name}}
+    emulator.state.objects[key] = record
+    return record
 
 
 B = "/storage/v1/b"
