@@ -110,6 +110,15 @@ $(B)/bench-tool: $(B)/obj/tests/bench/bench_tool.o $(B)/libbake.a
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
+# The fuzz targets on their corpora, without libFuzzer: see tests/fuzz/corpus-test.
+REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: replay-bins
+replay-bins: $(REPLAY_BIN)
+$(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libbake.a $(B)/libagent.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD    $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
 # make unit T=fetch: builds and runs the unit tests whose path contains T
 .PHONY: unit unit-bins
 unit-bins: $(foreach t,$(UNIT_BIN),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t)))
@@ -147,7 +156,7 @@ image:
 test:
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all unit-bins fixtures
-	@$(MAKE) --no-print-directory SAN=1 all unit-bins
+	@$(MAKE) --no-print-directory SAN=1 all unit-bins replay-bins
 	@tests/run $(SUITES)
 
 check: test
