@@ -18,13 +18,15 @@ SAN = os.path.join(BUILD, "san", "bake")
 BAKE = SAN if os.access(SAN, os.X_OK) and not os.environ.get("PLAIN") else os.path.join(BUILD, "bake")
 EMULATOR = os.path.join(ROOT, "tests", "support", "gcp", "emulator")
 failed = 0
+counted = 0
 tap_lock = threading.Lock()
 
 
 def result(good, label, why=""):
-    global failed
+    global failed, counted
     with tap_lock:
         failed += not good
+        counted += 1
         print(f"{'ok' if good else 'not ok'} - {label}", flush=True)
         if not good:
             for line in str(why).splitlines()[-20:]:
@@ -37,6 +39,16 @@ def check(label, function):
         result(True, label)
     except Exception as error:  # a test that breaks is a test that fails
         result(False, label, f"{type(error).__name__}: {error}")
+
+
+def skip(label, why):
+    result(True, f"{label} # SKIP {why}")
+
+
+def end():
+    """Prints the plan and exits: a suite that breaks off prints none, and tests/run takes that for a failure."""
+    print(f"1..{counted}")
+    sys.exit(1 if failed or not counted else 0)
 
 
 def note(text):

@@ -1,9 +1,7 @@
 # shellcheck shell=bash
-# Sourced by the tests of this folder: counts cases, keeps a scratch folder.
+# Sourced by the tests of this folder: TAP, and a scratch folder.
 #
-#   ok NAME, not_ok NAME [WHY]   one case
-#   check NAME COMMAND...        a case that passes if the command does
-#   finish                       the last line, and the exit status
+#   tests/support/tap.bash, and:
 #   $scratch                     removed at the end, after stop_all
 #   start NAME COMMAND...        a background process, log in $scratch/NAME.log
 #   stop_all                     ends what start started
@@ -11,32 +9,9 @@
 # shellcheck disable=SC2034  # for the tests
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/bake-kube-test.XXXXXX")
-passed=0
-failed=0
 pids=()
-
-ok() {
-    passed=$((passed + 1))
-    printf 'ok - %s\n' "$1"
-}
-
-not_ok() {
-    failed=$((failed + 1))
-    printf 'not ok - %s\n' "$1"
-    if [[ -n ${2-} ]]; then
-        printf '%s\n' "${2:0:2000}" | sed 's/^/    /'
-    fi
-}
-
-check() {
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then
-        ok "$name"
-    else
-        not_ok "$name" "$said"
-    fi
-}
+# shellcheck source=tests/support/tap.bash
+. "$root/tests/support/tap.bash" "$scratch"
 
 # is NAME GOT WANTED
 is() {
@@ -84,11 +59,6 @@ wait_for() {
         fi
         sleep 0.2
     done
-}
-
-finish() {
-    printf '%d passed, %d failed\n' "$passed" "$failed"
-    ((failed == 0 && passed > 0))
 }
 
 # The shell's exit status is kept: a test that breaks off has failed.

@@ -6,15 +6,20 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <sched.h>
 
 #include "boot/network.h"
 #include "boot/qemu.h"
@@ -153,13 +158,29 @@ static void inside(void)
     _exit(WELL);
 }
 
+/* /dev/net/tun as udev makes it, for anybody: seen by this process alone. */
+static bool open_tun_to_all(void)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("none", "/dev/net", "tmpfs", 0, "mode=0755") == 0 &&
+           mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200)) == 0 && chmod("/dev/net/tun", 0666) == 0;
+}
+
+/* A process that changed its user may not write its own /proc/self/setgroups until it is dumpable again: no user who starts
+ * bake is in that state. */
+static bool become(uid_t uid)
+{
+    return open_tun_to_all() && setgroups(0, NULL) == 0 && setgid(uid) == 0 && setuid(uid) == 0 &&
+           prctl(PR_SET_DUMPABLE, 1) == 0;
+}
+
 static int look_inside(uid_t uid)
 {
     int status = -1;
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        if (uid != geteuid() && (setgid(uid) < 0 || setuid(uid) < 0))
+        if (uid != geteuid() && !become(uid))
             _exit(CANNOT);
         inside();
     }
@@ -182,8 +203,7 @@ static void network_is_of_its_own(void **state)
 static void ordinary_user_may_have_one(void **state)
 {
     (void)state;
-    struct stat st;
-    if (geteuid() != 0 || stat("/dev/net/tun", &st) < 0 || (st.st_mode & 06) != 06)
+    if (geteuid() != 0)
         skip();
     int r = look_inside(65534);
     if (r == CANNOT)
