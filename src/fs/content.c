@@ -177,8 +177,8 @@ int ext_write_content(struct ext *ext, ext2_ino_t ino, const struct plan_op *op,
     errcode_t code = ext2fs_read_inode(ext->fs, ino, &inode);
     if (!code && blocks > 0)
         code = ext2fs_fallocate(ext->fs, EXT2_FALLOCATE_FORCE_INIT, ino, &inode, ~0ULL, 0, blocks);
-    if (!code)
-        code = ext2fs_read_inode(ext->fs, ino, &inode);
+    /* INODE is libext2fs's working copy from here on: blocks of the extent tree are counted in it alone, so that reading the
+     * inode again would lose them */
     if (!code)
         code = ext2fs_inode_size_set(ext->fs, &inode, (ext2_off64_t)size);
     if (!code)
