@@ -106,6 +106,8 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libbake.a
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CMOCKA_LIBS) $(PKG_LIBS)
 
+$(B)/unit/bake/test_options: $(B)/obj/bake/options.o
+
 $(B)/bench-tool: $(B)/obj/tests/bench/bench_tool.o $(B)/libbake.a
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
@@ -150,7 +152,7 @@ image:
 	@# the stand-in's own lock follows its inputs when they were made anew
 	@new=; [ -n "$(RECIPE)" ] || [ ! -e out/standin.lock.json ] || \
 	  new=$$(find "$(FIXTURES)"/base "$(FIXTURES)"/debs "$(FIXTURES)"/hyperkube -type f -newer out/standin.lock.json -print -quit); \
-	  $(B)/bake image $(RECIPE) $${new:+--update}
+	  $(B)/bake image $(or $(RECIPE),--standin) $${new:+--update}
 
 # Everything is built twice, with and without sanitizers, so that what the tests do is watched.
 test:

@@ -8,6 +8,7 @@ int cmd_image(struct common *common, int argc, char **argv, struct err *err)
     bool done;
     const struct option_spec specs[] = {
         IMAGE_JOB_OPTIONS(&job),
+        STANDIN_OPTION(&job.image.recipe),
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),
         OPTIONS_END,
@@ -16,7 +17,7 @@ int cmd_image(struct common *common, int argc, char **argv, struct err *err)
         .usage = "bake image [RECIPE] [options]",
         .summary = "Fetches and verifies what RECIPE names, patches the base's disk without root and\n"
                    "without booting it, packs it for Google Compute Engine and signs the result.\n"
-                   "Without RECIPE: bake.json here, else the compiled-in stand-in.",
+                   "Without RECIPE: bake.json in the current folder.",
         .more = "The last line of stdout is the path of the package's manifest. Every night:\n"
                 "bake image --update --test --push --promote --bucket NAME, safe to repeat.",
     };

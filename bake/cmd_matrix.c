@@ -153,8 +153,9 @@ static int check_families(const struct matrix_run *run, struct err *err)
 static int lock_cell(const struct matrix_run *run, struct err *err)
 {
     cleanup_inputs struct inputs inputs = INPUTS_EMPTY;
-    const struct recipe_options *options = &run->job->image.recipe;
-    if (inputs_open(options, &inputs, err) < 0 || inputs_fetch(run->common, options, &inputs, err) < 0)
+    struct recipe_options *options = &run->job->image.recipe;
+    if (recipe_choose(run->common, options, err) < 0 || inputs_open(options, &inputs, err) < 0 ||
+        inputs_fetch(run->common, options, &inputs, err) < 0)
         return -1;
     ui_text(&run->common->ui, "%s\n", inputs.lock_path);
     return 0;

@@ -143,7 +143,7 @@ int cmd_metadata(struct common *common, int argc, char **argv, struct err *err)
         {"nodes", 0, OPTION_STRING, &cluster.nodes, "LIST", "NAME=ADDRESS,...; at most 9, order counts"},
         {"first-address", 0, OPTION_STRING, &cluster.first_address, "IP",
          "--nodes NAME,...: count from here"},
-        {"role", 0, OPTION_LIST, &cluster.roles, "NODE=ROLE", "node, or witness: etcd and nothing else"},
+        {"role", 0, OPTION_PAIRS, &cluster.roles, "NODE=ROLE", "node, or witness: etcd and nothing else"},
         {"format", 'f', OPTION_STRING, &format_name, "FORMAT", "gcloud (default), terraform or json"},
         {"pod-cidr", 0, OPTION_STRING, &cluster.pod_cidr, "CIDR", "addresses of pods (10.244.0.0/16)"},
         {"service-cidr", 0, OPTION_STRING, &cluster.service_cidr, "CIDR", "of services (10.96.0.0/16)"},

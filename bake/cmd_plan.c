@@ -23,8 +23,9 @@ int cmd_plan(struct common *common, int argc, char **argv, struct err *err)
 {
     struct recipe_options options = {.out_dir = "out"};
     bool done;
-    const struct option_spec specs[] = {RECIPE_OPTIONS(&options), COMMON_CACHE_OPTIONS(common),
-                                        COMMON_OUTPUT_OPTIONS(common), OPTIONS_END};
+    const struct option_spec specs[] = {RECIPE_OPTIONS(&options), STANDIN_OPTION(&options),
+                                        COMMON_CACHE_OPTIONS(common), COMMON_OUTPUT_OPTIONS(common),
+                                        OPTIONS_END};
     const struct command_help help = {
         .usage = "bake plan [RECIPE] [options]",
         .summary = "Shows what \"bake image\" would change in the image, and whether it fits.\n"
@@ -34,7 +35,8 @@ int cmd_plan(struct common *common, int argc, char **argv, struct err *err)
     if (common_parse(common, argc, argv, &help, specs, &options.path, 1, &done, err) < 0 || done)
         return done ? 0 : -1;
     cleanup_baking struct baking baking = BAKING_EMPTY;
-    if (inputs_open(&options, &baking.inputs, err) < 0 || baking_plan(common, &options, &baking, err) < 0)
+    if (recipe_choose(common, &options, err) < 0 || inputs_open(&options, &baking.inputs, err) < 0 ||
+        baking_plan(common, &options, &baking, err) < 0)
         return -1;
     if (fs_check(&baking.disk, &baking.layout, &baking.plan, &common->run, err) < 0)
         return -1;
@@ -45,8 +47,9 @@ int cmd_lock(struct common *common, int argc, char **argv, struct err *err)
 {
     struct recipe_options options = {.out_dir = "out"};
     bool done;
-    const struct option_spec specs[] = {RECIPE_OPTIONS(&options), COMMON_CACHE_OPTIONS(common),
-                                        COMMON_OUTPUT_OPTIONS(common), OPTIONS_END};
+    const struct option_spec specs[] = {RECIPE_OPTIONS(&options), STANDIN_OPTION(&options),
+                                        COMMON_CACHE_OPTIONS(common), COMMON_OUTPUT_OPTIONS(common),
+                                        OPTIONS_END};
     const struct command_help help = {
         .usage = "bake lock [RECIPE] [options]",
         .summary = "Resolves channels and versions, verifies every input, and pins it by digest in\n"
@@ -55,7 +58,8 @@ int cmd_lock(struct common *common, int argc, char **argv, struct err *err)
     if (common_parse(common, argc, argv, &help, specs, &options.path, 1, &done, err) < 0 || done)
         return done ? 0 : -1;
     cleanup_inputs struct inputs inputs = INPUTS_EMPTY;
-    if (inputs_open(&options, &inputs, err) < 0 || inputs_fetch(common, &options, &inputs, err) < 0)
+    if (recipe_choose(common, &options, err) < 0 || inputs_open(&options, &inputs, err) < 0 ||
+        inputs_fetch(common, &options, &inputs, err) < 0)
         return -1;
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "event", "lock");

@@ -79,7 +79,7 @@ int cmd_prune(struct common *common, int argc, char **argv, struct err *err)
         {"family", 0, OPTION_STRING, &options.family, "NAME", "the image family; no other is touched"},
         {"keep", 0, OPTION_UINT, &options.keep, "N", "the N newest stay, and always the head"},
         {"older-than", 0, OPTION_UINT, &options.older_days, "DAYS", "only images older than that go"},
-        {"label", 0, OPTION_LIST, &options.labels, "K=V", "only images with this label"},
+        {"label", 0, OPTION_PAIRS, &options.labels, "K=V", "only images with this label"},
         {"safety-age", 0, OPTION_UINT, &options.safety_hours, "HOURS", "younger objects stay (24)"},
         BUCKET_OPTIONS(&options.cloud),
         CLOUD_OPTIONS(&options.cloud),

@@ -194,7 +194,7 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
         {"efi", 0, OPTION_FLAG, &options.efi, NULL, "boot by EFI (OVMF), not BIOS"},
         {"timeout", 't', OPTION_UINT, &options.timeout_s, "SECONDS", "time limit of all (600; cluster 1200)"},
         {"serial", 0, OPTION_STRING, &options.serial, "FILE", "the console; of a cluster, FILE.a, ..."},
-        {"metadata", 'm', OPTION_LIST, &options.metadata, "K=V", "one more attribute; GUEST:K=V for one"},
+        {"metadata", 'm', OPTION_PAIRS, &options.metadata, "K=V", "one more attribute; GUEST:K=V for one"},
         {"cpus", 0, OPTION_UINT, &options.cpus, "N", "processors of a guest (2; cluster 1)"},
         {"memory", 0, OPTION_SIZE, &options.memory, "SIZE", "memory of a guest (1GiB)"},
         PACKAGE_OPTIONS(&options.package),

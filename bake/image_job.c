@@ -68,6 +68,8 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
     const struct nightly_options *nightly = &job->nightly;
     bool go_on = nightly->do_test || nightly->do_push || nightly->do_promote, more = false;
     cleanup_free char *manifest = NULL;
+    if (recipe_choose(common, &job->image.recipe, err) < 0)
+        return -1;
     if (!job->key_path && find_key(&job->image, &job->key_path, err) < 0)
         return -1;
     struct image_options image = job->image;

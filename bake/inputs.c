@@ -1,5 +1,6 @@
 #include "inputs.h"
 
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,6 +9,7 @@
 
 enum { MAX_VARS = OPTION_LIST_MAX, SEEN_MAX = 8 << 20 };
 static const char STANDIN[] = "recipes/standin.json";
+#define DEFAULT_RECIPE "bake.json"
 
 static void note_variable(struct buf *seen, const char *space, const char *name, const char *value)
 {
@@ -66,21 +68,41 @@ static char *folder_of(const char *path)
     return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup("");
 }
 
-/* Which recipe, and its text. */
-static int find_recipe(const struct recipe_options *options, struct inputs *inputs, struct buf *text,
+int recipe_choose(struct common *common, struct recipe_options *options, struct err *err)
+{
+    char cwd[PATH_MAX];
+    if (options->standin && options->path)
+        return err_set(err, ERR_USAGE, 0, "%s and --standin contradict each other: one recipe at a time",
+                       options->path);
+    if (options->standin) {
+        ui_step(&common->ui, "recipe", "the compiled-in stand-in");
+        return 0;
+    }
+    if (!getcwd(cwd, sizeof cwd))
+        return err_sys(err, errno, "the current folder");
+    if (!options->path && access(DEFAULT_RECIPE, F_OK) < 0 && errno == ENOENT)
+        return err_set(err, ERR_USAGE, 0,
+                       "there is no " DEFAULT_RECIPE " in %s: name a recipe, or write one with \"bake init\"",
+                       cwd);
+    if (!options->path)
+        options->path = DEFAULT_RECIPE;
+    bool absolute = options->path[0] == '/';
+    ui_step(&common->ui, "recipe", "%s%s%s", absolute ? "" : cwd, absolute ? "" : "/", options->path);
+    return 0;
+}
+
+/* Its text. */
+static int read_recipe(const struct recipe_options *options, struct inputs *inputs, struct buf *text,
                        struct err *err)
 {
-    const char *path = options->path;
-    if (!path && access("bake.json", F_OK) == 0)
-        path = "bake.json";
-    if (path) {
-        if (file_read(path, RECIPE_TEXT_MAX, text, err) < 0) {
+    if (!options->standin) {
+        if (file_read(options->path, RECIPE_TEXT_MAX, text, err) < 0) {
             if (err->kind != ERR_INTERNAL)
                 err->kind = ERR_RECIPE;
             return err_wrap(err, "recipe");
         }
-        inputs->recipe_path = strdup(path);
-        inputs->lock_path = lock_path_of(path, options->lock_tag);
+        inputs->recipe_path = strdup(options->path);
+        inputs->lock_path = lock_path_of(options->path, options->lock_tag);
     } else {
         const struct builtin *standin = builtin_find(STANDIN);
         if (!standin)
@@ -98,7 +120,7 @@ static int find_recipe(const struct recipe_options *options, struct inputs *inpu
 int inputs_recipe(const struct recipe_options *options, struct inputs *inputs, struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(RECIPE_TEXT_MAX);
-    if (find_recipe(options, inputs, &text, err) < 0)
+    if (read_recipe(options, inputs, &text, err) < 0)
         return -1;
     cleanup_free char *fixtures = NULL;
     if (fixtures_dir(&fixtures, err) < 0)

@@ -1,6 +1,6 @@
 /* From a recipe's file to verified bytes: recipe, lock, fetch, verify.
  *
- * In:    the recipe's path (NULL: bake.json here, else the compiled-in stand-in), variables, --update.
+ * In:    the recipe's path (or --standin for the compiled-in one), variables, --update.
  * Out:   the recipe, its lock, and every input as struct trusted.
  * Fails: as the stages do; a lock that does not fit its recipe is ERR_RECIPE and says what to do.
  * Owns:  everything in struct inputs until inputs_free().
@@ -17,7 +17,8 @@
 struct cloud_options;
 
 struct recipe_options {
-    const char *path;         /* NULL: the default */
+    const char *path;         /* NULL: bake.json here, until recipe_choose(); unused with standin */
+    bool standin;             /* the compiled-in recipe */
     struct option_list vars;  /* --var name=value */
     const char *out_dir;      /* where the lock of the compiled-in recipe goes */
     const char *lock_tag;     /* bake.TAG.lock.json, a lock for these variables; NULL: bake.lock.json */
@@ -40,6 +41,9 @@ struct inputs {
     struct flow *download; /* of the base, told by inputs_fetch(); borrowed, may be NULL */
 };
 
+/* Settles which recipe it is and tells so; the first step of whatever takes one. ERR_USAGE where none was named and
+ * the current folder has none: another recipe is never taken in its place. */
+must_check int recipe_choose(struct common *common, struct recipe_options *options, struct err *err);
 /* The recipe only: no lock is looked at. */
 must_check int inputs_recipe(const struct recipe_options *options, struct inputs *ret, struct err *err);
 /* Recipe and lock only: nothing is written, and the cache is not opened yet. */
@@ -56,10 +60,15 @@ void inputs_free(struct inputs *inputs);
     }
 
 #define RECIPE_OPTIONS(options)                                                                              \
-    {"var", 0, OPTION_LIST, &(options)->vars, "K=V", "set a variable of the recipe"},                        \
+    {"var", 0, OPTION_PAIRS, &(options)->vars, "K=V", "set a variable of the recipe"},                       \
         {"update", 0, OPTION_FLAG, &(options)->update, NULL, "resolve again, rewrite the lock"},             \
     {                                                                                                        \
         "out", 'o', OPTION_STRING, &(options)->out_dir, "DIR", "where packages go (out)"                     \
+    }
+
+#define STANDIN_OPTION(options)                                                                              \
+    {                                                                                                        \
+        "standin", 0, OPTION_FLAG, &(options)->standin, NULL, "the compiled-in recipe, of test inputs"       \
     }
 
 #endif

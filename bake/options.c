@@ -45,6 +45,26 @@ static int parse_size(const char *text, uint64_t *ret)
     return -1;
 }
 
+/* What makes two values of a list the same one: all of it, or the name of NAME=VALUE. */
+static size_t identity_len(const struct option_spec *spec, const char *value)
+{
+    return spec->kind == OPTION_PAIRS ? strcspn(value, "=") : strlen(value);
+}
+
+static int list_add(const struct option_spec *spec, const char *value, struct err *err)
+{
+    struct option_list *list = spec->to;
+    size_t len = identity_len(spec, value), at = 0;
+    while (at < list->count &&
+           (identity_len(spec, list->values[at]) != len || strncmp(list->values[at], value, len) != 0))
+        at++;
+    if (at == OPTION_LIST_MAX)
+        return err_set(err, ERR_USAGE, 0, "--%s takes at most %d values", spec->name, OPTION_LIST_MAX);
+    list->values[at] = value;
+    list->count += at == list->count;
+    return 0;
+}
+
 static int take(const struct option_spec *spec, const char *value, struct err *err)
 {
     switch (spec->kind) {
@@ -63,14 +83,9 @@ static int take(const struct option_spec *spec, const char *value, struct err *e
             return err_set(err, ERR_USAGE, 0, "--%s wants a size such as 10GiB or 512MiB, not \"%s\"",
                            spec->name, value);
         return 0;
-    case OPTION_LIST: {
-        struct option_list *list = spec->to;
-        if (list->count == OPTION_LIST_MAX)
-            return err_set(err, ERR_USAGE, 0, "--%s is given more than %d times", spec->name,
-                           OPTION_LIST_MAX);
-        list->values[list->count++] = value;
-        return 0;
-    }
+    case OPTION_LIST:
+    case OPTION_PAIRS:
+        return list_add(spec, value, err);
     }
     return err_set(err, ERR_INTERNAL, 0, "option --%s", spec->name);
 }

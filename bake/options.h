@@ -3,6 +3,9 @@
  * In:    argv after the command's name.
  * Out:   values through the table's pointers, positional arguments in order.
  * Fails: ERR_USAGE, naming the option and what it wants.
+ *
+ * An option that is given again replaces what was given before, so that a script's defaults can be overridden by
+ * appending to its command line.
  */
 #ifndef BAKE_OPTIONS_H
 #define BAKE_OPTIONS_H
@@ -18,7 +21,8 @@ enum option_kind {
     OPTION_STRING, /* const char **to */
     OPTION_UINT,   /* uint64_t *to */
     OPTION_SIZE,   /* uint64_t *to: bytes; 10GiB, 512MiB, plain bytes */
-    OPTION_LIST,   /* struct option_list *to: may be given again and again */
+    OPTION_LIST,   /* struct option_list *to: all the values given, each once */
+    OPTION_PAIRS,  /* the same, of NAME=VALUE: the last value of each name */
 };
 
 enum { OPTION_LIST_MAX = 64, POSITIONAL_MAX = 4 };

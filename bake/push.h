@@ -27,7 +27,7 @@ struct push_options {
         {"uploads", 0, OPTION_UINT, &(options)->uploads, "N", "requests side by side (8)"},                    \
         {"rate", 0, OPTION_SIZE, &(options)->cloud.rate, "SIZE", "upload at most so much a second"},           \
         {"family", 0, OPTION_STRING, &(options)->family, "NAME", "family, else the recipe's"},                 \
-        {"label", 0, OPTION_LIST, &(options)->labels, "K=V", "one more label, beside the recipe's"},           \
+        {"label", 0, OPTION_PAIRS, &(options)->labels, "K=V", "one more label, beside the recipe's"},          \
         {"description", 0, OPTION_STRING, &(options)->description, "TEXT", "else the recipe's"},               \
         {"license", 0, OPTION_LIST, &(options)->licenses, "URL", "one more license"},                          \
         {"feature", 0, OPTION_LIST, &(options)->features, "TYPE", "one more guest OS feature"},                \
