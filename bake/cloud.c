@@ -52,12 +52,12 @@ static int find_project(const struct cloud_options *options, struct cloud *cloud
 static void tell(void *ctx, const char *method, const char *url, const char *detail)
 {
     struct ui *ui = ctx;
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "request");
-    cJSON_AddStringToObject(object, "method", method);
-    cJSON_AddStringToObject(object, "url", url);
-    cJSON_AddStringToObject(object, "detail", detail);
-    ui_json(ui, object);
+    struct ui_line line;
+    ui_line_open(&line, ui, "request");
+    json_string(&line.json, "method", method);
+    json_string(&line.json, "url", url);
+    json_string(&line.json, "detail", detail);
+    ui_line_print(&line);
     ui_text(ui, "%-6s %s\n       %s\n", method, url, detail);
 }
 

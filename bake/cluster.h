@@ -54,9 +54,8 @@ must_check int cluster_gcloud(const struct cluster *cluster, const char *secret_
                               struct err *err);
 /* A module's file: locals with each node's attributes, the secret as a sensitive variable. */
 void cluster_terraform(const struct cluster *cluster, struct buf *ret);
-/* {"nodes": [{"name", "address", "attributes": {...}}, ...]}; without the secret when WITH_SECRET is not set. */
-must_check int cluster_json(const struct cluster *cluster, bool with_secret, struct buf *ret,
-                            struct err *err);
+/* The member "nodes": [{"name", "address", "attributes": {...}}, ...]; without the secret when WITH_SECRET is not set. */
+void cluster_json_nodes(const struct cluster *cluster, bool with_secret, struct json_writer *writer);
 
 /* The member "attributes" of one node. */
 void cluster_json_attributes(const struct cluster *cluster, const struct cluster_node *node, bool with_secret,

@@ -116,19 +116,15 @@ void cluster_json_attributes(const struct cluster *cluster, const struct cluster
     json_close(writer, '}');
 }
 
-int cluster_json(const struct cluster *cluster, bool with_secret, struct buf *ret, struct err *err)
+void cluster_json_nodes(const struct cluster *cluster, bool with_secret, struct json_writer *writer)
 {
-    struct json_writer writer = {.buf = ret, .flat_from = UINT32_MAX};
-    json_open(&writer, NULL, '{');
-    json_open(&writer, "nodes", '[');
+    json_open(writer, "nodes", '[');
     for (size_t i = 0; i < cluster->node_count; i++) {
-        json_open(&writer, NULL, '{');
-        json_string(&writer, "name", cluster->nodes[i].name);
-        json_string(&writer, "address", cluster->nodes[i].ip);
-        cluster_json_attributes(cluster, &cluster->nodes[i], with_secret, &writer);
-        json_close(&writer, '}');
+        json_open(writer, NULL, '{');
+        json_string(writer, "name", cluster->nodes[i].name);
+        json_string(writer, "address", cluster->nodes[i].ip);
+        cluster_json_attributes(cluster, &cluster->nodes[i], with_secret, writer);
+        json_close(writer, '}');
     }
-    json_close(&writer, ']');
-    json_close(&writer, '}');
-    return json_write_end(&writer, "the metadata", err);
+    json_close(writer, ']');
 }

@@ -42,9 +42,9 @@ int cmd_init(struct common *common, int argc, char **argv, struct err *err)
     }
     ui_step(&common->ui, "init", "wrote %s: edit it, then run bake lock %s", path, path);
     ui_text(&common->ui, "%s\n", path);
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "recipe");
-    cJSON_AddStringToObject(object, "file", path);
-    ui_json(&common->ui, object);
+    struct ui_line line;
+    ui_line_open(&line, &common->ui, "recipe");
+    json_string(&line.json, "file", path);
+    ui_line_print(&line);
     return 0;
 }

@@ -9,16 +9,16 @@
 
 static int show(struct common *common, const struct minisign_public *key, const char *path)
 {
-    char line[MINISIGN_PUBLIC_TEXT], id[MINISIGN_ID_HEX];
-    minisign_public_text(key, line);
+    char text[MINISIGN_PUBLIC_TEXT], id[MINISIGN_ID_HEX];
+    minisign_public_text(key, text);
     minisign_id_text(key->id, id);
-    ui_text(&common->ui, "%s\n", line);
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "key");
-    cJSON_AddStringToObject(object, "file", path);
-    cJSON_AddStringToObject(object, "id", id);
-    cJSON_AddStringToObject(object, "public", line);
-    ui_json(&common->ui, object);
+    ui_text(&common->ui, "%s\n", text);
+    struct ui_line line;
+    ui_line_open(&line, &common->ui, "key");
+    json_string(&line.json, "file", path);
+    json_string(&line.json, "id", id);
+    json_string(&line.json, "public", text);
+    ui_line_print(&line);
     return 0;
 }
 

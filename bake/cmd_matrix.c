@@ -41,27 +41,28 @@ static int read_file(const char *path, struct matrix *ret, struct err *err)
     return matrix_parse(text.data ? text.data : "", text.len, path, dir, ret, err);
 }
 
-static cJSON *cell_event(const struct matrix *matrix, size_t index)
+static void open_cell(struct ui *ui, const struct matrix *matrix, size_t index, struct ui_line *line)
 {
     const struct matrix_cell *cell = &matrix->cells[index];
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "cell");
-    cJSON_AddNumberToObject(object, "cell", (double)index);
-    cJSON_AddStringToObject(object, "name", cell->name);
-    cJSON *vars = cJSON_AddObjectToObject(object, "vars");
+    ui_line_open(line, ui, "cell");
+    json_uint(&line->json, "cell", index);
+    json_string(&line->json, "name", cell->name);
+    json_open(&line->json, "vars", '{');
     for (size_t i = 0; i < matrix->axis_count; i++)
-        cJSON_AddStringToObject(vars, cell->vars[i].name, cell->vars[i].value);
+        json_string(&line->json, cell->vars[i].name, cell->vars[i].value);
+    json_close(&line->json, '}');
     if (cell->target->project)
-        cJSON_AddStringToObject(object, "project", cell->target->project);
+        json_string(&line->json, "project", cell->target->project);
     if (cell->target->bucket)
-        cJSON_AddStringToObject(object, "bucket", cell->target->bucket);
-    return object;
+        json_string(&line->json, "bucket", cell->target->bucket);
 }
 
 static int list_cells(struct common *common, const struct matrix *matrix)
 {
     for (size_t i = 0; i < matrix->cell_count; i++) {
-        ui_json(&common->ui, cell_event(matrix, i));
+        struct ui_line line;
+        open_cell(&common->ui, matrix, i, &line);
+        ui_line_print(&line);
         ui_text(&common->ui, "%zu %s\n", i, matrix->cells[i].name);
     }
     return 0;
@@ -163,11 +164,12 @@ static int lock_cell(const struct matrix_run *run, struct err *err)
 
 static void report(const struct matrix_run *run, size_t index, const char *result, const struct err *why)
 {
-    cJSON *object = cell_event(run->matrix, index);
-    cJSON_AddStringToObject(object, "result", result);
+    struct ui_line line;
+    open_cell(&run->common->ui, run->matrix, index, &line);
+    json_string(&line.json, "result", result);
     if (why)
-        cJSON_AddStringToObject(object, "error", why->text);
-    ui_json(&run->common->ui, object);
+        json_string(&line.json, "error", why->text);
+    ui_line_print(&line);
 }
 
 /* A failure is told at once, kept, and does not stop the others; -1 for an interruption only. */
@@ -203,13 +205,13 @@ static int run_cell(struct matrix_run *run, size_t index, bool lock, struct err 
 static int finish(struct matrix_run *run, size_t count, struct err *err)
 {
     struct ui *ui = &run->common->ui;
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "matrix");
-    cJSON_AddNumberToObject(object, "cells", (double)count);
+    struct ui_line line;
+    ui_line_open(&line, ui, "matrix");
+    json_uint(&line.json, "cells", count);
     for (int i = 0; i <= IMAGE_DRY; i++)
-        cJSON_AddNumberToObject(object, image_result_word((enum image_result)i), run->results[i]);
-    cJSON_AddNumberToObject(object, "failed", run->failed);
-    ui_json(ui, object);
+        json_uint(&line.json, image_result_word((enum image_result)i), run->results[i]);
+    json_uint(&line.json, "failed", run->failed);
+    ui_line_print(&line);
     if (run->failed > 0) {
         *err = run->first;
         return count == 1 ? -1 : err_wrap(err, "%u of %zu failed, the first", run->failed, count);

@@ -90,8 +90,13 @@ static int write_secret(const char *path, const struct cluster *cluster, struct 
 static int make_text(const struct cluster *cluster, enum format format, const struct secret_options *secret,
                      struct buf *ret, struct err *err)
 {
-    if (format == FORMAT_JSON)
-        return cluster_json(cluster, !secret->out, ret, err);
+    if (format == FORMAT_JSON) {
+        struct json_writer writer = {.buf = ret, .flat_from = UINT32_MAX};
+        json_open(&writer, NULL, '{');
+        cluster_json_nodes(cluster, !secret->out, &writer);
+        json_close(&writer, '}');
+        return json_write_end(&writer, "the metadata", err);
+    }
     if (format == FORMAT_TERRAFORM)
         cluster_terraform(cluster, ret);
     else if (cluster_gcloud(cluster, secret->in ? secret->in : secret->out, ret, err) < 0)
@@ -124,9 +129,10 @@ static int run_metadata(struct common *common, const struct cluster_options *opt
         return -1;
     ui_text(&common->ui, "%s", text.data);
     if (common->ui.json) {
-        cJSON *object = cJSON_ParseWithLength(text.data, text.len);
-        cJSON_AddStringToObject(object, "event", "metadata");
-        ui_json(&common->ui, object);
+        struct ui_line line;
+        ui_line_open(&line, &common->ui, "metadata");
+        cluster_json_nodes(&cluster, !secret->out, &line.json);
+        ui_line_print(&line);
     }
     return 0;
 }

@@ -5,16 +5,15 @@
 static int print_plan(struct common *common, const struct baking *baking, struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(64 << 20);
-    if (common->ui.json ? plan_print_json(&baking->plan, &text, err) < 0
-                        : plan_print_text(&baking->plan, &baking->layout, &text, err) < 0)
-        return -1;
+    struct ui_line line;
     if (common->ui.json) {
-        cJSON *object = cJSON_ParseWithLength(text.data, text.len);
-        if (!object)
-            return err_oom(err);
-        cJSON_AddStringToObject(object, "event", "plan");
-        ui_json(&common->ui, object);
+        ui_line_open(&line, &common->ui, "plan");
+        plan_print_json(&baking->plan, &line.json);
+        ui_line_print(&line);
+        return 0;
     }
+    if (plan_print_text(&baking->plan, &baking->layout, &text, err) < 0)
+        return -1;
     ui_text(&common->ui, "%s", text.data);
     return 0;
 }
@@ -61,11 +60,11 @@ int cmd_lock(struct common *common, int argc, char **argv, struct err *err)
     if (recipe_choose(common, &options, err) < 0 || inputs_open(&options, &inputs, err) < 0 ||
         inputs_fetch(common, &options, &inputs, err) < 0)
         return -1;
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "lock");
-    cJSON_AddStringToObject(object, "file", inputs.lock_path);
-    cJSON_AddBoolToObject(object, "changed", inputs.lock_written);
-    ui_json(&common->ui, object);
+    struct ui_line line;
+    ui_line_open(&line, &common->ui, "lock");
+    json_string(&line.json, "file", inputs.lock_path);
+    json_bool(&line.json, "changed", inputs.lock_written);
+    ui_line_print(&line);
     ui_text(&common->ui, "%s\n", inputs.lock_path);
     return 0;
 }

@@ -21,16 +21,16 @@ static void report(const struct cloud *cloud, const char *family, const struct p
     else
         ui_step(ui, "promote", "%s is the head of %s; before: %s; %u deprecated", result->after, family,
                 result->before[0] ? result->before : "none", result->deprecated);
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "promote");
-    cJSON_AddStringToObject(object, "result", dry ? "dry-run" : names[result->outcome]);
-    cJSON_AddStringToObject(object, "project", cloud->project);
-    cJSON_AddStringToObject(object, "family", family);
-    cJSON_AddStringToObject(object, "image", result->image);
-    cJSON_AddStringToObject(object, "before", result->before);
-    cJSON_AddStringToObject(object, "head", result->after);
-    cJSON_AddNumberToObject(object, "deprecated", result->deprecated);
-    ui_json(ui, object);
+    struct ui_line line;
+    ui_line_open(&line, ui, "promote");
+    json_string(&line.json, "result", dry ? "dry-run" : names[result->outcome]);
+    json_string(&line.json, "project", cloud->project);
+    json_string(&line.json, "family", family);
+    json_string(&line.json, "image", result->image);
+    json_string(&line.json, "before", result->before);
+    json_string(&line.json, "head", result->after);
+    json_uint(&line.json, "deprecated", result->deprecated);
+    ui_line_print(&line);
 }
 
 int promote_front(const struct cloud *cloud, const char *family, const char *image, bool rollback, bool dry,

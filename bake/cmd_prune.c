@@ -24,19 +24,19 @@ static void report(const struct cloud *cloud, const struct prune_options *option
     ui_step(ui, "prune", "%s%u images deleted, %u kept; %llu objects of the bucket, %s",
             options->cloud.dry_run ? "dry run: " : "", result->images, result->kept,
             (unsigned long long)result->objects, bytes);
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "prune");
-    cJSON_AddStringToObject(object, "result",
-                            options->cloud.dry_run              ? "dry-run"
-                            : result->images || result->objects ? "pruned"
-                                                                : "unchanged");
-    cJSON_AddStringToObject(object, "family", options->family);
-    cJSON_AddNumberToObject(object, "images", result->images);
-    cJSON_AddNumberToObject(object, "kept", result->kept);
-    cJSON_AddNumberToObject(object, "packages", result->packages);
-    cJSON_AddNumberToObject(object, "objects", (double)result->objects);
-    cJSON_AddNumberToObject(object, "bytes", (double)result->bytes);
-    ui_json(ui, object);
+    struct ui_line line;
+    ui_line_open(&line, ui, "prune");
+    json_string(&line.json, "result",
+                options->cloud.dry_run              ? "dry-run"
+                : result->images || result->objects ? "pruned"
+                                                    : "unchanged");
+    json_string(&line.json, "family", options->family);
+    json_uint(&line.json, "images", result->images);
+    json_uint(&line.json, "kept", result->kept);
+    json_uint(&line.json, "packages", result->packages);
+    json_uint(&line.json, "objects", result->objects);
+    json_uint(&line.json, "bytes", result->bytes);
+    ui_line_print(&line);
 }
 
 static int run(struct common *common, const struct prune_options *options, struct err *err)

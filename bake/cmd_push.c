@@ -26,19 +26,19 @@ static void report(const struct pushing *pushing, const struct cloud *cloud, con
     else
         ui_step(ui, "push", "%s: %llu of %llu parts, %s of %s", result->image,
                 (unsigned long long)counts->parts_sent, (unsigned long long)counts->parts, sent, all);
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "push");
-    cJSON_AddStringToObject(object, "result", outcome_name(result->outcome));
-    cJSON_AddStringToObject(object, "project", cloud->project);
-    cJSON_AddStringToObject(object, "image", result->image);
+    struct ui_line line;
+    ui_line_open(&line, ui, "push");
+    json_string(&line.json, "result", outcome_name(result->outcome));
+    json_string(&line.json, "project", cloud->project);
+    json_string(&line.json, "image", result->image);
     if (pushing->push.family)
-        cJSON_AddStringToObject(object, "family", pushing->push.family);
-    cJSON_AddStringToObject(object, "bucket", pushing->push.storage.bucket);
-    cJSON_AddNumberToObject(object, "parts", (double)counts->parts);
-    cJSON_AddNumberToObject(object, "parts_sent", (double)counts->parts_sent);
-    cJSON_AddNumberToObject(object, "bytes", (double)counts->bytes);
-    cJSON_AddNumberToObject(object, "bytes_sent", (double)counts->bytes_sent);
-    ui_json(ui, object);
+        json_string(&line.json, "family", pushing->push.family);
+    json_string(&line.json, "bucket", pushing->push.storage.bucket);
+    json_uint(&line.json, "parts", counts->parts);
+    json_uint(&line.json, "parts_sent", counts->parts_sent);
+    json_uint(&line.json, "bytes", counts->bytes);
+    json_uint(&line.json, "bytes_sent", counts->bytes_sent);
+    ui_line_print(&line);
 }
 
 int pushing_run(const struct pushing *pushing, const struct cloud *cloud, struct cache *cache,

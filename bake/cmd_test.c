@@ -56,18 +56,19 @@ static void on_line(void *ctx, double seconds, const char *line)
 
 static void report_json(struct ui *ui, const struct test_options *options, const struct boot_result *result)
 {
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "test");
-    cJSON_AddStringToObject(object, "result", result->passed ? "pass" : "fail");
-    cJSON_AddStringToObject(object, "package", options->package.package);
-    cJSON_AddStringToObject(object, "firmware", options->efi ? "efi" : "bios");
-    cJSON *seconds = cJSON_AddObjectToObject(object, "seconds");
-    test_add_boot_seconds(seconds, result);
-    test_add_seconds(seconds, "total", result->total_s);
-    test_add_lines(object, "report", result->reports, result->report_count);
+    struct ui_line line;
+    ui_line_open(&line, ui, "test");
+    json_string(&line.json, "result", result->passed ? "pass" : "fail");
+    json_string(&line.json, "package", options->package.package);
+    json_string(&line.json, "firmware", options->efi ? "efi" : "bios");
+    json_open(&line.json, "seconds", '{');
+    test_add_boot_seconds(&line.json, result);
+    test_add_seconds(&line.json, "total", result->total_s);
+    json_close(&line.json, '}');
+    json_strings(&line.json, "report", result->reports, result->report_count);
     if (!result->passed)
-        test_add_lines(object, "console", result->tail, result->tail_count);
-    ui_json(ui, object);
+        json_strings(&line.json, "console", result->tail, result->tail_count);
+    ui_line_print(&line);
 }
 
 static void report(struct ui *ui, const struct test_options *options, const struct boot_result *result)

@@ -34,21 +34,21 @@ static int load_key(const char *path, struct passphrase_options *passphrase, str
 static void report(struct common *common, const char *manifest, bool unchanged)
 {
     ui_step(&common->ui, "image", unchanged ? "unchanged: it is there already" : "done");
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "image");
-    cJSON_AddStringToObject(object, "result", unchanged ? "unchanged" : "built");
-    cJSON_AddStringToObject(object, "manifest", manifest);
-    ui_json(&common->ui, object);
+    struct ui_line line;
+    ui_line_open(&line, &common->ui, "image");
+    json_string(&line.json, "result", unchanged ? "unchanged" : "built");
+    json_string(&line.json, "manifest", manifest);
+    ui_line_print(&line);
 }
 
 /* The last line, whatever was asked for: "built" when anything was new; a failure has its "error" line instead. */
 static void report_all(struct common *common, const char *manifest, enum image_result result)
 {
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "result");
-    cJSON_AddStringToObject(object, "result", image_result_word(result));
-    cJSON_AddStringToObject(object, "manifest", manifest);
-    ui_json(&common->ui, object);
+    struct ui_line line;
+    ui_line_open(&line, &common->ui, "result");
+    json_string(&line.json, "result", image_result_word(result));
+    json_string(&line.json, "manifest", manifest);
+    ui_line_print(&line);
     ui_text(&common->ui, "%s\n", manifest);
 }
 

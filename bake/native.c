@@ -10,15 +10,15 @@
 #include "io/file.h"
 #include "io/proc.h"
 
-enum { LINE_CAP = 4096, POLL_MS = 200, DOWN_S = 60, TIMEOUT_S = 1200 };
+enum { LINE_CAP = 4096, LISTS_CAP = 4 << 20, POLL_MS = 200, DOWN_S = 60, TIMEOUT_S = 1200 };
 
 static const char *const scripts[] = {"rig", "lib.bash", "scenario", NULL};
 
 struct native {
     struct common *common;
-    cJSON *checks, *figures;
-    struct buf line;
-    char first[256]; /* the first check that failed */
+    struct buf checks, figures, line;
+    struct json_writer checks_json, figures_json; /* a list each */
+    char first[256];                              /* the first check that failed */
     unsigned passed, failed;
 };
 
@@ -57,10 +57,10 @@ static int remove_scripts(const char *dir)
 
 static void add_check(struct native *native, const char *name, bool passed)
 {
-    cJSON *check = cJSON_CreateObject();
-    cJSON_AddStringToObject(check, "name", name);
-    cJSON_AddBoolToObject(check, "passed", passed);
-    cJSON_AddItemToArray(native->checks, check);
+    json_open(&native->checks_json, NULL, '{');
+    json_string(&native->checks_json, "name", name);
+    json_bool(&native->checks_json, "passed", passed);
+    json_close(&native->checks_json, '}');
     native->passed += passed;
     if (!passed && native->failed++ == 0)
         snprintf(native->first, sizeof native->first, "%s", name);
@@ -75,7 +75,7 @@ static void take_line(struct native *native, const char *line)
     else if (strncmp(line, not_ok, sizeof not_ok - 1) == 0)
         add_check(native, line + sizeof not_ok - 1, false);
     else if (strncmp(line, figure, sizeof figure - 1) == 0)
-        cJSON_AddItemToArray(native->figures, cJSON_CreateString(line + sizeof figure - 1));
+        json_string(&native->figures_json, NULL, line + sizeof figure - 1);
     if (strncmp(line, "# --- ", 6) == 0)
         ui_step(&native->common->ui, "test", "%s", line + 6);
     else
@@ -147,20 +147,22 @@ static int take_down(struct native *native, struct proc *proc, int *guard, int o
 
 static void report(struct native *native, const struct test_options *options, bool passed)
 {
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "test");
-    cJSON_AddStringToObject(object, "result", passed ? "pass" : "fail");
-    cJSON_AddStringToObject(object, "package", options->package.package);
-    cJSON_AddStringToObject(object, "firmware", "none");
-    cJSON_AddItemToObject(object, "checks", cJSON_Duplicate(native->checks, true));
-    cJSON_AddItemToObject(object, "figures", cJSON_Duplicate(native->figures, true));
-    ui_json(&native->common->ui, object);
+    struct ui_line line;
+    ui_line_open(&line, &native->common->ui, "test");
+    json_string(&line.json, "result", passed ? "pass" : "fail");
+    json_string(&line.json, "package", options->package.package);
+    json_string(&line.json, "firmware", "none");
+    json_close(&native->checks_json, ']');
+    json_part(&line.json, "checks", &native->checks_json);
+    json_close(&native->figures_json, ']');
+    json_part(&line.json, "figures", &native->figures_json);
+    ui_line_print(&line);
 }
 
 static void native_free(struct native *native)
 {
-    cJSON_Delete(native->checks);
-    cJSON_Delete(native->figures);
+    buf_free(&native->checks);
+    buf_free(&native->figures);
     buf_free(&native->line);
 }
 
@@ -203,9 +205,13 @@ int native_test(struct common *common, const struct test_options *options, int d
     cleanup_close int guard_read = ends[0];
     cleanup_close int guard = ends[1];
     cleanup(native_free) struct native native = {.common = common,
-                                                 .checks = cJSON_CreateArray(),
-                                                 .figures = cJSON_CreateArray(),
+                                                 .checks = BUF_INIT(LISTS_CAP),
+                                                 .figures = BUF_INIT(LISTS_CAP),
                                                  .line = BUF_INIT(LINE_CAP)};
+    native.checks_json = (struct json_writer){.buf = &native.checks, .lossy = true};
+    native.figures_json = (struct json_writer){.buf = &native.figures, .lossy = true};
+    json_open(&native.checks_json, NULL, '[');
+    json_open(&native.figures_json, NULL, '[');
     cleanup_close int out = -1;
     cleanup_proc struct proc proc = {0};
     int status = -1;

@@ -46,9 +46,8 @@ void test_attributes_free(struct test_attributes *attributes);
 must_check int test_open_serial(const char *path, int *ret_fd, struct err *err);
 
 /* Seconds to a tenth; null when negative. */
-void test_add_seconds(cJSON *to, const char *name, double seconds);
-void test_add_boot_seconds(cJSON *to, const struct boot_result *result);
-void test_add_lines(cJSON *to, const char *name, const char *const *lines, size_t count);
+void test_add_seconds(struct json_writer *to, const char *name, double seconds);
+void test_add_boot_seconds(struct json_writer *to, const struct boot_result *result);
 
 /* Verifies the package, boots it as the options say, reports. ERR_TEST: it did not pass. */
 must_check int test_package(struct common *common, const struct test_options *options, struct err *err);

@@ -92,25 +92,18 @@ int test_open_serial(const char *path, int *ret_fd, struct err *err)
     return *ret_fd < 0 ? err_sys(err, errno, "open %s", path) : 0;
 }
 
-void test_add_seconds(cJSON *to, const char *name, double seconds)
+void test_add_seconds(struct json_writer *to, const char *name, double seconds)
 {
     if (seconds >= 0)
-        cJSON_AddNumberToObject(to, name, (double)(int64_t)(seconds * 10 + 0.5) / 10);
+        json_seconds(to, name, (uint64_t)(seconds * 10 + 0.5) * 100);
     else
-        cJSON_AddNullToObject(to, name);
+        json_null(to, name);
 }
 
-void test_add_boot_seconds(cJSON *to, const struct boot_result *result)
+void test_add_boot_seconds(struct json_writer *to, const struct boot_result *result)
 {
     test_add_seconds(to, "loader", result->console_s);
     test_add_seconds(to, "kernel", result->kernel_s);
     test_add_seconds(to, "first_unit", result->unit_s);
     test_add_seconds(to, "report", result->report_s);
-}
-
-void test_add_lines(cJSON *to, const char *name, const char *const *lines, size_t count)
-{
-    cJSON *array = cJSON_AddArrayToObject(to, name);
-    for (size_t i = 0; i < count; i++)
-        cJSON_AddItemToArray(array, cJSON_CreateString(lines[i]));
 }

@@ -112,47 +112,51 @@ static int on_serial(void *ctx, const char *name, unsigned boot, int *ret_fd, st
     return test_open_serial(path, ret_fd, err);
 }
 
-static void report_guest_json(cJSON *list, const struct cluster_guest_result *guest, bool failed)
+static void report_guest_json(struct json_writer *to, const struct cluster_guest_result *guest, bool failed)
 {
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddItemToArray(list, object);
-    cJSON_AddStringToObject(object, "name", guest->name);
-    cJSON_AddBoolToObject(object, "replacement", guest->replacement);
-    cJSON_AddStringToObject(object, "result", guest->boot.passed ? "pass" : "fail");
-    cJSON *seconds = cJSON_AddObjectToObject(object, "seconds");
-    test_add_seconds(seconds, "started", guest->started_s);
-    test_add_boot_seconds(seconds, &guest->boot);
-    test_add_lines(object, "report", guest->boot.reports, guest->boot.report_count);
+    json_open(to, NULL, '{');
+    json_string(to, "name", guest->name);
+    json_bool(to, "replacement", guest->replacement);
+    json_string(to, "result", guest->boot.passed ? "pass" : "fail");
+    json_open(to, "seconds", '{');
+    test_add_seconds(to, "started", guest->started_s);
+    test_add_boot_seconds(to, &guest->boot);
+    json_close(to, '}');
+    json_strings(to, "report", guest->boot.reports, guest->boot.report_count);
     if (failed)
-        test_add_lines(object, "console", guest->boot.tail, guest->boot.tail_count);
+        json_strings(to, "console", guest->boot.tail, guest->boot.tail_count);
+    json_close(to, '}');
 }
 
 static void report_json(struct ui *ui, const struct test_options *options,
                         const struct cluster_result *result)
 {
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "event", "test");
-    cJSON_AddStringToObject(object, "result", result->passed ? "pass" : "fail");
-    cJSON_AddStringToObject(object, "package", options->package.package);
-    cJSON_AddStringToObject(object, "firmware", options->efi ? "efi" : "bios");
-    cJSON_AddNumberToObject(object, "nodes", (double)options->nodes);
+    struct ui_line line;
+    ui_line_open(&line, ui, "test");
+    json_string(&line.json, "result", result->passed ? "pass" : "fail");
+    json_string(&line.json, "package", options->package.package);
+    json_string(&line.json, "firmware", options->efi ? "efi" : "bios");
+    json_uint(&line.json, "nodes", options->nodes);
     if (result->killed[0])
-        cJSON_AddStringToObject(object, "killed", result->killed);
+        json_string(&line.json, "killed", result->killed);
     else
-        cJSON_AddNullToObject(object, "killed");
-    cJSON *seconds = cJSON_AddObjectToObject(object, "seconds");
-    test_add_seconds(seconds, "quorum", result->quorum_s);
-    test_add_seconds(seconds, "formed", result->formed_s);
-    test_add_seconds(seconds, "write_after_kill", result->write_s);
-    test_add_seconds(seconds, "replacement_joined", result->joined_s);
-    test_add_seconds(seconds, "total", result->total_s);
-    cJSON *writes = cJSON_AddObjectToObject(object, "writes");
-    cJSON_AddNumberToObject(writes, "attempted", result->attempted);
-    cJSON_AddNumberToObject(writes, "acknowledged", result->acknowledged);
-    cJSON *list = cJSON_AddArrayToObject(object, "guests");
+        json_null(&line.json, "killed");
+    json_open(&line.json, "seconds", '{');
+    test_add_seconds(&line.json, "quorum", result->quorum_s);
+    test_add_seconds(&line.json, "formed", result->formed_s);
+    test_add_seconds(&line.json, "write_after_kill", result->write_s);
+    test_add_seconds(&line.json, "replacement_joined", result->joined_s);
+    test_add_seconds(&line.json, "total", result->total_s);
+    json_close(&line.json, '}');
+    json_open(&line.json, "writes", '{');
+    json_uint(&line.json, "attempted", result->attempted);
+    json_uint(&line.json, "acknowledged", result->acknowledged);
+    json_close(&line.json, '}');
+    json_open(&line.json, "guests", '[');
     for (size_t i = 0; i < result->guest_count; i++)
-        report_guest_json(list, &result->guests[i], !result->passed);
-    ui_json(ui, object);
+        report_guest_json(&line.json, &result->guests[i], !result->passed);
+    json_close(&line.json, ']');
+    ui_line_print(&line);
 }
 
 static void report_guest(struct ui *ui, const struct cluster_guest_result *guest, bool failed)

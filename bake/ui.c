@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REDRAW_MS = 100, PLAIN_MS = 5000, BAR = 24, DEFAULT_COLUMNS = 80 };
+enum { REDRAW_MS = 100, PLAIN_MS = 5000, BAR = 24, DEFAULT_COLUMNS = 80, JSON_LINE_MAX = 320 << 20 };
 
 static int64_t now_ms(void)
 {
@@ -158,18 +158,18 @@ void ui_step(struct ui *ui, const char *stage, const char *fmt, ...)
     va_end(ap);
     clean(made, text, sizeof text);
     pthread_mutex_lock(&ui->lock);
-    double seconds = (double)(now_ms() - ui->started_ms) / 1000;
+    int64_t ms = now_ms() - ui->started_ms;
     if (!ui->quiet) {
         close_line(ui);
-        fprintf(stderr, "%7.1f s  %-7s %s\n", seconds, stage, text);
+        fprintf(stderr, "%7.1f s  %-7s %s\n", (double)ms / 1000, stage, text);
     }
     if (ui->json) {
-        cJSON *event = cJSON_CreateObject();
-        cJSON_AddStringToObject(event, "event", "step");
-        cJSON_AddStringToObject(event, "stage", stage);
-        cJSON_AddStringToObject(event, "text", text);
-        cJSON_AddNumberToObject(event, "seconds", seconds);
-        ui_json(ui, event);
+        struct ui_line line;
+        ui_line_open(&line, ui, "step");
+        json_string(&line.json, "stage", stage);
+        json_string(&line.json, "text", text);
+        json_seconds(&line.json, "seconds", (uint64_t)ms);
+        ui_line_print(&line);
     }
     pthread_mutex_unlock(&ui->lock);
 }
@@ -186,17 +186,25 @@ void ui_text(struct ui *ui, const char *fmt, ...)
     va_end(ap);
 }
 
-void ui_json(struct ui *ui, cJSON *object)
+void ui_line_open(struct ui_line *line, struct ui *ui, const char *event)
 {
-    if (ui->json && object) {
-        char *line = cJSON_PrintUnformatted(object);
-        if (line) {
-            puts(line);
-            fflush(stdout);
-        }
-        cJSON_free(line);
+    *line = (struct ui_line){.ui = ui, .text = BUF_INIT(JSON_LINE_MAX)};
+    line->json = (struct json_writer){.buf = &line->text, .lossy = true};
+    json_open(&line->json, NULL, '{');
+    json_string(&line->json, "event", event);
+}
+
+void ui_line_print(struct ui_line *line)
+{
+    struct err err;
+    json_close(&line->json, '}');
+    if (line->ui->json && json_write_end(&line->json, "a line", &err) < 0) {
+        line->ui->lost = true;
+    } else if (line->ui->json) {
+        puts(line->text.data);
+        fflush(stdout);
     }
-    cJSON_Delete(object);
+    buf_free(&line->text);
 }
 
 void ui_error(struct ui *ui, const char *command, const struct err *err)
@@ -207,12 +215,12 @@ void ui_error(struct ui *ui, const char *command, const struct err *err)
     fprintf(stderr, "bake: %s%s%s\n", command ? command : "", command ? ": " : "",
             clean(err->text, text, sizeof text));
     if (ui->json) {
-        cJSON *event = cJSON_CreateObject();
-        cJSON_AddStringToObject(event, "event", "error");
-        cJSON_AddStringToObject(event, "kind", err_kind_name(err->kind));
-        cJSON_AddNumberToObject(event, "exit", err_exit_code(err));
-        cJSON_AddStringToObject(event, "message", err->text);
-        ui_json(ui, event);
+        struct ui_line line;
+        ui_line_open(&line, ui, "error");
+        json_string(&line.json, "kind", err_kind_name(err->kind));
+        json_uint(&line.json, "exit", (uint64_t)err_exit_code(err));
+        json_string(&line.json, "message", err->text);
+        ui_line_print(&line);
     }
     pthread_mutex_unlock(&ui->lock);
 }
@@ -220,6 +228,8 @@ void ui_error(struct ui *ui, const char *command, const struct err *err)
 int ui_finish(struct ui *ui, struct err *err)
 {
     close_line(ui);
+    if (ui->lost)
+        return err_set(err, ERR_INTERNAL, 0, "a line of JSON could not be made: out of memory");
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
     return err_sys(err, errno ? errno : EIO, "write the result to standard output");

@@ -2,7 +2,7 @@
  *
  * In:    results, events of running stages, errors.
  * Out:   stdout: results only (text, or JSON lines with --json); stderr: progress, notes, warnings, errors.
- * Fails: a result that cannot be written (a full disk, a closed pipe) is reported by ui_finish().
+ * Fails: a result that cannot be made or written (no memory, a full disk, a closed pipe) is reported by ui_finish().
  * Owns:  nothing but its line of progress on a terminal.
  * Never: colours or redraws where stderr is not a terminal; prints secrets, since nobody hands it any.
  */
@@ -13,9 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <cjson/cJSON.h>
-
 #include "base/err.h"
+#include "base/json_write.h"
 #include "base/run.h"
 
 struct ui {
@@ -23,6 +22,7 @@ struct ui {
     bool tty;          /* stderr is a terminal that can redraw a line */
     const char *stage; /* of the line shown now */
     int64_t started_ms, shown_ms;
+    bool lost;      /* a line of JSON could not be made */
     bool line_open; /* a progress line without its newline is on the terminal */
     char what[64];
     pthread_mutex_t lock;
@@ -40,8 +40,15 @@ void ui_step(struct ui *ui, const char *stage, const char *fmt, ...) print_like(
 /* A result on stdout: text mode only. */
 void ui_text(struct ui *ui, const char *fmt, ...) print_like(2, 3);
 
-/* A result on stdout: JSON mode only. Takes ownership; adds nothing. One line. */
-void ui_json(struct ui *ui, cJSON *object);
+/* A result on stdout as a line of JSON; nothing in text mode. It is opened as an object with the member "event",
+ * gets its other members by way of JSON, and is printed or freed. Must not be moved meanwhile. */
+struct ui_line {
+    struct ui *ui;
+    struct buf text;
+    struct json_writer json;
+};
+void ui_line_open(struct ui_line *line, struct ui *ui, const char *event);
+void ui_line_print(struct ui_line *line);
 
 /* The last word on a failure: "bake: image: ...", or a JSON line with kind, exit code and message. */
 void ui_error(struct ui *ui, const char *command, const struct err *err);

@@ -175,6 +175,15 @@ void json_raw(struct json_writer *writer, const char *key, const char *json)
     buf_str(writer->buf, json);
 }
 
+void json_part(struct json_writer *writer, const char *key, const struct json_writer *part)
+{
+    before(writer, key);
+    buf_add(writer->buf, part->buf->data, part->buf->len);
+    writer->buf->failed |= part->buf->failed;
+    if (part->bad)
+        writer->bad = part->bad;
+}
+
 void json_node(struct json_writer *writer, const char *key, const cJSON *node)
 {
     char *text = cJSON_PrintUnformatted(node);

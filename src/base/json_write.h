@@ -49,6 +49,8 @@ static inline void json_sha256(struct json_writer *writer, const char *key, cons
 }
 /* A value that is JSON already. */
 void json_raw(struct json_writer *writer, const char *key, const char *json);
+/* What PART wrote, with its failure if it has one. */
+void json_part(struct json_writer *writer, const char *key, const struct json_writer *part);
 /* A value that was read. */
 void json_node(struct json_writer *writer, const char *key, const cJSON *node);
 

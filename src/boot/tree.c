@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/json_write.h"
 
 static const char *text_or(const char *text, const char *fallback)
 {
@@ -241,13 +242,8 @@ bool tree_find(const cJSON *root, const char *path, struct tree_place *ret)
 
 static void show_json_text(const char *text, struct buf *ret)
 {
-    cJSON view = {.type = cJSON_String, .valuestring = (char *)(uintptr_t)text};
-    char *printed = cJSON_PrintUnformatted(&view);
-    if (printed)
-        buf_str(ret, printed);
-    else
-        ret->failed = true;
-    cJSON_free(printed);
+    struct json_writer json = {.buf = ret, .lossy = true};
+    json_string(&json, NULL, text);
 }
 
 /* "network-interfaces" is "networkInterfaces" in JSON. */

@@ -13,6 +13,7 @@
 #define BAKE_PLAN_PLAN_H
 
 #include "base/buf.h"
+#include "base/json_write.h"
 #include "layout/types.h"
 #include "plan/types.h"
 #include "recipe/types.h"
@@ -126,7 +127,7 @@ uint64_t plan_bytes(const struct plan *plan);
  * removed), grouped by partition, and totals. Control characters from archives are escaped. */
 must_check int plan_print_text(const struct plan *plan, const struct layout *layout, struct buf *ret,
                                struct err *err);
-/* One JSON object {"digest","epoch","bytes","ops":[...]}, canonical: fixed key order, one op a line. */
-must_check int plan_print_json(const struct plan *plan, struct buf *ret, struct err *err);
+/* The members "digest", "epoch", "bytes", "ops" of an object, in this order. */
+void plan_print_json(const struct plan *plan, struct json_writer *to);
 
 #endif

@@ -1,5 +1,4 @@
 /* The plan in words and in JSON. */
-#include <sodium.h>
 #include <string.h>
 
 #include "plan/plan.h"
@@ -113,76 +112,46 @@ int plan_print_text(const struct plan *plan, const struct layout *layout, struct
     return buf_check(ret, "plan as text", err);
 }
 
-static void put_string(struct buf *out, const char *text)
-{
-    buf_str(out, "\"");
-    for (const char *c = text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            buf_printf(out, "\\%c", *c);
-        else if ((unsigned char)*c < 0x20)
-            buf_printf(out, "\\u%04x", (unsigned)*c);
-        else
-            buf_add(out, c, 1);
-    }
-    buf_str(out, "\"");
-}
-
-static void put_base64(struct buf *out, const void *bytes, size_t len)
-{
-    size_t room = sodium_base64_ENCODED_LEN(len, sodium_base64_VARIANT_ORIGINAL);
-    cleanup_free char *text = malloc(room);
-    if (!text) {
-        out->failed = true;
-        return;
-    }
-    sodium_bin2base64(text, room, bytes, len, sodium_base64_VARIANT_ORIGINAL);
-    put_string(out, text);
-}
-
-static void put_json_op(struct buf *out, const struct plan_op *op)
+static void put_json_op(struct json_writer *to, const struct plan_op *op)
 {
     static const char *const kinds[] = {
         [PLAN_DIR] = "directory", [PLAN_FILE] = "file", [PLAN_SYMLINK] = "symlink", [PLAN_REMOVE] = "remove"};
-    buf_printf(out, "{\"op\":\"%s\",\"partition\":%u,\"path\":", kinds[op->kind], op->partition);
-    put_string(out, op->path);
-    buf_str(out, ",\"image_path\":");
-    put_string(out, op->image_path);
-    if (op->kind != PLAN_REMOVE)
-        buf_printf(out, ",\"mode\":\"%04o\",\"uid\":%u,\"gid\":%u", op->mode, op->uid, op->gid);
+    json_open(to, NULL, '{');
+    json_string(to, "op", kinds[op->kind]);
+    json_uint(to, "partition", op->partition);
+    json_string(to, "path", op->path);
+    json_string(to, "image_path", op->image_path);
+    if (op->kind != PLAN_REMOVE) {
+        char mode[16];
+        snprintf(mode, sizeof mode, "%04o", op->mode);
+        json_string(to, "mode", mode);
+        json_uint(to, "uid", op->uid);
+        json_uint(to, "gid", op->gid);
+    }
     if (op->kind == PLAN_DIR)
-        buf_printf(out, ",\"set_meta\":%s", op->set_meta ? "true" : "false");
+        json_bool(to, "set_meta", op->set_meta);
     if (op->kind == PLAN_FILE) {
-        char hex[SHA256_HEX];
-        hex_encode(op->content.sha256.bytes, SHA256_SIZE, hex);
-        buf_printf(out, ",\"size\":%llu,\"sha256\":\"%s\"", (unsigned long long)op->content.size, hex);
+        json_uint(to, "size", op->content.size);
+        json_sha256(to, "sha256", &op->content.sha256);
     }
-    if (op->kind == PLAN_SYMLINK) {
-        buf_str(out, ",\"target\":");
-        put_string(out, op->target);
+    if (op->kind == PLAN_SYMLINK)
+        json_string(to, "target", op->target);
+    if (op->xattr_count > 0) {
+        json_open(to, "xattrs", '{');
+        for (size_t i = 0; i < op->xattr_count; i++)
+            json_base64(to, op->xattrs[i].name, op->xattrs[i].value, op->xattrs[i].size);
+        json_close(to, '}');
     }
-    for (size_t i = 0; i < op->xattr_count; i++) {
-        buf_str(out, i ? "," : ",\"xattrs\":{");
-        put_string(out, op->xattrs[i].name);
-        buf_str(out, ":");
-        put_base64(out, op->xattrs[i].value, op->xattrs[i].size);
-    }
-    buf_str(out, op->xattr_count ? "}}" : "}");
+    json_close(to, '}');
 }
 
-int plan_print_json(const struct plan *plan, struct buf *ret, struct err *err)
+void plan_print_json(const struct plan *plan, struct json_writer *to)
 {
-    char hex[SHA256_HEX];
-    hex_encode(plan->digest.bytes, SHA256_SIZE, hex);
-    cleanup_buf struct buf out = BUF_INIT(PRINT_MAX);
-    buf_printf(&out, "{\"digest\":\"%s\",\"epoch\":%lld,\"bytes\":%llu,\"ops\":[", hex,
-               (long long)plan->epoch, (unsigned long long)plan_bytes(plan));
-    for (size_t i = 0; i < plan->op_count; i++) {
-        buf_str(&out, i ? ",\n" : "\n");
-        put_json_op(&out, &plan->ops[i]);
-    }
-    buf_str(&out, plan->op_count ? "\n]}\n" : "]}\n");
-    if (buf_check(&out, "plan as JSON", err) < 0)
-        return -1;
-    buf_add(ret, out.data, out.len);
-    return buf_check(ret, "plan as JSON", err);
+    json_sha256(to, "digest", &plan->digest);
+    json_uint(to, "epoch", (uint64_t)plan->epoch);
+    json_uint(to, "bytes", plan_bytes(plan));
+    json_open(to, "ops", '[');
+    for (size_t i = 0; i < plan->op_count; i++)
+        put_json_op(to, &plan->ops[i]);
+    json_close(to, ']');
 }

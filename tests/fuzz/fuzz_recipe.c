@@ -30,7 +30,9 @@ static void use_plan(const struct plan *plan, const struct layout *layout)
 {
     struct err err = {0};
     cleanup_buf struct buf text = BUF_INIT(64 << 20);
-    if (plan_print_text(plan, layout, &text, &err) < 0 || plan_print_json(plan, &text, &err) < 0)
+    struct json_writer json = {.buf = &text};
+    plan_print_json(plan, &json);
+    if (json_write_end(&json, "plan", &err) < 0 || plan_print_text(plan, layout, &text, &err) < 0)
         abort();
     cleanup_plan struct plan same = {0};
     if (plan_with(plan, layout, map, NULL, 0, &same, &err) < 0 || !sha256_equal(&same.digest, &plan->digest))
