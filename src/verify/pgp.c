@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SIGNATURES_MAX = 16, TAG_SIGNATURE = 2, ARMOUR_LINE_MAX = 1024 };
+enum { ARMOUR_LINE_MAX = 1024, KEY_VERSION_NEW = 6 };
+enum { TAG_SIGNATURE = 2, TAG_KEY = 6, TAG_MARKER = 10, TAG_PADDING = 21, TAG_NOT_CRITICAL = 40 };
 
 /* One line of a text, without its end and without white space at the end. */
 struct lines {
@@ -173,16 +174,20 @@ int pgp_dearmour(const void *bytes, size_t len, const char *kind, const char *na
     return buf_check(ret, name, err);
 }
 
-/* Header of the packet at AT: its tag, and where the next one starts. False when it does not fit; the tag is
- * then set as far as there is one. */
-static bool packet(const unsigned char *bytes, size_t len, size_t at, unsigned *ret_tag, size_t *ret_next)
+struct packet {
+    unsigned tag;
+    size_t body, next; /* offsets: of what follows the header, of the next packet */
+};
+
+/* The packet at AT. False when it does not fit; the tag is then set as far as there is one. */
+static bool read_packet(const unsigned char *bytes, size_t len, size_t at, struct packet *ret)
 {
     size_t left = len - at, header = 0, size = 0;
     const unsigned char *p = bytes + at;
     if (left < 2 || !(p[0] & 0x80))
         return false;
     if (p[0] & 0x40) { /* new format; partial lengths (224 to 254) are for data packets only */
-        *ret_tag = p[0] & 0x3f;
+        ret->tag = p[0] & 0x3f;
         header = p[1] < 192 ? 2 : p[1] < 224 ? 3 : 6;
         if (left < header || (p[1] >= 224 && p[1] < 255))
             return false;
@@ -190,7 +195,7 @@ static bool packet(const unsigned char *bytes, size_t len, size_t at, unsigned *
                : header == 3 ? ((size_t)(p[1] - 192) << 8) + p[2] + 192
                              : (size_t)p[2] << 24 | (size_t)p[3] << 16 | (size_t)p[4] << 8 | p[5];
     } else {
-        *ret_tag = p[0] >> 2 & 0x0f;
+        ret->tag = p[0] >> 2 & 0x0f;
         if ((p[0] & 3) == 3) /* indeterminate length */
             return false;
         size_t digits = (size_t)1 << (p[0] & 3);
@@ -202,29 +207,64 @@ static bool packet(const unsigned char *bytes, size_t len, size_t at, unsigned *
     }
     if (size > left - header)
         return false;
-    *ret_next = at + header + size;
+    ret->body = at + header;
+    ret->next = ret->body + size;
     return true;
 }
 
-int pgp_only_signatures(const void *bytes, size_t len, const char *name, unsigned *ret_count, struct err *err)
+/* What a reader has to pass over. */
+static bool is_filler(unsigned tag)
+{
+    return tag == TAG_MARKER || tag == TAG_PADDING || tag >= TAG_NOT_CRITICAL;
+}
+
+int pgp_split_signatures(const void *bytes, size_t len, const char *name,
+                         struct pgp_signature ret[static PGP_SIGNATURES_MAX], unsigned *ret_count,
+                         struct err *err)
 {
     unsigned count = 0;
-    for (size_t at = 0; at < len;) {
-        unsigned tag = TAG_SIGNATURE;
-        size_t next = 0;
-        bool whole = packet(bytes, len, at, &tag, &next);
-        if (tag != TAG_SIGNATURE)
+    struct packet packet = {0};
+    for (size_t at = 0; at < len; at = packet.next) {
+        packet.tag = TAG_SIGNATURE;
+        bool whole = read_packet(bytes, len, at, &packet);
+        if (packet.tag != TAG_SIGNATURE && !is_filler(packet.tag))
             return err_set(err, ERR_VERIFY, 0,
                            "%s is not a detached signature (it holds an OpenPGP packet of type %u)", name,
-                           tag);
+                           packet.tag);
         if (!whole)
             return err_set(err, ERR_VERIFY, 0, "%s is truncated, or not an OpenPGP signature", name);
-        if (++count > SIGNATURES_MAX)
-            return err_set(err, ERR_VERIFY, 0, "%s holds more than %d signatures", name, SIGNATURES_MAX);
-        at = next;
+        if (packet.tag != TAG_SIGNATURE)
+            continue;
+        if (count == PGP_SIGNATURES_MAX)
+            return err_set(err, ERR_VERIFY, 0, "%s holds more than %d signatures", name, PGP_SIGNATURES_MAX);
+        ret[count++] = (struct pgp_signature){(const char *)bytes + at, packet.next - at};
     }
     if (count == 0)
         return err_set(err, ERR_VERIFY, 0, "%s is empty", name);
     *ret_count = count;
     return 0;
+}
+
+void pgp_drop_new_keys(struct buf *keyring)
+{
+    const unsigned char *bytes = (const unsigned char *)keyring->data;
+    struct packet packet = {0};
+    for (size_t at = 0; at < keyring->len; at = packet.next)
+        if (!read_packet(bytes, keyring->len, at, &packet))
+            return;
+    bool dropping = false; /* a key's subkeys, names and signatures follow it */
+    size_t kept = 0, len = keyring->len;
+    for (size_t at = 0; at < len; at = packet.next) {
+        if (!read_packet(bytes, len, at, &packet))
+            return;
+        if (packet.tag == TAG_KEY)
+            dropping = packet.next > packet.body && bytes[packet.body] >= KEY_VERSION_NEW;
+        if (dropping)
+            continue;
+        memmove(keyring->data + kept, keyring->data + at, packet.next - at);
+        kept += packet.next - at;
+    }
+    keyring->len = kept;
+    if (keyring->data)
+        keyring->data[kept] = '\0';
 }

@@ -101,6 +101,44 @@ static bool same_fingerprint(const char *written, const char *found)
     return *found == '\0';
 }
 
+/* Of several signatures one good one is enough: publishers add signatures of newer kinds, or by newer keys,
+ * beside those that older programs can read. A BAD one is refused whatever stands beside it. */
+static int judge_signatures(const struct verify_spec *spec, const struct run *run, struct gpgv_job *job,
+                            const struct buf *signatures, char ret_signer[FINGERPRINT_CAP], struct err *err)
+{
+    struct pgp_signature each[PGP_SIGNATURES_MAX];
+    unsigned count = 0;
+    if (pgp_split_signatures(signatures->data, signatures->len, job->signature_name, each, &count, err) < 0)
+        return err_wrap(err, "%s", spec->name);
+    struct gpgv_answer best = {.verdict = GPGV_NOT_ASKED};
+    char other[FINGERPRINT_CAP] = "";
+    for (unsigned i = 0; i < count; i++) {
+        struct gpgv_answer answer = {0};
+        job->signature = each[i].bytes;
+        job->signature_size = each[i].len;
+        if (gpgv_check(job, run, &answer, err) < 0)
+            return -1;
+        bool other_signer =
+            answer.verdict == GPGV_GOOD && spec->signer && !same_fingerprint(spec->signer, answer.signer);
+        if (other_signer)
+            memcpy(other, answer.signer, sizeof other);
+        else if (answer.verdict < best.verdict)
+            best = answer;
+        if (answer.verdict != GPGV_GOOD && count > 1)
+            run_note(run, "verify", "signature %u of %u does not count: %s", i + 1, count,
+                     answer.reason.text);
+    }
+    if (best.verdict != GPGV_GOOD && other[0])
+        return err_set(err, ERR_VERIFY, 0, "%s: signed by %s, but the signer must be %s%s", spec->name, other,
+                       spec->signer, hint(spec));
+    if (best.verdict != GPGV_GOOD) {
+        *err = best.reason;
+        return -1;
+    }
+    memcpy(ret_signer, best.signer, sizeof best.signer);
+    return 0;
+}
+
 static int check_signature(const struct artifact *artifact, const struct verify_spec *spec,
                            const struct run *run, char ret_signer[FINGERPRINT_CAP], struct err *err)
 {
@@ -117,33 +155,24 @@ static int check_signature(const struct artifact *artifact, const struct verify_
     cleanup_buf struct buf text = BUF_INIT(KEYRING_MAX);
     cleanup_buf struct buf keyring = BUF_INIT(KEYRING_MAX);
     cleanup_buf struct buf signature = BUF_INIT(SIGNATURE_MAX);
-    unsigned count = 0;
     if (file_read(spec->keyring, KEYRING_MAX, &text, err) < 0) {
         err->kind = ERR_VERIFY; /* without its keyring an input cannot be verified */
         return err_wrap(err, "%s: keyring", spec->name);
     }
     if (pgp_dearmour(text.data, text.len, "PUBLIC KEY BLOCK", spec->keyring, &keyring, err) < 0)
         return err_wrap(err, "%s: keyring", spec->name);
-    if (pgp_dearmour(spec->signature, spec->signature_size, "SIGNATURE", name, &signature, err) < 0 ||
-        pgp_only_signatures(signature.data, signature.len, name, &count, err) < 0)
+    bool armoured = keyring.len != text.len;
+    pgp_drop_new_keys(&keyring);
+    if (pgp_dearmour(spec->signature, spec->signature_size, "SIGNATURE", name, &signature, err) < 0)
         return err_wrap(err, "%s", spec->name);
     struct gpgv_job job = {.fd = artifact->fd,
                            .name = spec->name,
-                           .signature = signature.data,
-                           .signature_size = signature.len,
                            .signature_name = name,
                            .keyring = keyring.data,
                            .keyring_size = keyring.len,
                            .keyring_name = spec->keyring,
-                           .keyring_armoured = keyring.len != text.len};
-    char signer[FINGERPRINT_CAP] = "";
-    if (gpgv_check(&job, run, signer, err) < 0)
-        return -1;
-    if (spec->signer && !same_fingerprint(spec->signer, signer))
-        return err_set(err, ERR_VERIFY, 0, "%s: signed by %s, but the signer must be %s%s", spec->name,
-                       signer, spec->signer, hint(spec));
-    memcpy(ret_signer, signer, sizeof signer);
-    return 0;
+                           .keyring_armoured = armoured};
+    return judge_signatures(spec, run, &job, &signature, ret_signer, err);
 }
 
 int verify_artifact(struct artifact *artifact, const struct verify_spec *spec, const struct run *run,

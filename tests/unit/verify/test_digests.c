@@ -117,22 +117,34 @@ static void only_signature_packets_pass(void **state)
         {"\xc2\xff\x00", 3, -1},
         {"\x08\x01x", 3, -1},
         {"\x88\x00\xcb\x00", 4, -1},
+        /* what has to be passed over: a marker, padding, a type that is not critical */
+        {"\xca\x03PGP\x88\x01x", 8, 0},
+        {"\x88\x01x\xd5\x02zz", 7, 0},
+        {"\x88\x01x\xe8\x01z", 6, 0},
+        {"\xca\x03PGP", 5, -1},
         {"", 0, -1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err = {0};
+        struct pgp_signature each[PGP_SIGNATURES_MAX];
         unsigned count = 0;
-        if (pgp_only_signatures(cases[i].bytes, cases[i].len, "x.sig", &count, &err) != cases[i].result)
+        if (pgp_split_signatures(cases[i].bytes, cases[i].len, "x.sig", each, &count, &err) !=
+            cases[i].result)
             fail_msg("case %zu: %s", i, err.text);
+        if (cases[i].result == 0)
+            assert_int_equal(count, 1);
     }
     char many[2 * 17];
     for (size_t i = 0; i < sizeof many; i += 2)
         memcpy(many + i, "\x88\x00", 2);
     struct err err = {0};
+    struct pgp_signature each[PGP_SIGNATURES_MAX];
     unsigned count = 0;
-    assert_int_equal(pgp_only_signatures(many, 32, "x.sig", &count, &err), 0);
+    assert_int_equal(pgp_split_signatures(many, 32, "x.sig", each, &count, &err), 0);
     assert_int_equal(count, 16);
-    assert_int_equal(pgp_only_signatures(many, 34, "x.sig", &count, &err), -1);
+    assert_ptr_equal(each[15].bytes, many + 30);
+    assert_int_equal(each[15].len, 2);
+    assert_int_equal(pgp_split_signatures(many, 34, "x.sig", each, &count, &err), -1);
 }
 
 int main(void)

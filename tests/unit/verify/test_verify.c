@@ -42,6 +42,8 @@ struct log {
 static void listen(void *ctx, const struct event *event)
 {
     struct log *log = ctx;
+    if (!log)
+        return;
     if (event->kind == EVENT_PROGRESS)
         return;
     log->kind = event->kind;
@@ -156,6 +158,118 @@ static void expired_keys_count_only_for_what_they_signed_before(void **state)
     says(log.text, "the signature was made before");
     check_says("was made on 2023-06-01, when its key", DATA, strlen(DATA), "expired-after.sig", "keyring.gpg",
                NULL, NULL);
+}
+
+/* A publisher adds a signing subkey every year. Those that have expired say nothing of what another one
+ * signed. */
+static void every_subkey_counts_by_its_own_end(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    check_ok(DATA, strlen(DATA), "rota-living.sig", "keyring.gpg", NULL, &log);
+    assert_string_equal(log.text, "");
+    check_ok(DATA, strlen(DATA), "rota-first.sig", "keyring.gpg", NULL, &log);
+    says(log.text, "expired on 2020-12-31; the signature was made before, on 2020-06-01");
+    check_ok(DATA, strlen(DATA), "rota-second.sig", "keyring.gpg", NULL, &log);
+    says(log.text, "expired on 2022-01-01; the signature was made before, on 2021-06-01");
+    check_says("was made on 2023-06-01, when its key", DATA, strlen(DATA), "rota-after.sig", "keyring.gpg",
+               NULL, NULL);
+    /* the subkey has no end, its primary key has */
+    check_says("had expired (on 2021-12-31)", DATA, strlen(DATA), "late-after.sig", "keyring.gpg", NULL,
+               NULL);
+    /* gpgv calls it expired and no more */
+    check_says("was revoked by its owner", DATA, strlen(DATA), "rota-revoked.sig", "keyring.gpg", NULL, NULL);
+}
+
+/* The verdict on several signatures in one file; FIRST and SECOND are fixtures, or NULL for one of version 6. */
+static const char *verdict_of_two(const char *first, const char *second, const char *signer, struct log *log)
+{
+    static const char version_6[] = "\x88\x0a\x06\x00\x1b\x0a\x00\x00\x00\x00\x00\x00";
+    static struct err err;
+    err = (struct err){0};
+    struct run run = {.tell = listen, .ctx = log};
+    cleanup_buf struct buf sig = BUF_INIT(SIGNATURE_MAX);
+    const char *names[] = {first, second};
+    for (unsigned i = 0; i < 2; i++) {
+        cleanup_buf struct buf one = BUF_INIT(SIGNATURE_MAX);
+        if (names[i])
+            one = fixture(names[i]);
+        else
+            buf_add(&one, version_6, sizeof version_6 - 1);
+        buf_add(&sig, one.data, one.len);
+    }
+    struct verify_spec spec = {.name = "base",
+                               .keyring = FIXTURES "keyring.gpg",
+                               .signature = sig.data,
+                               .signature_size = sig.len,
+                               .signer = signer};
+    cleanup_artifact struct artifact artifact = artifact_of(DATA, strlen(DATA));
+    cleanup_trusted struct trusted trusted = TRUSTED_EMPTY;
+    int r = verify_artifact(&artifact, &spec, &run, &trusted, &err);
+    assert_true(r == 0 || err.kind == ERR_VERIFY);
+    return r == 0 ? "" : err.text;
+}
+
+static void one_good_signature_is_enough(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *other, *note; /* NULL: of a version that gpgv does not know */
+    } cases[] = {
+        {NULL, "does not know its version"}, {"stranger.sig", "no public key"},
+        {"revoked.sig", "was revoked"},      {"rota-revoked.sig", "was revoked"},
+        {"sha1.sig", "can be forged"},       {"text.sig", "not a signature of a binary file"},
+        {"short.sig", "has expired"},        {"late-after.sig", "had expired"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (unsigned second = 0; second < 2; second++) {
+            struct log log = {0};
+            const char *names[] = {second ? cases[i].other : "good.sig",
+                                   second ? "good.sig" : cases[i].other};
+            assert_string_equal(verdict_of_two(names[0], names[1], NULL, &log), "");
+            says(log.text, cases[i].note);
+            says(log.text, second ? "signature 1 of 2" : "signature 2 of 2");
+        }
+        /* and beside one that does not count either it is no better than alone */
+        assert_string_not_equal(verdict_of_two(cases[i].other, "stranger.sig", NULL, NULL), "");
+        says(verdict_of_two(NULL, cases[i].other, NULL, NULL), cases[i].note);
+    }
+    const char *good = fingerprint("good.fingerprint");
+    assert_string_equal(verdict_of_two("rota-living.sig", "good.sig", good, NULL), "");
+    assert_string_equal(verdict_of_two("good.sig", "rota-living.sig", good, NULL), "");
+    says(verdict_of_two("rota-living.sig", "rota-first.sig", good, NULL), "but the signer must be");
+    says(verdict_of_two("other.sig", "good.sig", NULL, NULL), "BAD signature");
+    says(verdict_of_two("good.sig", "other.sig", NULL, NULL), "BAD signature");
+}
+
+/* A key of version 6 in the keyring must not hide the others from gpgv. */
+static void new_keys_in_a_keyring_hide_no_other(void **state)
+{
+    (void)state;
+    static const char key_6[] = "\x98\x0a\x06\x60\x00\x00\x00\x1b\x00\x00\x00\x00\xb4\x01x\xb8\x01\x06";
+    cleanup_buf struct buf good = fixture("keyring.gpg"), sig = fixture("good.sig");
+    for (unsigned last = 0; last < 2; last++) {
+        char path[] = "/tmp/bake-keyring-XXXXXX";
+        struct err err = {0};
+        int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        cleanup_buf struct buf ring = BUF_INIT(KEYRING_MAX);
+        if (last)
+            buf_add(&ring, good.data, good.len);
+        buf_add(&ring, key_6, sizeof key_6 - 1);
+        if (!last)
+            buf_add(&ring, good.data, good.len);
+        assert_int_equal(file_write(fd, ring.data, ring.len, path, &err), 0);
+        close(fd);
+        struct verify_spec spec = {
+            .name = "base", .keyring = path, .signature = sig.data, .signature_size = sig.len};
+        cleanup_artifact struct artifact artifact = artifact_of(DATA, strlen(DATA));
+        cleanup_trusted struct trusted trusted = TRUSTED_EMPTY;
+        int r = verify_artifact(&artifact, &spec, NULL, &trusted, &err);
+        unlink(path);
+        if (r < 0)
+            fail_msg("%s", err.text);
+    }
 }
 
 static void bad_signatures_are_refused(void **state)
@@ -366,47 +480,70 @@ static void odd_answers_of_gpgv_are_not_trusted(void **state)
 #define OK                                                                                                   \
     "[GNUPG:] GOODSIG F10E4587267FB990 x\n[GNUPG:] VALIDSIG " FPR                                            \
     " 2021-06-01 1622548800 0 4 0 1 10 00 " FPR "\n"
+#define GOOD    "[GNUPG:] GOODSIG F10E4587267FB990 x\n"
+#define EXPIRED "[GNUPG:] EXPKEYSIG F10E4587267FB990 x\n"
+#define VALID(hash, class)                                                                                   \
+    "[GNUPG:] VALIDSIG " FPR " 2021-06-01 1622548800 0 4 0 1 " hash " " class " " FPR "\n"
+#define NOTE       "gpgv: Note: signature key F10E4587267FB990 "
+#define ENDS(when) "[GNUPG:] KEYEXPIRED " when "\n"
+    enum { NO = -1 }; /* refused, whatever stands beside it */
     static const struct {
-        const char *status;
-        int result;
+        const char *status, *log;
+        int verdict;
     } cases[] = {
-        {OK, 0},
-        {"", -1},
-        {"[GNUPG:] GOODSIG F10E4587267FB990 x\n", -1},
-        {"[GNUPG:] VALIDSIG " FPR " 2021-06-01 1622548800 0 4 0 1 10 00 " FPR "\n", -1},
-        {OK "[GNUPG:] GOODSIG F10E4587267FB990 x\n", -1},
-        {OK "[GNUPG:] BADSIG F10E4587267FB990 x\n", -1},
-        {OK "[GNUPG:] EXPSIG F10E4587267FB990 x\n", -1},
-        {OK "[GNUPG:] ERRSIG F10E4587267FB990 1 10 00 1 4 -\n", -1},
-        {OK "[GNUPG:] ERRSIG F10E4587267FB990 1 10 00 1 9 -\n", 0},
-        {OK "[GNUPG:] NODATA 4\n", -1},
-        {OK "GOODSIG\n", -1},
-        {OK "[GNUPG:] TRUNCA", -1},
-        {"[GNUPG:] EXPKEYSIG F10E4587267FB990 x\n[GNUPG:] VALIDSIG " FPR
-         " 2021-06-01 1622548800 0 4 0 1 10 00 " FPR "\n",
-         -1},
-        {"[GNUPG:] KEYEXPIRED 1640908800\n[GNUPG:] KEYEXPIRED 1600000000\n[GNUPG:] EXPKEYSIG "
-         "F10E4587267FB990 "
-         "x\n[GNUPG:] VALIDSIG " FPR " 2021-06-01 1622548800 0 4 0 1 10 00 " FPR "\n",
-         -1},
-        {"[GNUPG:] GOODSIG F10E4587267FB990 x\n[GNUPG:] VALIDSIG " FPR
-         " 2021-06-01 1622548800 0 4 0 1 1 00 " FPR "\n",
-         -1},
-        {"[GNUPG:] GOODSIG F10E4587267FB990 x\n[GNUPG:] VALIDSIG " FPR
-         " 2021-06-01 1622548800 0 4 0 1 10 00 ABC\n",
-         -1},
-        {"[GNUPG:] GOODSIG F10E4587267FB990 x\n[GNUPG:] VALIDSIG " FPR
-         " 2021-06-01 99999999999999999999 0 4 0 1 10 00 " FPR "\n",
-         -1},
+        {OK, "", GPGV_GOOD},
+        {"[GNUPG:] NEWSIG\n" OK, "", GPGV_GOOD},
+        {"", "", GPGV_UNREADABLE},
+        {GOOD, "", NO},
+        {VALID("10", "00"), "", NO},
+        {OK VALID("10", "00"), "", NO},
+        {OK GOOD, "", NO},
+        {"[GNUPG:] NEWSIG\n" OK "[GNUPG:] NEWSIG\n", "", NO},
+        {OK "[GNUPG:] NEWSIG\n" OK, "", NO},
+        {OK "[GNUPG:] BADSIG F10E4587267FB990 x\n", "", NO},
+        {"[GNUPG:] BADSIG F10E4587267FB990 x\n", "", NO},
+        {"[GNUPG:] ERRSIG 0 0 0 00 0 5 -\n[GNUPG:] BADSIG F10E4587267FB990 x\n", "", NO},
+        {OK "[GNUPG:] EXPSIG F10E4587267FB990 x\n", "", NO},
+        {OK "[GNUPG:] NODATA 4\n", "", NO},
+        {OK "GOODSIG\n", "", NO},
+        {OK "[GNUPG:] TRUNCA", "", NO},
+        {"[GNUPG:] ERRSIG F10E4587267FB990 1 10 00 1 4 -\n", "", GPGV_UNREADABLE},
+        {"[GNUPG:] ERRSIG F10E4587267FB990 1 10 00 1 9 -\n", "", GPGV_NO_KEY},
+        {"[GNUPG:] ERRSIG F10E4587267FB990 1 10 00 1 9 -\n" OK, "", GPGV_NO_KEY},
+        {"[GNUPG:] NODATA 4\n[GNUPG:] NODATA 4\n", "", GPGV_UNREADABLE},
+        {"[GNUPG:] REVKEYSIG F10E4587267FB990 x\n" VALID("10", "00"), "", GPGV_INVALID},
+        {"[GNUPG:] EXPSIG F10E4587267FB990 x\n" VALID("10", "00"), "", GPGV_INVALID},
+        {GOOD VALID("1", "00"), "", GPGV_INVALID},
+        {GOOD VALID("10", "01"), "", GPGV_INVALID},
+        {GOOD "[GNUPG:] VALIDSIG " FPR " 2021-06-01 1622548800 0 4 0 1 10 00 ABC\n", "", NO},
+        {GOOD "[GNUPG:] VALIDSIG " FPR " 2021-06-01 99999999999999999999 0 4 0 1 10 00 " FPR "\n", "", NO},
+        /* an expired key's end is the log's line for it, and the two streams must agree */
+        {ENDS("1640908800") EXPIRED VALID("10", "00"), NOTE "expired 2021\n", GPGV_GOOD},
+        {ENDS("1600000000") EXPIRED VALID("10", "00"), NOTE "expired 2020\n", GPGV_INVALID},
+        {ENDS("1622548800") EXPIRED VALID("10", "00"), NOTE "expired 2021\n", GPGV_INVALID},
+        {ENDS("1640908800") EXPIRED VALID("10", "00"), NOTE "expired 2021\n" NOTE "has been revoked\n",
+         GPGV_INVALID},
+        {ENDS("1640908800") EXPIRED VALID("10", "00"), "", GPGV_INVALID},
+        {ENDS("1640908800") EXPIRED VALID("10", "00"), NOTE "EXPIRED\n", GPGV_INVALID},
+        {ENDS("1640908800") EXPIRED VALID("10", "00"), NOTE "expired 1\n" NOTE "expired 2\n", GPGV_INVALID},
+        {ENDS("1640908800") ENDS("1640908800") EXPIRED VALID("10", "00"), NOTE "expired 1\n", GPGV_INVALID},
+        {EXPIRED VALID("10", "00"), "", GPGV_INVALID},
+        {ENDS("0") EXPIRED VALID("10", "00"), NOTE "expired 1970\n", GPGV_INVALID},
+        {ENDS("soon") EXPIRED VALID("10", "00"), NOTE "expired soon\n", NO},
+        {ENDS("1600000000") ENDS("1640908800") EXPIRED VALID("10", "00"),
+         "gpgv: Note: signature key 0123456789ABCDEF expired 2020\n" NOTE "expired 2021\n", GPGV_GOOD},
+        {ENDS("1600000000") OK, "gpgv: Note: signature key 0123456789ABCDEF expired 2020\n", GPGV_GOOD},
     };
     struct gpgv_job job = {.name = "base", .signature_name = "base.sig", .keyring_name = "ring"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err = {0};
-        char signer[FINGERPRINT_CAP] = "";
-        int r = gpgv_judge(cases[i].status, strlen(cases[i].status), &job, NULL, signer, &err);
-        if (r != cases[i].result)
-            fail_msg("case %zu gave %d: %s", i, r, err.text);
-        assert_string_equal(signer, r == 0 ? FPR : "");
+        struct gpgv_answer answer = {.verdict = GPGV_NOT_ASKED};
+        int r = gpgv_judge(cases[i].status, strlen(cases[i].status), cases[i].log, &job, NULL, &answer, &err);
+        if (r < 0 ? cases[i].verdict != NO : (int)answer.verdict != cases[i].verdict)
+            fail_msg("case %zu gave %d, %d: %s", i, r, (int)answer.verdict,
+                     r < 0 ? err.text : answer.reason.text);
+        if (r == 0)
+            assert_string_equal(answer.signer, answer.verdict == GPGV_GOOD ? FPR : "");
     }
 }
 
@@ -416,6 +553,9 @@ int main(void)
         cmocka_unit_test(good_signatures_pass),
         cmocka_unit_test(the_signer_is_the_primary_key),
         cmocka_unit_test(expired_keys_count_only_for_what_they_signed_before),
+        cmocka_unit_test(every_subkey_counts_by_its_own_end),
+        cmocka_unit_test(one_good_signature_is_enough),
+        cmocka_unit_test(new_keys_in_a_keyring_hide_no_other),
         cmocka_unit_test(bad_signatures_are_refused),
         cmocka_unit_test(bad_keyrings_are_refused),
         cmocka_unit_test(damaged_signatures_are_refused),
