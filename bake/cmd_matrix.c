@@ -19,6 +19,7 @@ struct matrix_run {
     struct image_job *job; /* as the command line has it */
     const struct cloud_options *given;
     struct option_list vars;
+    uint64_t keep;        /* --keep, for each combination */
     const char *done_tag; /* of the last combination that a run of this process finished */
     bool update, do_test;
     unsigned results[IMAGE_DRY + 1], failed;
@@ -149,6 +150,29 @@ static int check_families(const struct matrix_run *run, struct err *err)
     return 0;
 }
 
+/* How many combinations have the cell's name: packages of all of them are in one folder, and --keep is for each. */
+static int count_siblings(const struct matrix_run *run, const struct matrix_cell *cell, uint64_t *ret,
+                          struct err *err)
+{
+    const struct matrix *matrix = run->matrix;
+    cleanup_arena struct arena arena = {0};
+    cleanup_inputs struct inputs mine = INPUTS_EMPTY;
+    uint64_t count = 0;
+    if (set_cell(run, cell, &arena, err) < 0 || inputs_recipe(&run->job->image.recipe, &mine, err) < 0)
+        return -1;
+    for (size_t i = 0; i < matrix->cell_count; i++) {
+        cleanup_inputs struct inputs other = INPUTS_EMPTY;
+        if (i > 0 && strcmp(matrix->cells[i].tag, matrix->cells[i - 1].tag) == 0)
+            continue; /* another target of the same combination */
+        if (set_cell(run, &matrix->cells[i], &arena, err) < 0 ||
+            inputs_recipe(&run->job->image.recipe, &other, err) < 0)
+            return -1;
+        count += strcmp(mine.recipe.name, other.recipe.name) == 0;
+    }
+    *ret = count;
+    return 0;
+}
+
 /* --- runs ----------------------------------------------------------------------------------------------------------------- */
 
 static int lock_cell(const struct matrix_run *run, struct err *err)
@@ -180,7 +204,11 @@ static int run_cell(struct matrix_run *run, size_t index, bool lock, struct err 
     cleanup_arena struct arena arena = {0};
     const struct matrix_cell *cell = &run->matrix->cells[index];
     ui_step(&run->common->ui, "matrix", "%zu of %zu: %s", index, run->matrix->cell_count, cell->name);
-    int r = set_cell(run, cell, &arena, &why);
+    uint64_t siblings = 1;
+    int r = run->keep == KEEP_ALL || lock ? 0 : count_siblings(run, cell, &siblings, &why);
+    run->job->image.keep = run->keep > KEEP_ALL / siblings ? KEEP_ALL : run->keep * siblings;
+    if (r == 0)
+        r = set_cell(run, cell, &arena, &why);
     if (r == 0)
         r = lock ? lock_cell(run, &why) : image_job_run(run->common, run->job, &result, &why);
     if (r == 0) {
@@ -242,6 +270,7 @@ static int run_all(struct common *common, const struct matrix *matrix, const str
     run.vars = job->image.recipe.vars;
     run.update = job->image.recipe.update;
     run.do_test = job->nightly.do_test;
+    run.keep = job->image.keep;
     bool all = options->cell == NO_CELL;
     size_t first = all ? 0 : (size_t)options->cell, end = all ? matrix->cell_count : first + 1;
     if (first >= matrix->cell_count)

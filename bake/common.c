@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+static const uint64_t cache_size_default = UINT64_C(20) << 30;
+
+void common_begin(struct common *common)
+{
+    /* files get the time of the last tick: by the exact one, what is used right now would seem older than this */
+    if (clock_gettime(CLOCK_REALTIME_COARSE, &common->began) < 0)
+        common->began = (struct timespec){0};
+}
+
 int common_parse(struct common *common, int argc, char **argv, const struct command_help *help,
                  const struct option_spec *specs, const char **positional, size_t positional_max,
                  bool *ret_done, struct err *err)
@@ -47,7 +56,11 @@ int common_cache(const struct common *common, struct cache **ret, struct err *er
     cleanup_free char *dir = NULL;
     if (common_cache_dir(common, &dir, err) < 0)
         return -1;
-    const struct cache_options options = {
-        .dir = dir, .max_bytes = common->cache_size, .recheck = common->recheck};
+    bool unset = common->cache_size == CACHE_SIZE_DEFAULT;
+    const struct cache_options options = {.dir = dir,
+                                          .max_bytes = unset ? cache_size_default : common->cache_size,
+                                          .at_most_half = unset,
+                                          .keep_since = common->began,
+                                          .recheck = common->recheck};
     return cache_open(&options, ret, err);
 }

@@ -10,10 +10,17 @@ struct common {
     struct ui ui;
     struct run run;
     const char *cache_dir; /* --cache-dir; NULL: $XDG_CACHE_HOME/bake, $HOME/.cache/bake */
-    uint64_t cache_size;   /* bytes; 0: no bound */
+    uint64_t cache_size;   /* bytes; 0: no bound; CACHE_SIZE_DEFAULT */
+    struct timespec began; /* what is in the cache and was used since then stays */
     bool recheck;
     int exit_code; /* of a command that succeeded; 0 as a rule */
 };
+
+/* 20 GiB, or half of the cache's file system where that is less. */
+#define CACHE_SIZE_DEFAULT UINT64_MAX
+
+/* The time as files have it: see common.began. */
+void common_begin(struct common *common);
 
 /* A command: returns 0 or -1 with err filled; main.c prints the error and gives the exit code. */
 struct command {
@@ -45,7 +52,8 @@ int cmd_serve_metadata(struct common *common, int argc, char **argv, struct err 
     }
 #define COMMON_CACHE_OPTIONS(common)                                                                         \
     {"cache-dir", 0, OPTION_STRING, &(common)->cache_dir, "DIR", "cache, else $XDG_CACHE_HOME/bake"},        \
-        {"cache-size", 0, OPTION_SIZE, &(common)->cache_size, "SIZE", "drop what was not used lately"},      \
+        {"cache-size",          0,      OPTION_SIZE,                                                         \
+         &(common)->cache_size, "SIZE", "its bound (20GiB, or half of the disk)"},                           \
     {                                                                                                        \
         "recheck", 0, OPTION_FLAG, &(common)->recheck, NULL, "hash and verify cached files again"            \
     }

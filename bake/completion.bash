@@ -12,7 +12,7 @@ _bake() {
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
-    --out | -o | --cache-dir)
+    --out | -o | --cache-dir | --lock-dir)
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;

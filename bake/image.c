@@ -7,6 +7,7 @@
 #include "fs/fs.h"
 #include "image_json.h"
 #include "io/file.h"
+#include "keep.h"
 #include "layout/layout.h"
 #include "pack/ahead.h"
 #include "pack/pack.h"
@@ -16,7 +17,7 @@
 #include "seal/package.h"
 #include "seal/read.h"
 
-enum { NAME_DIGEST = 12 /* hex digits of the package's digest in its name */, PACKAGE_NAME_CAP = 80 };
+enum { PACKAGE_NAME_CAP = 80 };
 
 /* Everything that determines the package's bytes, hashed: "is it built already?" is one look-up by name. */
 static int package_name(const struct baking *baking, const struct image_options *options,
@@ -50,7 +51,7 @@ static int package_name(const struct baking *baking, const struct image_options 
     if (buf_check(&text, "the package's digest", err) < 0 || sha256_of(text.data, text.len, &digest, err) < 0)
         return -1;
     hex_encode(digest.bytes, SHA256_SIZE, hex);
-    snprintf(out, PACKAGE_NAME_CAP, "%.60s-%.*s", baking->inputs.recipe.name, NAME_DIGEST, hex);
+    snprintf(out, PACKAGE_NAME_CAP, "%.60s-%.*s", baking->inputs.recipe.name, PACKAGE_DIGEST, hex);
     return 0;
 }
 
@@ -195,11 +196,12 @@ static int build(struct common *common, const struct image_options *options, str
     cleanup_packed struct packed packed = {0};
     cleanup_newfile struct newfile archive = NEWFILE_EMPTY;
     cleanup_sealed struct sealed sealed = {0};
+    cleanup_close int lock = -1;
     if (plan_with_lists(baking, key, name, &json, &signature, &public, &plan, err) < 0 ||
         patch(common, baking, &plan, err) < 0 ||
         pack(common, options, baking, dir, name, &archive, &packed, err) < 0 ||
         seal(common, baking, &plan, &packed, image_json, name, key, &sealed, err) < 0 ||
-        run_check(&common->run, err) < 0)
+        run_check(&common->run, err) < 0 || keep_lock(dir, &lock, &common->run, err) < 0)
         return -1;
     if (newfile_commit(&archive, false, err) < 0 || seal_write(&sealed, dir, err) < 0)
         return err_wrap(err, "seal");

@@ -63,11 +63,26 @@ static int need_key(struct image_job *job, struct err *err)
     return 0;
 }
 
+static int keep(struct common *common, const struct image_job *job, const char *manifest, struct err *err)
+{
+    struct kept kept = {0};
+    char bytes[16];
+    if (job->image.keep == KEEP_ALL || job->nightly.push.cloud.dry_run)
+        return 0;
+    if (keep_newest(manifest, job->image.keep, &common->run, &kept, err) < 0)
+        return err_wrap(err, "--keep");
+    if (kept.bytes > 0)
+        ui_step(&common->ui, "keep", "%u older packages removed, %s", kept.removed,
+                ui_bytes(kept.bytes, bytes));
+    return 0;
+}
+
 int image_job_run(struct common *common, struct image_job *job, enum image_result *ret, struct err *err)
 {
     const struct nightly_options *nightly = &job->nightly;
     bool go_on = nightly->do_test || nightly->do_push || nightly->do_promote, more = false;
     cleanup_free char *manifest = NULL;
+    common_begin(common); /* of a matrix, the cells before this one no longer need what they used */
     if (recipe_choose(common, &job->image.recipe, err) < 0)
         return -1;
     if (!job->key_path && find_key(&job->image, &job->key_path, err) < 0)
@@ -89,6 +104,9 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
         return -1;
     push_ahead_end(&ahead);
     report(common, manifest, unchanged);
+    /* not at the end: a push that fails night after night must not fill the disk */
+    if (keep(common, job, manifest, err) < 0)
+        return -1;
     if (go_on && nightly_run(common, nightly, manifest, with, &more, err) < 0)
         return -1;
     /* what counts is what is in the project: a job that starts without its last package builds it again, to the same bytes */
@@ -113,6 +131,8 @@ int image_job_check(const struct image_job *job, struct err *err)
     const char *shared = job->image.recipe.shared_cache;
     if (shared && shared_check(shared, err) < 0)
         return -1;
+    if (job->image.keep == 0)
+        return err_set(err, ERR_USAGE, 0, "--keep is at least 1: the package that is made stays");
     return nightly_options_check(&job->nightly, err);
 }
 

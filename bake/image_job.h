@@ -8,6 +8,7 @@
 #ifndef BAKE_IMAGE_JOB_H
 #define BAKE_IMAGE_JOB_H
 
+#include "keep.h"
 #include "nightly.h"
 #include "passphrase.h"
 #include "pipeline.h"
@@ -22,7 +23,7 @@ struct image_job {
 };
 #define IMAGE_JOB_DEFAULT                                                                                    \
     {                                                                                                        \
-        .image.recipe.out_dir = "out", .passphrase = PASSPHRASE_NONE                                         \
+        .image.recipe.out_dir = "out", .image.keep = KEEP_ALL, .passphrase = PASSPHRASE_NONE                 \
     }
 void image_job_free(struct image_job *job);
 #define cleanup_image_job cleanup(image_job_free)
@@ -37,6 +38,7 @@ void image_job_free(struct image_job *job);
         {"small", 0, OPTION_FLAG, &(job)->image.small, NULL, "a smaller archive, in three times the time"},   \
         {"check", 0, OPTION_FLAG, &(job)->image.check, NULL, "read the archive back and compare it"},         \
         {"threads", 'j', OPTION_UINT, &(job)->image.threads, "N", "workers, else one a core"},                \
+        {"keep", 0, OPTION_UINT, &(job)->image.keep, "N", "newest packages of its name stay in --out"},       \
         {"shared-cache", 0,                                                                                   \
          OPTION_STRING,  &(job)->image.recipe.shared_cache,                                                   \
          "gs://..",      "inputs in a bucket, for many machines"},                                            \

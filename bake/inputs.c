@@ -117,10 +117,24 @@ static int read_recipe(const struct recipe_options *options, struct inputs *inpu
     return buf_check(text, "the recipe", err);
 }
 
+/* --lock-dir: the recipe may lie where nothing can be written. */
+static int move_lock(const char *dir, struct inputs *inputs, struct err *err)
+{
+    cleanup_free char *beside = inputs->lock_path;
+    const char *slash = strrchr(beside, '/');
+    inputs->lock_path = NULL;
+    if (asprintf(&inputs->lock_path, "%s/%s", dir, slash ? slash + 1 : beside) < 0) {
+        inputs->lock_path = NULL;
+        return err_oom(err);
+    }
+    return 0;
+}
+
 int inputs_recipe(const struct recipe_options *options, struct inputs *inputs, struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(RECIPE_TEXT_MAX);
-    if (read_recipe(options, inputs, &text, err) < 0)
+    if (read_recipe(options, inputs, &text, err) < 0 ||
+        (options->lock_dir && move_lock(options->lock_dir, inputs, err) < 0))
         return -1;
     cleanup_free char *fixtures = NULL;
     if (fixtures_dir(&fixtures, err) < 0)

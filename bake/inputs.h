@@ -21,6 +21,7 @@ struct recipe_options {
     bool standin;             /* the compiled-in recipe */
     struct option_list vars;  /* --var name=value */
     const char *out_dir;      /* where the lock of the compiled-in recipe goes */
+    const char *lock_dir;     /* where the lock is; NULL: beside the recipe */
     const char *lock_tag;     /* bake.TAG.lock.json, a lock for these variables; NULL: bake.lock.json */
     bool update;              /* resolve again and rewrite the lock */
     const char *shared_cache; /* gs://BUCKET/FOLDER; NULL: none */
@@ -62,6 +63,7 @@ void inputs_free(struct inputs *inputs);
 #define RECIPE_OPTIONS(options)                                                                              \
     {"var", 0, OPTION_PAIRS, &(options)->vars, "K=V", "set a variable of the recipe"},                       \
         {"update", 0, OPTION_FLAG, &(options)->update, NULL, "resolve again, rewrite the lock"},             \
+        {"lock-dir", 0, OPTION_STRING, &(options)->lock_dir, "DIR", "where locks are, else beside recipes"}, \
     {                                                                                                        \
         "out", 'o', OPTION_STRING, &(options)->out_dir, "DIR", "where packages go (out)"                     \
     }

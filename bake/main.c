@@ -73,7 +73,8 @@ int main(int argc, char **argv)
     setlocale(LC_ALL, "C"); /* messages, numbers and sorting must not depend on where it runs */
     umask(022);
     catch_signals();
-    struct common common = {0};
+    struct common common = {.cache_size = CACHE_SIZE_DEFAULT};
+    common_begin(&common);
     ui_init(&common.ui);
     common.run = ui_run(&common.ui, &stop_signal);
     if (argc < 2) {

@@ -29,6 +29,7 @@ struct image_options {
     bool small;                    /* a smaller archive */
     bool check;                    /* read the archive back */
     uint64_t threads;              /* 0: as many as there are cores */
+    uint64_t keep;                 /* packages of this name that stay in out_dir; KEEP_ALL */
     struct push_ahead *push_ahead; /* parts go to the bucket while they are packed; NULL: they do not */
 };
 

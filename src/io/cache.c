@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 
 #include "io/file.h"
 
@@ -67,6 +68,16 @@ static int check_owner(const char *dir, int fd, struct err *err)
     return 0;
 }
 
+/* A bound that the file system could never reach is none. */
+static uint64_t bound_of(const struct cache_options *options, int fd)
+{
+    struct statvfs fs;
+    if (!options->at_most_half || fstatvfs(fd, &fs) < 0)
+        return options->max_bytes;
+    uint64_t half = (uint64_t)fs.f_blocks * fs.f_frsize / 2;
+    return half > 0 && half < options->max_bytes ? half : options->max_bytes;
+}
+
 int cache_open(const struct cache_options *options, struct cache **ret, struct err *err)
 {
     const char *dir = options->dir;
@@ -85,7 +96,8 @@ int cache_open(const struct cache_options *options, struct cache **ret, struct e
         return err_oom(err);
     }
     cache->fd = steal_fd(&fd);
-    cache->max_bytes = options->max_bytes;
+    cache->max_bytes = bound_of(options, cache->fd);
+    cache->keep_since = options->keep_since;
     cache->recheck = options->recheck;
     cache->named_temps = access("/proc/self/fd", X_OK) < 0;
     cache_sweep_temps(cache);

@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/digest.h"
 #include "base/err.h"
@@ -34,7 +35,11 @@ struct cache;
 
 struct cache_options {
     const char *dir;    /* absolute; made with 0700 when missing */
-    uint64_t max_bytes; /* 0: no bound. Least recently used entries go first, never ones in use. */
+    uint64_t max_bytes; /* 0: no bound. Counted as du counts: content, notes, folders. */
+    bool at_most_half;  /* a bound above half of the file system becomes half of it */
+    /* Entries that were used since then stay, whatever the bound: one piece of work never loses what it needs. Zero: only
+     * entries that are open stay. */
+    struct timespec keep_since;
     bool recheck;
 };
 
@@ -100,7 +105,8 @@ must_check int cache_drop(struct cache *cache, const char *kind, const char *key
 must_check int cache_each(struct cache *cache, const char *kind, const char *prefix,
                           int (*fn)(void *ctx, const char *key, struct err *err), void *ctx, struct err *err);
 
-/* Drops least recently used entries until the bound holds. Called by cache_close() too. */
+/* Drops least recently used entries until the bound holds, but none that is in use or was used since keep_since.
+ * Called by cache_close() too. */
 must_check int cache_trim(struct cache *cache, struct err *err);
 
 /* The directory, for scratch files that must lie on the same file system. */

@@ -10,6 +10,7 @@ struct cache {
     int fd;    /* of the directory */
     char *dir; /* its path */
     uint64_t max_bytes;
+    struct timespec keep_since;
     bool recheck;
     bool named_temps; /* no O_TMPFILE, or no /proc to link it by */
 };

@@ -12,7 +12,7 @@ enum { PARTIAL_MAX_AGE_S = 7 * 24 * 3600, ENTRIES_MAX = 1 << 20 };
 struct candidate {
     char kind[CACHE_KIND_CAP];
     char *key;
-    uint64_t bytes; /* allocated */
+    uint64_t bytes; /* allocated, with its note */
     int64_t used_s, used_ns;
 };
 
@@ -56,8 +56,13 @@ void cache_sweep_temps(struct cache *cache)
     }
 }
 
+static uint64_t allocated(const struct stat *st)
+{
+    return (uint64_t)st->st_blocks * 512;
+}
+
 static int add(struct candidates *list, const char *kind, const char *key, const struct stat *content,
-               const struct stat *used, struct err *err)
+               const struct stat *note, struct err *err)
 {
     if (list->count == list->room) {
         size_t room = list->room ? list->room * 2 : 256;
@@ -68,10 +73,10 @@ static int add(struct candidates *list, const char *kind, const char *key, const
         list->room = room;
     }
     struct candidate *item = &list->items[list->count];
-    *item = (struct candidate){.bytes = (uint64_t)content->st_blocks * 512,
-                               .used_s = used->st_mtim.tv_sec,
-                               .used_ns = used->st_mtim.tv_nsec};
-    snprintf(item->kind, sizeof item->kind, "%s", kind);
+    *item = (struct candidate){.bytes = allocated(content) + allocated(note),
+                               .used_s = note->st_mtim.tv_sec,
+                               .used_ns = note->st_mtim.tv_nsec};
+    snprintf(item->kind, sizeof item->kind, "%.*s", CACHE_KIND_CAP - 1, kind);
     if (!(item->key = strdup(key)))
         return err_oom(err);
     list->count++;
@@ -139,7 +144,7 @@ static int list_one(struct cache *cache, DIR *dir, const char *kind, const char 
 {
     bool partial = strcmp(kind, CACHE_PARTIAL) == 0;
     char key[CACHE_KEY_CAP], meta[CACHE_REL_CAP];
-    struct stat st, used;
+    struct stat st, note;
     bool passing = false;
     if (side_file(name, key, &passing)) {
         if (cache_key_ok(key) && (passing || fstatat(dirfd(dir), key, &st, AT_SYMLINK_NOFOLLOW) < 0))
@@ -151,22 +156,28 @@ static int list_one(struct cache *cache, DIR *dir, const char *kind, const char 
     if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return 0; /* gone meanwhile */
     snprintf(meta, sizeof meta, "%s.meta", name);
-    if (partial)
-        used = st;
-    else if (fstatat(dirfd(dir), meta, &used, AT_SYMLINK_NOFOLLOW) < 0) {
+    bool has_note = fstatat(dirfd(dir), meta, &note, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!has_note && !partial) {
         sweep_key(cache, kind, name);
         return 0;
+    }
+    if (partial) { /* its note is written when it begins; the content is what is used */
+        note.st_mtim = st.st_mtim;
+        note.st_blocks = has_note ? note.st_blocks : 0;
     }
     if (partial && st.st_mtim.tv_sec < time(NULL) - PARTIAL_MAX_AGE_S) {
         evict(cache, kind, name);
         return 0;
     }
-    return add(list, kind, name, &st, &used, err);
+    return add(list, kind, name, &st, &note, err);
 }
 
 static int list_kind(struct cache *cache, const char *kind, struct candidates *list, struct err *err)
 {
+    struct stat st;
     cleanup(close_dir) DIR *dir = open_dir(cache, kind);
+    if (dir && fstat(dirfd(dir), &st) == 0)
+        list->bytes += allocated(&st);
     for (struct dirent *e; dir && (e = readdir(dir));)
         if (list_one(cache, dir, kind, e->d_name, list, err) < 0)
             return -1;
@@ -181,6 +192,13 @@ static int older(const void *a, const void *b)
     return (x->used_ns > y->used_ns) - (x->used_ns < y->used_ns);
 }
 
+static bool may_go(const struct cache *cache, const struct candidate *item)
+{
+    const struct timespec *since = &cache->keep_since;
+    return since->tv_sec == 0 || item->used_s < since->tv_sec ||
+           (item->used_s == since->tv_sec && item->used_ns < since->tv_nsec);
+}
+
 int cache_trim(struct cache *cache, struct err *err)
 {
     cleanup_close int lock = openat(cache->fd, "trim.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -192,16 +210,18 @@ int cache_trim(struct cache *cache, struct err *err)
         return 0; /* another run is at it */
     cache_sweep_temps(cache);
     cleanup(candidates_free) struct candidates list = {0};
+    struct stat st;
     cleanup(close_dir) DIR *top = open_dir(cache, ".");
-    if (!top)
+    if (!top || fstat(dirfd(top), &st) < 0)
         return err_sys(err, errno, "read %s", cache->dir);
+    list.bytes = allocated(&st);
     for (struct dirent *e; (e = readdir(top));)
         if (cache_kind_ok(e->d_name) && list_kind(cache, e->d_name, &list, err) < 0)
             return -1;
     if (cache->max_bytes == 0 || list.bytes <= cache->max_bytes)
         return 0;
     qsort(list.items, list.count, sizeof *list.items, older);
-    for (size_t i = 0; i < list.count && list.bytes > cache->max_bytes; i++)
+    for (size_t i = 0; i < list.count && list.bytes > cache->max_bytes && may_go(cache, &list.items[i]); i++)
         if (evict(cache, list.items[i].kind, list.items[i].key))
             list.bytes -= list.items[i].bytes;
     return 0;

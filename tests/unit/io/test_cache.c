@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -181,7 +182,8 @@ static void trimming_takes_the_least_recently_used(void **state)
     store_block(rig, "d");
     int a = rig_find(rig, "segment", "a"); /* used again: now the youngest */
     close(a);
-    rig->cache->max_bytes = (uint64_t)2 * 8192;
+    /* content, its note and the folders, as du counts them */
+    rig->cache->max_bytes = (uint64_t)2 * (8192 + 4096) + (uint64_t)2 * 4096;
     assert_int_equal(cache_trim(rig->cache, &err), 0);
     a = rig_find(rig, "segment", "a");
     int d = rig_find(rig, "segment", "d");
@@ -191,6 +193,67 @@ static void trimming_takes_the_least_recently_used(void **state)
     assert_int_equal(rig_find(rig, "segment", "b"), -1);
     assert_int_equal(rig_find(rig, "segment", "c"), -1);
     assert_int_equal(rig_files(rig, "segment"), 4);
+}
+
+static void trimming_spares_what_this_run_used(void **state)
+{
+    struct cache_rig *rig = *state;
+    struct err err = {0};
+    store_block(rig, "old");
+    store_block(rig, "reused");
+    store_block(rig, "idle");
+    assert_int_equal(clock_gettime(CLOCK_REALTIME_COARSE, &rig->cache->keep_since), 0);
+    store_block(rig, "new");
+    int fd = rig_find(rig, "segment", "reused");
+    close(fd);
+    rig->cache->max_bytes = 1;
+    assert_int_equal(cache_trim(rig->cache, &err), 0);
+    assert_int_equal(rig_find(rig, "segment", "old"), -1);
+    assert_int_equal(rig_find(rig, "segment", "idle"), -1);
+    assert_int_equal(rig_files(rig, "segment"), 4); /* "new" and "reused", which nobody has open */
+    /* to a later run they are old */
+    rig->cache->keep_since.tv_sec += 3600;
+    assert_int_equal(cache_trim(rig->cache, &err), 0);
+    assert_int_equal(rig_files(rig, "segment"), 0);
+}
+
+/* Bytes of small entries are mostly in what is beside their content. */
+static void trimming_counts_notes_and_folders(void **state)
+{
+    struct cache_rig *rig = *state;
+    struct err err = {0};
+    char key[16];
+    for (int i = 0; i < 64; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        rig_store(rig, "segment", key, "x");
+    }
+    rig->cache->max_bytes = (uint64_t)64 * 4096; /* enough for the contents alone */
+    assert_int_equal(cache_trim(rig->cache, &err), 0);
+    assert_true(rig_files(rig, "segment") <= 64);
+    assert_true(rig_files(rig, "segment") >= 60); /* of 32 entries less the folders' share */
+}
+
+static void half_of_the_file_system_is_a_bound(void **state)
+{
+    struct cache_rig *rig = *state;
+    struct err err = {0};
+    struct statvfs fs;
+    assert_int_equal(statvfs(rig->dir, &fs), 0);
+    uint64_t half = (uint64_t)fs.f_blocks * fs.f_frsize / 2;
+    const struct {
+        struct cache_options options;
+        uint64_t bound;
+    } cases[] = {
+        {{.dir = rig->dir, .max_bytes = UINT64_MAX - 1, .at_most_half = true}, half},
+        {{.dir = rig->dir, .max_bytes = 4096, .at_most_half = true}, 4096},
+        {{.dir = rig->dir, .max_bytes = UINT64_MAX - 1}, UINT64_MAX - 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cache *cache = NULL;
+        assert_int_equal(cache_open(&cases[i].options, &cache, &err), 0);
+        assert_true(cache->max_bytes == cases[i].bound);
+        cache_close(cache);
+    }
 }
 
 static void trimming_spares_what_is_in_use(void **state)
@@ -434,6 +497,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_damaged_entry_is_dropped, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(recheck_sees_what_identity_cannot, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(trimming_takes_the_least_recently_used, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(trimming_spares_what_this_run_used, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(trimming_counts_notes_and_folders, rig_up, rig_down),
+        cmocka_unit_test_setup_teardown(half_of_the_file_system_is_a_bound, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(trimming_spares_what_is_in_use, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(old_partial_downloads_go_and_young_ones_stay, rig_up, rig_down),
         cmocka_unit_test_setup_teardown(what_killed_processes_left_is_swept, rig_up, rig_down),
