@@ -68,7 +68,9 @@ int cloud_open(struct common *common, const struct cloud_options *options, struc
         return -1;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* keys and tokens stay out of core dumps */
     cloud_env_read(&ret->env);
-    const struct http_options http = {.upload_rate = options->rate, .ca_bundle = ret->env.ca_certs};
+    struct http_options http = {.upload_rate = options->rate, .ca = ca_choose(common->ca_file)};
+    if (!common->ca_file)
+        ca_add(&http.ca, ret->env.ca_certs, "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE");
     const struct credentials_options credentials = {.token_file = options->token_file, .env = &ret->env};
     if (http_new(&http, &ret->http, err) < 0 ||
         credentials_open(&credentials, ret->http, &common->run, &ret->credentials, err) < 0)

@@ -7,11 +7,8 @@ int cmd_image(struct common *common, int argc, char **argv, struct err *err)
     enum image_result result;
     bool done;
     const struct option_spec specs[] = {
-        IMAGE_JOB_OPTIONS(&job),
-        STANDIN_OPTION(&job.image.recipe),
-        COMMON_CACHE_OPTIONS(common),
-        COMMON_OUTPUT_OPTIONS(common),
-        OPTIONS_END,
+        IMAGE_JOB_OPTIONS(&job),      STANDIN_OPTION(&job.image.recipe), COMMON_NETWORK_OPTIONS(common),
+        COMMON_CACHE_OPTIONS(common), COMMON_OUTPUT_OPTIONS(common),     OPTIONS_END,
     };
     const struct command_help help = {
         .usage = "bake image [RECIPE] [options]",

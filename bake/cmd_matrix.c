@@ -297,6 +297,7 @@ int cmd_matrix(struct common *common, int argc, char **argv, struct err *err)
         {"cell", 'c', OPTION_UINT, &options.cell, "N", "that one only, from 0"},
         {"lock", 0, OPTION_FLAG, &options.lock, NULL, "make the locks, and nothing else"},
         IMAGE_JOB_OPTIONS(&job),
+        COMMON_NETWORK_OPTIONS(common),
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),
         OPTIONS_END,

@@ -22,9 +22,9 @@ int cmd_plan(struct common *common, int argc, char **argv, struct err *err)
 {
     struct recipe_options options = {.out_dir = "out"};
     bool done;
-    const struct option_spec specs[] = {RECIPE_OPTIONS(&options), STANDIN_OPTION(&options),
-                                        COMMON_CACHE_OPTIONS(common), COMMON_OUTPUT_OPTIONS(common),
-                                        OPTIONS_END};
+    const struct option_spec specs[] = {RECIPE_OPTIONS(&options),       STANDIN_OPTION(&options),
+                                        COMMON_NETWORK_OPTIONS(common), COMMON_CACHE_OPTIONS(common),
+                                        COMMON_OUTPUT_OPTIONS(common),  OPTIONS_END};
     const struct command_help help = {
         .usage = "bake plan [RECIPE] [options]",
         .summary = "Shows what \"bake image\" would change in the image, and whether it fits.\n"
@@ -46,9 +46,9 @@ int cmd_lock(struct common *common, int argc, char **argv, struct err *err)
 {
     struct recipe_options options = {.out_dir = "out"};
     bool done;
-    const struct option_spec specs[] = {RECIPE_OPTIONS(&options), STANDIN_OPTION(&options),
-                                        COMMON_CACHE_OPTIONS(common), COMMON_OUTPUT_OPTIONS(common),
-                                        OPTIONS_END};
+    const struct option_spec specs[] = {RECIPE_OPTIONS(&options),       STANDIN_OPTION(&options),
+                                        COMMON_NETWORK_OPTIONS(common), COMMON_CACHE_OPTIONS(common),
+                                        COMMON_OUTPUT_OPTIONS(common),  OPTIONS_END};
     const struct command_help help = {
         .usage = "bake lock [RECIPE] [options]",
         .summary = "Resolves channels and versions, verifies every input, and pins it by digest in\n"

@@ -74,6 +74,7 @@ int cmd_promote(struct common *common, int argc, char **argv, struct err *err)
         {"rollback", 0, OPTION_FLAG, &options.rollback, NULL,
          "back to IMAGE, else to what the head replaced"},
         CLOUD_OPTIONS(&options.cloud),
+        COMMON_NETWORK_OPTIONS(common),
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),
         OPTIONS_END,

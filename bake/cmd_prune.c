@@ -83,6 +83,7 @@ int cmd_prune(struct common *common, int argc, char **argv, struct err *err)
         {"safety-age", 0, OPTION_UINT, &options.safety_hours, "HOURS", "younger objects stay (24)"},
         BUCKET_OPTIONS(&options.cloud),
         CLOUD_OPTIONS(&options.cloud),
+        COMMON_NETWORK_OPTIONS(common),
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),
         OPTIONS_END,

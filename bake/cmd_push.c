@@ -100,6 +100,7 @@ int cmd_push(struct common *common, int argc, char **argv, struct err *err)
         PUSH_OPTIONS(&options.push),
         {"promote", 0, OPTION_FLAG, &options.promote, NULL, "then make it the family's head"},
         PACKAGE_OPTIONS(&options.package),
+        COMMON_NETWORK_OPTIONS(common),
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),
         OPTIONS_END,

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "http/ca.h"
+
 static const uint64_t cache_size_default = UINT64_C(20) << 30;
 
 void common_begin(struct common *common)
@@ -22,6 +24,10 @@ int common_parse(struct common *common, int argc, char **argv, const struct comm
         options_help(help, specs);
     else if (common->ui.quiet && common->ui.verbose)
         return err_set(err, ERR_USAGE, 0, "--quiet and --verbose contradict each other");
+    else if (common->ca_file) {
+        const struct ca_source ca = ca_choose(common->ca_file);
+        return ca_check(&ca, err);
+    }
     return 0;
 }
 

@@ -13,7 +13,8 @@ struct common {
     uint64_t cache_size;   /* bytes; 0: no bound; CACHE_SIZE_DEFAULT */
     struct timespec began; /* what is in the cache and was used since then stays */
     bool recheck;
-    int exit_code; /* of a command that succeeded; 0 as a rule */
+    const char *ca_file; /* --ca-file; NULL: what the environment names, or the system's */
+    int exit_code;       /* of a command that succeeded; 0 as a rule */
 };
 
 /* 20 GiB, or half of the cache's file system where that is less. */
@@ -56,6 +57,10 @@ int cmd_serve_metadata(struct common *common, int argc, char **argv, struct err 
          &(common)->cache_size, "SIZE", "its bound (20GiB, or half of the disk)"},                           \
     {                                                                                                        \
         "recheck", 0, OPTION_FLAG, &(common)->recheck, NULL, "hash and verify cached files again"            \
+    }
+#define COMMON_NETWORK_OPTIONS(common)                                                                       \
+    {                                                                                                        \
+        "ca-file", 0, OPTION_STRING, &(common)->ca_file, "FILE", "also trust the CAs in this PEM file"       \
     }
 #define OPTIONS_END                                                                                          \
     {                                                                                                        \

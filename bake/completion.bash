@@ -7,7 +7,7 @@ _bake() {
         return
     fi
     case $prev in
-    --key | -k | --passphrase-file | --serial | --secret-file | --secret-out | --access-token-file | --platform-key | \
+    --key | -k | --ca-file | --passphrase-file | --serial | --secret-file | --secret-out | --access-token-file | --platform-key | \
         --exchange-key | --signature-db | --forbidden-db)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return

@@ -298,7 +298,8 @@ int inputs_fetch(struct common *common, const struct recipe_options *options, st
         return err_wrap(err, "cache");
     cleanup_shared struct shared shared = {0};
     const struct shared_options where = {options->shared_cache, options->cloud};
-    if (shared_open(common, &where, &shared, err) < 0 || fetcher_new(NULL, &work.fetcher, err) < 0 ||
+    const struct fetch_options how = {.ca = ca_choose(common->ca_file)};
+    if (shared_open(common, &where, &shared, err) < 0 || fetcher_new(&how, &work.fetcher, err) < 0 ||
         list_items(&work, err) < 0)
         return -1;
     ui_step(&common->ui, "fetch", "%zu inputs", work.count);

@@ -9,7 +9,7 @@
  *   CLOUDSDK_AUTH_TOKEN_HOST      the token endpoint, as gcloud's auth/token_host
  *   STORAGE_EMULATOR_HOST         http://127.0.0.1:PORT or 127.0.0.1:PORT, as Google's storage clients
  *   GCE_METADATA_ROOT, GCE_METADATA_HOST, GCE_METADATA_IP   HOST[:PORT] of the metadata server
- *   CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE   PEM file of the only CAs that are trusted, as gcloud
+ *   CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE   PEM file of CAs to trust, as gcloud
  *   GOOGLE_CLOUD_UNIVERSE_DOMAIN  the universe that is meant; credentials of another one are refused
  */
 #ifndef BAKE_CLOUD_ENDPOINTS_H
@@ -30,7 +30,7 @@ struct cloud_env {
     const char *storage, *compute, *iamcredentials, *sts, *token;
     const char *storage_emulator;
     const char *metadata_host, *metadata_ip, *metadata_root;
-    const char *ca_certs; /* CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE: for http_options.ca_bundle */
+    const char *ca_certs; /* CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE: for http_options.ca */
 };
 void cloud_env_read(struct cloud_env *ret);
 

@@ -9,7 +9,6 @@
 #include "io/file.h"
 
 enum {
-    DOWNLOAD_BUFFER = 128 << 10,
     UPLOAD_BUFFER = 256 << 10,
     PIECES_A_SECOND = 20, /* of a limited upload */
     PIECE_MIN = 1024
@@ -43,6 +42,13 @@ static int check_url(struct exchange *x, struct err *err)
         err->kind = ERR_VERIFY;
         return err_wrap(err, "%s", x->where);
     }
+    x->transport = (struct transport){.url = x->req->url,
+                                      .why = x->curl_why,
+                                      .ca = &x->http->options.ca,
+                                      .connect_timeout_ms = x->req->connect_timeout_ms
+                                                                ? x->req->connect_timeout_ms
+                                                                : x->http->options.connect_timeout_ms,
+                                      .direct = !parts.https};
     if (parts.https || parts.loopback || x->req->metadata)
         return 0;
     return err_set(err, ERR_VERIFY, 0, "%s: plain http to another machine is refused: use https", x->where);
@@ -229,51 +235,17 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
     return len;
 }
 
-static CURLcode set_limits(const struct exchange *x)
-{
-    const struct http_options *options = &x->http->options;
-    unsigned connect_ms =
-        x->req->connect_timeout_ms ? x->req->connect_timeout_ms : options->connect_timeout_ms;
-    CURL *easy = x->easy;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    if (code == CURLE_OK) /* else an interrupted run would wait for the resolver's thread */
-        code = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)DOWNLOAD_BUFFER);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_USERAGENT, "bake/" BAKE_VERSION);
-    if (code == CURLE_OK) /* one exchange a connection at a time: HTTP/2 would bring nothing */
-        code = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    return code;
-}
-
 static CURLcode set_target(const struct exchange *x)
 {
-    bool https = strncasecmp(x->req->url, "https:", 6) == 0;
     CURL *easy = x->easy;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, x->req->url);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, https ? "https" : "http");
-    if (code == CURLE_OK && !https)
-        code = curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    if (code == CURLE_OK && x->http->ca_bundle)
-        code = curl_easy_setopt(easy, CURLOPT_CAINFO, x->http->ca_bundle);
+    /* these only help: one exchange a connection at a time, and HTTP/2 would bring nothing */
+    (void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers);
-    if (code == CURLE_OK) /* a proxy sees none of the headers ... */
+    if (code == CURLE_OK) /* a proxy sees none of the headers */
         code = curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
-    if (code == CURLE_OK) /* ... and its answer to CONNECT is not the server's */
-        code = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     return code;
 }
 
@@ -307,9 +279,7 @@ static CURLcode set_method(struct exchange *x)
 static CURLcode set_callbacks(struct exchange *x)
 {
     CURL *easy = x->easy;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->curl_why);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
     if (code == CURLE_OK)
@@ -338,23 +308,16 @@ int exchange_begin(struct exchange *x, struct err *err)
         return -1;
     if (x->req->secret && reserve(&x->answer.body, err) < 0)
         return -1;
-    curl_easy_reset(x->easy);
-    CURLcode code = set_limits(x);
-    if (code == CURLE_OK)
-        code = set_target(x);
-    if (code == CURLE_OK)
-        code = set_method(x);
-    if (code == CURLE_OK)
-        code = set_callbacks(x);
-    if (code == CURLE_OUT_OF_MEMORY)
-        return err_oom(err);
-    if (code != CURLE_OK)
-        return err_set(err, ERR_INTERNAL, 0, "libcurl: %s", curl_easy_strerror(code));
-    return 0;
+    if (transport_begin(&x->transport, &x->easy, err) < 0 || transport_set(set_target(x), err) < 0 ||
+        transport_set(set_method(x), err) < 0)
+        return -1;
+    return transport_set(set_callbacks(x), err);
 }
 
 void exchange_end(struct exchange *x)
 {
+    if (x->easy)
+        curl_easy_cleanup(x->easy);
     wipe_headers(x);
     http_answer_free(&x->answer);
 }

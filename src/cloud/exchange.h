@@ -3,7 +3,7 @@
  * In:    a request, and libcurl's callbacks.
  * Out:   the answer.
  * Fails: as http.h says; a callback that fails leaves its error in `why` and ends the transfer.
- * Owns:  its header list and the answer until they are taken.
+ * Owns:  its libcurl handle and header list, and the answer until it is taken.
  */
 #ifndef BAKE_CLOUD_EXCHANGE_H
 #define BAKE_CLOUD_EXCHANGE_H
@@ -13,18 +13,17 @@
 #include <curl/curl.h>
 
 #include "cloud/http.h"
+#include "http/transport.h"
 
 /* A connection of its own for each exchange at a time. */
 struct http_slot {
     CURLM *multi;
-    CURL *easy;
     struct http_slot *next;
 };
 
 struct http {
     struct http_options options; /* with the defaults filled in */
-    char *ca_bundle;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock;        /* of what follows */
     struct http_slot *idle;
     int64_t rate_free_ns; /* when all that was granted so far will have been sent */
 };
@@ -37,6 +36,7 @@ struct exchange {
     struct curl_slist *headers;
     char where[256]; /* for messages */
     bool shown;      /* the URL may be in them */
+    struct transport transport;
     char curl_why[CURL_ERROR_SIZE];
     struct http_answer answer;
     size_t head_bytes;

@@ -1,5 +1,6 @@
 #include "cloud/http.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,6 +13,8 @@ int http_new(const struct http_options *options, struct http **ret, struct err *
     /* counted and safe in threads since libcurl 7.84; it stays initialised as long as the process lives */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(err, ERR_INTERNAL, 0, "libcurl cannot start");
+    if (options && ca_check(&options->ca, err) < 0)
+        return -1;
     struct http *http = calloc(1, sizeof *http);
     if (!http)
         return err_oom(err);
@@ -22,11 +25,6 @@ int http_new(const struct http_options *options, struct http **ret, struct err *
     set->low_speed = set->low_speed ? set->low_speed : 1024;
     set->low_speed_s = set->low_speed_s ? set->low_speed_s : 30;
     set->answer_s = set->answer_s ? set->answer_s : 180;
-    if (set->ca_bundle && !(http->ca_bundle = strdup(set->ca_bundle))) {
-        free(http);
-        return err_oom(err);
-    }
-    set->ca_bundle = http->ca_bundle;
     pthread_mutex_init(&http->lock, NULL);
     *ret = http;
     return 0;
@@ -34,10 +32,7 @@ int http_new(const struct http_options *options, struct http **ret, struct err *
 
 static void slot_free(struct http_slot *slot)
 {
-    if (slot->easy)
-        curl_easy_cleanup(slot->easy);
-    if (slot->multi)
-        curl_multi_cleanup(slot->multi);
+    curl_multi_cleanup(slot->multi);
     free(slot);
 }
 
@@ -51,7 +46,6 @@ void http_free(struct http *http)
         slot_free(slot);
     }
     pthread_mutex_destroy(&http->lock);
-    free(http->ca_bundle);
     free(http);
 }
 
@@ -65,10 +59,9 @@ static struct http_slot *slot_take(struct http *http, struct err *err)
     if (slot)
         return slot;
     slot = calloc(1, sizeof *slot);
-    if (slot && (slot->multi = curl_multi_init()) && (slot->easy = curl_easy_init()))
+    if (slot && (slot->multi = curl_multi_init()))
         return slot;
-    if (slot)
-        slot_free(slot);
+    free(slot);
     err_oom(err);
     return NULL;
 }
@@ -95,6 +88,18 @@ static curl_off_t off_info(CURL *easy, CURLINFO what)
     return curl_easy_getinfo(easy, what, &n) == CURLE_OK ? n : 0;
 }
 
+print_like(3, 4) static int stalled(const struct exchange *x, struct err *err, const char *fmt, ...)
+{
+    char host[TRANSPORT_HOST], what[128];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    transport_host(x->req->url, host);
+    return err_set(err, ERR_NETWORK, 0, "%s: %s: %s; check the network, or try again later", x->where, host,
+                   what);
+}
+
 static int check_time(struct exchange *x, struct watch *watch, struct err *err)
 {
     const struct http_options *options = &x->http->options;
@@ -118,13 +123,13 @@ static int check_time(struct exchange *x, struct watch *watch, struct err *err)
     if (watch->requested_ns && !x->in_sink) {
         if (now - watch->requested_ns < (int64_t)answer_s * 1000000000)
             return 0;
-        return err_set(err, ERR_NETWORK, 0, "%s: no answer within %u s", x->where, answer_s);
+        return stalled(x, err, "no answer within %u s", answer_s);
     }
     if (watch->active_ns < (int64_t)options->low_speed_s * 1000000000)
         return 0;
     if (up + down - watch->mark < (curl_off_t)options->low_speed * options->low_speed_s)
-        return err_set(err, ERR_NETWORK, 0, "%s: fewer than %u bytes a second for %u s: taken for cut",
-                       x->where, options->low_speed, options->low_speed_s);
+        return stalled(x, err, "fewer than %u bytes a second for %u s: taken for cut", options->low_speed,
+                       options->low_speed_s);
     watch->active_ns = 0;
     watch->mark = up + down;
     return 0;
@@ -171,22 +176,6 @@ static int drive(struct exchange *x, CURLM *multi, CURLcode *ret_code, struct er
     }
 }
 
-static int on_curl_error(const struct exchange *x, CURLcode code, struct err *err)
-{
-    const char *why = x->curl_why[0] ? x->curl_why : curl_easy_strerror(code);
-    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR ||
-        code == CURLE_SSL_CACERT_BADFILE)
-        return err_set(err, ERR_VERIFY, 0,
-                       "%s: the server's certificate is not trusted: %s; if a proxy or a company CA is meant "
-                       "to be trusted, add it to this machine's certificates",
-                       x->where, why);
-    if (code == CURLE_OUT_OF_MEMORY)
-        return err_oom(err);
-    if (code == CURLE_SEND_FAIL_REWIND)
-        why = "the connection was cut while the request went out";
-    return err_set(err, ERR_NETWORK, 0, "%s: %s", x->where, why);
-}
-
 static int exchange_run(struct exchange *x, CURLM *multi, struct err *err)
 {
     long status = 0;
@@ -209,7 +198,7 @@ static int exchange_run(struct exchange *x, CURLM *multi, struct err *err)
     if (code == CURLE_OK && status < 200)
         code = CURLE_GOT_NOTHING;
     if (code != CURLE_OK)
-        return on_curl_error(x, code, err);
+        return transport_failed(&x->transport, x->easy, code, x->where, err);
     if (buf_check(&x->answer.head, "an answer's header", err) < 0)
         return -1;
     x->answer.status = (int)status;
@@ -222,15 +211,17 @@ int http_exchange(struct http *http, const struct http_request *req, const struc
     struct http_slot *slot = slot_take(http, err);
     if (!slot)
         return -1;
-    struct exchange x = {.http = http, .req = req, .run = run, .easy = slot->easy};
+    struct exchange x = {.http = http, .req = req, .run = run};
     int done = exchange_run(&x, slot->multi, err);
     if (done == 0) {
         *ret = x.answer;
         x.answer = (struct http_answer)HTTP_ANSWER_EMPTY;
     }
     exchange_end(&x);
-    curl_easy_reset(slot->easy); /* it points to what is gone now */
-    slot_give(http, slot);
+    if (done == 0)
+        slot_give(http, slot);
+    else /* what it has looked up and connected may be why: the next attempt finds its own way */
+        slot_free(slot);
     return done;
 }
 

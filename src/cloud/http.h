@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/run.h"
+#include "http/ca.h"
 
 struct http;
 
@@ -31,10 +32,10 @@ struct http_options {
     unsigned low_speed_s;        /* ... for this many seconds are a cut connection; 0: 30 */
     unsigned answer_s;           /* from the request's last byte to the answer's; 0: 180 */
     uint64_t upload_rate;        /* bytes a second of all bodies together; 0: no limit */
-    const char *ca_bundle;       /* PEM file; NULL: the system's. Borrowed until http_free(). */
+    struct ca_source ca;         /* empty: the system's. Borrowed until http_free(). */
 };
 
-/* OPTIONS may be NULL. */
+/* OPTIONS may be NULL. Fails as ca_check() does. */
 must_check int http_new(const struct http_options *options, struct http **ret, struct err *err);
 void http_free(struct http *http);
 static inline void http_free_fn(struct http **http)

@@ -36,10 +36,8 @@ int fetcher_new(const struct fetch_options *options, struct fetcher **ret, struc
     if (options)
         fetcher->options = *options;
     fill_defaults(&fetcher->options);
-    if (fetcher->options.ca_bundle)
-        fetcher->ca_bundle = strdup(fetcher->options.ca_bundle);
     fetcher->multi = curl_multi_init();
-    if (!fetcher->multi || (fetcher->options.ca_bundle && !fetcher->ca_bundle)) {
+    if (!fetcher->multi) {
         fetcher_free(fetcher);
         return err_oom(err);
     }
@@ -52,7 +50,6 @@ void fetcher_free(struct fetcher *fetcher)
     if (!fetcher)
         return;
     curl_multi_cleanup(fetcher->multi);
-    free(fetcher->ca_bundle);
     free(fetcher);
 }
 

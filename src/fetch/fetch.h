@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/run.h"
 #include "fetch/types.h"
+#include "http/ca.h"
 #include "io/cache.h"
 #include "io/flow.h"
 
@@ -30,7 +31,7 @@ struct fetch_options {
     unsigned connect_timeout_ms; /* 0: 15,000 */
     unsigned low_speed;          /* bytes a second ... 0: 1,024 */
     unsigned low_speed_s;        /* ... for this many seconds are a cut connection; 0: 30 */
-    const char *ca_bundle;       /* PEM file; NULL: the system's. Borrowed. */
+    struct ca_source ca;         /* empty: the system's. Borrowed until fetcher_free(). */
 };
 
 struct fetcher;

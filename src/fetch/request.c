@@ -6,7 +6,7 @@
 #include "fetch/local.h"
 #include "fetch/transfer.h"
 
-enum { IGNORED_MAX = 64 << 10, BUFFER = 256 << 10 };
+enum { IGNORED_MAX = 64 << 10 };
 
 const char *request_where(const struct transfer *t)
 {
@@ -192,44 +192,21 @@ static int add_conditions(struct transfer *t, struct err *err)
     return 0;
 }
 
-static CURLcode set_limits(struct transfer *t)
-{
-    const struct fetch_options *options = &t->fetcher->options;
-    CURL *easy = t->easy;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)options->low_speed);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)options->low_speed_s);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    if (code == CURLE_OK) /* else an interrupted run would wait for the resolver's thread */
-        code = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_USERAGENT, "bake/" BAKE_VERSION);
-    return code;
-}
-
 static CURLcode set_target(struct transfer *t)
 {
+    const struct fetch_options *options = &t->fetcher->options;
     const struct fetch_url *url = t->hop.clean ? &t->hop : &t->url;
     bool same_site = strcmp(url->site, t->url.site) == 0;
     CURL *easy = t->easy;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, url->clean);
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)options->low_speed);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, url->scheme == FETCH_HTTPS ? "https" : "http");
+        code = curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)options->low_speed_s);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
     if (code == CURLE_OK && same_site && t->url.user)
         code = curl_easy_setopt(easy, CURLOPT_USERNAME, t->url.user);
     if (code == CURLE_OK && same_site && t->url.password)
         code = curl_easy_setopt(easy, CURLOPT_PASSWORD, t->url.password);
-    if (code == CURLE_OK && t->fetcher->ca_bundle)
-        code = curl_easy_setopt(easy, CURLOPT_CAINFO, t->fetcher->ca_bundle);
     return code;
 }
 
@@ -238,11 +215,7 @@ static CURLcode set_callbacks(struct transfer *t)
     CURL *easy = t->easy;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->why);
-    if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
-    if (code == CURLE_OK) /* a proxy's answer to CONNECT is not the server's */
-        code = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     if (code == CURLE_OK)
@@ -254,25 +227,27 @@ static CURLcode set_callbacks(struct transfer *t)
     return code;
 }
 
+struct transport request_transport(struct transfer *t)
+{
+    return (struct transport){.url = t->hop.clean ? t->hop.clean : t->url.clean,
+                              .why = t->why,
+                              .ca = &t->fetcher->options.ca,
+                              .connect_timeout_ms = t->fetcher->options.connect_timeout_ms,
+                              .again = t->failures > 0};
+}
+
 int request_start(struct transfer *t, struct err *err)
 {
-    if (!t->easy && !(t->easy = curl_easy_init()))
-        return err_oom(err);
-    curl_easy_reset(t->easy);
+    const struct transport transport = request_transport(t);
+    if (ca_check(transport.ca, err) < 0 || transport_begin(&transport, &t->easy, err) < 0)
+        return -1;
     t->head = (struct fetch_head){0};
     t->body = BODY_NONE;
     t->ignored = 0;
     t->failed = false;
-    t->why[0] = '\0';
-    if (add_conditions(t, err) < 0)
+    if (add_conditions(t, err) < 0 || transport_set(set_target(t), err) < 0 ||
+        transport_set(set_callbacks(t), err) < 0)
         return -1;
-    CURLcode code = set_limits(t);
-    if (code == CURLE_OK)
-        code = set_target(t);
-    if (code == CURLE_OK)
-        code = set_callbacks(t);
-    if (code != CURLE_OK)
-        return err_set(err, ERR_INTERNAL, 0, "libcurl: %s", curl_easy_strerror(code));
     CURLMcode added = curl_multi_add_handle(t->fetcher->multi, t->easy);
     if (added != CURLM_OK)
         return err_set(err, ERR_INTERNAL, 0, "libcurl: %s", curl_multi_strerror(added));

@@ -287,44 +287,16 @@ static int on_status(struct transfer *t, struct err *err)
     if (status == 416 && t->asked_range)
         return request_restart(t, "", 0, err) < 0 ? -1 : again(t, err);
     err_set(err, ERR_REMOTE, 0, "%s: HTTP %d", request_where(t), status);
-    if (status == 408 || status == 429 || (status >= 500 && status <= 599))
+    if (status == 408 || status == 425 || status == 429 || (status >= 500 && status <= 599))
         return retry(t, err);
     return err_set(err, ERR_REMOTE, 0, "%s: HTTP %d: %s", request_where(t), status, hint(status));
 }
 
-static bool worth_a_retry(CURLcode code)
-{
-    static const CURLcode passing[] = {CURLE_COULDNT_RESOLVE_HOST,
-                                       CURLE_COULDNT_RESOLVE_PROXY,
-                                       CURLE_COULDNT_CONNECT,
-                                       CURLE_OPERATION_TIMEDOUT,
-                                       CURLE_PARTIAL_FILE,
-                                       CURLE_GOT_NOTHING,
-                                       CURLE_SEND_ERROR,
-                                       CURLE_RECV_ERROR,
-                                       CURLE_HTTP2,
-                                       CURLE_HTTP2_STREAM,
-                                       CURLE_SSL_CONNECT_ERROR};
-    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
-        if (code == passing[i])
-            return true;
-    return false;
-}
-
 static int on_curl_error(struct transfer *t, CURLcode code, struct err *err)
 {
-    const char *why = t->why[0] ? t->why : curl_easy_strerror(code);
-    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR ||
-        code == CURLE_SSL_CACERT_BADFILE)
-        return err_set(
-            err, ERR_VERIFY, 0,
-            "%s: the server's certificate is not trusted: %s; if a proxy or a company CA is meant to be "
-            "trusted, add it to this machine's certificates",
-            request_where(t), why);
-    if (code == CURLE_OUT_OF_MEMORY)
-        return err_oom(err);
-    err_set(err, ERR_NETWORK, 0, "%s: %s", request_where(t), why);
-    return worth_a_retry(code) ? retry(t, err) : -1;
+    const struct transport transport = request_transport(t);
+    transport_failed(&transport, t->easy, code, request_where(t), err);
+    return err->kind == ERR_NETWORK ? retry(t, err) : -1;
 }
 
 int transfer_ended(struct transfer *t, CURLcode code, struct err *err)

@@ -15,11 +15,11 @@
 #include "fetch/index.h"
 #include "fetch/partial.h"
 #include "fetch/url.h"
+#include "http/transport.h"
 
 struct fetcher {
     CURLM *multi;
     struct fetch_options options; /* with the defaults filled in */
-    char *ca_bundle;
 };
 
 enum transfer_phase {
@@ -79,6 +79,8 @@ must_check int request_start(struct transfer *transfer, struct err *err);
 uint64_t request_done(const struct transfer *transfer);
 must_check int request_restart(struct transfer *transfer, const char *validator, uint64_t total,
                                struct err *err);
+/* How its next request, or the one that just ended, is sent. */
+struct transport request_transport(struct transfer *transfer);
 /* Where this attempt's bytes come from, fit to be shown. */
 const char *request_where(const struct transfer *transfer);
 

@@ -428,7 +428,7 @@ static void test_tls_and_proxy(void **state)
     assert_int_equal(rig->err.kind, ERR_VERIFY);
     assert_int_equal(peer_count(&rig->peer), 0);
 
-    struct http_options options = {.ca_bundle = ca};
+    struct http_options options = {.ca = ca_choose(ca)};
     cleanup_http struct http *trusting = NULL;
     assert_int_equal(http_new(&options, &trusting, &rig->err), 0);
     assert_int_equal(http_exchange(trusting, &req, NULL, &rig->answer, &rig->err), 0);

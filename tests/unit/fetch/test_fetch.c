@@ -217,7 +217,7 @@ static void tls_is_verified_and_never_left(void **state)
 
     fetcher_free(rig->fetcher);
     snprintf(ca, sizeof ca, "%s/tls.crt", server.dir);
-    struct fetch_options options = {.ca_bundle = ca};
+    struct fetch_options options = {.ca = ca_choose(ca)};
     assert_int_equal(fetcher_new(&options, &rig->fetcher, &err), 0);
     assert_int_equal(rig_fetch(rig, &req, &artifact, &err), 0);
     rig_expect(&artifact, "hello, world", 12);

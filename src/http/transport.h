@@ -1,0 +1,47 @@
+/* What bake's HTTP clients (fetch, cloud) share: how a libcurl handle is set up, and what its errors mean.
+ *
+ * In:    where a request goes and whom it trusts; the CURLcode of an attempt that failed.
+ * Out:   a fresh handle with the settings every request has; an error with its kind and what to do about it.
+ * Fails: ERR_NETWORK is what passes: no name, no route, no answer, a cut one. Another attempt may succeed, so
+ *        clients repeat this kind and no other. ERR_VERIFY: the server's certificate. ERR_REMOTE: server or
+ *        proxy refuse. ERR_IO: this machine's CA certificates. ERR_USAGE: a proxy's URL in the environment.
+ *        ERR_RECIPE: a URL that libcurl does not take. ERR_INTERNAL: libcurl was misused, or lacks TLS.
+ * Owns:  nothing: the handle is the caller's.
+ * Never: shows a proxy's user and password.
+ *
+ * Each attempt gets a handle of its own. One that failed keeps state from then on: after a failed look-up,
+ * libcurl 7.88 refuses CURLOPT_BUFFERSIZE on it for ever. Connections belong to the multi handle, so nothing
+ * is lost.
+ */
+#ifndef BAKE_HTTP_TRANSPORT_H
+#define BAKE_HTTP_TRANSPORT_H
+
+#include <stdbool.h>
+
+#include <curl/curl.h>
+
+#include "http/ca.h"
+
+struct transport {
+    const char *url;            /* http or https; borrowed as long as the handle is used */
+    char *why;                  /* of CURL_ERROR_SIZE: libcurl's own words */
+    const struct ca_source *ca; /* borrowed as long as the handle is used */
+    unsigned connect_timeout_ms;
+    bool direct; /* through no proxy */
+    bool again;  /* after a failure: names are looked up anew */
+};
+
+/* Replaces *EASY, which may be NULL, by a new handle. */
+must_check int transport_begin(const struct transport *how, CURL **easy, struct err *err);
+/* The result of setting options: 0, or -1 with err filled. */
+must_check int transport_set(CURLcode code, struct err *err);
+
+/* Says why an attempt failed. WHERE begins the message: what was asked for, fit to be shown. Returns -1. */
+int transport_failed(const struct transport *how, CURL *easy, CURLcode code, const char *where,
+                     struct err *err);
+
+/* "host" or "host:port" of a URL, for messages; cut where it does not fit. */
+enum { TRANSPORT_HOST = 128 };
+void transport_host(const char *url, char to[static TRANSPORT_HOST]);
+
+#endif
