@@ -89,6 +89,12 @@ static int read_labels(const struct push_options *options, struct pushing *pushi
     return 0;
 }
 
+/* A SEQUENCE with a length of two bytes, as all certificates of a key are. */
+static bool is_der(const struct buf *text)
+{
+    return text->len > 4 && memcmp(text->data, "\x30\x82", 2) == 0;
+}
+
 /* A certificate in DER or PEM, which the API wants in DER; anything else is one of UEFI's own structures. */
 static int read_key(const char *path, struct arena *arena, struct shielded_key *ret, struct err *err)
 {
@@ -106,6 +112,12 @@ static int read_key(const char *path, struct arena *arena, struct shielded_key *
     ERR_clear_error();
     unsigned char *der = NULL;
     int len = x509 ? i2d_X509(x509, &der) : -1;
+    /* what no certificate can be read from, whatever the reason, must not go out as a structure of UEFI's: a variable's first
+     * bytes are a GUID or a year */
+    if (len <= 0 && (is_der(&text) || memmem(text.data, text.len, "-----BEGIN", 10))) {
+        X509_free(x509);
+        return err_set(err, ERR_USAGE, 0, "%s holds no certificate that can be read", path);
+    }
     ret->x509 = len > 0;
     ret->len = len > 0 ? (size_t)len : text.len;
     void *copy = arena_alloc(arena, ret->len);

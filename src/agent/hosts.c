@@ -42,6 +42,8 @@ int hosts_render(const struct root *root, const struct metadata *metadata, bool 
         return err_set(err, ERR_VERIFY, 0, "%s is no text", HOSTS);
     if (!found)
         buf_str(&old, "127.0.0.1 localhost\n");
+    if (buf_check(&old, HOSTS, err) < 0)
+        return -1;
     char *begin = find_line(old.data, BEGIN), *end = begin ? find_line(begin, END) : NULL;
     size_t before = end ? (size_t)(begin - old.data) : old.len;
     if (before > 0)

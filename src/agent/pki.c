@@ -164,7 +164,8 @@ static int write_kubeconfigs(struct work *work)
     for (enum pki_folder i = 0; i < PKI_FOLDERS; i++) {
         cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
         pki_kubeconfig(work->metadata, i, &text);
-        if (text.len > 0 && pki_has(work->metadata, i, false) && keep(work, i, "kubeconfig", "", &text) < 0)
+        if ((text.len > 0 || text.failed) && pki_has(work->metadata, i, false) &&
+            keep(work, i, "kubeconfig", "", &text) < 0)
             return -1;
     }
     return 0;
