@@ -45,8 +45,8 @@ static int damaged(struct err *err, const char *what)
 
 /* libfdisk silently takes the backup when the primary header is bad. Firmware and GRUB would not agree with
  * it on what is on the disk, so a bad primary is refused here. The backup may be missing. UEFI 2.10, 5.3.2.
- */
-static int check_primary(const struct disk *disk, struct err *err)
+ * Counts the entries in use. */
+static int check_primary(const struct disk *disk, unsigned *ret_used, struct err *err)
 {
     unsigned char header[SECTOR];
     if (disk->size < (uint64_t)34 * SECTOR)
@@ -78,6 +78,10 @@ static int check_primary(const struct disk *disk, struct err *err)
         return err_wrap(err, "partition entries");
     if (crc32(0, entries, count * entry) != le32(header + 88))
         return damaged(err, "the entries' CRC is wrong");
+    static const unsigned char unused[16]; /* the type of an entry that is none */
+    *ret_used = 0;
+    for (uint32_t i = 0; i < count; i++)
+        *ret_used += memcmp(entries + i * entry, unused, sizeof unused) != 0;
     return 0;
 }
 
@@ -127,12 +131,15 @@ static int take_partition(struct fdisk_context *cxt, struct fdisk_partition *fro
     *to = (struct partition){.number = (unsigned)index + 1,
                              .start = fdisk_partition_get_start(from) * SECTOR,
                              .size = fdisk_partition_get_size(from) * SECTOR};
-    const char *name = fdisk_partition_get_name(from);
-    snprintf(to->label, sizeof to->label, "%s", name ? name : "");
+    /* libfdisk leaves out what it has no memory for: an empty name is "", never NULL */
+    const char *name = fdisk_partition_get_name(from), *guid = fdisk_partition_get_uuid(from);
     struct fdisk_parttype *type = fdisk_partition_get_type(from);
-    upper(type ? fdisk_parttype_get_string(type) : "", to->type, sizeof to->type);
-    upper(fdisk_partition_get_uuid(from), to->guid, sizeof to->guid);
-    fdisk_gpt_get_partition_attrs(cxt, index, &to->attributes);
+    const char *type_guid = type ? fdisk_parttype_get_string(type) : NULL;
+    if (!name || !guid || !type_guid || fdisk_gpt_get_partition_attrs(cxt, index, &to->attributes) < 0)
+        return err_oom(err);
+    snprintf(to->label, sizeof to->label, "%s", name);
+    upper(type_guid, to->type, sizeof to->type);
+    upper(guid, to->guid, sizeof to->guid);
     return 0;
 }
 
@@ -159,7 +166,8 @@ static int check_places(const struct layout *layout, struct err *err)
 
 int gpt_read(const struct disk *disk, struct layout *layout, struct err *err)
 {
-    if (check_primary(disk, err) < 0)
+    unsigned used = 0;
+    if (check_primary(disk, &used, err) < 0)
         return -1;
     cleanup(unref_context) struct fdisk_context *cxt = NULL;
     if (open_table(disk, 1, &cxt, err) < 0)
@@ -169,8 +177,9 @@ int gpt_read(const struct disk *disk, struct layout *layout, struct err *err)
     if (fdisk_get_partitions(cxt, &table) < 0 || !iter)
         return damaged(err, "its entries cannot be listed");
     cleanup_free char *id = NULL;
-    if (fdisk_get_disklabel_id(cxt, &id) == 0)
-        upper(id, layout->disk_guid, sizeof layout->disk_guid);
+    if (fdisk_get_disklabel_id(cxt, &id) < 0 || !id)
+        return err_oom(err);
+    upper(id, layout->disk_guid, sizeof layout->disk_guid);
     layout->disk_size = disk->size;
     layout->partition_count = 0;
     struct fdisk_partition *partition = NULL;
@@ -181,6 +190,9 @@ int gpt_read(const struct disk *disk, struct layout *layout, struct err *err)
             return -1;
         layout->partition_count++;
     }
+    if (layout->partition_count != used) /* one that libfdisk could not read, it does not list */
+        return err_set(err, ERR_LAYOUT, 0, "%u of %u partitions of the GPT can be read: damage, or no memory",
+                       layout->partition_count, used);
     return check_places(layout, err);
 }
 
