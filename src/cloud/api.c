@@ -43,13 +43,29 @@ int api_call(const struct api *api, const char *method, const char *url, const s
     return api_send(api, &req, ret, err);
 }
 
+static bool lacks_permission(const struct api_error *said)
+{
+    static const char *const reasons[] = {
+        "",         "forbidden", "insufficientPermissions", "PERMISSION_DENIED", "IAM_PERMISSION_DENIED",
+        "required", "authError"};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (strcmp(said->reason, reasons[i]) == 0)
+            return true;
+    return false;
+}
+
 int api_refused(const struct api_result *result, const char *what, const char *role, struct err *err)
 {
     const struct api_error *said = &result->error;
     err_set(err, ERR_REMOTE, 0, "%s: HTTP %d%s%s%s%s", what, result->status, said->reason[0] ? ": " : "",
             said->reason, said->message[0] ? ": " : "", said->message);
     size_t len = strlen(err->text);
-    if (role && (result->status == 401 || result->status == 403) && len < sizeof err->text)
+    if (len >= sizeof err->text)
+        return -1;
+    if (strcmp(said->reason, "quotaExceeded") == 0)
+        snprintf(err->text + len, sizeof err->text - len,
+                 "; ask for more quota, or make room with bake prune");
+    else if (role && (result->status == 401 || result->status == 403) && lacks_permission(said))
         snprintf(err->text + len, sizeof err->text - len, "; the role that allows it: %s", role);
     return -1;
 }

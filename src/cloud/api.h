@@ -40,7 +40,8 @@ must_check int api_send(const struct api *api, const struct http_request *req, s
                         struct err *err);
 
 /* Sets err of kind ERR_REMOTE: "WHAT: HTTP 403: forbidden: ...; ROLE would allow it". ROLE names the role and what it must be
- * granted on; it is said for 401 and 403 only. Returns -1. */
+ * granted on; it is said for 401 and 403 only, and not where another reason is given, which no role would change: a quota,
+ * a limit, a retention policy, an API that is not enabled. Returns -1. */
 int api_refused(const struct api_result *result, const char *what, const char *role, struct err *err);
 
 /* A member of an answer: "" when it is not there or no string. Points into the document. */

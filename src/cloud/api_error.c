@@ -65,19 +65,71 @@ static void take(const char *text, char *to, size_t room)
         api_error_safe(text, strlen(text), to, room);
 }
 
+static bool same_word(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        while (*a == '_')
+            a++;
+        while (*b == '_')
+            b++;
+        if ((*a | 0x20) != (*b | 0x20))
+            return false;
+        if (!*a || !*b)
+            return *a == *b;
+    }
+}
+
+/* Sources: Google's API client for Python (http.py), google-auth (transport), terraform-provider-google
+ * (error_retry_predicates.go), and "Rate quotas" and "Best practices" of Compute Engine's documentation. */
+bool api_error_passing(const char *reason)
+{
+    static const char *const table[] = {
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+        "concurrentLimitExceeded",
+        "concurrentOperationsQuotaExceeded",
+        "resourceOperationRateExceeded",
+        "resourceNotReady",
+        "operationInProgress",
+        "backendError",
+        "internalError",
+        "serverError",
+        "internalFailure",
+        "unavailable",
+        "temporarilyUnavailable",
+    };
+    for (size_t i = 0; reason && i < sizeof table / sizeof *table; i++)
+        if (same_word(reason, table[i]))
+            return true;
+    return false;
+}
+
+/* The "reason" of each element. */
+static bool any_passes(const cJSON *array)
+{
+    bool passes = false;
+    for (const cJSON *item = cJSON_IsArray(array) ? array->child : NULL; item && !passes; item = item->next)
+        passes = api_error_passing(text_of(item, "reason"));
+    return passes;
+}
+
 static void from_json(const cJSON *root, struct api_error *ret)
 {
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(root, "error");
     if (cJSON_IsString(error)) {
         take(error->valuestring, ret->reason, sizeof ret->reason);
         take(text_of(root, "error_description"), ret->message, sizeof ret->message);
+        ret->passing = api_error_passing(error->valuestring);
         return;
     }
-    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(error, "errors"), 0);
+    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(error, "errors");
+    const cJSON *first = cJSON_GetArrayItem(errors, 0);
     take(text_of(first, "reason"), ret->reason, sizeof ret->reason);
     take(text_of(error, "status"), ret->reason, sizeof ret->reason);
     take(text_of(error, "message"), ret->message, sizeof ret->message);
     take(text_of(first, "message"), ret->message, sizeof ret->message);
+    ret->passing = any_passes(errors) || api_error_passing(text_of(error, "status")) ||
+                   any_passes(cJSON_GetObjectItemCaseSensitive(error, "details"));
 }
 
 void api_error_read(const struct http_answer *answer, struct api_error *ret)

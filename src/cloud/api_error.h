@@ -14,7 +14,13 @@ struct api_error {
     int status;        /* of HTTP */
     char reason[64];   /* "conditionNotMet", "alreadyExists", "invalid_grant": a machine's word */
     char message[512]; /* a person's words */
+    bool passing;      /* one of its reasons is: see api_error_passing() */
 };
+
+/* Does an error of this reason go away by itself, so that the same request is worth another attempt? Rate limits are
+ * answered with 403 as well as 429, and what is not ready yet with 400: a status alone does not tell. One table for the
+ * APIs' answers, the errors of operations, and OAuth; case and '_' do not count, as the APIs write both forms. */
+bool api_error_passing(const char *reason);
 
 void api_error_read(const struct http_answer *answer, struct api_error *ret);
 

@@ -61,7 +61,7 @@ int client_call(const struct client *client, const struct http_request *req, con
                 return -1;
             continue;
         }
-        if (!retry_status(answer.status)) {
+        if (!retry_wanted(&answer)) {
             *ret = answer;
             answer = (struct http_answer)HTTP_ANSWER_EMPTY;
             return 0;

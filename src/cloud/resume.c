@@ -91,7 +91,7 @@ static int refused(const struct session *s, const struct http_answer *answer, st
 static int judge(struct session *s, const struct http_answer *answer, bool asked, bool *ret_retry,
                  struct err *err)
 {
-    *ret_retry = retry_status(answer->status);
+    *ret_retry = retry_wanted(answer);
     if (*ret_retry)
         return 0;
     switch (answer->status) {

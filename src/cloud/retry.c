@@ -69,9 +69,23 @@ void retry_progress(struct retry *retry)
     retry->started_ms = retry->clock->now_ms(retry->clock->ctx);
 }
 
-bool retry_status(int status)
+bool retry_wanted(const struct http_answer *answer)
 {
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+    struct api_error error;
+    switch (answer->status) {
+    case 408:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+        return true;
+    default:
+        if (answer->status < 400)
+            return false;
+        api_error_read(answer, &error);
+        return error.passing;
+    }
 }
 
 /* Retry-After in ms; 0 when there is none that can be read. */

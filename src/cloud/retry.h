@@ -5,7 +5,8 @@
  * Fails: with the attempt's own error, "gave up after N attempts" before it; ERR_INTERRUPTED while waiting.
  * Owns:  nothing; a struct retry lives on the stack of whoever makes the attempts.
  *
- * Retryable are ERR_NETWORK and the answers 408, 429, 500, 502, 503 and 504. A wait is a random part of
+ * Retryable are ERR_NETWORK, the answers 408, 429, 500, 502, 503 and 504, and those of any other status whose reason is
+ * in the table of api_error.c. A wait is a random part of
  * first_ms * 2^n, at most max_ms; a server's Retry-After (RFC 9110 section 10.2.3: seconds or a date) makes it
  * longer, up to retry_after_max_s. An attempt that would begin after deadline_s is not made. An error that was
  * given up on (errnum RETRY_GAVE_UP) is final for an outer loop of attempts too.
@@ -55,12 +56,12 @@ void retry_begin(struct retry *retry, const struct retry_policy *policy, const s
 /* The attempts brought something (bytes that are persisted): counting begins anew. */
 void retry_progress(struct retry *retry);
 
-bool retry_status(int status);
+bool retry_wanted(const struct http_answer *answer);
 
 /* After an attempt without an answer: ERR holds why. WHAT is for the warning. */
 must_check int retry_error(struct retry *retry, const char *what, const struct run *run, struct err *err);
 
-/* After an answer that retry_status() takes; fills ERR when it was the last one. */
+/* After an answer that retry_wanted() takes; fills ERR when it was the last one. */
 must_check int retry_answer(struct retry *retry, const char *what, const struct http_answer *answer,
                             const struct run *run, struct err *err);
 

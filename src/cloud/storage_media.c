@@ -42,7 +42,7 @@ static int read_media(const struct storage *storage, const char *name, struct ta
                 return -1;
             continue;
         }
-        if (retry_status(answer.status)) {
+        if (retry_wanted(&answer)) {
             if (retry_answer(&retry, what, &answer, storage->api.run, err) < 0)
                 return -1;
             continue;

@@ -42,7 +42,7 @@ static int get(const struct token_context *ctx, const char *path, unsigned attem
         if (http_exchange(ctx->http, &req, run, &answer, err) < 0) {
             if (retry_error(&retry, req.what, run, err) < 0)
                 return -1;
-        } else if (!retry_status(answer.status)) {
+        } else if (!retry_wanted(&answer)) {
             *ret = answer;
             answer = (struct http_answer)HTTP_ANSWER_EMPTY;
             return 0;

@@ -96,7 +96,7 @@ int token_request(const struct token_context *ctx, const struct token_request *r
             return 0;
         }
         refused(req, &answer, ret_why, err);
-        if (!retry_status(answer.status) || retry_again(&retry, req->what, &answer, run, err) < 0)
+        if (!retry_wanted(&answer) || retry_again(&retry, req->what, &answer, run, err) < 0)
             return -1;
     }
 }

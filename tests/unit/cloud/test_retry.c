@@ -64,15 +64,75 @@ static void test_full_jitter(void **state)
     assert_in_range(clock.slept[1], 999, 1001); /* half of 2 s */
 }
 
+static bool wanted(int status, const char *body)
+{
+    struct http_answer answer = answer_with(status, NULL);
+    buf_str(&answer.body, body);
+    bool yes = retry_wanted(&answer);
+    http_answer_free(&answer);
+    return yes;
+}
+
+/* The reason may be in either place, and in either form. */
+static bool wanted_for(int status, const char *reason)
+{
+    char one[300], two[300];
+    snprintf(one, sizeof one, "{\"error\":{\"code\":%d,\"errors\":[{\"reason\":\"%s\"}],\"message\":\"m\"}}",
+             status, reason);
+    snprintf(two, sizeof two,
+             "{\"error\":{\"status\":\"PERMISSION_DENIED\",\"errors\":[{\"reason\":\"forbidden\"}],"
+             "\"details\":[{},{\"reason\":\"%s\"}]}}",
+             reason);
+    bool yes = wanted(status, one);
+    assert_int_equal(wanted(status, two), yes);
+    return yes;
+}
+
+static void test_reasons_that_pass(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {"rateLimitExceeded",
+                                      "userRateLimitExceeded",
+                                      "RATE_LIMIT_EXCEEDED",
+                                      "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED",
+                                      "resourceNotReady",
+                                      "RESOURCE_NOT_READY",
+                                      "RESOURCE_OPERATION_RATE_EXCEEDED"};
+    static const char *const no[] = {"forbidden",
+                                     "insufficientPermissions",
+                                     "quotaExceeded",
+                                     "invalid",
+                                     "rateLimit",
+                                     "rateLimitExceededs",
+                                     "",
+                                     "_",
+                                     "QUOTA_EXCEEDED",
+                                     "retentionPolicyNotMet",
+                                     "dailyLimitExceeded"};
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+        assert_true(wanted_for(403, yes[i]));
+        assert_true(wanted_for(400, yes[i]));
+    }
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        assert_false(wanted_for(403, no[i]));
+    assert_false(wanted_for(200, "rateLimitExceeded"));
+    assert_false(wanted_for(308, "rateLimitExceeded"));
+    assert_true(wanted(400, "{\"error\":\"temporarily_unavailable\"}"));
+    assert_false(wanted(400, "{\"error\":\"invalid_grant\"}"));
+    assert_false(wanted(403, "rateLimitExceeded"));
+    assert_false(wanted(403, "{\"error\":{\"errors\":{\"reason\":\"rateLimitExceeded\"},\"details\":7}}"));
+    assert_false(wanted(403, "{\"error\":{\"errors\":[7,null,{\"reason\":7}]}}"));
+}
+
 static void test_which_are_retried(void **state)
 {
     (void)state;
     static const int yes[] = {408, 429, 500, 502, 503, 504};
     static const int no[] = {200, 204, 308, 400, 401, 403, 404, 409, 410, 412, 413, 501, 505};
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-        assert_true(retry_status(yes[i]));
+        assert_true(wanted(yes[i], ""));
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-        assert_false(retry_status(no[i]));
+        assert_false(wanted(no[i], ""));
     struct fake_clock clock;
     struct retry retry;
     struct err err;
@@ -161,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_doubles_up_to_the_cap_and_ends),
         cmocka_unit_test(test_full_jitter),
         cmocka_unit_test(test_which_are_retried),
+        cmocka_unit_test(test_reasons_that_pass),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_interrupted_while_waiting),
