@@ -231,7 +231,7 @@ void json_free(struct json_doc *doc)
 
 const cJSON *json_root(const struct json_doc *doc)
 {
-    return doc->root;
+    return doc ? doc->root : NULL;
 }
 
 void json_where(const struct json_doc *doc, const cJSON *node, unsigned *ret_line, unsigned *ret_column)

@@ -33,7 +33,7 @@ static inline void json_free_fn(struct json_doc **doc)
 }
 #define cleanup_json cleanup(json_free_fn)
 
-const cJSON *json_root(const struct json_doc *doc);
+const cJSON *json_root(const struct json_doc *doc); /* of NULL: NULL */
 /* 1-based position of a node of this document (0, 0 when it is not of it). Columns count bytes. */
 void json_where(const struct json_doc *doc, const cJSON *node, unsigned *ret_line, unsigned *ret_column);
 

@@ -92,7 +92,6 @@ bool api_error_passing(const char *reason)
         "resourceNotReady",
         "operationInProgress",
         "backendError",
-        "internalError",
         "serverError",
         "internalFailure",
         "unavailable",

@@ -221,28 +221,38 @@ int images_list(const struct images *images, const char *filter, struct image_li
     return 0;
 }
 
-/* A change of one image, and its operation. All of them may be repeated. *ret_already: the answer was ALREADY, a status
- * that says that it is so, or may be. */
+/* A change of one image, and its operation. All of them may be repeated, and are when the operation ends in an error that
+ * passes. *ret_already: the answer was ALREADY, a status that says that it is so, or may be. */
 static int change(const struct images *images, const char *method, const char *name, const char *verb,
                   const struct buf *body, const char *what, int already, bool *ret_already, struct err *err)
 {
+    const struct client *client = images->api.client;
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
-    cleanup_api_result struct api_result result = {0};
+    struct retry retry;
     images_url(images, name, verb, &url);
-    if (buf_check(&url, "a URL", err) < 0 ||
-        api_call(&images->api, method, url.data, body, what, &result, err) < 0)
+    if (buf_check(&url, "a URL", err) < 0)
         return -1;
-    if (already && result.status == already) {
-        *ret_already = true;
-        return 0;
+    retry_begin(&retry, &client->retry, client->clock);
+    for (;;) {
+        cleanup_api_result struct api_result result = {0};
+        struct operation_end end;
+        if (api_call(&images->api, method, url.data, body, what, &result, err) < 0)
+            return -1;
+        if (already && result.status == already) {
+            *ret_already = true;
+            return 0;
+        }
+        if (!api_ok(&result))
+            return refused(images, &result, what, err);
+        if (operation_wait(images, &result, what, &end, err) == 0)
+            return 0;
+        if (!end.passing || retry_again(&retry, what, NULL, images->api.run, err) < 0)
+            return -1;
     }
-    if (!api_ok(&result))
-        return refused(images, &result, what, err);
-    return operation_wait(images, &result, what, NULL, err);
 }
 
 int images_insert(const struct images *images, const struct image_spec *spec, const char *request_id,
-                  bool *ret_failed, bool *ret_exists, struct err *err)
+                  struct operation_end *ret_end, bool *ret_exists, struct err *err)
 {
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     cleanup_buf struct buf body = BUF_INIT(4 << 20);
@@ -251,7 +261,8 @@ int images_insert(const struct images *images, const struct image_spec *spec, co
     snprintf(what, sizeof what, "import of image %.63s", spec->name);
     images_url(images, NULL, NULL, &url);
     buf_printf(&url, "?requestId=%s", request_id);
-    *ret_failed = *ret_exists = false;
+    *ret_end = (struct operation_end){0};
+    *ret_exists = false;
     if (buf_check(&url, "a URL", err) < 0 || images_insert_body(spec, &body, err) < 0 ||
         api_call(&images->api, "POST", url.data, &body, what, &result, err) < 0)
         return -1;
@@ -260,7 +271,7 @@ int images_insert(const struct images *images, const struct image_spec *spec, co
         return 0;
     if (!api_ok(&result))
         return refused(images, &result, what, err);
-    return operation_wait(images, &result, what, ret_failed, err);
+    return operation_wait(images, &result, what, ret_end, err);
 }
 
 int images_wait_ready(const struct images *images, const char *name, struct err *err)

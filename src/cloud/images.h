@@ -93,9 +93,19 @@ must_check int images_insert_body(const struct image_spec *spec, struct buf *ret
 /* The same request for the same text, whichever process sends it: a UUID of RFC 9562 version 5. */
 must_check int images_request_id(const char *text, char out[static REQUEST_ID_CAP], struct err *err);
 
-/* *ret_failed: the operation itself failed, so that a new try needs a new request ID. *ret_exists: the name is taken. */
+/* What became of an operation. */
+struct operation_end {
+    bool failed; /* it is over, with an error: a new try needs a new request ID */
+    bool
+        before; /* it was over when it was first heard of: a request ID of an earlier run, not what this one began */
+    bool passing; /* its error is one that goes away by itself: api_error_passing() */
+};
+
+/* Done without an error does not mean that the image is there: with the request ID of an earlier run the answer is the
+ * operation of that run, whatever happened to the image since. *ret_exists: the name is taken. */
 must_check int images_insert(const struct images *images, const struct image_spec *spec,
-                             const char *request_id, bool *ret_failed, bool *ret_exists, struct err *err);
+                             const char *request_id, struct operation_end *ret_end, bool *ret_exists,
+                             struct err *err);
 /* Until the image is no longer pending. */
 must_check int images_wait_ready(const struct images *images, const char *name, struct err *err);
 
@@ -111,9 +121,9 @@ must_check int images_set_labels(const struct images *images, const struct image
 /* No such image is no failure. */
 must_check int images_delete(const struct images *images, const char *name, struct err *err);
 
-/* Waits for the operation that RESULT answers with. *ret_failed as above; may be NULL. */
+/* Waits for the operation that RESULT answers with. */
 must_check int operation_wait(const struct images *images, const struct api_result *result, const char *what,
-                              bool *ret_failed, struct err *err);
+                              struct operation_end *ret, struct err *err);
 
 /* BASE/projects/P/global/images[/NAME[/VERB]] */
 void images_url(const struct images *images, const char *name, const char *verb, struct buf *ret);

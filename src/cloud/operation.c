@@ -3,11 +3,19 @@
 
 #include "cloud/images.h"
 
-enum { WAIT_S = 1800, EARLY_MS = 1000, NAP_MS = 250, NAP_MAX_MS = 5000 };
+enum {
+    WAIT_S = 1800,
+    EARLY_MS = 1000,
+    NAP_MS = 250,
+    NAP_MAX_MS = 5000,
+    UNKNOWN_MS = 60000 /* how long an operation may be unknown (404) after it was last heard of */
+};
 
 /* What a person can do about it. */
 static const char *advice(const char *code, uint64_t status)
 {
+    if (api_error_passing(code))
+        return "; this passes: run the same command again";
     if (strstr(code, "QUOTA"))
         return "; ask for more quota, or make room with bake prune";
     if (strcmp(code, "RESOURCE_ALREADY_EXISTS") == 0)
@@ -21,7 +29,7 @@ static const char *advice(const char *code, uint64_t status)
 }
 
 /* "WHAT: CODE: MESSAGE", and how many more. */
-static int failed(const cJSON *operation, const char *what, struct err *err)
+static int failed(const cJSON *operation, const char *what, bool *ret_passing, struct err *err)
 {
     const cJSON *errors =
         cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(operation, "error"), "errors");
@@ -32,6 +40,7 @@ static int failed(const cJSON *operation, const char *what, struct err *err)
     api_error_safe(said, strlen(said), code, sizeof code);
     api_error_safe(text, strlen(text), message, sizeof message);
     int more = cJSON_GetArraySize(errors) - 1;
+    *ret_passing = api_error_passing(code);
     char tail[48] = "";
     if (more > 0)
         snprintf(tail, sizeof tail, " (and %d more errors)", more);
@@ -39,7 +48,8 @@ static int failed(const cJSON *operation, const char *what, struct err *err)
                    message[0] ? message : "no message given", tail, advice(code, status));
 }
 
-static int ask_again(const struct images *images, const char *url, const char *what,
+/* MAY_BE_UNKNOWN: a 404 is no failure, and leaves RESULT without a document. */
+static int ask_again(const struct images *images, const char *url, const char *what, bool may_be_unknown,
                      struct api_result *result, struct err *err)
 {
     struct api_result next = {0};
@@ -47,20 +57,21 @@ static int ask_again(const struct images *images, const char *url, const char *w
         return -1;
     api_result_free(result);
     *result = next;
-    if (api_ok(result))
+    if (api_ok(result) || (result->status == 404 && may_be_unknown))
         return 0;
     api_refused(result, what, "roles/compute.storageAdmin on the project", err);
     return err_wrap(err, "the operation was begun, but how it ended is not known");
 }
 
 int operation_wait(const struct images *images, const struct api_result *result, const char *what,
-                   bool *ret_failed, struct err *err)
+                   struct operation_end *ret, struct err *err)
 {
     const struct clock_source *clock = images->api.client->clock ? images->api.client->clock : &clock_machine;
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     cleanup_api_result struct api_result now = {.status = result->status};
     const char *name = api_text(json_root(result->doc), "name");
-    int64_t begun = clock->now_ms(clock->ctx), nap = NAP_MS;
+    int64_t begun = clock->now_ms(clock->ctx), known = begun, nap = NAP_MS;
+    *ret = (struct operation_end){.before = true};
     if (!*name)
         return err_set(err, ERR_REMOTE, 0, "%s: the server's answer names no operation", what);
     buf_printf(&url, "%s/projects/", images->api.endpoints->compute);
@@ -72,11 +83,10 @@ int operation_wait(const struct images *images, const struct api_result *result,
         return -1;
     for (const cJSON *operation = json_root(result->doc);; operation = json_root(now.doc)) {
         if (strcmp(api_text(operation, "status"), "DONE") == 0) {
-            bool bad = cJSON_GetObjectItemCaseSensitive(operation, "error");
-            if (ret_failed)
-                *ret_failed = bad;
-            return bad ? failed(operation, what, err) : 0;
+            ret->failed = cJSON_GetObjectItemCaseSensitive(operation, "error");
+            return ret->failed ? failed(operation, what, &ret->passing, err) : 0;
         }
+        ret->before = false;
         int64_t asked = clock->now_ms(clock->ctx);
         if (asked - begun > (int64_t)(images->wait_s ? images->wait_s : WAIT_S) * 1000)
             return err_set(err, ERR_REMOTE, 0,
@@ -84,8 +94,9 @@ int operation_wait(const struct images *images, const struct api_result *result,
                            name);
         run_note(images->api.run, "push", "%s: %llu%%", what,
                  (unsigned long long)api_uint(operation, "progress"));
-        if (ask_again(images, url.data, what, &now, err) < 0)
+        if (ask_again(images, url.data, what, asked - known < UNKNOWN_MS, &now, err) < 0)
             return -1;
+        known = now.status == 404 ? known : asked;
         /* the server holds the question for up to two minutes; one that it does not hold is not asked at once again */
         if (strcmp(api_text(json_root(now.doc), "status"), "DONE") != 0 &&
             clock->now_ms(clock->ctx) - asked < EARLY_MS) {

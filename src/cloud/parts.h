@@ -28,6 +28,7 @@ enum {
     COMPOSE_MAX = 32,     /* sources of one compose call: cloud.google.com/storage/docs/composite-objects */
     PART_LEVELS_MAX = 8,  /* 32^7 parts */
     PARTS_MAX = 1 << 20,
+    PART_CLASS_CAP = 32,
 };
 
 struct part {
@@ -37,7 +38,9 @@ struct part {
     uint32_t crc32c;
     uint64_t generation; /* of the object in the bucket, once it is known to be there; 0: not yet */
     bool again;          /* a leaf with the bytes of an earlier one */
-    size_t first, count; /* inner nodes: their sources */
+    bool made;           /* by this run: its storage class is the one that new objects get */
+    char storage_class[PART_CLASS_CAP]; /* once it is known to be there; "": not said */
+    size_t first, count;                /* inner nodes: their sources */
 };
 
 struct part_level {

@@ -7,7 +7,8 @@
 enum {
     OBJECT_CAP = OBJECT_NAME_MAX + 1,
     ALL_LABELS_MAX = 2 * LABELS_MAX,
-    DIGEST_TAIL = 13 /* "-" and 12 hex digits end a package's name */
+    ATTEMPTS_MAX = 100, /* of one run to find a request ID that is not used up */
+    DIGEST_TAIL = 13    /* "-" and 12 hex digits end a package's name */
 };
 
 void push_image_name(const char *package, char out[static IMAGE_NAME_MAX + 1])
@@ -150,36 +151,67 @@ static int look_for_image(const struct push *push, const char *name, const char 
                                                              : fix_labels(push, image, labels, count, err);
 }
 
-/* The same request, and so the same operation, from any process, until an import is known to have failed. */
+/* Who asks for the same gets the same operation, from any process and machine, so that a push that was killed goes on with
+ * its import. That holds beyond the operation's end, so whoever learns that it is over, and the image is not there,
+ * counts the attempt up. */
 static int request_id(const struct push *push, const char *name, const char *digest,
-                      const struct push_state *state, char out[static REQUEST_ID_CAP], struct err *err)
+                      const struct image_spec *spec, const struct push_state *state,
+                      char out[static REQUEST_ID_CAP], struct err *err)
 {
-    cleanup_buf struct buf text = BUF_INIT(4096);
-    buf_printf(&text, "%s/projects/%s/global/images/%s package %s attempt %llu",
+    cleanup_buf struct buf text = BUF_INIT(8 << 20);
+    buf_printf(&text, "%s/projects/%s/global/images/%s package %s attempt %llu of ",
                push->images.api.endpoints->universe, push->images.project, name, digest,
                (unsigned long long)state->attempt);
-    return buf_check(&text, "what names an import", err) < 0 ? -1 : images_request_id(text.data, out, err);
+    if (images_insert_body(spec, &text, err) < 0)
+        return -1;
+    return images_request_id(text.data, out, err);
 }
 
+/* *ret_there: the image is. Else what was asked for is over, and has led to nothing that stands: END says how, and ERR why. */
+static int insert_once(const struct push *push, const char *name, const char *digest,
+                       const struct image_spec *spec, struct push_state *state, struct operation_end *end,
+                       bool *ret_there, struct err *err)
+{
+    char id[REQUEST_ID_CAP];
+    bool exists = false;
+    if (request_id(push, name, digest, spec, state, id, err) < 0)
+        return -1;
+    if (images_insert(&push->images, spec, id, end, &exists, err) < 0)
+        return end->failed ? 0 : -1;
+    if (look_for_image(push, name, digest, state, ret_there, err) < 0)
+        return -1;
+    if (!*ret_there)
+        err_set(err, ERR_REMOTE, 0, "image %s is gone again: somebody deletes it", name);
+    return 0;
+}
+
+/* An operation that was over before this run asked for it is of no account: the next attempt follows at once. One that this
+ * run has waited for says how things are. */
 static int insert(const struct push *push, const char *name, const char *digest,
                   const struct image_spec *spec, struct push_state *state, struct err *err)
 {
-    char id[REQUEST_ID_CAP];
-    bool failed = false, exists = false, there = false;
-    if (request_id(push, name, digest, state, id, err) < 0)
-        return -1;
-    if (images_insert(&push->images, spec, id, &failed, &exists, err) < 0) {
-        struct err why = {0};
-        if (failed && next_attempt(state, &why) < 0)
-            run_warn(push->images.api.run, "push", "%s", why.text);
-        return -1;
+    const struct client *client = push->images.api.client;
+    const struct run *run = push->images.api.run;
+    struct retry retry;
+    struct err why = {0};
+    retry_begin(&retry, &client->retry, client->clock);
+    for (unsigned n = 0; n < ATTEMPTS_MAX; n++) {
+        struct operation_end end = {0};
+        bool there = false;
+        if (insert_once(push, name, digest, spec, state, &end, &there, err) < 0)
+            return -1;
+        if (there)
+            return 0;
+        if (next_attempt(state, &why) < 0)
+            run_warn(run, "push", "%s", why.text);
+        if (end.before)
+            run_note(run, "push", "an earlier import of %s is over, and the image is not there: tried anew",
+                     name);
+        else if ((end.failed && !end.passing) || retry_again(&retry, name, NULL, run, err) < 0)
+            return -1;
     }
-    if (!exists)
-        return images_wait_ready(&push->images, name, err);
-    if (look_for_image(push, name, digest, state, &there, err) < 0)
-        return -1;
-    return there ? 0
-                 : err_set(err, ERR_REMOTE, 0, "image %s comes and goes: run the same command again", name);
+    return err_wrap(err, "%d imports of %s are over, and the image is not there; the last", ATTEMPTS_MAX,
+                    name);
 }
 
 static int register_image(const struct push *push, const char *name, const char *digest,
@@ -230,20 +262,42 @@ static int create_bucket(const struct push *push, struct err *err)
 }
 
 static int put_object(const struct push *push, const char *name, const char *type, const void *bytes,
-                      size_t len, struct err *err)
+                      size_t len, uint64_t replaces, struct err *err)
 {
     const struct content content = content_of(bytes, len);
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     struct object made;
     char detail[OBJECT_CAP + 64];
     storage_url(&push->storage, push->storage.api.endpoints->storage_upload, NULL, &url);
-    buf_str(&url, "?uploadType=multipart&ifGenerationMatch=0");
+    buf_printf(&url, "?uploadType=multipart&ifGenerationMatch=%llu", (unsigned long long)replaces);
     snprintf(detail, sizeof detail, "%s: %zu bytes", name, len);
     if (buf_check(&url, "a URL", err) < 0)
         return -1;
     return dry(push, "POST", url.data, detail)
                ? 0
-               : storage_insert(&push->storage, name, type, &content, &made, err);
+               : storage_insert(&push->storage, name, type, &content, replaces, &made, err);
+}
+
+/* The claim of an earlier push of this package may name another family: it is replaced. Where the bucket does not allow that, the
+ * old one protects the same package. */
+static int put_claim(const struct push *push, const char *image, const struct parts *parts, struct err *err)
+{
+    char name[OBJECT_CAP];
+    struct object old;
+    cleanup_buf struct buf claim = BUF_INIT(CLAIM_MAX);
+    if (claim_write(push->sealed->name, image, push->family, parts, &claim, err) < 0 ||
+        claim_name(push, name, err) < 0 || storage_get(&push->storage, name, &old, err) < 0)
+        return -1;
+    const struct content content = content_of(claim.data, claim.len);
+    if (old.generation && old.size == content.len && old.crc32c == content.crc32c)
+        return 0;
+    if (put_object(push, name, "application/json", claim.data, claim.len, old.generation, err) == 0)
+        return 0;
+    if (old.generation == 0 || err->kind != ERR_REMOTE)
+        return -1;
+    run_warn(push->images.api.run, "push", "the claim of an earlier push stays, with its family: %s",
+             err->text);
+    return 0;
 }
 
 static int put_documents(const struct push *push, struct err *err)
@@ -261,8 +315,8 @@ static int put_documents(const struct push *push, struct err *err)
         if (!documents[i].file->name)
             continue;
         if (object_name(push, documents[i].suffix, name, err) < 0 ||
-            put_object(push, name, documents[i].type, documents[i].file->text, documents[i].file->len, err) <
-                0)
+            put_object(push, name, documents[i].type, documents[i].file->text, documents[i].file->len, 0,
+                       err) < 0)
             return -1;
     }
     return 0;
@@ -332,21 +386,19 @@ static int put_archive(const struct push *push, const struct upload *upload, con
     const struct part *whole = parts_root(upload->parts);
     const struct object want = {.size = whole->size, .crc32c = whole->crc32c};
     struct object found;
-    char name[OBJECT_CAP];
-    cleanup_buf struct buf claim = BUF_INIT(CLAIM_MAX);
+    bool mixed = false;
     if (storage_get(&push->storage, whole->name, &found, err) < 0 ||
         (found.generation && storage_judge(&push->storage, whole->name, &found, &want, false, err) < 0) ||
-        claim_write(push->sealed->name, image, push->family, upload->parts, &claim, err) < 0 ||
-        claim_name(push, name, err) < 0 ||
-        put_object(push, name, "application/json", claim.data, claim.len, err) < 0)
+        put_claim(push, image, upload->parts, err) < 0)
         return -1;
     ret->archive_there = found.generation != 0;
     if (ret->archive_there)
         return push->no_compose || push->dry ? 0 : upload_sweep(upload, err);
     if (push->dry)
         return dry_archive(push, upload, &ret->counts, err);
-    return push->no_compose ? upload_resumable(upload, state, &ret->counts, err)
-                            : upload_composed(upload, &ret->counts, err);
+    if (!push->no_compose && upload_composed(upload, &ret->counts, &mixed, err) < 0)
+        return -1;
+    return push->no_compose || mixed ? upload_resumable(upload, state, &ret->counts, err) : 0;
 }
 
 int push_run(const struct push *push, struct push_state *state, struct push_result *ret, struct err *err)

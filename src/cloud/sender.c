@@ -90,7 +90,7 @@ static int send_one(struct sender *sender, const struct waiting *part, bool *ret
         return 0;
     const struct content content = {
         .memory = part->bytes, .fd = -1, .len = part->len, .crc32c = part->crc32c};
-    return storage_insert(sender->storage, name, "application/octet-stream", &content, &made, err);
+    return storage_insert(sender->storage, name, "application/octet-stream", &content, 0, &made, err);
 }
 
 static struct waiting *next_part(struct sender *sender)

@@ -5,8 +5,8 @@
  * Fails: ERR_REMOTE: refused, with the role that would help; an object of another content in the way; a sum of the
  *        server's that is not ours (that generation is deleted first). ERR_NETWORK: retries ran out.
  * Owns:  nothing; listed names live in the caller's arena. Safe in threads.
- * Never: replaces or deletes an object it has not looked at: every write says ifGenerationMatch=0, every deletion the
- *        generation. A repeated request whose first answer was lost finds its own object: the same bytes are success.
+ * Never: replaces or deletes an object it has not looked at: every write says ifGenerationMatch, 0 for a new one, every
+ *        deletion the generation. A repeated request whose first answer was lost finds its own object: the same bytes are success.
  * Source:cloud.google.com/storage/docs/json_api/v1; requests as Google's clients send them.
  */
 #ifndef BAKE_CLOUD_STORAGE_H
@@ -16,7 +16,7 @@
 #include "base/digest.h"
 #include "cloud/api.h"
 
-enum { OBJECT_NAME_MAX = 1024, OBJECTS_MAX = 1 << 20, LIFECYCLE_DAYS = 60 };
+enum { OBJECT_NAME_MAX = 1024, OBJECTS_MAX = 1 << 20, LIFECYCLE_DAYS = 60, STORAGE_CLASS_CAP = 32 };
 
 struct storage {
     struct api api;
@@ -28,8 +28,12 @@ struct object {
     uint64_t generation; /* 0: there is no such object */
     uint64_t size;       /* bytes */
     uint32_t crc32c;
-    int64_t created_ms; /* since 1970 */
+    int64_t created_ms;                    /* since 1970 */
+    char storage_class[STORAGE_CLASS_CAP]; /* "STANDARD", "NEARLINE"; "": not said */
 };
+
+/* Composing takes objects of one class. What is not said may be any. */
+bool object_same_class(const char *a, const char *b);
 
 struct object_list {
     struct arena arena;
@@ -68,9 +72,11 @@ struct content {
     uint64_t len; /* bytes: the whole is held in memory while it is sent */
     uint32_t crc32c;
 };
-/* A new object in one request, which says the sum so that the server checks it before there is an object. */
+/* An object in one request, which says the sum so that the server checks it before there is an object. REPLACES is the
+ * generation that it takes the place of; 0: it is new. */
 must_check int storage_insert(const struct storage *storage, const char *name, const char *type,
-                              const struct content *content, struct object *ret, struct err *err);
+                              const struct content *content, uint64_t replaces, struct object *ret,
+                              struct err *err);
 /* crc32c of MEMORY filled in. */
 struct content content_of(const void *memory, size_t len);
 
@@ -78,11 +84,12 @@ struct object_source {
     const char *name;
     uint64_t generation;
 };
-/* Joins up to COMPOSE_MAX objects to a new one of WANT's size and sum. *ret_missing: a source is no longer there in that
+/* Joins up to COMPOSE_MAX objects to one of WANT's size and sum, in the place of the generation REPLACES, 0 for none. *ret_missing: a source is no longer there in that
  * generation, and nothing was made. */
 must_check int storage_compose(const struct storage *storage, const char *name, const char *type,
-                               const struct object_source *sources, size_t count, const struct object *want,
-                               struct object *ret, bool *ret_missing, struct err *err);
+                               const struct object_source *sources, size_t count, uint64_t replaces,
+                               const struct object *want, struct object *ret, bool *ret_missing,
+                               struct err *err);
 /* That generation; gone already, or replaced, is no failure. */
 must_check int storage_delete(const struct storage *storage, const char *name, uint64_t generation,
                               struct err *err);

@@ -58,7 +58,7 @@ static int one_page(const struct storage *storage, const char *prefix, struct ob
     storage_url(storage, storage->api.endpoints->storage, NULL, &url);
     buf_printf(&url, "?maxResults=%d&prefix=", PAGE);
     http_escape(&url, prefix);
-    buf_str(&url, "&fields=nextPageToken,items(name,size,crc32c,generation,timeCreated)");
+    buf_str(&url, "&fields=nextPageToken,items(name,size,crc32c,generation,timeCreated,storageClass)");
     if (token->len > 0) {
         buf_str(&url, "&pageToken=");
         http_escape(&url, token->data);

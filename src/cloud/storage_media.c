@@ -156,5 +156,5 @@ int storage_upload(const struct storage *storage, const char *name, int fd, uint
                                      .body = HTTP_FILE,
                                      .fd = fd,
                                      .len = size};
-    return storage_send_new(storage, name, &req, &want, ret, err);
+    return storage_send(storage, name, &req, 0, &want, ret, err);
 }

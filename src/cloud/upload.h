@@ -2,7 +2,7 @@
  *
  * In:    the parts of an archive, its descriptor, a bucket.
  * Out:   the object NAME with the archive's size and CRC-32C.
- * Fails: as storage.h says.
+ * Fails: as storage.h says. Inner composites that cannot be deleted are a warning: a bucket may keep everything.
  * Owns:  nothing that outlives it but what it has stored: parts stay for the next push, inner composites do not.
  * Never: sends a part the bucket has; ends well while the object is not the archive.
  */
@@ -31,8 +31,11 @@ struct upload {
 
 /* Which parts does the bucket have? Fills the generations in; *ret_no_bucket as in storage_list(). */
 must_check int upload_look(const struct upload *upload, bool *ret_no_bucket, struct err *err);
-/* Parts that are missing, then the composition. */
-must_check int upload_composed(const struct upload *upload, struct upload_counts *counts, struct err *err);
+/* Parts that are missing, then the composition. Composing takes sources of one storage class, and a lifecycle rule or
+ * Autoclass moves what is old: parts of another class than new objects get are sent again. *ret_mixed: the bucket does not
+ * let them be replaced, and nothing is composed. */
+must_check int upload_composed(const struct upload *upload, struct upload_counts *counts, bool *ret_mixed,
+                               struct err *err);
 /* Inner composites that a push of this archive left when it was killed. */
 must_check int upload_sweep(const struct upload *upload, struct err *err);
 

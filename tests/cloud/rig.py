@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -170,6 +171,19 @@ class Rig:
     def close(self):
         subprocess.run(["chmod", "-R", "u+w", self.top], check=False)
         shutil.rmtree(self.top, ignore_errors=True)
+
+
+def call(emulator, method, target, value=None):
+    """A request to the emulator as one of Google's clients: (status, what was answered)."""
+    with open(os.path.join(emulator.credentials, "access-token"), encoding="utf-8") as file:
+        token = file.read().strip()
+    request = urllib.request.Request(emulator.base + target, method=method, data=json.dumps(value).encode() if value is not None else None,
+                                     headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
 
 
 def events(stdout):

@@ -88,13 +88,14 @@ static void an_operation_is_waited_for(void **state)
 {
     struct cloud_rig *rig = *state;
     const struct image_spec spec = {.name = "n", .source = "s"};
-    bool failed = true, exists = true;
+    struct operation_end end = {.failed = true, .before = true};
+    bool exists = true;
     cloud_says(rig, 200, "{\"name\":\"op-1\",\"status\":\"PENDING\"}");
     cloud_says(rig, 503, NULL);
     cloud_says(rig, 200, "{\"name\":\"op-1\",\"status\":\"RUNNING\",\"progress\":50}");
     cloud_says(rig, 200, "{\"name\":\"op-1\",\"status\":\"DONE\"}");
-    assert_int_equal(images_insert(&rig->images, &spec, "id", &failed, &exists, &rig->err), 0);
-    assert_false(failed || exists);
+    assert_int_equal(images_insert(&rig->images, &spec, "id", &end, &exists, &rig->err), 0);
+    assert_false(end.failed || end.before || exists);
     assert_true(peer_has(&rig->peer, 0, "POST /projects/p/global/images?requestId=id HTTP/1.1"));
     assert_true(peer_has(&rig->peer, 3, "POST /projects/p/global/operations/op-1/wait HTTP/1.1"));
 }
@@ -103,25 +104,73 @@ static void an_operation_that_fails_is_no_success(void **state)
 {
     struct cloud_rig *rig = *state;
     const struct image_spec spec = {.name = "n", .source = "s"};
-    bool failed = false, exists = false;
+    struct operation_end end = {0};
+    bool exists = false;
     cloud_says(rig, 200, "{\"name\":\"op-1\",\"status\":\"PENDING\"}");
     cloud_says(
         rig, 200,
         "{\"name\":\"op-1\",\"status\":\"DONE\",\"httpErrorStatusCode\":400,\"error\":{\"errors\":[{\"code\":"
         "\"INVALID_IMAGE\",\"message\":\"The tar archive is not a\\u001b valid image.\"},{}]}}");
-    assert_int_equal(images_insert(&rig->images, &spec, "id", &failed, &exists, &rig->err), -1);
-    assert_true(failed);
+    assert_int_equal(images_insert(&rig->images, &spec, "id", &end, &exists, &rig->err), -1);
+    assert_true(end.failed && !end.passing && !end.before);
     assert_string_equal(
         rig->err.text,
         "import of image n failed: INVALID_IMAGE: The tar archive is not a? valid image. (and 1 more "
         "errors)");
     cloud_says(rig, 200, "{\"name\":\"op-2\",\"status\":\"DONE\",\"error\":{}}");
-    assert_int_equal(images_insert(&rig->images, &spec, "id", &failed, &exists, &rig->err), -1);
+    assert_int_equal(images_insert(&rig->images, &spec, "id", &end, &exists, &rig->err), -1);
     cloud_says(rig, 200, "{\"status\":\"DONE\"}");
-    assert_int_equal(images_insert(&rig->images, &spec, "id", &failed, &exists, &rig->err), -1);
+    assert_int_equal(images_insert(&rig->images, &spec, "id", &end, &exists, &rig->err), -1);
     cloud_says(rig, 409, NULL);
-    assert_int_equal(images_insert(&rig->images, &spec, "id", &failed, &exists, &rig->err), 0);
+    assert_int_equal(images_insert(&rig->images, &spec, "id", &end, &exists, &rig->err), 0);
     assert_true(exists);
+}
+
+static void an_operation_that_was_over_before_is_told_apart(void **state)
+{
+    struct cloud_rig *rig = *state;
+    const struct image_spec spec = {.name = "n", .source = "s"};
+    struct operation_end end = {0};
+    bool exists = false;
+    cloud_says(rig, 200, "{\"name\":\"op-1\",\"status\":\"DONE\"}");
+    assert_int_equal(images_insert(&rig->images, &spec, "id", &end, &exists, &rig->err), 0);
+    assert_true(end.before && !end.failed);
+    cloud_says(
+        rig, 200,
+        "{\"name\":\"op-1\",\"status\":\"DONE\",\"error\":{\"errors\":[{\"code\":\"RESOURCE_NOT_READY\"}]}}");
+    assert_int_equal(images_insert(&rig->images, &spec, "id", &end, &exists, &rig->err), -1);
+    assert_true(end.before && end.failed && end.passing);
+}
+
+/* For a minute after it was last heard of; a server that never knew it is no reason to wait for ever. */
+static void an_operation_may_be_unknown_at_first(void **state)
+{
+    struct cloud_rig *rig = *state;
+    cloud_says(rig, 200, "{\"name\":\"op-1\",\"status\":\"PENDING\"}");
+    cloud_says(rig, 404, NULL);
+    cloud_says(rig, 404, NULL);
+    cloud_says(rig, 200, "{\"name\":\"op-1\",\"status\":\"DONE\"}");
+    assert_int_equal(images_delete(&rig->images, "n", &rig->err), 0);
+    cloud_says(rig, 200, "{\"name\":\"op-2\",\"status\":\"PENDING\"}");
+    while (rig->replies < CLOUD_REPLIES)
+        cloud_says(rig, 404, NULL);
+    assert_int_equal(images_delete(&rig->images, "n", &rig->err), -1);
+    assert_int_equal(rig->err.kind, ERR_REMOTE);
+    assert_non_null(strstr(rig->err.text, "how it ended is not known"));
+    assert_true(rig->asked < CLOUD_REPLIES);
+}
+
+/* The operation of a change that met a limit is over: the change is asked for again. */
+static void a_change_that_met_a_limit_is_made_again(void **state)
+{
+    struct cloud_rig *rig = *state;
+    cloud_says(rig, 200,
+               "{\"name\":\"op-1\",\"status\":\"DONE\",\"error\":{\"errors\":[{\"code\":"
+               "\"CONCURRENT_OPERATIONS_QUOTA_EXCEEDED\"}]}}");
+    cloud_says(rig, 403, "{\"error\":{\"errors\":[{\"reason\":\"rateLimitExceeded\"}]}}");
+    cloud_says(rig, 200, "{\"name\":\"op-2\",\"status\":\"DONE\"}");
+    assert_int_equal(images_delete(&rig->images, "n", &rig->err), 0);
+    assert_int_equal(rig->asked, 3);
 }
 
 static void an_operation_that_never_ends_is_not_called_failed(void **state)
@@ -238,6 +287,9 @@ int main(void)
         cmocka_unit_test(a_request_id_follows_from_what_is_asked),
         with_cloud(an_operation_is_waited_for),
         with_cloud(an_operation_that_fails_is_no_success),
+        with_cloud(an_operation_that_was_over_before_is_told_apart),
+        with_cloud(an_operation_may_be_unknown_at_first),
+        with_cloud(a_change_that_met_a_limit_is_made_again),
         with_cloud(an_operation_that_never_ends_is_not_called_failed),
         with_cloud(images_are_read),
         cmocka_unit_test(times_and_numbers_of_the_api),

@@ -11,7 +11,7 @@ static int insert(struct cloud_rig *rig, struct object *made)
 {
     const struct content content = content_of("hello", 5);
     assert_int_equal(content.crc32c, hello.crc32c);
-    return storage_insert(&rig->storage, "o", "text/plain", &content, made, &rig->err);
+    return storage_insert(&rig->storage, "o", "text/plain", &content, 0, made, &rig->err);
 }
 
 static void an_upload_says_its_sum_and_looks_at_the_answer(void **state)
@@ -62,11 +62,43 @@ static void a_refusal_names_the_role(void **state)
     struct object made;
     cloud_says(rig, 403,
                "{\"error\":{\"code\":403,\"message\":\"no.\",\"errors\":[{\"reason\":\"forbidden\"}]}}");
+    cloud_says(rig, 404, NULL); /* nothing is in the way that it could be about */
     assert_int_equal(insert(rig, &made), -1);
     assert_non_null(strstr(rig->err.text, "roles/storage.objectUser on the bucket gs://b"));
     cloud_says(rig, 404, NULL);
     assert_int_equal(insert(rig, &made), -1);
     assert_non_null(strstr(rig->err.text, "--create-bucket"));
+}
+
+/* Who may not delete gets 403 where an object is in the way; the same bytes are as good as its own. */
+static void a_refusal_to_replace_what_is_the_same_is_fine(void **state)
+{
+    struct cloud_rig *rig = *state;
+    struct object made;
+    cloud_says(rig, 403, NULL);
+    cloud_says(rig, 200, OBJECT("8", "5", HELLO_SUM));
+    assert_int_equal(insert(rig, &made), 0);
+    assert_int_equal(made.generation, 8);
+    cloud_says(rig, 403, NULL);
+    cloud_says(rig, 200, OBJECT("8", "6", HELLO_SUM));
+    assert_int_equal(insert(rig, &made), -1);
+    assert_non_null(strstr(rig->err.text, "roles/storage.objectUser"));
+}
+
+/* No role helps against these. */
+static void other_refusals_name_no_role(void **state)
+{
+    struct cloud_rig *rig = *state;
+    static const char *const reasons[] = {"retentionPolicyNotMet", "objectUnderActiveHold",
+                                          "accessNotConfigured", "quotaExceeded"};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        char body[200];
+        snprintf(body, sizeof body, "{\"error\":{\"errors\":[{\"reason\":\"%s\"}]}}", reasons[i]);
+        cloud_says(rig, 403, body);
+        assert_int_equal(storage_delete(&rig->storage, "o", 7, &rig->err), -1);
+        assert_non_null(strstr(rig->err.text, reasons[i]));
+        assert_null(strstr(rig->err.text, "roles/"));
+    }
 }
 
 static void answers_that_cannot_be_are_refused(void **state)
@@ -119,8 +151,8 @@ static void a_source_that_is_gone_is_told_apart(void **state)
     bool missing = false;
     cloud_says(rig, 412, NULL); /* of the destination, or of a source: */
     cloud_says(rig, 404, NULL); /* there is no destination */
-    assert_int_equal(storage_compose(&rig->storage, "o", "t", sources, 2, &hello, &made, &missing, &rig->err),
-                     0);
+    assert_int_equal(
+        storage_compose(&rig->storage, "o", "t", sources, 2, 0, &hello, &made, &missing, &rig->err), 0);
     assert_true(missing);
     assert_string_equal(
         rig->peer.requests[0].body,
@@ -263,6 +295,8 @@ int main(void)
         with_cloud(another_sum_deletes_that_generation),
         with_cloud(somebody_has_it_is_fine_when_it_is_the_same),
         with_cloud(a_refusal_names_the_role),
+        with_cloud(a_refusal_to_replace_what_is_the_same_is_fine),
+        with_cloud(other_refusals_name_no_role),
         with_cloud(answers_that_cannot_be_are_refused),
         with_cloud(a_list_has_all_pages),
         with_cloud(a_source_that_is_gone_is_told_apart),
