@@ -61,7 +61,7 @@ static int talk(struct http_reader *reader, const struct http_request *request, 
     struct http_head head;
     cleanup_wire struct wire wire = WIRE_INIT;
     reader->fill = fill;
-    reader->ctx = &wire;
+    reader->ctx = &wire; // cppcheck-suppress autoVariables ; the reader is not used after this call
     if (wire_dial(request->peer, request->timeout_ms, &wire, err) < 0 || ask(&wire, request, err) < 0 ||
         http_read_head(reader, &head, err) < 0)
         return -1;

@@ -222,9 +222,9 @@ static int take_api_names(const struct raw *raw, struct metadata *m, struct err 
     const char *text = raw->text[API_NAMES];
     for (const char *at = text; *at; at += *at == ',') {
         size_t len = strcspn(at, ",");
-        char *name = m->api_names[m->api_name_count];
         if (m->api_name_count == METADATA_API_NAMES_MAX || len >= sizeof m->api_names[0])
             return refuse(API_NAMES, text, "at most 8 names or addresses, comma between", err);
+        char *name = m->api_names[m->api_name_count];
         memcpy(name, at, len);
         name[len] = '\0';
         /* what looks like an address must be one: "10.0.0.256" is a domain name to the letter */
