@@ -198,7 +198,7 @@ static int build(struct common *common, const struct image_options *options, str
     cleanup_sealed struct sealed sealed = {0};
     cleanup_close int lock = -1;
     if (plan_with_lists(baking, key, name, &json, &signature, &public, &plan, err) < 0 ||
-        patch(common, baking, &plan, err) < 0 ||
+        patch(common, baking, &plan, err) < 0 || baking_fsck(common, baking, &plan, err) < 0 ||
         pack(common, options, baking, dir, name, &archive, &packed, err) < 0 ||
         seal(common, baking, &plan, &packed, image_json, name, key, &sealed, err) < 0 ||
         run_check(&common->run, err) < 0 || keep_lock(dir, &lock, &common->run, err) < 0)

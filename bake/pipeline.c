@@ -146,3 +146,30 @@ int baking_plan(struct common *common, const struct recipe_options *options, str
             ui_bytes(plan_bytes(&baking->plan), size));
     return 0;
 }
+
+/* Whose fault are errors in ROOT? The base's, when they are in the base, too: it is opened again, as it came. */
+static int blame(struct common *common, struct baking *baking, const struct plan *plan, struct err *err)
+{
+    struct err before = {0};
+    struct layout layout;
+    cleanup_disk struct disk base = DISK_EMPTY;
+    const struct inputs *inputs = &baking->inputs;
+    const char *scratch = cache_dir(inputs->cache);
+    if (unpack_base(&inputs->base, inputs->cache, NULL, &common->run, NULL, &base, &before) < 0 ||
+        layout_read(&base, &common->run, &layout, &before) < 0 ||
+        fs_fsck(&base, &layout, plan, scratch, &common->run, &before) < 0) {
+        *err = before;
+        return err_wrap(err, "the base, before anything was written");
+    }
+    err->kind = ERR_INTERNAL;
+    return err_wrap(err, "after writing");
+}
+
+int baking_fsck(struct common *common, struct baking *baking, const struct plan *plan, struct err *err)
+{
+    ui_step(&common->ui, "check", "what e2fsck says of it");
+    if (fs_fsck(&baking->disk, &baking->layout, plan, cache_dir(baking->inputs.cache), &common->run, err) ==
+        0)
+        return 0;
+    return err->kind == ERR_LAYOUT ? blame(common, baking, plan, err) : -1;
+}

@@ -63,6 +63,11 @@ void baking_free(struct baking *baking);
 must_check int baking_plan(struct common *common, const struct recipe_options *options, struct baking *baking,
                            struct err *err);
 
+/* A second judge of what PLAN made of the disk: e2fsck looks at the file systems that were written. ERR_LAYOUT: the base had
+ * errors before; ERR_INTERNAL: they are ours. */
+must_check int baking_fsck(struct common *common, struct baking *baking, const struct plan *plan,
+                           struct err *err);
+
 /* Is the package there, whole, from the same things? Told by looking at files, not into them; nothing is written, and no key is
  * asked for. *ret_manifest is its manifest's path, owned by the caller, or NULL: then bake_image() finds out. */
 must_check int bake_unchanged(const struct common *common, const struct image_options *options,

@@ -46,8 +46,14 @@ must_check int fs_apply_with(struct disk *disk, const struct layout *layout, con
                              const struct fs_options *options, const struct run *run, struct fs_changes *ret,
                              struct err *err);
 
-/* The ext file system in PARTITION, whose size was raised, is grown to fill it, by resize2fs. SCRATCH_DIR
- * holds an unnamed copy of the partition meanwhile. */
+/* e2fsck looks at every ext file system that PLAN writes to; nothing is changed. ERR_LAYOUT: it found errors, and the first of
+ * them are in the text. SCRATCH_DIR holds an unnamed file with the metadata meanwhile. fs/fsck.c */
+must_check int fs_fsck(const struct disk *disk, const struct layout *layout, const struct plan *plan,
+                       const char *scratch_dir, const struct run *run, struct err *err);
+
+/* The ext file system in PARTITION, whose size was raised, is grown to fill it, by resize2fs, and looked at by e2fsck. Errors
+ * are ERR_LAYOUT when the base had them already, else ERR_INTERNAL. SCRATCH_DIR holds an unnamed copy of the partition
+ * meanwhile. */
 must_check int fs_grow(struct disk *disk, const struct partition *partition, const char *scratch_dir,
                        int64_t epoch, const struct run *run, struct err *err);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fs/fs.h"
+#include "fs/fsck.h"
 #include "io/file.h"
 #include "io/proc.h"
 
@@ -74,6 +75,23 @@ static int copy_back(int from_fd, struct disk *disk, const struct partition *par
     return 0;
 }
 
+/* What resize2fs left goes into every image, so somebody else judges it. DISK still is what it was before. */
+static int look_at(int grown, const struct disk *disk, const struct partition *partition,
+                   const char *scratch_dir, const struct run *run, struct err *err)
+{
+    struct err before = {0};
+    if (fsck_file(grown, partition, run, err) == 0)
+        return 0;
+    if (err->kind != ERR_LAYOUT)
+        return -1;
+    if (fsck_partition(disk, partition, scratch_dir, run, &before) < 0) {
+        *err = before;
+        return err_wrap(err, "before it was grown");
+    }
+    err->kind = ERR_INTERNAL;
+    return err_wrap(err, "after resize2fs");
+}
+
 int fs_grow(struct disk *disk, const struct partition *partition, const char *scratch_dir, int64_t epoch,
             const struct run *run, struct err *err)
 {
@@ -88,7 +106,8 @@ int fs_grow(struct disk *disk, const struct partition *partition, const char *sc
     if (ftruncate(scratch, (off_t)partition->size) < 0)
         return err_sys(err, errno, "make a scratch file of %llu bytes", (unsigned long long)partition->size);
     if (copy_out(disk, partition, scratch, bytes, run, err) < 0 ||
-        run_resize2fs(scratch, partition, epoch, run, err) < 0)
+        run_resize2fs(scratch, partition, epoch, run, err) < 0 ||
+        look_at(scratch, disk, partition, scratch_dir, run, err) < 0)
         return -1;
     return copy_back(scratch, disk, partition, bytes, run, err);
 }

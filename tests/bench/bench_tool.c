@@ -5,6 +5,7 @@
  *   bench-tool unpack ARCHIVE CACHE        the base into a cache, or out of it
  *   bench-tool patch [--view] DISK FILE... files into /opt/bench of ROOT, as any user
  *   bench-tool grow DISK BYTES             the disk, ROOT and its file system
+ *   bench-tool fsck DISK                   e2fsck's look at ROOT
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -113,12 +114,25 @@ static int grow(int argc, char **argv, struct err *err)
     return fs_grow(&disk, root_of(&layout), "/var/tmp", EPOCH, NULL, err);
 }
 
+static int fsck(int argc, char **argv, struct err *err)
+{
+    cleanup_disk struct disk disk = DISK_EMPTY;
+    struct layout layout;
+    if (argc != 1)
+        return err_set(err, ERR_USAGE, 0, "fsck DISK");
+    if (open_disk(argv[0], true, &disk, err) < 0 || layout_read(&disk, NULL, &layout, err) < 0)
+        return -1;
+    struct plan_op op = {.kind = PLAN_DIR, .partition = root_of(&layout)->number}; /* ROOT is written to */
+    const struct plan plan = {.ops = &op, .op_count = 1, .epoch = EPOCH};
+    return fs_fsck(&disk, &layout, &plan, "/var/tmp", NULL, err);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         int (*run)(int, char **, struct err *);
-    } commands[] = {{"pack", pack}, {"unpack", unpack}, {"patch", patch}, {"grow", grow}};
+    } commands[] = {{"pack", pack}, {"unpack", unpack}, {"patch", patch}, {"grow", grow}, {"fsck", fsck}};
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
         struct err err = {0};
         if (strcmp(argv[1], commands[i].name) != 0)
@@ -128,6 +142,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench-tool: %s: %s\n", argv[1], err.text);
         return 1;
     }
-    fprintf(stderr, "usage: bench-tool pack|unpack|patch|grow ...\n");
+    fprintf(stderr, "usage: bench-tool pack|unpack|patch|grow|fsck ...\n");
     return 2;
 }

@@ -69,6 +69,9 @@ static void apply(struct disk *disk, const struct layout *layout, struct plan_op
     const struct plan plan = rig_plan(ops, count);
     rig_apply(disk, layout, &plan);
     rig_fsck("disk");
+    struct err err = {0};
+    if (fs_fsck(disk, layout, &plan, rig_dir, NULL, &err) < 0)
+        fail_msg("%s", err.text);
 }
 
 static const char *const kinds[] = {
