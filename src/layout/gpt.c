@@ -85,6 +85,54 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
     return 0;
 }
 
+struct table_place {
+    uint64_t off;
+    size_t len;
+};
+
+/* Where tables lie: at both ends of the disk, and where its end was when they were written. */
+enum { TABLES = 3, TABLE_ROOM = 1 << 20 };
+
+static int table_places(const struct disk *disk, struct table_place places[static TABLES], struct err *err)
+{
+    unsigned char header[SECTOR];
+    if (disk_read(disk, header, sizeof header, SECTOR, err) < 0)
+        return -1;
+    uint64_t backup = le64(header + 32), sectors = disk->size / SECTOR;
+    const uint64_t ends[TABLES] = {TABLE_ROOM, backup < sectors ? (backup + 1) * SECTOR : disk->size,
+                                   disk->size};
+    for (unsigned i = 0; i < TABLES; i++) {
+        uint64_t end = ends[i] < disk->size ? ends[i] : disk->size;
+        places[i].off = end > TABLE_ROOM ? end - TABLE_ROOM : 0;
+        places[i].len = (size_t)(end - places[i].off);
+    }
+    return 0;
+}
+
+/* libfdisk wants a path, and looks away from errors: when it cannot read one table it takes the other, which may be older. So
+ * it gets a file in memory that holds the tables as disk_read() gave them, and nothing else. */
+static int tables_in_memory(const struct disk *disk, struct table_place places[static TABLES],
+                            struct disk *ret, struct err *err)
+{
+    cleanup_disk struct disk tables = DISK_EMPTY;
+    cleanup_free unsigned char *bytes = malloc(TABLE_ROOM);
+    cleanup_close int fd = memfd_create("bake-gpt", MFD_CLOEXEC);
+    if (!bytes)
+        return err_oom(err);
+    if (fd < 0 || ftruncate(fd, (off_t)disk->size) < 0)
+        return err_sys(err, errno, "make a file in memory for the partition table");
+    if (table_places(disk, places, err) < 0 || disk_from_fd(fd, &tables, err) < 0)
+        return -1;
+    fd = -1;
+    for (unsigned i = 0; i < TABLES; i++)
+        if (disk_read(disk, bytes, places[i].len, places[i].off, err) < 0 ||
+            disk_write(&tables, bytes, places[i].len, places[i].off, err) < 0)
+            return -1;
+    *ret = tables;
+    tables = (struct disk)DISK_EMPTY;
+    return 0;
+}
+
 static int quiet(struct fdisk_context *cxt, struct fdisk_ask *ask, void *data)
 {
     (void)cxt;
@@ -169,13 +217,18 @@ int gpt_read(const struct disk *disk, struct layout *layout, struct err *err)
     unsigned used = 0;
     if (check_primary(disk, &used, err) < 0)
         return -1;
+    struct table_place places[TABLES];
+    cleanup_disk struct disk tables = DISK_EMPTY;
     cleanup(unref_context) struct fdisk_context *cxt = NULL;
-    if (open_table(disk, 1, &cxt, err) < 0)
+    if (tables_in_memory(disk, places, &tables, err) < 0 || open_table(&tables, 1, &cxt, err) < 0)
         return -1;
     cleanup(unref_table) struct fdisk_table *table = NULL;
     cleanup(free_iter) struct fdisk_iter *iter = fdisk_new_iter(FDISK_ITER_FORWARD);
-    if (fdisk_get_partitions(cxt, &table) < 0 || !iter)
-        return damaged(err, "its entries cannot be listed");
+    if (!iter)
+        return err_oom(err);
+    int r = fdisk_get_partitions(cxt, &table);
+    if (r < 0)
+        return err_set(err, r == -ENOMEM ? ERR_INTERNAL : ERR_LAYOUT, -r, "list the partitions");
     cleanup_free char *id = NULL;
     if (fdisk_get_disklabel_id(cxt, &id) < 0 || !id)
         return err_oom(err);
@@ -243,58 +296,19 @@ static int extend_in_file(struct disk *disk, unsigned number, uint64_t *ret_size
     return 0;
 }
 
-struct table_place {
-    uint64_t off;
-    size_t len;
-};
-
-/* Where tables lie: at both ends of the disk, and where its end was when they were written. */
-enum { TABLES = 3, TABLE_ROOM = 1 << 20 };
-
-static int table_places(const struct disk *disk, struct table_place places[static TABLES], struct err *err)
-{
-    unsigned char header[SECTOR];
-    if (disk_read(disk, header, sizeof header, SECTOR, err) < 0)
-        return -1;
-    uint64_t backup = le64(header + 32), sectors = disk->size / SECTOR;
-    const uint64_t ends[TABLES] = {TABLE_ROOM, backup < sectors ? (backup + 1) * SECTOR : disk->size,
-                                   disk->size};
-    for (unsigned i = 0; i < TABLES; i++) {
-        uint64_t end = ends[i] < disk->size ? ends[i] : disk->size;
-        places[i].off = end > TABLE_ROOM ? end - TABLE_ROOM : 0;
-        places[i].len = (size_t)(end - places[i].off);
-    }
-    return 0;
-}
-
-/* libfdisk writes to a path: a view has none, so it gets a file in memory that holds the tables and nothing else. */
-static int extend_view(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err)
+int gpt_extend(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err)
 {
     struct table_place places[TABLES];
     cleanup_disk struct disk tables = DISK_EMPTY;
     cleanup_free unsigned char *bytes = malloc(TABLE_ROOM);
-    cleanup_close int fd = memfd_create("bake-gpt", MFD_CLOEXEC);
     if (!bytes)
         return err_oom(err);
-    if (fd < 0 || ftruncate(fd, (off_t)disk->size) < 0)
-        return err_sys(err, errno, "make a file in memory for the partition table");
-    if (table_places(disk, places, err) < 0 || disk_from_fd(fd, &tables, err) < 0)
-        return -1;
-    fd = -1;
-    for (unsigned i = 0; i < TABLES; i++)
-        if (disk_read(disk, bytes, places[i].len, places[i].off, err) < 0 ||
-            disk_write(&tables, bytes, places[i].len, places[i].off, err) < 0)
-            return -1;
-    if (extend_in_file(&tables, number, ret_size, err) < 0)
+    if (tables_in_memory(disk, places, &tables, err) < 0 ||
+        extend_in_file(&tables, number, ret_size, err) < 0)
         return -1;
     for (unsigned i = 0; i < TABLES; i++)
         if (disk_read(&tables, bytes, places[i].len, places[i].off, err) < 0 ||
             disk_write(disk, bytes, places[i].len, places[i].off, err) < 0)
             return -1;
     return 0;
-}
-
-int gpt_extend(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err)
-{
-    return disk->map ? extend_view(disk, number, ret_size, err) : extend_in_file(disk, number, ret_size, err);
 }

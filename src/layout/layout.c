@@ -93,6 +93,10 @@ static int want_root(struct layout *layout, struct err *err)
             : layout->esp < 0 ? "EFI-SYSTEM"
                               : "USR-A");
     layout->root = (unsigned)root;
+    const struct partition *usr = &layout->partitions[layout->usr];
+    if (usr->fs == FS_NONE)
+        return err_set(err, ERR_LAYOUT, 0, "USR-A (partition %u) holds no file system: not a CoreOS /usr",
+                       usr->number);
     const struct partition *partition = &layout->partitions[root];
     if (partition->fs != FS_EXT)
         return err_set(err, ERR_LAYOUT, 0,

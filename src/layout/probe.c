@@ -26,13 +26,6 @@ static enum fs_type type_of(const char *name)
     return FS_OTHER;
 }
 
-static void take_value(blkid_probe probe, const char *name, char *out, size_t cap)
-{
-    const char *value = NULL;
-    if (blkid_probe_lookup_value(probe, name, &value, NULL) == 0 && value)
-        snprintf(out, cap, "%s", value);
-}
-
 int probe_partition(const struct disk *disk, struct partition *partition, struct err *err)
 {
     cleanup(free_probe) blkid_probe probe = blkid_new_probe();
@@ -40,23 +33,24 @@ int probe_partition(const struct disk *disk, struct partition *partition, struct
         return err_oom(err);
     if (blkid_probe_set_device(probe, disk_view_fd(disk), (blkid_loff_t)partition->start,
                                (blkid_loff_t)partition->size) < 0)
-        return err_set(err, ERR_LAYOUT, errno, "look into partition %u (%s)", partition->number,
-                       partition->label);
-    blkid_probe_enable_superblocks(probe, 1);
-    blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID);
+        return err_sys(err, errno, "look into partition %u (%s)", partition->number, partition->label);
+    if (blkid_probe_enable_superblocks(probe, 1) < 0 ||
+        blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE) < 0)
+        return err_oom(err);
+    /* 0: found, 1: nothing there; -2 says "ambiguous" where the manual means it, any other is -1 or -errno */
     int r = blkid_do_safeprobe(probe);
     if (r == -2)
         return err_set(err, ERR_LAYOUT, 0, "partition %u (%s) looks like several file systems at once",
                        partition->number, partition->label);
-    if (r == -1)
-        return err_set(err, ERR_IO, errno, "look into partition %u (%s)", partition->number,
+    if (r < 0)
+        return err_sys(err, r == -1 ? errno : -r, "look into partition %u (%s)", partition->number,
                        partition->label);
     partition->fs = FS_NONE;
     const char *type = NULL;
-    if (r == 0 && blkid_probe_lookup_value(probe, "TYPE", &type, NULL) == 0 && type)
+    if (r == 0 && (blkid_probe_lookup_value(probe, "TYPE", &type, NULL) < 0 || !type))
+        return err_oom(err);
+    if (type)
         partition->fs = type_of(type);
-    take_value(probe, "LABEL", partition->fs_label, sizeof partition->fs_label);
-    take_value(probe, "UUID", partition->fs_uuid, sizeof partition->fs_uuid);
     return 0;
 }
 
@@ -150,7 +144,9 @@ int probe_fat_has(const struct disk *disk, const struct partition *partition, co
     cleanup_proc_result struct proc_result result = {0};
     if (proc_run(&spec, run, &result, err) < 0)
         return err_wrap(err, "look into partition %u (%s) with mtools", partition->number, partition->label);
-    bool missing = result.err.data && strstr(result.err.data, "not found");
+    /* after any other complaint "not found" may mean "not readable" */
+    const char *end = result.err.data ? strstr(result.err.data, "not found\n") : NULL;
+    bool missing = end && end[sizeof "not found"] == '\0' && strchr(result.err.data, '\n') > end;
     if (result.status != 0 && !missing)
         return err_set(err, ERR_LAYOUT, 0,
                        "partition %u (%s) is not a FAT file system that mtools can read: %.200s",

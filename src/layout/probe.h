@@ -9,7 +9,7 @@
 #include "io/disk.h"
 #include "layout/types.h"
 
-/* Fills fs, fs_label and fs_uuid by libblkid. Nothing recognised is FS_NONE, no error. */
+/* Fills fs by libblkid. Nothing recognised is FS_NONE, no error. */
 must_check int probe_partition(const struct disk *disk, struct partition *partition, struct err *err);
 
 /* Reads a small file of an ext file system; symlinks are followed inside it. *ret_found is false when it is

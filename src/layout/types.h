@@ -35,7 +35,6 @@ struct partition {
     uint64_t attributes;   /* GPT attribute bits as they are */
     enum partition_role role;
     enum fs_type fs;
-    char fs_label[64], fs_uuid[GUID_CAP];
 };
 
 struct layout {
