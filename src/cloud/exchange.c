@@ -195,8 +195,10 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
     }
     if (len >= 5 && strncmp(line, "HTTP/", 5) == 0) { /* what came before was an interim answer */
         head->len = 0;
+        x->head_whole = false;
         return len;
     }
+    x->head_whole = x->head_whole || line[0] == '\r' || line[0] == '\n';
     const char *colon = memchr(line, ':', len);
     if (!colon || colon == line || line[0] == ' ' || line[0] == '\t')
         return len;

@@ -40,6 +40,7 @@ struct exchange {
     char curl_why[CURL_ERROR_SIZE];
     struct http_answer answer;
     size_t head_bytes;
+    bool head_whole;      /* its empty line was there */
     uint64_t done;        /* bytes of the body handed to libcurl */
     uint64_t told;        /* to req->sent */
     int64_t grant_ns;     /* when the next piece may go; 0: none was asked for */

@@ -195,7 +195,8 @@ static int exchange_run(struct exchange *x, CURLM *multi, struct err *err)
     }
     if (driven < 0)
         return -1;
-    if (code == CURLE_OK && status < 200)
+    if (code == CURLE_OK &&
+        (status < 200 || !x->head_whole)) /* libcurl takes a header that was cut for a whole one */
         code = CURLE_GOT_NOTHING;
     if (code != CURLE_OK)
         return transport_failed(&x->transport, x->easy, code, x->where, err);

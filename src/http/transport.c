@@ -164,8 +164,8 @@ static int proxy_refused(long status, const char *variable, const char *where, s
     const char *advice = passes          ? "it cannot reach the server now"
                          : status == 407 ? "put USER:PASSWORD@ before its host's name"
                                          : "ask who runs it, or name the server in no_proxy";
-    return err_set(err, passes ? ERR_NETWORK : ERR_REMOTE, 0, "%s: the proxy of %s answered HTTP %ld: %s",
-                   where, variable, status, advice);
+    return err_set(err, passes ? ERR_NETWORK : ERR_REMOTE, 0,
+                   "%s: the proxy that %s names answered HTTP %ld: %s", where, variable, status, advice);
 }
 
 /* libcurl's words, and the system's where libcurl leaves out whether it was refused or there is no route. */

@@ -52,7 +52,7 @@ static int make_certificate(const char *dir)
                                 "-subj",
                                 "/CN=127.0.0.1",
                                 "-addext",
-                                "subjectAltName=IP:127.0.0.1",
+                                "subjectAltName=IP:127.0.0.1,DNS:bake.test",
                                 NULL};
     return run(argv, NULL, 0);
 }

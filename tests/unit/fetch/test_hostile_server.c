@@ -434,6 +434,53 @@ static void retry_after_is_honoured(void **state)
     assert_int_equal(stop(&h), 2);
 }
 
+/* Shared with the server's process, which is forked when it starts. */
+static int status_first;
+
+static void busy_first(int conn, unsigned nth, const char *request)
+{
+    char head[96];
+    (void)request;
+    snprintf(head, sizeof head, "HTTP/1.1 %d Wait\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+             status_first);
+    nth < 2 ? raw_text(conn, head) : whole(conn);
+}
+
+static void a_server_that_is_busy_is_waited_for(void **state)
+{
+    static const int statuses[] = {408, 425, 429, 500, 502, 503, 504};
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        struct hostile h;
+        status_first = statuses[i];
+        start(&h, state, busy_first);
+        if (get(&h, 0) < 0)
+            fail_msg("HTTP %d: %s", status_first, h.err.text);
+        assert_int_equal(stop(&h), 3);
+    }
+}
+
+static void not_before(int conn, unsigned nth, const char *request)
+{
+    char date[64], head[192];
+    time_t at = time(NULL) + 3;
+    struct tm tm;
+    (void)request;
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&at, &tm));
+    snprintf(head, sizeof head,
+             "HTTP/1.1 503 Wait\r\nRetry-After: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", date);
+    nth == 0 ? raw_text(conn, head) : whole(conn);
+}
+
+static void retry_after_may_be_a_date(void **state)
+{
+    struct hostile h;
+    start(&h, state, not_before);
+    long before = rig_ms();
+    assert_int_equal(get(&h, 0), 0);
+    assert_true(rig_ms() - before >= 1500); /* the rig's own wait is 60 ms at most; dates are whole seconds */
+    assert_int_equal(stop(&h), 2);
+}
+
 static void hints_first(int conn, unsigned nth, const char *request)
 {
     (void)nth;
@@ -485,6 +532,8 @@ int main(void)
         WITH_RIG(no_answer_is_a_network_error),
         WITH_RIG(a_server_that_dribbles_is_cut_off),
         WITH_RIG(retry_after_is_honoured),
+        WITH_RIG(a_server_that_is_busy_is_waited_for),
+        WITH_RIG(retry_after_may_be_a_date),
         WITH_RIG(interim_responses_do_not_count),
         WITH_RIG(a_cut_text_is_not_doubled),
     };
