@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include "cloud/state.h"
+#include "io/file.h"
 
 #define FAMILY_KIND "family"
 
@@ -68,6 +69,9 @@ int cloud_open(struct common *common, const struct cloud_options *options, struc
         return -1;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* keys and tokens stay out of core dumps */
     cloud_env_read(&ret->env);
+    if (file_home(&ret->home, err) < 0)
+        return -1;
+    ret->env.home = ret->home;
     struct http_options http = {.upload_rate = options->rate, .ca = ca_choose(common->ca_file)};
     if (!common->ca_file)
         ca_add(&http.ca, ret->env.ca_certs, "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE");
@@ -89,6 +93,7 @@ void cloud_close(struct cloud *cloud)
 {
     credentials_free(cloud->credentials);
     http_free(cloud->http);
+    free(cloud->home);
     *cloud = (struct cloud){0};
 }
 

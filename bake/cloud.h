@@ -38,6 +38,7 @@ struct cloud_options {
 
 struct cloud {
     struct cloud_env env;
+    char *home; /* what env.home points to */
     struct http *http;
     struct credentials *credentials;
     struct client client;

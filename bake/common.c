@@ -1,6 +1,9 @@
 #include "common.h"
 
 #include <string.h>
+#include <unistd.h>
+
+#include "io/file.h"
 
 #include "http/ca.h"
 
@@ -34,15 +37,19 @@ int common_parse(struct common *common, int argc, char **argv, const struct comm
 int dir_default(const char *variable, const char *fallback, const char *tail, char **ret, struct err *err)
 {
     const char *base = getenv(variable);
-    const char *home = getenv("HOME");
+    cleanup_free char *home = NULL;
     char *made = NULL;
     int n;
     if (base && base[0] == '/') /* the XDG rules: a relative value is to be ignored */
         n = asprintf(&made, "%s/%s", base, tail);
-    else if (home && home[0] == '/')
+    else if (file_home(&home, err) < 0)
+        return -1;
+    else if (home)
         n = asprintf(&made, "%s/%s/%s", home, fallback, tail);
     else
-        return err_set(err, ERR_USAGE, 0, "neither %s nor HOME names a folder: set one", variable);
+        return err_set(err, ERR_USAGE, 0,
+                       "neither %s nor HOME names a folder, and user %u has no home: set one of them",
+                       variable, geteuid());
     if (n < 0)
         return err_oom(err);
     *ret = made;

@@ -72,7 +72,7 @@ must_check int common_parse(struct common *common, int argc, char **argv, const 
                             const struct option_spec *specs, const char **positional, size_t positional_max,
                             bool *ret_done, struct err *err);
 
-/* $VARIABLE/TAIL, else $HOME/FALLBACK/TAIL. The caller frees it. ERR_USAGE when neither is set. */
+/* $VARIABLE/TAIL, else FALLBACK/TAIL in the user's home. The caller frees it. ERR_USAGE when there is neither. */
 must_check int dir_default(const char *variable, const char *fallback, const char *tail, char **ret,
                            struct err *err);
 

@@ -1,5 +1,6 @@
 /* bake: from a stock CoreOS disk image to a signed Google Compute Engine image. The table of commands,
  * signals, exit codes. */
+#include <fcntl.h>
 #include <locale.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,6 +48,16 @@ static void catch_signals(void)
     sigaction(SIGXFSZ, &ignore, NULL);
 }
 
+/* A descriptor of 0 to 2 that is closed would be given to the next file that is opened, and what is printed would go into
+ * it. Writing to a closed standard output still fails; what goes to a closed standard error is dropped. */
+static void fill_standard_fds(void)
+{
+    static const int modes[] = {O_RDONLY, O_RDONLY, O_WRONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[fd]) != fd)
+            _exit(ERR_IO);
+}
+
 static void help(void)
 {
     printf("Usage: bake COMMAND [options]\n\n"
@@ -62,6 +73,14 @@ static void help(void)
 
 static int run_command(struct common *common, const char *name, int argc, char **argv, struct err *err)
 {
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        help();
+        return 0;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("bake " BAKE_VERSION);
+        return 0;
+    }
     for (int i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].run(common, argc, argv, err);
@@ -72,6 +91,7 @@ int main(int argc, char **argv)
 {
     setlocale(LC_ALL, "C"); /* messages, numbers and sorting must not depend on where it runs */
     umask(022);
+    fill_standard_fds();
     catch_signals();
     struct common common = {.cache_size = CACHE_SIZE_DEFAULT};
     common_begin(&common);
@@ -80,14 +100,6 @@ int main(int argc, char **argv)
     if (argc < 2) {
         help();
         return ERR_USAGE;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        help();
-        return 0;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("bake " BAKE_VERSION);
-        return 0;
     }
     struct err err = {0};
     int r = run_command(&common, argv[1], argc - 2, argv + 2, &err);

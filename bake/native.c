@@ -169,22 +169,19 @@ static void native_free(struct native *native)
 static int start(const char *dir, int disk_fd, int guard_read, struct proc *proc, int *ret_out,
                  struct err *err)
 {
-    char self[PATH_MAX], program[PATH_MAX + 8], script[PATH_MAX + 16], image[64], nodes[PATH_MAX + 16],
-        path[4096];
+    char self[PATH_MAX], program[PATH_MAX + 8], script[PATH_MAX + 16], image[64], nodes[PATH_MAX + 16];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n < 0)
         return err_sys(err, errno, "the path of this program");
     self[n] = '\0';
-    const char *search = getenv("PATH");
     snprintf(program, sizeof program, "BAKE=%s", self);
     snprintf(script, sizeof script, "%s/scenario", dir);
     snprintf(image, sizeof image, "/proc/%d/fd/%d", (int)getpid(), disk_fd);
     snprintf(nodes, sizeof nodes, "%s/nodes", dir);
-    snprintf(path, sizeof path, "PATH=%.4000s", search ? search : "/usr/sbin:/usr/bin:/sbin:/bin");
     const char *const argv[] = {"bash",    script, "--image", image, "--dir",  nodes,
                                 "--guard", dir,    "form",    "use", "leader", NULL};
-    const char *const env[] = {path, program, "HOME=/root", "LC_ALL=C", NULL};
-    const struct proc_spec spec = {.argv = argv, .env = env, .stdin_fd = guard_read};
+    const char *const env[] = {program, "HOME=/root", "LC_ALL=C", NULL};
+    const struct proc_spec spec = {.argv = argv, .package = "bash", .env = env, .stdin_fd = guard_read};
     return proc_start(&spec, proc, ret_out, err);
 }
 

@@ -214,18 +214,12 @@ static int start_dhcp(const struct network_guest *guests, size_t count, struct n
 {
     cleanup_arena struct arena arena = {0};
     const char *const *argv = NULL;
-    /* the path of an ordinary user may not lead there */
-    static const char usual[] = "/usr/sbin/dnsmasq";
-    if (network_dhcp_argv(access(usual, X_OK) == 0 ? usual : "dnsmasq", guests, count, &arena, &argv, err) <
-        0)
+    if (network_dhcp_argv("dnsmasq", guests, count, &arena, &argv, err) < 0)
         return -1;
-    const struct proc_spec spec = {.argv = argv, .stdin_fd = -1};
-    if (proc_start(&spec, &network->dhcp, &network->dhcp_said_fd, err) == 0)
-        return 0;
-    if (err->errnum == ENOENT)
-        return err_set(err, ERR_IO, 0,
-                       "several guests need dnsmasq, which is not installed (Debian: dnsmasq-base)");
-    return -1;
+    const struct proc_spec spec = {.argv = argv, .package = "dnsmasq-base", .stdin_fd = -1};
+    if (proc_start(&spec, &network->dhcp, &network->dhcp_said_fd, err) < 0)
+        return err_wrap(err, "addresses for several guests");
+    return 0;
 }
 
 int network_start(const struct network_guest *guests, size_t count, const struct run *run,

@@ -174,13 +174,11 @@ int guest_start(const struct qemu_spec *spec, struct guest *ret, struct err *err
         pass[passed++] = vars_fd;
     if (spec->tap_fd > 0)
         pass[passed] = spec->tap_fd;
-    const struct proc_spec proc = {.argv = argv, .stdin_fd = -1, .pass_fds = pass};
+    const struct proc_spec proc = {
+        .argv = argv, .package = "qemu-system-x86", .stdin_fd = -1, .pass_fds = pass};
     struct guest made = GUEST_EMPTY;
-    if (proc_start(&proc, &made.proc, &made.serial_fd, err) < 0) {
-        if (err->errnum == ENOENT)
-            return err_set(err, ERR_IO, 0, "%s is not installed (Debian: qemu-system-x86)", argv[0]);
+    if (proc_start(&proc, &made.proc, &made.serial_fd, err) < 0)
         return -1;
-    }
     *ret = made;
     return 0;
 }

@@ -21,7 +21,6 @@ void cloud_env_read(struct cloud_env *ret)
     *ret = (struct cloud_env){
         .application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS"),
         .cloudsdk_config = variable("CLOUDSDK_CONFIG"),
-        .home = variable("HOME"),
         .quota_project = variable("GOOGLE_CLOUD_QUOTA_PROJECT"),
         .universe_domain = variable("GOOGLE_CLOUD_UNIVERSE_DOMAIN"),
         .no_gce_check = variable("NO_GCE_CHECK"),

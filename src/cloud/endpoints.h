@@ -23,7 +23,7 @@
 struct cloud_env {
     const char *application_credentials; /* GOOGLE_APPLICATION_CREDENTIALS */
     const char *cloudsdk_config;         /* CLOUDSDK_CONFIG */
-    const char *home;                    /* HOME */
+    const char *home;                    /* the caller gives it: file_home() */
     const char *quota_project;           /* GOOGLE_CLOUD_QUOTA_PROJECT */
     const char *universe_domain;         /* GOOGLE_CLOUD_UNIVERSE_DOMAIN */
     const char *no_gce_check;            /* NO_GCE_CHECK: "true" never asks for a metadata server */

@@ -61,10 +61,12 @@ static int check_owner(const char *dir, int fd, struct err *err)
                        "cache %s belongs to user %u, but this is user %u: name another one with --cache-dir",
                        dir, st.st_uid, geteuid());
     if (st.st_mode & 077)
-        return err_set(err, ERR_IO, 0,
-                       "cache %s can be reached by other users (mode %04o): chmod 700 it if they never could "
-                       "write to it, else remove it",
-                       dir, st.st_mode & 07777);
+        return err_set(
+            err, ERR_IO, 0,
+            "cache %s can be reached by other users (mode %04o): chmod 700 it if they never could "
+            "write to it, else remove it; if its file system has no modes (FAT), name a folder on another "
+            "one with --cache-dir",
+            dir, st.st_mode & 07777);
     return 0;
 }
 
@@ -84,7 +86,7 @@ int cache_open(const struct cache_options *options, struct cache **ret, struct e
     if (dir[0] != '/')
         return err_set(err, ERR_USAGE, 0, "cache folder \"%.200s\" must be an absolute path", dir);
     if (file_mkdirs(dir, 0700, err) < 0)
-        return err_wrap(err, "cache");
+        return err_wrap(err, "cache (--cache-dir or XDG_CACHE_HOME names another)");
     cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_sys(err, errno, "open cache %s", dir);

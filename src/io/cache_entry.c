@@ -45,8 +45,6 @@ static int open_new(struct cache_entry *entry, struct err *err)
         entry->fd = openat(cache->fd, entry->kind, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (entry->fd >= 0)
             return 0;
-        if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-            return err_sys(err, errno, "make a file in %s/%s", cache->dir, entry->kind);
     }
     return open_named(entry, err);
 }

@@ -41,7 +41,8 @@ int cache_try_lock(struct cache *cache, const char *kind, const char *key, int *
             if (errno == EINTR)
                 continue;
             if (errno != EWOULDBLOCK)
-                return err_sys(err, errno, "lock %s/%s", cache->dir, rel);
+                return err_sys(err, errno, "lock %s/%s (a cache needs a file system with locks: --cache-dir)",
+                               cache->dir, rel);
             *ret_fd = -1;
             return 0;
         }

@@ -218,7 +218,7 @@ int cache_trim(struct cache *cache, struct err *err)
     for (struct dirent *e; (e = readdir(top));)
         if (cache_kind_ok(e->d_name) && list_kind(cache, e->d_name, &list, err) < 0)
             return -1;
-    if (cache->max_bytes == 0 || list.bytes <= cache->max_bytes)
+    if (cache->max_bytes == 0 || list.bytes <= cache->max_bytes || list.count == 0)
         return 0;
     qsort(list.items, list.count, sizeof *list.items, older);
     for (size_t i = 0; i < list.count && list.bytes > cache->max_bytes && may_go(cache, &list.items[i]); i++)

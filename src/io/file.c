@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <linux/fs.h>
@@ -236,6 +237,20 @@ int file_sha256(int fd, uint64_t off, uint64_t len, const struct run *run, struc
         return -1;
     *ret = out;
     return 0;
+}
+
+int file_home(char **ret, struct err *err)
+{
+    const char *home = getenv("HOME");
+    char room[16 << 10];
+    struct passwd entry, *found = NULL;
+    if (!home || home[0] != '/') {
+        if (getpwuid_r(geteuid(), &entry, room, sizeof room, &found) != 0 || !found)
+            found = NULL;
+        home = found ? found->pw_dir : NULL;
+    }
+    *ret = home && home[0] == '/' ? strdup(home) : NULL;
+    return home && home[0] == '/' && !*ret ? err_oom(err) : 0;
 }
 
 int file_mkdirs(const char *path, mode_t mode, struct err *err)

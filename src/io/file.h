@@ -53,6 +53,10 @@ must_check int file_copy(int src, uint64_t src_off, int dst, uint64_t dst_off, u
 must_check int file_sha256(int fd, uint64_t off, uint64_t len, const struct run *run, struct sha256 *ret,
                            struct err *err);
 
+/* The user's home: $HOME, else what the password database says, since a service may run without HOME. *ret, owned by the
+ * caller, is NULL when neither names an absolute path. */
+must_check int file_home(char **ret, struct err *err);
+
 /* mkdir -p, each new folder with MODE. */
 must_check int file_mkdirs(const char *path, mode_t mode, struct err *err);
 

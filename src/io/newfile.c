@@ -5,6 +5,13 @@
 #include <limits.h>
 #include <string.h>
 
+/* How file systems say that they cannot do something at all: FAT has no links and no modes, a FUSE server may lack any
+ * call, and a network file system may lack flags. */
+static bool lacks(int why)
+{
+    return why == EPERM || why == ENOSYS || why == EOPNOTSUPP || why == EINVAL || why == EMLINK;
+}
+
 static int dir_of(const char *path, char out[static PATH_MAX], struct err *err)
 {
     size_t len = strlen(path);
@@ -41,6 +48,24 @@ static char *temp_name(const char *final)
 
 enum { PART_SUFFIX = 5 /* strlen(".part") */ };
 
+/* The mode is the caller's, not the umask's: outputs must not differ by who runs the program. FAT and the like keep no
+ * modes; there all files have one mode, and only a file that nobody else may read is refused. */
+static int give_mode(int fd, mode_t mode, const char *path, struct err *err)
+{
+    struct stat st;
+    if (fchmod(fd, mode) < 0 && !lacks(errno))
+        return err_sys(err, errno, "set the mode of %s", path);
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "stat %s", path);
+    if ((mode & 077) == 0 && (st.st_mode & 077) != 0)
+        return err_set(
+            err, ERR_IO, 0,
+            "%s: this file system cannot keep a file from other users (its mode would be %04o, not "
+            "%04o): name a folder on another one",
+            path, st.st_mode & 0777, mode);
+    return 0;
+}
+
 int newfile_open(struct newfile *file, const char *final_path, mode_t mode, struct err *err)
 {
     char dir[PATH_MAX];
@@ -51,17 +76,17 @@ int newfile_open(struct newfile *file, const char *final_path, mode_t mode, stru
     if (!made.final)
         return err_oom(err);
     made.fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
-    if (made.fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+    if (made.fd < 0) { /* file systems say in many ways that they have no unnamed files */
         made.temp = temp_name(final_path);
         made.fd = made.temp ? mkostemps(made.temp, PART_SUFFIX, O_CLOEXEC) : -1;
         if (made.fd < 0) /* nothing was made: nothing to unlink */
             free(steal_ptr(made.temp));
     }
-    /* the mode is the caller's, not the umask's: outputs must not differ by who runs the program */
-    if (made.fd < 0 || fchmod(made.fd, mode) < 0) {
-        int why = errno;
+    if (made.fd < 0)
+        err_sys(err, errno, "make a file in %s", dir);
+    if (made.fd < 0 || give_mode(made.fd, mode, final_path, err) < 0) {
         newfile_abort(&made);
-        return err_sys(err, why, "make a file in %s", dir);
+        return -1;
     }
     *file = made;
     return 0;
@@ -101,13 +126,54 @@ static int give_temp_name(struct newfile *file)
     return -1;
 }
 
+/* Without hard links, and where rename knows no flags, an empty file reserves the name. */
+static int rename_new(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (!lacks(errno))
+        return -1;
+    cleanup_close int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    if (rename(from, to) == 0)
+        return 0;
+    int why = errno;
+    unlink(to);
+    errno = why;
+    return -1;
+}
+
+/* A temporary file takes its final name by rename, which every file system has; EXCL needs more. */
+static int take_name(struct newfile *file, bool excl)
+{
+    int r;
+    if (!file->temp) {
+        /* where nothing has the name yet, it is taken in one step and there is no second name to leave behind */
+        r = link_unnamed(file->fd, file->final);
+        if (r == 0 || errno != EEXIST || excl || give_temp_name(file) < 0)
+            return r == 0 ? 0 : -1;
+    }
+    if (!excl)
+        r = rename(file->temp, file->final);
+    else if ((r = link(file->temp, file->final)) == 0)
+        return 0; /* newfile_abort() removes the temporary name */
+    else if (lacks(errno))
+        r = rename_new(file->temp, file->final);
+    if (r == 0)
+        free(steal_ptr(file->temp));
+    return r;
+}
+
+/* Some file systems cannot sync a folder, and a folder that may only be written cannot be opened for it: the file is there
+ * all the same. */
 static int sync_dir(const char *path, struct err *err)
 {
     char dir[PATH_MAX];
     if (dir_of(path, dir, err) < 0)
         return -1;
     cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
+    if ((fd < 0 && errno != EACCES) || (fd >= 0 && fsync(fd) < 0 && !lacks(errno)))
         return err_sys(err, errno, "sync folder %s", dir);
     return 0;
 }
@@ -116,17 +182,7 @@ int newfile_commit(struct newfile *file, bool excl, struct err *err)
 {
     if (fsync(file->fd) < 0)
         return err_sys(err, errno, "sync %s", file->final);
-    /* where nothing has the name yet, the name is taken in one step and there is no second name to leave
-     * behind */
-    int r = file->temp ? link(file->temp, file->final) : link_unnamed(file->fd, file->final);
-    if (r < 0 && errno == EEXIST && !excl) {
-        if (!file->temp && give_temp_name(file) < 0)
-            return err_sys(err, errno, "name %s", file->final);
-        r = rename(file->temp, file->final);
-        if (r == 0)
-            free(steal_ptr(file->temp));
-    }
-    if (r < 0)
+    if (take_name(file, excl) < 0)
         return err_sys(err, errno, "write %s", file->final);
     int synced = sync_dir(file->final, err);
     newfile_abort(file);
@@ -157,7 +213,7 @@ int file_put(const char *path, const void *bytes, size_t len, mode_t mode, struc
 int file_scratch(const char *dir, int *ret_fd, struct err *err)
 {
     int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+    if (fd < 0) {
         char temp[PATH_MAX];
         int n = snprintf(temp, sizeof temp, "%s/.bake.XXXXXX", dir);
         if (n < 0 || (size_t)n >= sizeof temp)

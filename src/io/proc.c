@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
-enum { POLL_STEP_MS = 100, GRACE_MS = 2000 };
+enum { POLL_STEP_MS = 100, GRACE_MS = 2000, SEARCH_MAX = 64 << 10 };
 
 static int64_t now_ms(void)
 {
@@ -29,6 +30,7 @@ static bool kept(const int *list, int fd)
 /* Everything that cannot be done safely after fork in a threaded process is prepared before it. */
 struct child_setup {
     const struct proc_spec *spec;
+    const char *program;
     char *const *argv, *const *env;
     int in, out, err, report;
     pid_t parent;
@@ -54,7 +56,7 @@ _Noreturn static void child(const struct child_setup *setup)
         if (fcntl(*fd, F_SETFD, 0) < 0)
             why = errno;
     if (why == 0) {
-        execvpe(setup->argv[0], setup->argv, setup->env);
+        execve(setup->program, setup->argv, setup->env);
         why = errno;
     }
     if (write(setup->report, &why, sizeof why) < 0)
@@ -62,32 +64,92 @@ _Noreturn static void child(const struct child_setup *setup)
     _exit(127);
 }
 
-/* PATH, HOME and the locale only: no proxy secrets, no preload, no surprises. */
-static char **own_env(const struct proc_spec *spec)
+/* What is searched, owned by the caller: PATH and the usual folders. Relative folders are left out: a program named gpgv in
+ * the current folder must not judge signatures. */
+static char *search_path(void)
 {
-    if (spec->env)
-        return (char **)(uintptr_t)spec->env;
-    static const char *const names[] = {"PATH", "HOME", "TMPDIR"};
-    char **env = calloc(sizeof names / sizeof *names + 2, sizeof *env);
+    const char *path = getenv("PATH");
+    cleanup_buf struct buf made = BUF_INIT(SEARCH_MAX);
+    while (path && *path) {
+        size_t len = strcspn(path, ":");
+        if (path[0] == '/')
+            buf_printf(&made, "%.*s:", (int)len, path);
+        path += len;
+        path += *path == ':';
+    }
+    buf_str(&made, PROC_USUAL_PATH);
+    return made.failed ? NULL : steal_ptr(made.data);
+}
+
+static int not_found(const struct proc_spec *spec, int why, struct err *err)
+{
+    const char *name = spec->argv[0];
+    if (why != ENOENT)
+        return err_set(err, ERR_IO, why, "start %s", name);
+    err_set(err, ERR_IO, 0, "%s is not installed%s%s%s (searched: PATH and " PROC_USUAL_PATH ")", name,
+            spec->package ? " (Debian: apt-get install " : "", spec->package ? spec->package : "",
+            spec->package ? ")" : "");
+    err->errnum = ENOENT;
+    return -1;
+}
+
+/* The program's file, owned by the caller. */
+static int find_program(const struct proc_spec *spec, const char *search, char **ret, struct err *err)
+{
+    const char *name = spec->argv[0];
+    int why = ENOENT;
+    if (strchr(name, '/')) {
+        *ret = strdup(name);
+        return *ret ? 0 : err_oom(err);
+    }
+    while (*search) {
+        size_t len = strcspn(search, ":");
+        cleanup_free char *file = NULL;
+        if (asprintf(&file, "%.*s/%s", (int)len, search, name) < 0)
+            return err_oom(err);
+        struct stat st;
+        if (stat(file, &st) == 0 && S_ISREG(st.st_mode)) {
+            if (access(file, X_OK) == 0) {
+                *ret = steal_ptr(file);
+                return 0;
+            }
+            why = EACCES;
+        }
+        search += len;
+        search += *search == ':';
+    }
+    return not_found(spec, why, err);
+}
+
+/* What the child gets: no proxy secrets, no preload, no surprises. */
+static char **child_env(const struct proc_spec *spec, const char *search)
+{
+    static const char *const names[] = {"HOME", "TMPDIR"};
+    size_t given = 0, n = 0;
+    while (spec->env && spec->env[given])
+        given++;
+    char **env = calloc(given + sizeof names / sizeof *names + 3, sizeof *env);
     if (!env)
         return NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (asprintf(&env[n], "PATH=%s", search) >= 0)
+        n++;
+    for (size_t i = 0; i < given; i++)
+        if ((env[n] = strdup(spec->env[i])))
+            n++;
+    for (size_t i = 0; !spec->env && i < sizeof names / sizeof *names; i++) {
         const char *value = getenv(names[i]);
         if (value && asprintf(&env[n], "%s=%s", names[i], value) >= 0)
             n++;
     }
-    env[n] = strdup("LC_ALL=C.UTF-8");
+    env[n] = spec->env ? NULL : strdup("LC_ALL=C.UTF-8");
     return env;
 }
 
-static void free_env(const struct proc_spec *spec, char **env)
+static void free_env(char ***env)
 {
-    if (!env || spec->env)
-        return;
-    for (char **e = env; *e; e++)
+    for (char **e = *env; e && *e; e++)
         free(*e);
-    free(env);
+    free(*env);
 }
 
 /* Starts the child; *ret_pid is set only when the program really runs. */
@@ -99,12 +161,19 @@ static int spawn(const struct proc_spec *spec, int out, int err_fd, pid_t *ret_p
     cleanup_close int report_read = report[0];
     cleanup_close int report_write = report[1];
     cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    char **env = own_env(spec);
-    if (null < 0 || !env || kept(spec->pass_fds, 0) || kept(spec->pass_fds, 1) || kept(spec->pass_fds, 2)) {
-        free_env(spec, env);
-        return err_set(err, ERR_INTERNAL, null < 0 ? errno : 0, "start %s", spec->argv[0]);
-    }
+    if (null < 0)
+        return err_sys(err, errno, "open /dev/null");
+    if (kept(spec->pass_fds, 0) || kept(spec->pass_fds, 1) || kept(spec->pass_fds, 2))
+        return err_set(err, ERR_INTERNAL, 0, "start %s", spec->argv[0]);
+    cleanup_free char *search = search_path();
+    cleanup_free char *program = NULL;
+    cleanup(free_env) char **env = search ? child_env(spec, search) : NULL;
+    if (!env)
+        return err_oom(err);
+    if (find_program(spec, search, &program, err) < 0)
+        return -1;
     struct child_setup setup = {.spec = spec,
+                                .program = program,
                                 .argv = (char *const *)(uintptr_t)spec->argv,
                                 .env = env,
                                 .in = spec->stdin_fd >= 0 ? spec->stdin_fd : null,
@@ -115,10 +184,8 @@ static int spawn(const struct proc_spec *spec, int out, int err_fd, pid_t *ret_p
     pid_t pid = fork();
     if (pid == 0)
         child(&setup);
-    int fork_errno = errno;
-    free_env(spec, env);
     if (pid < 0)
-        return err_sys(err, fork_errno, "fork");
+        return err_sys(err, errno, "fork");
     cleanup_close_fn(&report_write);
     report_write = -1;
     int why = 0;
@@ -128,7 +195,7 @@ static int spawn(const struct proc_spec *spec, int out, int err_fd, pid_t *ret_p
     while (n < 0 && errno == EINTR);
     if (n == (ssize_t)sizeof why) {
         waitpid(pid, NULL, 0);
-        return err_set(err, ERR_IO, why, "start %s", spec->argv[0]);
+        return err_set(err, ERR_IO, why, "start %s", program);
     }
     *ret_pid = pid;
     return 0;

@@ -2,8 +2,8 @@
  *
  * In:    argv, the environment to give, descriptors to pass, a time limit.
  * Out:   exit status and capped output.
- * Fails: ERR_IO when the program is not there or cannot start, ERR_INTERRUPTED, ERR_LIMIT as ERR_IO when
- *        over time.
+ * Fails: ERR_IO when the program is not installed (errnum is ENOENT, the text names the package) or cannot start, and when
+ *        it takes too long; ERR_INTERRUPTED.
  * Owns:  the child: it is killed with its process group and reaped when the scope is left.
  * Never: passes secrets in argv; leaves a zombie or an orphan (PR_SET_PDEATHSIG).
  */
@@ -15,10 +15,15 @@
 #include "base/buf.h"
 #include "base/run.h"
 
+/* Searched after PATH: an ordinary user's PATH on Debian has no sbin, and a service's may be empty. */
+#define PROC_USUAL_PATH "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+
 struct proc_spec {
-    const char *const *argv; /* argv[0] is looked up in PATH */
-    const char *const *env;  /* NULL: PATH, HOME, LANG=C.UTF-8 of this process only */
-    int stdin_fd;            /* -1: /dev/null */
+    const char *const *argv; /* argv[0] is looked up in PATH, then in PROC_USUAL_PATH */
+    const char *package;     /* Debian's package of it, for the error that it is missing; may be NULL */
+    const char *const
+        *env;     /* NULL: HOME, TMPDIR and LC_ALL=C.UTF-8. PATH, as searched here, is added to either */
+    int stdin_fd; /* -1: /dev/null */
     const int
         *pass_fds; /* descriptors the child keeps under the same number; -1 ends the list; may be NULL */
     unsigned timeout_ms; /* 0: none */

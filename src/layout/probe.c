@@ -132,15 +132,16 @@ int probe_fat_has(const struct disk *disk, const struct partition *partition, co
     snprintf(inside, sizeof inside, "::%s", path);
     const char *const argv[] = {"mdir", "-b", "-i", image, inside, NULL};
     const int pass[] = {fd, -1};
-    cleanup_free char *search = NULL;
-    const char *path_env = getenv("PATH");
-    if (asprintf(&search, "PATH=%s", path_env ? path_env : "/usr/bin:/bin") < 0)
-        return err_oom(err);
     /* the user's own mtools settings must not change what an image holds */
-    const char *const env[] = {
-        search, "MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1", "HOME=/nonexistent", "LC_ALL=C.UTF-8", NULL};
-    struct proc_spec spec = {
-        .argv = argv, .env = env, .stdin_fd = -1, .pass_fds = pass, .timeout_ms = 20000, .max_output = 4096};
+    const char *const env[] = {"MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1", "HOME=/nonexistent",
+                               "LC_ALL=C.UTF-8", NULL};
+    struct proc_spec spec = {.argv = argv,
+                             .package = "mtools",
+                             .env = env,
+                             .stdin_fd = -1,
+                             .pass_fds = pass,
+                             .timeout_ms = 20000,
+                             .max_output = 4096};
     cleanup_proc_result struct proc_result result = {0};
     if (proc_run(&spec, run, &result, err) < 0)
         return err_wrap(err, "look into partition %u (%s) with mtools", partition->number, partition->label);

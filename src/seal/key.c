@@ -76,9 +76,6 @@ static int write_pair(const char *path, const struct buf *secret, const char *pu
         file_write(secret_file.fd, secret->data, secret->len, path, err) < 0 ||
         file_write(public_file.fd, public->data, public->len, public_path, err) < 0)
         return -1;
-    /* the umask must not decide who may read either of them */
-    if (fchmod(secret_file.fd, 0600) < 0 || fchmod(public_file.fd, 0644) < 0)
-        return err_sys(err, errno, "set the mode of %s", path);
     if (newfile_commit(&secret_file, true, err) < 0)
         return -1;
     if (newfile_commit(&public_file, true, err) < 0) {

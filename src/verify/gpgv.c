@@ -38,15 +38,10 @@ int gpgv_check(const struct gpgv_job *job, const struct run *run, struct gpgv_an
     const char *const argv[] = {"gpgv",      "--homedir",  "/nonexistent", "--verbose", "--status-fd", "1",
                                 "--keyring", keyring_path, signature_path, data_path,   NULL};
     /* the home is a folder that is nowhere: nothing is read from it, nothing left in it */
-    const char *path = getenv("PATH");
-    char path_env[4096];
-    int n = snprintf(path_env, sizeof path_env, "PATH=%s", path ? path : "/usr/bin:/bin");
-    if (n < 0 || (size_t)n >= sizeof path_env)
-        return err_set(err, ERR_USAGE, 0, "the environment variable PATH is too long");
-    const char *const env[] = {path_env, "HOME=/nonexistent", "GNUPGHOME=/nonexistent", "LC_ALL=C.UTF-8",
-                               NULL};
+    const char *const env[] = {"HOME=/nonexistent", "GNUPGHOME=/nonexistent", "LC_ALL=C.UTF-8", NULL};
     const int pass[] = {job->fd, signature, keyring, -1};
     struct proc_spec spec = {.argv = argv,
+                             .package = "gpgv",
                              .env = env,
                              .stdin_fd = -1,
                              .pass_fds = pass,
@@ -54,7 +49,7 @@ int gpgv_check(const struct gpgv_job *job, const struct run *run, struct gpgv_an
                              .max_output = GPGV_OUTPUT_MAX};
     cleanup_proc_result struct proc_result result = {0};
     if (proc_run(&spec, run, &result, err) < 0)
-        return err->errnum == ENOENT ? err_wrap(err, "OpenPGP signatures need gpgv (package gpgv)") : -1;
+        return err_wrap(err, "check an OpenPGP signature");
     if (result.status > 2)
         return err_set(err, ERR_VERIFY, 0, "%s: gpgv failed with status %d: %.200s", job->name, result.status,
                        result.err.len ? result.err.data : "");

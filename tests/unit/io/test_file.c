@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -194,12 +195,6 @@ static void children_run_and_are_reaped(void **state)
     assert_int_equal(result.out.len, 100);
     proc_result_free(&result);
 
-    const char *const none[] = {"no-such-program-here", NULL};
-    spec.argv = none;
-    assert_int_equal(proc_run(&spec, NULL, &result, &err), -1);
-    assert_int_equal(err.kind, ERR_IO);
-    assert_int_equal(err.errnum, ENOENT);
-
     const char *const slow[] = {"sh", "-c", "sleep 60 & sleep 60", NULL};
     spec.argv = slow;
     spec.timeout_ms = 200;
@@ -212,6 +207,83 @@ static void children_run_and_are_reaped(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
 }
 
+/* Services run with no PATH, ordinary users of Debian with one that has no sbin. What stands in PATH goes first. */
+static void programs_are_found_where_debian_puts_them(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    static const char *const paths[] = {NULL, "", ":", "/nonexistent", "/usr/bin:/bin", ".:relative"};
+    const char *const argv[] = {"sh", "-c", "echo \"$PATH\"; command -v ldconfig", NULL};
+    const struct proc_spec spec = {.argv = argv, .stdin_fd = -1, .max_output = 1000};
+    char *before = strdup(getenv("PATH"));
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        cleanup_proc_result struct proc_result result = {0};
+        int r = paths[i] ? setenv("PATH", paths[i], 1) : unsetenv("PATH");
+        assert_int_equal(r, 0);
+        assert_int_equal(proc_run(&spec, NULL, &result, &err), 0);
+        assert_non_null(strstr(result.out.data, PROC_USUAL_PATH "\n"));
+        assert_non_null(strstr(result.out.data, "sbin/ldconfig"));
+        assert_null(strstr(result.out.data, "relative"));
+    }
+    setenv("PATH", before, 1);
+    free(before);
+}
+
+static void a_missing_program_is_named_with_its_package(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct proc_result result = {0};
+    const char *const none[] = {"no-such-program-here", NULL};
+    struct proc_spec spec = {.argv = none, .package = "some-package", .stdin_fd = -1};
+    assert_int_equal(proc_run(&spec, NULL, &result, &err), -1);
+    assert_int_equal(err.kind, ERR_IO);
+    assert_int_equal(err.errnum, ENOENT);
+    assert_non_null(
+        strstr(err.text, "no-such-program-here is not installed (Debian: apt-get install some-package)"));
+
+    /* in the current folder, or not a program: not taken */
+    assert_int_equal(file_put(in_dir("no-such-program-here"), "#!/bin/sh\n", 10, 0644, &err), 0);
+    char *before = strdup(getenv("PATH")), cwd[4096];
+    assert_non_null(getcwd(cwd, sizeof cwd));
+    assert_int_equal(chdir(dir), 0);
+    setenv("PATH", ".:", 1);
+    assert_int_equal(proc_run(&spec, NULL, &result, &err), -1);
+    assert_int_equal(err.errnum, ENOENT);
+    setenv("PATH", dir, 1);
+    assert_int_equal(proc_run(&spec, NULL, &result, &err), -1);
+    assert_int_equal(err.errnum, EACCES);
+    setenv("PATH", before, 1);
+    free(before);
+    assert_int_equal(chdir(cwd), 0);
+    unlink(in_dir("no-such-program-here"));
+}
+
+static void a_home_needs_no_variable(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char *before = strdup(getenv("HOME") ? getenv("HOME") : "");
+    static const char *const values[] = {NULL, "", "relative/home"};
+    const struct passwd *entry = getpwuid(geteuid());
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        cleanup_free char *home = NULL;
+        int r = values[i] ? setenv("HOME", values[i], 1) : unsetenv("HOME");
+        assert_int_equal(r, 0);
+        assert_int_equal(file_home(&home, &err), 0);
+        if (entry)
+            assert_string_equal(home, entry->pw_dir);
+        else
+            assert_null(home);
+    }
+    cleanup_free char *home = NULL;
+    setenv("HOME", "/some/where", 1);
+    assert_int_equal(file_home(&home, &err), 0);
+    assert_string_equal(home, "/some/where");
+    setenv("HOME", before, 1);
+    free(before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +294,9 @@ int main(void)
         cmocka_unit_test(disks_have_bounds),
         cmocka_unit_test(blobs_have_bounds),
         cmocka_unit_test(children_run_and_are_reaped),
+        cmocka_unit_test(programs_are_found_where_debian_puts_them),
+        cmocka_unit_test(a_missing_program_is_named_with_its_package),
+        cmocka_unit_test(a_home_needs_no_variable),
     };
     return cmocka_run_group_tests_name("io", tests, set_up, tear_down);
 }

@@ -454,7 +454,8 @@ static void a_stop_ends_the_hashing(void **state)
     assert_int_equal(err.kind, ERR_INTERRUPTED);
 }
 
-static void no_gpgv_is_said_plainly(void **state)
+/* Services and cron run with a short PATH or none. What is not installed at all is io's test. */
+static void gpgv_is_found_without_a_path(void **state)
 {
     (void)state;
     char *path = strdup(getenv("PATH"));
@@ -468,9 +469,8 @@ static void no_gpgv_is_said_plainly(void **state)
     int r = verify_artifact(&artifact, &spec, NULL, &trusted, &err);
     setenv("PATH", path, 1);
     free(path);
-    assert_int_equal(r, -1);
-    assert_int_equal(err.kind, ERR_IO);
-    says(err.text, "need gpgv");
+    assert_int_equal(r, 0);
+    trusted_free(&trusted);
 }
 
 static void odd_answers_of_gpgv_are_not_trusted(void **state)
@@ -564,7 +564,7 @@ int main(void)
         cmocka_unit_test(nothing_is_trusted_without_a_reason),
         cmocka_unit_test(the_content_counts_not_the_label),
         cmocka_unit_test(a_stop_ends_the_hashing),
-        cmocka_unit_test(no_gpgv_is_said_plainly),
+        cmocka_unit_test(gpgv_is_found_without_a_path),
         cmocka_unit_test(odd_answers_of_gpgv_are_not_trusted),
     };
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
