@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "common.h"
@@ -58,6 +59,16 @@ static void fill_standard_fds(void)
             _exit(ERR_IO);
 }
 
+/* Hundreds of inputs are open at once; what the user may have is more than what shells give by default. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 static void help(void)
 {
     printf("Usage: bake COMMAND [options]\n\n"
@@ -92,6 +103,7 @@ int main(int argc, char **argv)
     setlocale(LC_ALL, "C"); /* messages, numbers and sorting must not depend on where it runs */
     umask(022);
     fill_standard_fds();
+    raise_file_limit();
     catch_signals();
     struct common common = {.cache_size = CACHE_SIZE_DEFAULT};
     common_begin(&common);
