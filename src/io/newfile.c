@@ -192,10 +192,10 @@ int newfile_commit(struct newfile *file, bool excl, struct err *err)
 void newfile_abort(struct newfile *file)
 {
     int saved = errno;
-    if (file->temp)
-        unlink(file->temp);
     if (file->fd >= 0)
         close(file->fd);
+    if (file->temp) /* after closing: FUSE and NFS keep an open file under yet another name */
+        unlink(file->temp);
     free(file->temp);
     free(file->final);
     *file = (struct newfile)NEWFILE_EMPTY;
