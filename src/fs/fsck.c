@@ -61,6 +61,7 @@ int fsck_file(int fd, const struct partition *partition, const struct run *run, 
     const char *const env[] = {"E2FSCK_CONFIG=/dev/null", "LC_ALL=C.UTF-8", NULL};
     const int pass[] = {fd, -1};
     const struct proc_spec spec = {.argv = argv,
+                                   .package = "e2fsprogs",
                                    .env = env,
                                    .stdin_fd = -1,
                                    .pass_fds = pass,
