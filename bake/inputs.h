@@ -24,6 +24,7 @@ struct recipe_options {
     const char *lock_dir;     /* where the lock is; NULL: beside the recipe */
     const char *lock_tag;     /* bake.TAG.lock.json, a lock for these variables; NULL: bake.lock.json */
     bool update;              /* resolve again and rewrite the lock */
+    bool allow_downgrade;     /* to an older release than the lock has, too */
     const char *shared_cache; /* gs://BUCKET/FOLDER; NULL: none */
     const struct cloud_options *cloud; /* for the shared cache; NULL without one */
 };
@@ -63,6 +64,8 @@ void inputs_free(struct inputs *inputs);
 #define RECIPE_OPTIONS(options)                                                                              \
     {"var", 0, OPTION_PAIRS, &(options)->vars, "K=V", "set a variable of the recipe"},                       \
         {"update", 0, OPTION_FLAG, &(options)->update, NULL, "resolve again, rewrite the lock"},             \
+        {"allow-downgrade",           0,    OPTION_FLAG,                                                     \
+         &(options)->allow_downgrade, NULL, "with --update: to an older base, too"},                         \
         {"lock-dir", 0, OPTION_STRING, &(options)->lock_dir, "DIR", "where locks are, else beside recipes"}, \
     {                                                                                                        \
         "out", 'o', OPTION_STRING, &(options)->out_dir, "DIR", "where packages go (out)"                     \

@@ -1,5 +1,6 @@
 /* inputs_fetch() of inputs.h: what is locked is fetched by its digest; what is not is resolved, fetched, verified, locked. */
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "epoch.h"
@@ -16,7 +17,7 @@ enum { VERSION_TEXT_MAX = 4 << 20 };
 struct item {
     const struct recipe_input *from;
     const char *url, *signature;     /* signature: URL, NULL when there is none */
-    const char *sha256, *version;    /* sha256: hex that the recipe or a stream gave, or NULL */
+    const char *sha256, *version;    /* sha256: hex that the recipe gave, or NULL */
     const struct lock_input *pinned; /* NULL while locking */
     struct artifact artifact;
     struct trusted trusted;
@@ -29,7 +30,7 @@ struct work {
     struct arena arena;
     struct item *items;
     size_t count;
-    bool locking;
+    bool locking, allow_downgrade;
 };
 
 static void work_free(struct work *work)
@@ -40,6 +41,44 @@ static void work_free(struct work *work)
     }
     fetcher_free(work->fetcher);
     arena_free(&work->arena);
+}
+
+/* The text that names the newest release is signed as the image is. A server without that signature is told of, no more: an
+ * old text with its old signature would pass as well, so that what protects is the image's signature, and that no release
+ * replaces a newer one unasked. */
+static int verify_version(struct work *work, const char *url, const struct buf *text, struct err *err)
+{
+    const struct recipe_input *base = &work->inputs->recipe.base.from;
+    const struct run *run = &work->common->run;
+    cleanup_buf struct buf signature = BUF_INIT(SIGNATURE_MAX);
+    const char *signature_url = arena_printf(&work->arena, "%s.sig", url);
+    struct err why = {0};
+    if (!signature_url)
+        return err_oom(err);
+    if (!base->keyring)
+        return 0;
+    if (fetch_text(work->fetcher, signature_url, SIGNATURE_MAX, &signature, run, &why) < 0) {
+        if (why.kind == ERR_REMOTE) {
+            run_warn(run, "lock", "%s is not signed: %s", url, why.text);
+            return 0;
+        }
+        *err = why;
+        return -1;
+    }
+    cleanup_artifact struct artifact artifact = ARTIFACT_EMPTY;
+    cleanup_trusted struct trusted trusted = TRUSTED_EMPTY;
+    artifact.fd = memfd_create("version", MFD_CLOEXEC);
+    if (artifact.fd < 0)
+        return err_sys(err, errno, "make a file in memory");
+    artifact.size = text->len;
+    const struct verify_spec spec = {.name = url,
+                                     .keyring = base->keyring,
+                                     .signature = signature.data ? signature.data : "",
+                                     .signature_size = signature.len,
+                                     .signature_name = signature_url};
+    return file_write(artifact.fd, text->data ? text->data : "", text->len, "a file in memory", err) < 0
+               ? -1
+               : verify_artifact(&artifact, &spec, run, &trusted, err);
 }
 
 /* The published place of a base that the recipe names by channel and version. */
@@ -55,8 +94,15 @@ static int resolve_base(struct work *work, struct recipe_base_urls *urls, struct
                 recipe->base.os);
         if (fetch_text(work->fetcher, version_url, VERSION_TEXT_MAX, &text, &work->common->run, err) < 0)
             return err_wrap(err, "base");
+        if (verify_version(work, version_url, &text, err) < 0)
+            return err_wrap(err, "verify: base");
     }
-    return recipe_base_resolve(recipe, text.data, text.len, &work->arena, urls, err);
+    if (recipe_base_resolve(recipe, text.data, text.len, &work->arena, urls, err) < 0)
+        return -1;
+    const struct lock_input *locked = lock_find(&work->inputs->lock, RECIPE_BASE_NAME);
+    return work->locking && locked && !work->allow_downgrade
+               ? recipe_base_check_update(recipe, locked, urls, &work->arena, err)
+               : 0;
 }
 
 static int list_items(struct work *work, struct err *err)
@@ -95,7 +141,6 @@ static int list_items(struct work *work, struct err *err)
     if (work->locking)
         base->url = urls.url;
     base->signature = urls.signature;
-    base->sha256 = base->from->sha256 ? base->from->sha256 : urls.sha256;
     base->version = urls.version ? urls.version : "";
     return 0;
 }
@@ -292,8 +337,10 @@ static int give_shared(struct work *work, struct shared *shared, struct err *err
 int inputs_fetch(struct common *common, const struct recipe_options *options, struct inputs *inputs,
                  struct err *err)
 {
-    cleanup(work_free) struct work work = {
-        .common = common, .inputs = inputs, .locking = options->update || inputs->lock.input_count == 0};
+    cleanup(work_free) struct work work = {.common = common,
+                                           .inputs = inputs,
+                                           .allow_downgrade = options->allow_downgrade,
+                                           .locking = options->update || inputs->lock.input_count == 0};
     if (!inputs->cache && common_cache(common, &inputs->cache, err) < 0)
         return err_wrap(err, "cache");
     cleanup_shared struct shared shared = {0};

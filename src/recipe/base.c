@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "recipe/recipe.h"
 
-const char *const recipe_os_names[] = {"coreos", "flatcar", "fedora-coreos", NULL};
+const char *const recipe_os_names[] = {"coreos", "flatcar", NULL};
 const char *const recipe_arch_names[] = {"amd64", "arm64", NULL};
 
 /* In TEXT columns, %c stands for the channel, %v for the version, %a for the architecture's name there. */
@@ -13,8 +13,9 @@ struct release {
     const char *os;
     const char *channels[5];
     const char *arches[2]; /* the publisher's names, in the order of recipe_arch_names; NULL: not published */
-    const char *version_url; /* asked when the version is "current" */
-    const char *version_key; /* of its KEY=value lines; NULL: the answer is stream metadata in JSON */
+    bool streams; /* "current-2024" is the newest release of a stream, as "current" is of the channel */
+    const char *version_url; /* asked when the version is a moving one, which %v is here */
+    const char *version_key; /* of its KEY=value lines */
     const char *image_url;
     const char *signature_suffix, *digests_suffix;
 };
@@ -24,7 +25,7 @@ static const struct release releases[] = {
         .os = "coreos",
         .channels = {"stable", "beta", "alpha"},
         .arches = {"amd64-usr", NULL},
-        .version_url = "https://%c.release.core-os.net/%a/current/version.txt",
+        .version_url = "https://%c.release.core-os.net/%a/%v/version.txt",
         .version_key = "COREOS_VERSION",
         .image_url = "https://%c.release.core-os.net/%a/%v/coreos_production_gce.tar.gz",
         .signature_suffix = ".sig",
@@ -34,22 +35,12 @@ static const struct release releases[] = {
         .os = "flatcar",
         .channels = {"stable", "beta", "alpha", "lts"},
         .arches = {"amd64-usr", NULL},
-        .version_url = "https://%c.release.flatcar-linux.net/%a/current/version.txt",
+        .streams = true,
+        .version_url = "https://%c.release.flatcar-linux.net/%a/%v/version.txt",
         .version_key = "FLATCAR_VERSION",
         .image_url = "https://%c.release.flatcar-linux.net/%a/%v/flatcar_production_gce.tar.gz",
         .signature_suffix = ".sig",
         .digests_suffix = ".DIGESTS",
-    },
-    {
-        .os = "fedora-coreos",
-        .channels = {"stable", "testing", "next"},
-        .arches = {"x86_64", "aarch64"},
-        .version_url = "https://builds.coreos.fedoraproject.org/streams/%c.json",
-        .version_key = NULL,
-        .image_url = "https://builds.coreos.fedoraproject.org/prod/streams/%c/builds/%v/%a/"
-                     "fedora-coreos-%v-gcp.%a.tar.gz",
-        .signature_suffix = ".sig",
-        .digests_suffix = NULL,
     },
 };
 
@@ -67,6 +58,33 @@ static const char *arch_name(const struct release *release, const char *arch)
         if (strcmp(recipe_arch_names[i], arch) == 0)
             return release->arches[i];
     return NULL;
+}
+
+/* A name that stands for another release from day to day; recipe_base_check() has looked at it. */
+static bool is_moving(const char *version)
+{
+    return strncmp(version, "current", sizeof "current" - 1) == 0;
+}
+
+static bool is_year(const char *text)
+{
+    return strlen(text) == 4 && strspn(text, "0123456789") == 4;
+}
+
+/* What is neither a release nor a name that can be resolved to one would be pinned as it is, and move. */
+static int check_version(const struct recipe *recipe, const struct release *release,
+                         const struct recipe_base *base, struct recipe_where where, struct err *err)
+{
+    const char *version = base->version, *stream = strncmp(version, "current-", 8) == 0 ? version + 8 : NULL;
+    if (strcmp(version, "current") == 0 || (*version >= '0' && *version <= '9'))
+        return 0;
+    if (stream && is_year(stream) && release->streams && strcmp(base->channel, "lts") == 0)
+        return 0;
+    return recipe_error(
+        recipe, where, err,
+        "\"%.100s\" is no release of %s %s: give \"current\"%s or a version like \"4081.2.0\"", version,
+        base->os, base->channel,
+        release->streams ? ", for the channel lts \"current-2024\" (a stream)," : "");
 }
 
 int recipe_base_check(const struct recipe *recipe, const struct recipe_base *base, struct recipe_where where,
@@ -89,7 +107,19 @@ int recipe_base_check(const struct recipe *recipe, const struct recipe_base *bas
     if (!arch_name(release, base->arch))
         return recipe_error(recipe, where, err, "%s publishes no %s image for GCE: give a \"url\"", base->os,
                             base->arch);
-    return 0;
+    return check_version(recipe, release, base, where, err);
+}
+
+int recipe_base_group(struct arena *arena, struct recipe_base *base, struct err *err)
+{
+    const struct release *release = find_release(base->os);
+    if (!release || !release->streams || strncmp(base->channel, "lts-", 4) != 0 ||
+        !is_year(base->channel + 4))
+        return 0;
+    if (strcmp(base->version, "current") == 0)
+        base->version = arena_printf(arena, "current-%s", base->channel + 4);
+    base->channel = "lts";
+    return base->version ? 0 : err_oom(err);
 }
 
 /* PATTERN with its letters filled in. */
@@ -112,23 +142,19 @@ int recipe_base_version_url(const struct recipe *recipe, struct arena *arena, co
                             struct err *err)
 {
     const struct recipe_base *base = &recipe->base;
-    if (base->from.url || strcmp(base->version, "current") != 0) {
-        *ret = NULL;
+    *ret = NULL;
+    if (base->from.url || !is_moving(base->version))
         return 0;
-    }
     const struct release *release = find_release(base->os);
-    const char *url = fill(arena, release->version_url, base, "current", arch_name(release, base->arch));
-    if (!url)
-        return err_oom(err);
-    *ret = url;
-    return 0;
+    *ret = fill(arena, release->version_url, base, base->version, arch_name(release, base->arch));
+    return *ret ? 0 : err_oom(err);
 }
 
 /* A version goes into URLs and names: nothing but what versions are made of. */
 static bool version_ok(const char *version, size_t len)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+";
-    if (len == 0 || len > 64 || version[0] == '.')
+    if (len == 0 || len > 64 || version[0] < '0' || version[0] > '9')
         return false;
     for (size_t i = 0; i < len; i++)
         if (version[i] == '\0' || !strchr(allowed, version[i]))
@@ -170,48 +196,6 @@ static int find_version(const struct release *release, const char *text, size_t 
                    release->version_key, release->os);
 }
 
-/* architectures.ARCH.artifacts.gcp: {release, formats["tar.gz"].disk{location, signature, sha256}} */
-static int read_stream(const char *arch, const char *text, size_t len, struct arena *arena,
-                       struct recipe_base_urls *ret, struct err *err)
-{
-    const char *const path[] = {"architectures", arch, "artifacts", "gcp"};
-    cleanup_json struct json_doc *doc = NULL;
-    if (json_parse(text, len, "stream metadata", JSON_STRICT, ERR_VERIFY, &doc, err) < 0)
-        return -1;
-    const cJSON *node = json_root(doc), *disk;
-    for (size_t i = 0; i < sizeof path / sizeof *path; i++)
-        if (json_get_object(doc, node, path[i], true, &node, err) < 0)
-            return -1;
-    const char *version, *url, *signature, *sha256;
-    uint8_t digest[SHA256_SIZE];
-    if (json_get_string(doc, node, "release", true, &version, err) < 0 ||
-        json_get_object(doc, node, "formats", true, &disk, err) < 0 ||
-        json_get_object(doc, disk, "tar.gz", true, &disk, err) < 0 ||
-        json_get_object(doc, disk, "disk", true, &disk, err) < 0 ||
-        json_get_string(doc, disk, "location", true, &url, err) < 0 ||
-        json_get_string(doc, disk, "signature", true, &signature, err) < 0 ||
-        json_get_string(doc, disk, "sha256", true, &sha256, err) < 0)
-        return -1;
-    if (!version_ok(version, strlen(version)))
-        return json_error(doc, node, err, "\"release\" is not a version");
-    if (strncmp(url, "https://", 8) != 0 || strncmp(signature, "https://", 8) != 0)
-        return json_error(doc, disk, err, "\"location\" and \"signature\" must be https: URLs");
-    if (!hex_decode(sha256, digest, sizeof digest))
-        return json_error(doc, disk, err, "\"sha256\" must be 64 hex digits");
-    char hex[SHA256_HEX];
-    hex_encode(digest, sizeof digest, hex);
-    struct recipe_base_urls made = {
-        .version = arena_strdup(arena, version),
-        .url = arena_strdup(arena, url),
-        .signature = arena_strdup(arena, signature),
-        .sha256 = arena_strdup(arena, hex),
-    };
-    if (!made.version || !made.url || !made.signature || !made.sha256)
-        return err_oom(err);
-    *ret = made;
-    return 0;
-}
-
 int recipe_base_resolve(const struct recipe *recipe, const char *text, size_t len, struct arena *arena,
                         struct recipe_base_urls *ret, struct err *err)
 {
@@ -224,12 +208,7 @@ int recipe_base_resolve(const struct recipe *recipe, const char *text, size_t le
     }
     const struct release *release = find_release(base->os);
     const char *arch = arch_name(release, base->arch), *version = base->version;
-    bool current = strcmp(base->version, "current") == 0;
-    if (current && !text)
-        return err_set(err, ERR_INTERNAL, 0, "base: the version URL has to be asked first");
-    if (current && !release->version_key)
-        return read_stream(arch, text, len, arena, ret, err);
-    if (current && find_version(release, text, len, arena, &version, err) < 0)
+    if (is_moving(base->version) && find_version(release, text, len, arena, &version, err) < 0)
         return -1;
     struct recipe_base_urls made = {.version = version,
                                     .url = fill(arena, release->image_url, base, version, arch)};
@@ -242,4 +221,58 @@ int recipe_base_resolve(const struct recipe *recipe, const char *text, size_t le
         return err_oom(err);
     *ret = made;
     return 0;
+}
+
+/* One component: its number, and what follows that up to the next dot. */
+static int compare_part(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    const char *part[2] = {a, b};
+    size_t len[2] = {a_len, b_len}, digits[2];
+    for (unsigned i = 0; i < 2; i++) {
+        while (len[i] > 1 && *part[i] == '0' && part[i][1] >= '0' && part[i][1] <= '9') {
+            part[i]++;
+            len[i]--;
+        }
+        digits[i] = strspn(part[i], "0123456789");
+        digits[i] = digits[i] < len[i] ? digits[i] : len[i];
+    }
+    if (digits[0] != digits[1])
+        return digits[0] < digits[1] ? -1 : 1;
+    size_t least = len[0] < len[1] ? len[0] : len[1];
+    int order = memcmp(part[0], part[1], least);
+    return order != 0 ? order : (len[0] > len[1]) - (len[0] < len[1]);
+}
+
+int recipe_version_compare(const char *a, const char *b)
+{
+    while (*a || *b) {
+        size_t a_len = strcspn(a, "."), b_len = strcspn(b, ".");
+        int order = compare_part(a, a_len, b, b_len);
+        if (order != 0)
+            return order < 0 ? -1 : 1;
+        a += a_len + (a[a_len] == '.');
+        b += b_len + (b[b_len] == '.');
+    }
+    return 0;
+}
+
+int recipe_base_check_update(const struct recipe *recipe, const struct lock_input *locked,
+                             const struct recipe_base_urls *now, struct arena *arena, struct err *err)
+{
+    const struct recipe_base *base = &recipe->base;
+    /* a version that the recipe names is asked for, and so is what another channel has */
+    if (base->from.url || !is_moving(base->version) || locked->version[0] == '\0')
+        return 0;
+    const struct release *release = find_release(base->os);
+    const char *then = fill(arena, release->image_url, base, locked->version, arch_name(release, base->arch));
+    if (!then)
+        return err_oom(err);
+    if (strcmp(then, locked->url) != 0 || recipe_version_compare(now->version, locked->version) >= 0)
+        return 0;
+    return err_set(
+        err, ERR_VERIFY, 0,
+        "base: the server gives %s %s %s, which is older than the %s in the lock. A server, or "
+        "somebody between, that holds back newer releases does this. If an older one is wanted, give "
+        "--allow-downgrade, or its version in the recipe",
+        base->os, base->channel, now->version, locked->version);
 }

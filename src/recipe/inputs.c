@@ -180,7 +180,21 @@ static int check_release(struct reader *r, const cJSON *node, struct recipe_base
             r->doc, node, r->err,
             "the base needs a \"keyring\" (the distribution's public keys), or \"sha256\" or \"sha512\"");
     struct recipe_where where = read_where(r, read_node(node, "channel"));
+    if (recipe_base_group(&r->recipe->arena, base, r->err) < 0)
+        return -1;
     return recipe_base_check(r->recipe, base, where, r->err);
+}
+
+/* Told before anything of it is fetched: an image is a gigabyte. */
+static int check_os(struct reader *r, const cJSON *node)
+{
+    const cJSON *os = read_node(node, "os");
+    if (!cJSON_IsString(os) || strcmp(os->valuestring, "fedora-coreos") != 0)
+        return 0;
+    return json_error(
+        r->doc, os, r->err,
+        "Fedora CoreOS cannot be baked: its root is XFS, and this version writes ext4 only. Use "
+        "\"flatcar\" or \"coreos\"");
 }
 
 int read_base(struct reader *r, const cJSON *root)
@@ -189,7 +203,7 @@ int read_base(struct reader *r, const cJSON *root)
     const cJSON *node;
     int os, arch;
     if (json_get_object(r->doc, root, "base", true, &node, r->err) < 0 ||
-        json_only(r->doc, node, base_keys, r->err) < 0 ||
+        json_only(r->doc, node, base_keys, r->err) < 0 || check_os(r, node) < 0 ||
         read_word(r, node, "os", TEXT_NEEDED, recipe_os_names, &os) < 0 ||
         read_word(r, node, "arch", 0, recipe_arch_names, &arch) < 0 ||
         read_text(r, node, "channel", 0, &base->channel) < 0 ||

@@ -38,9 +38,9 @@ struct recipe_input {
 
 /* The base: url != NULL is the direct form, else os, channel, version and arch name a release. */
 struct recipe_base {
-    const char *os;           /* "coreos", "flatcar", "fedora-coreos" */
+    const char *os;           /* "coreos", "flatcar" */
     const char *channel;      /* NULL in the direct form */
-    const char *version;      /* "current" or a version; NULL in the direct form */
+    const char *version;      /* a release, "current" or "current-YEAR"; NULL in the direct form */
     const char *arch;         /* "amd64" */
     struct recipe_input from; /* name "base"; url and signature are NULL in the release form */
 };
