@@ -92,8 +92,6 @@ static int give_role(struct cluster *cluster, const char *text, struct err *err)
         struct cluster_node *node = &cluster->nodes[i];
         if (strlen(node->name) != len || memcmp(node->name, text, len) != 0)
             continue;
-        if (node->role)
-            return err_set(err, ERR_USAGE, 0, "--role: %s has one already", node->name);
         node->role = equals + 1;
         cluster->witness_count += strcmp(node->role, "witness") == 0;
         return 0;

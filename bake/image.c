@@ -137,10 +137,18 @@ static int pack(struct common *common, const struct image_options *options, stru
     return 0;
 }
 
+/* Only an address that is one elsewhere, too: where a local file lies, or what a variable of the environment stood for, is
+ * this machine's. */
+static const char *address_of(const struct lock_input *input)
+{
+    bool remote = strncasecmp(input->url, "http:", 5) == 0 || strncasecmp(input->url, "https:", 6) == 0;
+    return remote && !strstr(input->url, "${") ? input->url : NULL;
+}
+
 static void source_of(const struct lock_input *from, struct seal_source *to)
 {
     *to = (struct seal_source){.name = from->name,
-                               .url = from->url,
+                               .url = address_of(from),
                                .sha256 = from->sha256,
                                .size = from->size,
                                .signer = from->signer,

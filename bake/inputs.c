@@ -6,6 +6,7 @@
 
 #include "builtin.h"
 #include "io/file.h"
+#include "verify/verify.h"
 
 enum { MAX_VARS = OPTION_LIST_MAX, SEEN_MAX = 8 << 20 };
 static const char STANDIN[] = "recipes/standin.json";
@@ -182,6 +183,41 @@ static int read_lock(const char *path, struct lock *ret, bool *ret_found, struct
     return 0;
 }
 
+static bool has_digest(const struct recipe_input *input)
+{
+    return input->sha256 || input->sha512 || input->keyring;
+}
+
+static int check_digests(const struct recipe *recipe, struct err *err)
+{
+    cleanup_buf struct buf names = BUF_INIT(2000);
+    for (size_t i = 0; i < recipe->input_count; i++)
+        if (!has_digest(&recipe->inputs[i]))
+            buf_printf(&names, "%s%s", names.len ? ", " : "", recipe->inputs[i].name);
+    if (names.len == 0 && !names.failed)
+        return 0;
+    return err_set(
+        err, ERR_VERIFY, 0,
+        "%s: digests are required, and nothing vouches for %s: give each its \"sha256\" or \"sha512\", or a "
+        "\"signature\" and its \"keyring\"",
+        recipe->file, names.data ? names.data : "");
+}
+
+/* Before a lock is made. */
+static int check_vouchers(const struct recipe_options *options, const struct recipe *recipe, struct err *err)
+{
+    if ((options->require_digests || recipe->require_digests) && check_digests(recipe, err) < 0)
+        return -1;
+    for (size_t i = 0; i <= recipe->input_count; i++) {
+        const struct recipe_input *input = i == 0 ? &recipe->base.from : &recipe->inputs[i - 1];
+        cleanup_buf struct buf keyring = BUF_INIT(KEYRING_MAX);
+        bool armoured = false;
+        if (input->keyring && verify_read_keyring(input->keyring, &keyring, &armoured, err) < 0)
+            return err_wrap(err, "%s", input->name);
+    }
+    return 0;
+}
+
 int inputs_open(const struct recipe_options *options, struct inputs *ret, struct err *err)
 {
     cleanup_inputs struct inputs made = INPUTS_EMPTY;
@@ -191,6 +227,8 @@ int inputs_open(const struct recipe_options *options, struct inputs *ret, struct
     if (read_lock(made.lock_path, &made.lock, &found, err) < 0)
         return -1;
     if (found && !options->update && lock_matches(&made.recipe, &made.lock, made.lock_path, err) < 0)
+        return -1;
+    if ((!found || options->update) && check_vouchers(options, &made.recipe, err) < 0)
         return -1;
     *ret = made;
     made = (struct inputs)INPUTS_EMPTY;

@@ -23,6 +23,7 @@ struct recipe_options {
     const char *out_dir;      /* where the lock of the compiled-in recipe goes */
     const char *lock_dir;     /* where the lock is; NULL: beside the recipe */
     const char *lock_tag;     /* bake.TAG.lock.json, a lock for these variables; NULL: bake.lock.json */
+    bool require_digests;     /* nothing is pinned on trust, as the recipe may say as well */
     bool update;              /* resolve again and rewrite the lock */
     bool allow_downgrade;     /* to an older release than the lock has, too */
     const char *shared_cache; /* gs://BUCKET/FOLDER; NULL: none */
@@ -48,7 +49,8 @@ struct inputs {
 must_check int recipe_choose(struct common *common, struct recipe_options *options, struct err *err);
 /* The recipe only: no lock is looked at. */
 must_check int inputs_recipe(const struct recipe_options *options, struct inputs *ret, struct err *err);
-/* Recipe and lock only: nothing is written, and the cache is not opened yet. */
+/* Recipe and lock only: nothing is written, and the cache is not opened yet. What would only fail after the download is
+ * told here: a keyring that is missing, an input without a digest where digests are required. */
 must_check int inputs_open(const struct recipe_options *options, struct inputs *ret, struct err *err);
 /* Opens the cache, fetches and verifies; makes or updates the lock. Nothing is resolved when the lock is there and update is not
  * set. */
@@ -67,6 +69,8 @@ void inputs_free(struct inputs *inputs);
         {"allow-downgrade",           0,    OPTION_FLAG,                                                     \
          &(options)->allow_downgrade, NULL, "with --update: to an older base, too"},                         \
         {"lock-dir", 0, OPTION_STRING, &(options)->lock_dir, "DIR", "where locks are, else beside recipes"}, \
+        {"require-digests",           0,    OPTION_FLAG,                                                     \
+         &(options)->require_digests, NULL, "lock only what a digest or signature vouches for"},             \
     {                                                                                                        \
         "out", 'o', OPTION_STRING, &(options)->out_dir, "DIR", "where packages go (out)"                     \
     }

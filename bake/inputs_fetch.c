@@ -178,10 +178,16 @@ static int fetch_items(struct work *work, struct err *err)
     return 0;
 }
 
-/* Bytes from the network that nothing vouches for are refused; a file of this machine is pinned as it is. */
 static bool is_local(const char *url)
 {
     return strncmp(url, "file:", 5) == 0;
+}
+
+/* May it be pinned as it comes where nothing vouches for it? A file of this machine may, and what a server sent whose
+ * certificate was verified: fetch follows no redirect that leaves TLS. */
+static bool may_be_first(const char *url)
+{
+    return is_local(url) || strncasecmp(url, "https:", 6) == 0;
 }
 
 /* Is the artifact's digest of these very bytes? */
@@ -225,7 +231,7 @@ static int verify_item(struct work *work, struct item *item, const char *name, s
         spec.signature = signature.data ? signature.data : "";
         spec.signature_size = signature.len;
     }
-    spec.allow_unpinned = work->locking && is_local(item->url);
+    spec.allow_unpinned = work->locking && may_be_first(item->url);
     return was_hashed(item, &spec.hashed_already, err) < 0
                ? -1
                : verify_artifact(&item->artifact, &spec, &work->common->run, &item->trusted, err);
@@ -234,7 +240,7 @@ static int verify_item(struct work *work, struct item *item, const char *name, s
 static int pin(struct lock *lock, const char *name, const struct item *item, struct err *err)
 {
     const struct lock_input pinned = {.name = name,
-                                      .url = item->url,
+                                      .url = item->from->portable_url ? item->from->portable_url : item->url,
                                       .size = item->trusted.size,
                                       .sha256 = item->trusted.sha256,
                                       .signer = item->trusted.signer,
@@ -253,6 +259,41 @@ static bool same_inputs(const struct lock *a, const struct lock *b)
             !sha256_equal(&a->inputs[i].sha256, &b->inputs[i].sha256))
             return false;
     return true;
+}
+
+/* What is new in the lock: on trust as a warning, the rest as a step. The old lock is still there. */
+static void tell_pins(const struct work *work, const struct lock *made)
+{
+    unsigned on_trust = 0;
+    for (size_t i = 0; i < work->count; i++) {
+        const struct item *item = &work->items[i];
+        const struct lock_input *now = lock_find(made, item->from->name);
+        const struct lock_input *old = lock_find(&work->inputs->lock, item->from->name);
+        char hex[SHA256_HEX], old_hex[SHA256_HEX] = "";
+        if (!now || (old && sha256_equal(&old->sha256, &now->sha256)))
+            continue;
+        hex_encode(now->sha256.bytes, SHA256_SIZE, hex);
+        if (old)
+            hex_encode(old->sha256.bytes, SHA256_SIZE, old_hex);
+        bool vouched = item->sha256 || item->from->sha512 || item->from->keyring;
+        on_trust += !vouched;
+        if (!vouched && old)
+            run_warn(&work->common->run, "lock",
+                     "%s CHANGED since it was locked, and no digest or signature vouches for it: sha256 %s "
+                     "is now %s (%s)",
+                     now->name, old_hex, hex, now->url);
+        else if (!vouched)
+            run_warn(&work->common->run, "lock",
+                     "%s is pinned on trust, this first time, as %s it: sha256 %s (%s)", now->name,
+                     is_local(item->url) ? "this machine has" : "its server sent", hex, now->url);
+        else if (old)
+            ui_step(&work->common->ui, "lock", "%s changed: sha256 %s is now %s", now->name, old_hex, hex);
+    }
+    if (on_trust > 0)
+        run_warn(&work->common->run, "lock",
+                 "compare with what the publisher says, and put the digest into the recipe; "
+                 "--require-digests refuses "
+                 "instead");
 }
 
 static int write_lock(const struct inputs *inputs, struct err *err)
@@ -292,6 +333,7 @@ static int make_lock(struct work *work, struct err *err)
         ui_step(&work->common->ui, "lock", "%s is up to date", inputs->lock_path);
         return 0;
     }
+    tell_pins(work, &made);
     lock_free(&inputs->lock);
     inputs->lock = made;
     made = (struct lock){0};

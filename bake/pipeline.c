@@ -49,7 +49,8 @@ static int begin_base(struct common *common, const struct recipe_options *option
 {
     struct inputs *inputs = &baking->inputs;
     const struct lock_input *base = options->update ? NULL : lock_find(&inputs->lock, RECIPE_BASE_NAME);
-    if (!baking->packs || !base || common->recheck || strncmp(base->url, "file:", 5) == 0)
+    const char *url = inputs->recipe.base.from.url;
+    if (!baking->packs || !base || common->recheck || (url && strncmp(url, "file:", 5) == 0))
         return 0;
     if (common_cache(common, &inputs->cache, err) < 0)
         return err_wrap(err, "cache");

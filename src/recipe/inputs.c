@@ -32,17 +32,6 @@ static int check_url(struct reader *r, const cJSON *node, const char *url)
     return json_error(r->doc, node, r->err, "URL \"%.200s\" %s", clean, fault);
 }
 
-static int read_url(struct reader *r, const cJSON *object, const char *key, int flags, const char **ret)
-{
-    const char *url;
-    if (read_text(r, object, key, flags, &url) < 0)
-        return -1;
-    if (url && check_url(r, read_node(object, key), url) < 0)
-        return -1;
-    *ret = url;
-    return 0;
-}
-
 static int read_hex(struct reader *r, const cJSON *object, const char *key, size_t digits, const char **ret)
 {
     const char *hex;
@@ -64,6 +53,17 @@ static int read_hex(struct reader *r, const cJSON *object, const char *key, size
     return 0;
 }
 
+/* What a lock may say of URL, whose text in the recipe is NODE. Digests pin the bytes, so that it only has to name the same
+ * place on every machine: what ${env.X}, ${bake.X} and, for a local file, any variable stand for does not. */
+static int make_portable(struct reader *r, const cJSON *node, const char *url, const char **ret)
+{
+    const char *given = node->valuestring;
+    bool local = strncmp(url, "file:", 5) == 0;
+    bool moves = strstr(given, "${env.") || strstr(given, "${bake.") || (local && strstr(given, "${"));
+    *ret = recipe_url_clean(&r->recipe->arena, moves ? given : url);
+    return *ret ? 0 : err_oom(r->err);
+}
+
 /* "signature": a URL, or what to append to the input's URL (".sig"). */
 static int read_signature(struct reader *r, const cJSON *object, struct recipe_input *in)
 {
@@ -75,24 +75,34 @@ static int read_signature(struct reader *r, const cJSON *object, struct recipe_i
     if (!in->url)
         return json_error(r->doc, node, r->err,
                           "\"signature\" needs a \"url\": a release's own signature is found by itself");
-    if (in->signature[0] == '.') {
+    bool suffix = in->signature[0] == '.';
+    if (suffix) {
+        in->portable_signature = arena_printf(&r->recipe->arena, "%s%s", in->portable_url, node->valuestring);
         in->signature = arena_printf(&r->recipe->arena, "%s%s", in->url, in->signature);
-        if (!in->signature)
+        if (!in->signature || !in->portable_signature)
             return err_oom(r->err);
     }
-    return check_url(r, node, in->signature);
+    if (check_url(r, node, in->signature) < 0)
+        return -1;
+    return suffix ? 0 : make_portable(r, node, in->signature, &in->portable_signature);
 }
 
 /* What an input and a base have in common. */
 static int read_trust(struct reader *r, const cJSON *object, struct recipe_input *in)
 {
+    const cJSON *url = read_node(object, "url"), *keyring = read_node(object, "keyring");
     in->where = read_where(r, object);
-    if (read_url(r, object, "url", 0, &in->url) < 0 || read_hex(r, object, "sha256", 64, &in->sha256) < 0 ||
+    if (read_text(r, object, "url", 0, &in->url) < 0 || (in->url && check_url(r, url, in->url) < 0) ||
+        (in->url && make_portable(r, url, in->url, &in->portable_url) < 0) ||
+        read_hex(r, object, "sha256", 64, &in->sha256) < 0 ||
         read_hex(r, object, "sha512", 128, &in->sha512) < 0 || read_signature(r, object, in) < 0 ||
-        read_text(r, object, "keyring", 0, &in->keyring_given) < 0)
+        read_text(r, object, "keyring", 0, &in->keyring) < 0)
         return -1;
-    if (in->keyring_given && read_local(r, in->keyring_given, &in->keyring) < 0)
+    if (in->keyring && read_local(r, in->keyring, &in->keyring) < 0)
         return -1;
+    in->keyring_given = keyring ? arena_strdup(&r->recipe->arena, keyring->valuestring) : NULL;
+    if (keyring && !in->keyring_given)
+        return err_oom(r->err);
     if (in->signature && !in->keyring)
         return json_error(
             r->doc, read_node(object, "signature"), r->err,

@@ -9,8 +9,9 @@
         __VA_ARGS__, NULL                                                                                    \
     }
 
-const char *const recipe_keys[] = WORDS("$schema", "name", "vars", "base", "disk", "inputs", "kubernetes",
-                                        "network", "files", "units", "manifests", "agent", "image");
+const char *const recipe_keys[] =
+    WORDS("$schema", "name", "vars", "base", "disk", "inputs", "kubernetes", "network", "files", "units",
+          "manifests", "agent", "image", "require_digests");
 const char *const base_keys[] =
     WORDS("os", "channel", "version", "arch", "url", "sha256", "sha512", "signature", "keyring");
 const char *const disk_keys[] = WORDS("size");

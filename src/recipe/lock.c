@@ -131,7 +131,7 @@ static int read_input(const struct json_doc *doc, const cJSON *node, struct lock
         return -1;
     const cJSON *url = cJSON_GetObjectItemCaseSensitive(node, "url");
     if (strncmp(in.url, "file:/", 6) != 0 && strncasecmp(in.url, "http://", 7) != 0 &&
-        strncasecmp(in.url, "https://", 8) != 0)
+        strncasecmp(in.url, "https://", 8) != 0 && !strstr(in.url, "${"))
         return json_error(doc, url, err, "\"url\" must start with https:, http: or file:/");
     if (!signer_ok(in.signer))
         return json_error(doc, cJSON_GetObjectItemCaseSensitive(node, "signer"), err,
@@ -253,15 +253,13 @@ int lock_write(const struct lock *lock, struct buf *ret, struct err *err)
 
 /* One input of the recipe against the lock. */
 static int match_input(const struct recipe_input *in, const struct lock *lock, const char *file,
-                       struct arena *arena, struct err *err)
+                       struct err *err)
 {
     static const char advice[] = "run bake lock --update";
     const struct lock_input *pin = lock_find(lock, in->name);
     if (!pin)
         return err_set(err, ERR_RECIPE, 0, "%.300s: input %s is not in the lock: %s", file, in->name, advice);
-    char *url = in->url ? recipe_url_clean(arena, in->url) : NULL;
-    if (in->url && !url)
-        return err_oom(err);
+    const char *url = in->portable_url;
     if (url && strcmp(url, pin->url) != 0)
         return err_set(err, ERR_RECIPE, 0,
                        "%.300s: input %s is locked to %.400s, but the recipe says %.400s: %s", file, in->name,
@@ -277,11 +275,10 @@ static int match_input(const struct recipe_input *in, const struct lock *lock, c
 
 int lock_matches(const struct recipe *recipe, const struct lock *lock, const char *name, struct err *err)
 {
-    cleanup_arena struct arena arena = {0};
-    if (match_input(&recipe->base.from, lock, name, &arena, err) < 0)
+    if (match_input(&recipe->base.from, lock, name, err) < 0)
         return -1;
     for (size_t i = 0; i < recipe->input_count; i++)
-        if (match_input(&recipe->inputs[i], lock, name, &arena, err) < 0)
+        if (match_input(&recipe->inputs[i], lock, name, err) < 0)
             return -1;
     for (size_t i = 0; i < lock->input_count; i++) {
         const char *pinned = lock->inputs[i].name;

@@ -64,7 +64,8 @@ static int read_top(struct reader *r, const cJSON *root)
                           "name \"%.100s\": 1 to %d of a-z, 0-9, '-', a letter first and no '-' last",
                           recipe->name, NAME_MAX_CHARS);
     if (read_word(r, root, "network", 0, network_words, &network) < 0 ||
-        json_get_bool(r->doc, root, "agent", true, &recipe->agent, r->err) < 0)
+        json_get_bool(r->doc, root, "agent", true, &recipe->agent, r->err) < 0 ||
+        json_get_bool(r->doc, root, "require_digests", false, &recipe->require_digests, r->err) < 0)
         return -1;
     recipe->network = network < 0 ? NETWORK_VXLAN : (enum recipe_network)network;
     if (network >= 0)
@@ -162,31 +163,27 @@ static void add_line(struct buf *out, const char *key, const char *value)
     buf_printf(out, "%s %zu %s\n", key, strlen(value ? value : ""), value ? value : "");
 }
 
-static void add_input(struct buf *out, struct arena *arena, const struct recipe_input *in)
+static void add_input(struct buf *out, const struct recipe_input *in)
 {
-    char *url = in->url ? recipe_url_clean(arena, in->url) : NULL;
-    char *signature = in->signature ? recipe_url_clean(arena, in->signature) : NULL;
-    out->failed = out->failed || (in->url && !url) || (in->signature && !signature);
     add_line(out, "input", in->name);
-    add_line(out, "url", url);
+    add_line(out, "url", in->portable_url);
     add_line(out, "sha256", in->sha256);
     add_line(out, "sha512", in->sha512);
-    add_line(out, "signature", signature);
+    add_line(out, "signature", in->portable_signature);
     add_line(out, "keyring", in->keyring_given);
 }
 
 int recipe_inputs_digest(const struct recipe *recipe, struct sha256 *ret, struct err *err)
 {
     cleanup_buf struct buf out = BUF_INIT(64 << 20);
-    cleanup_arena struct arena arena = {0};
     buf_str(&out, "bake inputs 1\n");
     add_line(&out, "os", recipe->base.os);
     add_line(&out, "channel", recipe->base.channel);
     add_line(&out, "version", recipe->base.version);
     add_line(&out, "arch", recipe->base.arch);
-    add_input(&out, &arena, &recipe->base.from);
+    add_input(&out, &recipe->base.from);
     for (size_t i = 0; i < recipe->input_count; i++)
-        add_input(&out, &arena, &recipe->inputs[i]);
+        add_input(&out, &recipe->inputs[i]);
     if (buf_check(&out, "the recipe's inputs", err) < 0)
         return -1;
     return sha256_of(out.data, out.len, ret, err);

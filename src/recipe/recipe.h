@@ -47,8 +47,7 @@ bool recipe_size(const char *text, uint64_t *ret);
 /* A copy of URL without "user:password@". NULL when out of memory. */
 char *recipe_url_clean(struct arena *arena, const char *url);
 
-/* SHA-256 over the base and inputs as the recipe asks for them (variables substituted, credentials left out,
- * sorted by name): what a lock was made for. */
+/* SHA-256 over the base and inputs as the recipe asks for them (by their portable URLs, sorted by name): what a lock was made for. */
 must_check int recipe_inputs_digest(const struct recipe *recipe, struct sha256 *ret, struct err *err);
 
 #endif

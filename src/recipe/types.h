@@ -27,12 +27,16 @@ struct recipe_pair {
 /* Where bytes come from and what vouches for them. Digests are lower-case hex or NULL. */
 struct recipe_input {
     const char *name;
-    const char *url;       /* file:, http: or https:; may carry credentials: see recipe_url_clean() */
+    const char *url; /* file:, http: or https:; may carry credentials: see recipe_url_clean() */
+    /* The same, fit for a lock and another machine: unexpanded where it is a local path or depends on the environment.
+     * NULL where url is. */
+    const char *portable_url;
     const char *sha256;    /* 64 digits, or NULL */
     const char *sha512;    /* 128 digits, or NULL */
     const char *signature; /* URL of a detached OpenPGP signature, or NULL */
+    const char *portable_signature;
     const char *keyring; /* path on this machine (relative ones are joined to the recipe's folder), or NULL */
-    const char *keyring_given; /* as the recipe says it */
+    const char *keyring_given; /* as the recipe says it, unexpanded */
     struct recipe_where where;
 };
 
@@ -150,6 +154,7 @@ struct recipe {
     const struct recipe_manifest *manifests;
     size_t manifest_count;
     bool agent;
+    bool require_digests; /* nothing is pinned on trust */
     struct recipe_image image;
 };
 
@@ -163,8 +168,8 @@ static inline void recipe_free(struct recipe *recipe)
 /* One pinned input. URLs carry no credentials. */
 struct lock_input {
     const char *name; /* "base" or the input's name */
-    const char *url;
-    uint64_t size; /* bytes */
+    const char *url;  /* portable: see struct recipe_input */
+    uint64_t size;    /* bytes */
     struct sha256 sha256;
     const char *signer;  /* primary key's fingerprint, upper-case hex; "" when no signature vouched */
     const char *version; /* "" when there is none */

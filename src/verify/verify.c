@@ -139,6 +139,26 @@ static int judge_signatures(const struct verify_spec *spec, const struct run *ru
     return 0;
 }
 
+int verify_read_keyring(const char *path, struct buf *ret, bool *ret_armoured, struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(KEYRING_MAX);
+    if (file_read(path, KEYRING_MAX, &text, err) < 0) {
+        bool missing = err->errnum == ENOENT;
+        err->kind = ERR_VERIFY; /* without its keyring an input cannot be verified */
+        if (missing)
+            return err_set(
+                err, ERR_VERIFY, ENOENT,
+                "keyring: there is no %s: put the public keys of whoever signs it there, from a source "
+                "that you trust (gpg --dearmor -o FILE KEY.asc)",
+                path);
+        return err_wrap(err, "keyring");
+    }
+    if (pgp_dearmour(text.data, text.len, "PUBLIC KEY BLOCK", path, ret, err) < 0)
+        return err_wrap(err, "keyring");
+    *ret_armoured = ret->len != text.len;
+    return 0;
+}
+
 static int check_signature(const struct artifact *artifact, const struct verify_spec *spec,
                            const struct run *run, char ret_signer[FINGERPRINT_CAP], struct err *err)
 {
@@ -152,16 +172,11 @@ static int check_signature(const struct artifact *artifact, const struct verify_
     if (spec->signature_size > SIGNATURE_MAX)
         return err_set(err, ERR_VERIFY, 0, "%s: %s is larger than a signature can be (%d bytes)", spec->name,
                        name, SIGNATURE_MAX);
-    cleanup_buf struct buf text = BUF_INIT(KEYRING_MAX);
     cleanup_buf struct buf keyring = BUF_INIT(KEYRING_MAX);
     cleanup_buf struct buf signature = BUF_INIT(SIGNATURE_MAX);
-    if (file_read(spec->keyring, KEYRING_MAX, &text, err) < 0) {
-        err->kind = ERR_VERIFY; /* without its keyring an input cannot be verified */
-        return err_wrap(err, "%s: keyring", spec->name);
-    }
-    if (pgp_dearmour(text.data, text.len, "PUBLIC KEY BLOCK", spec->keyring, &keyring, err) < 0)
-        return err_wrap(err, "%s: keyring", spec->name);
-    bool armoured = keyring.len != text.len;
+    bool armoured = false;
+    if (verify_read_keyring(spec->keyring, &keyring, &armoured, err) < 0)
+        return err_wrap(err, "%s", spec->name);
     pgp_drop_new_keys(&keyring);
     if (pgp_dearmour(spec->signature, spec->signature_size, "SIGNATURE", name, &signature, err) < 0)
         return err_wrap(err, "%s", spec->name);
@@ -184,11 +199,6 @@ int verify_artifact(struct artifact *artifact, const struct verify_spec *spec, c
         return err_set(err, ERR_VERIFY, 0,
                        "%s: nothing vouches for it: give its sha256 or sha512, or a signature and a keyring",
                        spec->name);
-    if (!pinned)
-        run_warn(run, "verify",
-                 "%s: taken on trust, this first time: no digest and no signature was given; the lock pins "
-                 "it from now on",
-                 spec->name);
     /* cheap checks first; gpgv reads the same descriptor that is handed on */
     if (file_identify(artifact->fd, &made.identity, err) < 0 ||
         check_digests(artifact, spec, run, &made.sha256, err) < 0)

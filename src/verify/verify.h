@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/run.h"
 #include "fetch/types.h"
 #include "verify/types.h"
@@ -35,13 +36,16 @@ struct verify_spec {
     size_t signature_size; /* bytes, at most SIGNATURE_MAX */
     const char *signature_name; /* where it came from, for messages; NULL: "NAME.sig" */
     const char *signer;         /* fingerprint of the primary key it must be by; NULL: any of the keyring */
-    bool allow_unpinned; /* the first lock: accept without digest or signature, with a warning through run */
+    bool allow_unpinned; /* the first lock: accept without digest or signature; the caller tells the user */
 };
 
 /* *ret is filled and *artifact is empty on success. ret->signer is the good signature's primary fingerprint;
  * "" when there was none. */
 must_check int verify_artifact(struct artifact *artifact, const struct verify_spec *spec,
                                const struct run *run, struct trusted *ret, struct err *err);
+
+/* Appends the keyring's binary form, so that one that is missing or none is told before anything is fetched. */
+must_check int verify_read_keyring(const char *path, struct buf *ret, bool *ret_armoured, struct err *err);
 
 /* The SHA-512 of FILENAME from a CoreOS ".DIGESTS" file (blocks "# SHA512 HASH" of "HEX  NAME" lines).
  * ERR_VERIFY when it has none for that name, or two that differ. The file is no proof by itself: it vouches

@@ -197,9 +197,74 @@ static void times_have_bounds(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
+/* --- on another machine ------------------------------------------------------------------------------------------------- */
+
+static const char moving[] =
+    "{\"name\":\"n\",\"vars\":{\"dir\":\"/d\",\"v\":\"1\"},"
+    "\"base\":{\"os\":\"coreos\",\"url\":\"file:${bake.fixtures}/"
+    "b\",\"signature\":\".sig\",\"keyring\":\"${env.KEYS}/k\"},"
+    "\"inputs\":{\"local\":{\"url\":\"file:${var.dir}/l\"},\"fixed\":{\"url\":\"file:/srv/f\"},"
+    "\"mirror\":{\"url\":\"https://${env.MIRROR}/m\"},\"web\":{\"url\":\"https://h/${var.v}/w\"},"
+    "\"signed\":{\"url\":\"${env.ALL}\",\"signature\":\"${env.ALL}.asc\",\"keyring\":\"${var.dir}/k\"}}}";
+
+static const char *machine_env(void *ctx, const char *name)
+{
+    const char *const *values = ctx;
+    return values[strcmp(name, "KEYS") == 0 ? 0 : strcmp(name, "MIRROR") == 0 ? 1 : 2];
+}
+
+static void parse_on(const char *const values[static 5], struct recipe *ret)
+{
+    struct err err = {0};
+    const char *env[3] = {values[0], values[1], values[2]};
+    const struct recipe_pair fixtures = {"fixtures", values[3]}, dir = {"dir", values[4]};
+    const struct recipe_vars vars = {.vars = &dir,
+                                     .var_count = 1,
+                                     .builtins = &fixtures,
+                                     .builtin_count = 1,
+                                     .env = machine_env,
+                                     .ctx = env};
+    assert_int_equal(recipe_parse(moving, sizeof moving - 1, "r", values[4], &vars, ret, &err), 0);
+}
+
+static void a_lock_is_of_no_machine(void **state)
+{
+    (void)state;
+    static const char *const here[] = {"/home/a/keys", "mirror-a", "file:/home/a/all", "/home/a/fix",
+                                       "/home/a/d"};
+    static const char *const there[] = {"/mnt/b/keys", "mirror-b", "https://b/all", "/mnt/b/fix", "/mnt/b/d"};
+    static const char *const names[] = {"fixed", "local", "mirror", "signed", "web"};
+    static const char *const urls[] = {"file:/srv/f", "file:${var.dir}/l", "https://${env.MIRROR}/m",
+                                       "${env.ALL}", "https://h/1/w"};
+    struct err err = {0};
+    cleanup_recipe struct recipe one = {0}, two = {0};
+    cleanup_lock struct lock lock = {0}, back = {0};
+    cleanup_buf struct buf text = BUF_INIT(LOCK_TEXT_MAX);
+    parse_on(here, &one);
+    parse_on(there, &two);
+    assert_string_equal(one.base.from.url, "file:/home/a/fix/b");
+    assert_string_equal(one.base.from.signature, "file:/home/a/fix/b.sig");
+    assert_string_equal(one.base.from.portable_signature, "file:${bake.fixtures}/b.sig");
+    assert_int_equal(lock_begin(&one, 1600000000, &lock, &err), 0);
+    struct lock_input in = {.name = "base", .url = one.base.from.portable_url, .size = 1};
+    assert_int_equal(lock_add(&lock, &in, &err), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_string_equal(one.inputs[i].name, names[i]);
+        assert_string_equal(one.inputs[i].portable_url, urls[i]);
+        in = (struct lock_input){.name = names[i], .url = urls[i], .size = 1};
+        assert_int_equal(lock_add(&lock, &in, &err), 0);
+    }
+    assert_int_equal(lock_write(&lock, &text, &err), 0);
+    assert_null(strstr(text.data, "/home"));
+    assert_int_equal(lock_parse(text.data, text.len, "l", &back, &err), 0);
+    if (lock_matches(&two, &back, "l", &err) < 0)
+        fail_msg("%s", err.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lock_is_of_no_machine),
         cmocka_unit_test(the_text_is_canonical_and_comes_back),
         cmocka_unit_test(what_no_longer_fits_is_named),
         cmocka_unit_test(bad_locks_are_refused),
