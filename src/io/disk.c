@@ -72,7 +72,7 @@ static int inside(const struct disk *disk, size_t len, uint64_t off, struct err 
     if (off <= disk->size && len <= disk->size - off)
         return 0;
     return err_set(err, ERR_LAYOUT, 0, "bytes %llu to %llu lie outside the disk of %llu bytes",
-                   (unsigned long long)off, (unsigned long long)(off + len), (unsigned long long)disk->size);
+                   (unsigned long long)off, (unsigned long long)off + len, (unsigned long long)disk->size);
 }
 
 int disk_read(const struct disk *disk, void *bytes, size_t len, uint64_t off, struct err *err)

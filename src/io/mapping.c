@@ -215,7 +215,7 @@ int disk_graft(struct disk *disk, uint64_t off, uint64_t len, const struct graft
         len > disk->size - off || source->from > INT64_MAX - len ||
         (source->named && source->content_from > source->from))
         return err_set(err, ERR_INTERNAL, 0, "a file cannot lie at bytes %llu to %llu of the disk",
-                       (unsigned long long)off, (unsigned long long)(off + len));
+                       (unsigned long long)off, (unsigned long long)off + len);
     if (take_file(map, source->fd, &file, err) < 0)
         return -1;
     if (source->from + len > file->identity.size)

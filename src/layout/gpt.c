@@ -81,7 +81,7 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
     static const unsigned char unused[16]; /* the type of an entry that is none */
     *ret_used = 0;
     for (uint32_t i = 0; i < count; i++)
-        *ret_used += memcmp(entries + i * entry, unused, sizeof unused) != 0;
+        *ret_used += memcmp(entries + (size_t)i * entry, unused, sizeof unused) != 0;
     return 0;
 }
 

@@ -35,6 +35,7 @@ static int differs(struct err *err, uint64_t off, const char *what)
 }
 
 /* Decodes one segment's deflate data. LAST: the stream must end, *ret_used says where. */
+// NOLINTNEXTLINE(readability-non-const-parameter) ; zlib writes there
 static int decode(const unsigned char *in, size_t in_len, bool last, unsigned char *out, size_t room,
                   size_t *ret_used, size_t *ret_len, uint64_t off, struct err *err)
 {
@@ -287,7 +288,7 @@ static int check_last(struct check *check, struct err *err)
     check->crc = (uint32_t)crc32_combine(check->crc, crc32(0, zeros, (uInt)len), (z_off_t)len);
     check->tar_size += len;
     const unsigned char *tail = packed + used;
-    if (len < 2 * TAR_BLOCK || check->tar_size % TAR_RECORD != 0 || last->packed_len - used != GZIP_TAIL)
+    if (len < 2UL * TAR_BLOCK || check->tar_size % TAR_RECORD != 0 || last->packed_len - used != GZIP_TAIL)
         return differs(err, last->packed_off, "the archive's end");
     uint32_t crc = 0, size = 0;
     for (unsigned i = 4; i-- > 0;) {
