@@ -53,7 +53,7 @@ static int read_secret(const struct run *run, const char *path, enum format form
     struct stat st;
     if (file_open(path, &fd, NULL, err) < 0 || file_read_fd(fd, SECRET_FILE_MAX, &text, path, err) < 0)
         return -1;
-    if (fstat(fd, &st) == 0 && (st.st_mode & 077) != 0)
+    if (fstat(fd, &st) == 0 && !file_is_private(&st))
         run_warn(run, "metadata", "others can read %s: chmod 600", path);
     size_t len = text.len;
     if (len > 0 && text.data[len - 1] == '\n' && format == FORMAT_GCLOUD)

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "base/err.h"
+#include "io/file.h"
 
 /* One line from FD without its newline. OUT is the caller's guarded memory: no other copy is made. */
 static int read_line(int fd, const char *from, char *out, size_t room, size_t *ret_len, struct err *err)
@@ -42,7 +43,7 @@ static int from_file(const char *path, char *out, size_t room, size_t *ret_len, 
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(err, errno, "open the passphrase file %s", path);
-    if (S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    if (S_ISREG(st.st_mode) && !file_is_private(&st))
         return err_set(err, ERR_USAGE, 0, "others may read the passphrase file %s: chmod 600 it", path);
     return read_line(fd, path, out, room, ret_len, err);
 }

@@ -40,17 +40,15 @@ void credentials_free(struct credentials *c)
 }
 
 /* The size is known and small: it is read at once, and nothing of it stays behind. */
-static int read_file(const char *path, mode_t *ret_mode, struct json_doc **ret, struct err *err)
+static int read_file(const char *path, struct stat *ret_st, struct json_doc **ret, struct err *err)
 {
     cleanup_close int fd = -1;
     cleanup_secret_buf struct buf text = {0};
     uint64_t size = 0;
-    struct stat st;
     if (file_open(path, &fd, &size, err) < 0)
         return err_wrap(err, "credentials");
-    if (fstat(fd, &st) < 0)
+    if (fstat(fd, ret_st) < 0)
         return err_sys(err, errno, "stat %s", path);
-    *ret_mode = st.st_mode & 07777;
     if (size > FILE_MAX)
         return err_set(err, ERR_RECIPE, 0, "%s: larger than a credential file can be (%d KiB)", path,
                        FILE_MAX >> 10);
@@ -128,8 +126,8 @@ static int from_file(struct credentials *c, const char *path, const struct run *
 {
     cleanup_secret_json struct json_doc *doc = NULL;
     const char *universe = NULL, *project = NULL, *quota = NULL;
-    mode_t mode = 0;
-    if (read_file(path, &mode, &doc, err) < 0)
+    struct stat st = {0};
+    if (read_file(path, &st, &doc, err) < 0)
         return -1;
     const cJSON *root = json_root(doc);
     if (!cJSON_IsObject(root))
@@ -144,9 +142,9 @@ static int from_file(struct credentials *c, const char *path, const struct run *
     if (token_source_from(doc, root, &c->ctx, &c->source, err) < 0)
         return -1;
     const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "type"));
-    if (mode & 077 && type && strcmp(type, "external_account") != 0) /* which holds no secret */
+    if (!file_is_private(&st) && type && strcmp(type, "external_account") != 0) /* which holds no secret */
         run_warn(run, "cloud", "%s can be read or changed by others (mode %04o): run \"chmod 600 %s\"", path,
-                 mode, path);
+                 st.st_mode & 07777, path);
     snprintf(c->who, sizeof c->who, "%s (%.300s)", c->source->who, path);
     return 0;
 }

@@ -5,11 +5,18 @@
 #include <pwd.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <linux/fs.h>
 
 #include "base/path.h"
 
 enum { COPY_STEP = 8 << 20, BOUNCE = 1 << 20 };
+
+bool file_is_private(const struct stat *st)
+{
+    mode_t others = st->st_uid == 0 && geteuid() != 0 ? 037 : 077;
+    return (st->st_mode & others) == 0;
+}
 
 static int range_ok(size_t len, uint64_t off, const char *name, struct err *err)
 {

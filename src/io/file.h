@@ -34,6 +34,11 @@ must_check int file_read(const char *path, size_t max, struct buf *ret, struct e
 /* Open for reading, O_CLOEXEC|O_NOCTTY, a regular file. */
 must_check int file_open(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err);
 
+struct stat;
+/* Can only those read and change a file who are meant to? Its owner; and where root has given this user a file by a group, as
+ * Kubernetes mounts a Secret with fsGroup, that group may read it. */
+bool file_is_private(const struct stat *st);
+
 /* What a file was when it was looked at: a change of its content shows without reading it. */
 struct file_identity {
     uint64_t device, inode, size; /* size: bytes */

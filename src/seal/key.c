@@ -124,7 +124,7 @@ static int check_private(int fd, const char *path, struct err *err)
         return err_sys(err, errno, "%s", path);
     if (st.st_uid != geteuid() && st.st_uid != 0)
         return err_set(err, ERR_RECIPE, 0, "%s belongs to another user (uid %u): refused", path, st.st_uid);
-    if (st.st_mode & 077)
+    if (!file_is_private(&st))
         return err_set(err, ERR_RECIPE, 0,
                        "%s can be read or changed by others (mode %04o): run \"chmod 600 %s\", and think "
                        "whether somebody has copied it",

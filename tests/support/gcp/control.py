@@ -1,5 +1,6 @@
 """/_control: the tests' side door, for loopback only. Neither logged nor counted, and no fault touches it."""
 
+import datetime
 import json
 
 import credentials
@@ -98,6 +99,23 @@ def _lifecycle(emulator, request):
     return {"deleted": storage.lifecycle(emulator, int(_value(request)["days"]))}
 
 
+def _age(emulator, request):
+    """All objects and images as if they had been made N days earlier."""
+    earlier = datetime.timedelta(days=int(_value(request)["days"]))
+    with emulator.state.lock:
+        for name, record in list(emulator.state.objects.items()):
+            meta = dict(record["meta"])
+            for field in ("timeCreated", "updated", "timeStorageClassUpdated"):
+                if field in meta:
+                    when = datetime.datetime.fromisoformat(meta[field]) - earlier
+                    meta[field] = when.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+            emulator.state.objects[name] = dict(record, meta=meta)
+        for name, image in list(emulator.state.images.items()):
+            when = datetime.datetime.fromisoformat(image["creationTimestamp"]) - earlier
+            emulator.state.images[name] = dict(image, creationTimestamp=when.isoformat(timespec="milliseconds"))
+    return {}
+
+
 def _reset(emulator, _):
     """Everything as at the first start, but for the settings: no buckets, objects, images, tokens, rules, counters, log."""
     emulator.faults.clear()
@@ -123,6 +141,7 @@ HANDLERS = {
     "GET state": _state,
     "POST revoke": _revoke,
     "POST reset": _reset,
+    "POST age": _age,
     "POST subject": _subject,
     "POST lifecycle": _lifecycle,
 }

@@ -1,6 +1,8 @@
 #include "helper.h"
 
 #include <dirent.h>
+#include <grp.h>
+#include <sys/wait.h>
 
 /* Weak on purpose: libsodium's least, 16 MiB and no time. */
 static const struct minisign_kdf quick = {32768, 16 << 20};
@@ -125,6 +127,38 @@ static void passphrases_protect(void **state)
     signing_key_free(&key);
 }
 
+/* As Kubernetes mounts a Secret for a pod with an fsGroup: root's, readable by a group of the user. */
+static void a_group_of_roots(const struct buf *plain)
+{
+    static const struct {
+        mode_t mode;
+        bool good;
+    } cases[] = {{0440, true}, {0640, true}, {0460, false}, {0444, false}, {0450, false}};
+    assert_int_equal(chmod(dir, 0755), 0);
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        save(in_dir("given.key"), plain->data, plain->len, cases[i].mode);
+        assert_int_equal(chown(in_dir("given.key"), 0, 12345), 0);
+        assert_int_equal(chmod(in_dir("given.key"), cases[i].mode), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            struct err err = {0};
+            struct signing_key key = {0};
+            if (setgroups(0, NULL) < 0 || setgid(12345) < 0 || setuid(12345) < 0)
+                _exit(9);
+            bool good = key_load(in_dir("given.key"), NULL, &key, &err) == 0;
+            signing_key_free(&key);
+            _exit(good == cases[i].good ? 0 : 1);
+        }
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        /* to root itself it is a file that others can read */
+        struct err err = {0};
+        struct signing_key key = {0};
+        assert_int_equal(key_load(in_dir("given.key"), NULL, &key, &err), -1);
+    }
+}
+
 static void keys_that_others_can_read_are_refused(void **state)
 {
     (void)state;
@@ -144,6 +178,7 @@ static void keys_that_others_can_read_are_refused(void **state)
     says(err.text, "bake key new");
     assert_int_equal(key_load(dir, NULL, &key, &err), -1);
     if (geteuid() == 0) { /* only root can give files away */
+        a_group_of_roots(&plain);
         save(in_dir("theirs.key"), plain.data, plain.len, 0600);
         assert_int_equal(chown(in_dir("theirs.key"), 12345, 12345), 0);
         assert_int_equal(key_load(in_dir("theirs.key"), NULL, &key, &err), -1);
