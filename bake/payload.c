@@ -77,8 +77,8 @@ static int load_pause(const struct plan_want *want, struct payload *payload, str
 static void take_member(struct payload *payload, struct member *member, struct plan_content *to)
 {
     to->blob = member->blob;
-    to->has_mode = member->has_mode;
-    to->mode = member->mode;
+    to->has_meta = member->has_meta;
+    to->meta = member->meta;
     payload->members[payload->member_count++] = *member;
 }
 
@@ -127,7 +127,7 @@ static int load_tree(struct common *common, const struct inputs *inputs, const s
                                               .type = from->type == MEMBER_DIR       ? TREE_DIR
                                                       : from->type == MEMBER_SYMLINK ? TREE_SYMLINK
                                                                                      : TREE_FILE,
-                                              .mode = from->mode,
+                                              .meta = from->meta,
                                               .target = from->target,
                                               .blob = from->blob};
     }

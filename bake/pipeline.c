@@ -142,6 +142,8 @@ int baking_plan(struct common *common, const struct recipe_options *options, str
                                    .epoch = baking->epoch};
     if (plan_make(&args, &baking->plan, err) < 0)
         return err_wrap(err, "plan");
+    for (size_t i = 0; i < baking->plan.note_count; i++)
+        run_warn(&common->run, "plan", "%s", baking->plan.notes[i]);
     char size[16];
     ui_step(&common->ui, "plan", "%zu operations, %s", baking->plan.op_count,
             ui_bytes(plan_bytes(&baking->plan), size));

@@ -32,13 +32,13 @@ static int open_parent(int top, const struct plan_op *op, struct err *err)
 static int set_meta(int fd, const struct plan_op *op, int64_t epoch, struct err *err)
 {
     const struct timespec times[2] = {{.tv_sec = epoch}, {.tv_sec = epoch}};
+    /* the owner first: changing it clears set-user-id bits and capabilities */
+    if (fchown(fd, op->uid, op->gid) < 0 || fchmod(fd, op->mode) < 0)
+        return err_sys(err, errno, "set owner or mode");
     for (size_t i = 0; i < op->xattr_count; i++)
         if (fsetxattr(fd, op->xattrs[i].name, op->xattrs[i].value, op->xattrs[i].size, 0) < 0)
             return err_sys(err, errno, "set attribute %s", op->xattrs[i].name);
-    /* the owner first: changing it clears set-user-id bits */
-    if (fchown(fd, op->uid, op->gid) < 0 || fchmod(fd, op->mode) < 0 || futimens(fd, times) < 0)
-        return err_sys(err, errno, "set owner, mode or times");
-    return 0;
+    return futimens(fd, times) < 0 ? err_sys(err, errno, "set times") : 0;
 }
 
 static int remove_below(int dir, const char *name, unsigned depth, struct err *err)

@@ -17,6 +17,15 @@ struct draft {
     bool implied;              /* a parent that nobody named */
 };
 
+enum build_loss { LOSS_OWNER, LOSS_SETID, LOSS_ACL, LOSS_XATTRS, LOSS_FLAGS, LOSS_COUNT };
+
+/* What is not taken over of one archive. */
+struct losses {
+    size_t counts[LOSS_COUNT];
+    const char *paths[LOSS_COUNT]; /* the first of each, borrowed */
+    struct file_meta metas[LOSS_COUNT];
+};
+
 struct builder {
     struct plan *plan; /* its arena is filled */
     const struct layout *layout;
@@ -25,6 +34,8 @@ struct builder {
     bool own;         /* bake itself asks: its own folder is open */
     struct draft *drafts;
     size_t count, room;
+    const char **notes;
+    size_t note_count;
     struct err *err;
 };
 static inline void builder_free(struct builder *builder)
@@ -42,6 +53,13 @@ int build_error(const struct builder *b, const char *who, struct recipe_where wh
  * rest. */
 must_check int build_add(struct builder *b, enum plan_op_kind kind, const char *image_path, const char *who,
                          struct recipe_where where, struct draft **ret);
+
+/* Mode, owner and capability of OP from what the archive says of PATH and what the recipe's FILE says; what is not taken over
+ * is added to LOSSES. plan/meta.c */
+must_check int build_meta(struct builder *b, const struct recipe_file *file, const struct file_meta *meta,
+                          const char *path, struct plan_op *op, struct losses *losses);
+/* Makes notes of LOSSES. */
+must_check int build_note(struct builder *b, const struct plan_want *want, const struct losses *losses);
 
 /* Checks all of them against each other, adds parents, sorts, and stores them and the digest in the plan. */
 must_check int build_finish(struct builder *b);

@@ -109,7 +109,7 @@ static int check_entry(const struct builder *b, const struct plan_want *want,
 }
 
 static int add_entry(struct builder *b, const struct plan_want *want, const struct recipe_file *file,
-                     const struct plan_tree_entry *entry)
+                     const struct plan_tree_entry *entry, struct losses *losses)
 {
     static const enum plan_op_kind kinds[] = {
         [TREE_DIR] = PLAN_DIR, [TREE_FILE] = PLAN_FILE, [TREE_SYMLINK] = PLAN_SYMLINK};
@@ -120,9 +120,9 @@ static int add_entry(struct builder *b, const struct plan_want *want, const stru
     snprintf(path, sizeof path, "%s/%s", file->path, entry->path);
     if (build_add(b, kinds[entry->type], path, want->label, file->where, &draft) < 0)
         return -1;
-    draft->op.mode = entry->type == TREE_SYMLINK ? 0777 : entry->mode & 0777;
-    draft->op.uid = file->uid;
-    draft->op.gid = file->gid;
+    draft->op.mode = 0777; /* a link's; others get their own */
+    if (build_meta(b, file, &entry->meta, entry->path, &draft->op, losses) < 0)
+        return err_wrap(b->err, "input %s", want->source.input->name);
     if (entry->type == TREE_FILE)
         draft->op.content = entry->blob;
     if (entry->type == TREE_SYMLINK) {
@@ -139,10 +139,11 @@ static int add_tree(struct builder *b, const struct plan_want *want, const struc
     if (content->entry_count == 0)
         return build_error(b, want->label, file->where, "input %s has nothing below \"%.200s\"",
                            want->source.input->name, want->source.member);
+    struct losses losses = {0};
     for (size_t i = 0; i < content->entry_count; i++)
-        if (add_entry(b, want, file, &content->entries[i]) < 0)
+        if (add_entry(b, want, file, &content->entries[i], &losses) < 0)
             return -1;
-    return 0;
+    return build_note(b, want, &losses);
 }
 
 static struct recipe_where want_where(const struct recipe *recipe, const struct plan_want *want)
@@ -166,6 +167,19 @@ static struct recipe_where want_where(const struct recipe *recipe, const struct 
     }
 }
 
+static int add_file(struct builder *b, const struct plan_want *want, const struct recipe_file *file,
+                    const struct plan_content *content, struct draft *draft)
+{
+    struct losses losses = {0};
+    if (set_meta(b, file, 0644, draft) < 0)
+        return -1;
+    if (!content->has_meta)
+        return 0;
+    if (build_meta(b, file, &content->meta, want->source.member, &draft->op, &losses) < 0)
+        return err_wrap(b->err, "input %s", want->source.input->name);
+    return build_note(b, want, &losses);
+}
+
 static int add_wanted(struct builder *b, const struct recipe *recipe, const struct plan_want *want,
                       const struct plan_content *content)
 {
@@ -183,8 +197,7 @@ static int add_wanted(struct builder *b, const struct recipe *recipe, const stru
         return -1;
     draft->op.content = content->blob;
     if (want->kind == WANT_FILE)
-        return set_meta(b, &recipe->files[want->index], content->has_mode ? content->mode & 0777 : 0644,
-                        draft);
+        return add_file(b, want, &recipe->files[want->index], content, draft);
     draft->op.mode = want->kind == WANT_KUBERNETES || want->kind == WANT_AGENT ? 0755 : 0644;
     return 0;
 }

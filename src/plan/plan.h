@@ -13,6 +13,7 @@
 #define BAKE_PLAN_PLAN_H
 
 #include "base/buf.h"
+#include "base/file_meta.h"
 #include "base/json_write.h"
 #include "layout/types.h"
 #include "plan/types.h"
@@ -78,16 +79,16 @@ struct plan_tree_entry {
     const char
         *path; /* below the tree: relative, normal ("a/b", no "./", no ".."); "" (a TREE_DIR) is its top */
     enum plan_tree_type type;
-    uint32_t mode;      /* as the archive says; only 0777 of it is used */
     const char *target; /* TREE_SYMLINK */
     struct blob blob;   /* TREE_FILE */
+    struct file_meta meta;
 };
 
 /* The answer to one want, in the same order: a blob, or for WANT_TREE entries in any order. */
 struct plan_content {
     struct blob blob;
-    bool has_mode; /* the archive said a mode; used (0777 of it) when the recipe says none */
-    uint32_t mode;
+    bool has_meta; /* the archive said more than the content: plan/meta.c */
+    struct file_meta meta;
     const struct plan_tree_entry *entries;
     size_t entry_count;
 };
@@ -127,7 +128,7 @@ uint64_t plan_bytes(const struct plan *plan);
  * removed), grouped by partition, and totals. Control characters from archives are escaped. */
 must_check int plan_print_text(const struct plan *plan, const struct layout *layout, struct buf *ret,
                                struct err *err);
-/* The members "digest", "epoch", "bytes", "ops" of an object, in this order. */
+/* The members "digest", "epoch", "bytes", "ops" of an object, in this order, and "notes" where there are any. */
 void plan_print_json(const struct plan *plan, struct json_writer *to);
 
 #endif

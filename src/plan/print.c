@@ -106,6 +106,11 @@ int plan_print_text(const struct plan *plan, const struct layout *layout, struct
     put_count(&out, counts[PLAN_DIR], "directory", "directories");
     put_count(&out, counts[PLAN_REMOVE], "removal", "removals");
     buf_printf(&out, "%llu bytes of content\n", (unsigned long long)plan_bytes(plan));
+    for (size_t i = 0; i < plan->note_count; i++) {
+        buf_str(&out, "note: ");
+        put_safe(&out, plan->notes[i]);
+        buf_str(&out, "\n");
+    }
     if (buf_check(&out, "plan as text", err) < 0)
         return -1;
     buf_add(ret, out.data, out.len);
@@ -153,5 +158,11 @@ void plan_print_json(const struct plan *plan, struct json_writer *to)
     json_open(to, "ops", '[');
     for (size_t i = 0; i < plan->op_count; i++)
         put_json_op(to, &plan->ops[i]);
+    json_close(to, ']');
+    if (plan->note_count == 0)
+        return;
+    json_open(to, "notes", '[');
+    for (size_t i = 0; i < plan->note_count; i++)
+        json_string(to, NULL, plan->notes[i]);
     json_close(to, ']');
 }

@@ -43,8 +43,11 @@ struct plan {
     struct arena arena; /* owns ops and strings; blobs' bytes are borrowed */
     struct plan_op *ops;
     size_t op_count;
+    const char *const
+        *notes; /* what the user should know of it: of archives, what the image does not take over */
+    size_t note_count;
     int64_t epoch;        /* seconds since 1970: every time that is written into the image */
-    struct sha256 digest; /* over everything above but where the bytes lie */
+    struct sha256 digest; /* over all operations and the epoch, but not where the bytes lie */
 };
 
 #endif

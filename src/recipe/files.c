@@ -149,6 +149,29 @@ static int read_id(struct reader *r, const cJSON *node, const char *key, uint32_
     return 0;
 }
 
+/* uid and gid, or "owner": "archive". */
+static int read_owner(struct reader *r, const cJSON *node, struct recipe_file *file)
+{
+    const cJSON *owner = read_node(node, "owner"), *uid = read_node(node, "uid"),
+                *gid = read_node(node, "gid");
+    const char *text;
+    file->has_owner = uid || gid || owner;
+    if (!owner)
+        return read_id(r, node, "uid", &file->uid) < 0 ? -1 : read_id(r, node, "gid", &file->gid);
+    if (read_string(r, owner, "owner", 0, &text) < 0)
+        return -1;
+    if (strcmp(text, "archive") != 0)
+        return json_error(r->doc, owner, r->err,
+                          "\"owner\" must be \"archive\"; numbers are given as \"uid\" and \"gid\"");
+    if (uid || gid)
+        return json_error(r->doc, owner, r->err, "\"owner\" and \"%s\" are both here: give one of them",
+                          uid ? "uid" : "gid");
+    if (file->source.kind != SOURCE_TREE && file->source.kind != SOURCE_MEMBER)
+        return json_error(r->doc, owner, r->err, "\"owner\" needs a \"member\" or a \"tree\" of an archive");
+    file->archive_owner = true;
+    return 0;
+}
+
 static int read_base64(struct reader *r, const cJSON *node, struct recipe_xattr *ret)
 {
     const char *text;
@@ -230,7 +253,7 @@ static int read_kind(struct reader *r, const cJSON *node, struct recipe_file *fi
                                         "symlink", "directory", "remove",  NULL};
     static const char *const not_symlink[] = {"mode", "xattrs", NULL},
                              *const not_tree[] = {"mode", "xattrs", NULL},
-                             *const not_remove[] = {"mode", "uid", "gid", "xattrs", NULL},
+                             *const not_remove[] = {"mode", "owner", "uid", "gid", "xattrs", NULL},
                              *const fine[] = {NULL};
     const char *const *refused = fine;
     const char *key;
@@ -286,8 +309,7 @@ static int read_file(struct reader *r, const cJSON *node, struct recipe_file *fi
     file->path = arena_strdup(&r->recipe->arena, normal);
     if (!file->path)
         return err_oom(r->err);
-    if (read_kind(r, node, file) < 0 || read_mode(r, node, file) < 0 ||
-        read_id(r, node, "uid", &file->uid) < 0 || read_id(r, node, "gid", &file->gid) < 0)
+    if (read_kind(r, node, file) < 0 || read_mode(r, node, file) < 0 || read_owner(r, node, file) < 0)
         return -1;
     return read_xattrs(r, node, file);
 }

@@ -18,7 +18,7 @@ const char *const disk_keys[] = WORDS("size");
 const char *const input_keys[] = WORDS("url", "sha256", "sha512", "signature", "keyring");
 const char *const kubernetes_keys[] = WORDS("input", "form", "member", "version");
 const char *const file_keys[] = WORDS("path", "text", "from", "builtin", "input", "member", "tree", "symlink",
-                                      "directory", "remove", "mode", "uid", "gid", "xattrs");
+                                      "directory", "remove", "mode", "owner", "uid", "gid", "xattrs");
 const char *const xattr_keys[] = WORDS("base64");
 const char *const unit_keys[] =
     WORDS("name", "text", "from", "builtin", "input", "member", "enable", "wanted_by", "dropins");

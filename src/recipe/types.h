@@ -85,6 +85,8 @@ struct recipe_file {
     bool has_mode;      /* else: 0644, 0755 for a directory, or what the archive says */
     uint32_t mode;      /* 0..07777 */
     uint32_t uid, gid;
+    bool has_owner;     /* uid or gid is there, or: */
+    bool archive_owner; /* both as the archive says */
     const struct recipe_xattr *xattrs;
     size_t xattr_count;
     struct recipe_where where;

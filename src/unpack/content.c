@@ -81,12 +81,38 @@ void content_get(struct bundle_index *index, int fd, struct blob *ret)
     *ret = blob;
 }
 
+void content_put_meta(struct bundle_writer *writer, const struct file_meta *meta)
+{
+    bundle_put_number(writer, meta->mode);
+    bundle_put_number(writer, meta->uid);
+    bundle_put_number(writer, meta->gid);
+    bundle_put_number(writer, meta->lost);
+    bundle_put_number(writer, meta->capability_size);
+    bundle_put_bytes(writer, meta->capability, sizeof meta->capability);
+}
+
+void content_get_meta(struct bundle_index *index, struct file_meta *ret)
+{
+    struct file_meta meta = {.mode = (uint32_t)bundle_get_number(index) & 07777};
+    uint64_t uid = bundle_get_number(index), gid = bundle_get_number(index);
+    uint64_t lost = bundle_get_number(index), size = bundle_get_number(index);
+    bundle_get_bytes(index, meta.capability, sizeof meta.capability);
+    index->failed |=
+        uid > UINT32_MAX || gid > UINT32_MAX || lost > FILE_LOST_ALL || size > sizeof meta.capability;
+    meta.uid = (uint32_t)uid;
+    meta.gid = (uint32_t)gid;
+    meta.lost = (uint32_t)lost;
+    meta.capability_size = index->failed ? 0 : (uint32_t)size;
+    *ret = meta;
+}
+
 int content_key(const struct trusted *artifact, const char *text, char ret[static SHA256_HEX],
                 struct err *err)
 {
     cleanup_hasher struct hasher hasher = {0};
     struct sha256 sha256;
-    if (hasher_init(&hasher, DIGEST_SHA256, err) < 0 ||
+    static const char format[] = "with owners"; /* entries of earlier versions are never found */
+    if (hasher_init(&hasher, DIGEST_SHA256, err) < 0 || hasher_add(&hasher, format, sizeof format, err) < 0 ||
         hasher_add(&hasher, artifact->sha256.bytes, SHA256_SIZE, err) < 0 ||
         hasher_add(&hasher, text, strlen(text), err) < 0 || hasher_end(&hasher, sha256.bytes, err) < 0)
         return -1;

@@ -23,7 +23,11 @@ must_check int content_copy(struct reader *reader, uint64_t entry_size, struct b
 void content_put(struct bundle_writer *writer, const struct content *content);
 void content_get(struct bundle_index *index, int fd, struct blob *ret);
 
-/* Key of a cache entry: SHA-256 of the artifact's SHA-256 and TEXT. */
+/* The same of what the archive says besides. */
+void content_put_meta(struct bundle_writer *writer, const struct file_meta *meta);
+void content_get_meta(struct bundle_index *index, struct file_meta *ret);
+
+/* Key of a cache entry: SHA-256 of the entries' format, the artifact's SHA-256 and TEXT. */
 must_check int content_key(const struct trusted *artifact, const char *text, char ret[static SHA256_HEX],
                            struct err *err);
 

@@ -17,7 +17,7 @@ struct want {
     struct cache_entry entry;
     struct bundle_writer writer;
     bool written;
-    uint32_t mode;
+    struct file_meta meta;
     struct content content;
 };
 
@@ -129,7 +129,7 @@ static int take_entry(struct reader *reader, const struct entry *entry, const ch
         return err_wrap(err, "%s", name_of(artifact));
     for (size_t i = 0; i < count; i++) {
         takers[i]->content = content;
-        takers[i]->mode = entry->mode & 0777;
+        takers[i]->meta = entry->meta;
         takers[i]->written = true;
     }
     return 0;
@@ -216,7 +216,7 @@ static int extract(const struct trusted *artifact, struct wants *wants, const st
         struct sha256 sha256;
         if (want->fd >= 0)
             continue;
-        bundle_put_number(&want->writer, want->mode);
+        content_put_meta(&want->writer, &want->meta);
         content_put(&want->writer, &want->content);
         if (bundle_end(&want->writer, &sha256, err) < 0 ||
             cache_commit(&want->entry, &sha256, &want->fd, err) < 0)
@@ -235,8 +235,8 @@ static int open_member(const struct want *want, struct member *ret, struct err *
     struct file_identity identity;
     if (file_identify(made.fd, &identity, err) < 0 || bundle_read(made.fd, &index, err) < 0)
         return -1;
-    made.has_mode = true;
-    made.mode = (uint32_t)bundle_get_number(&index) & 0777;
+    made.has_meta = true;
+    content_get_meta(&index, &made.meta);
     content_get(&index, made.fd, &made.blob);
     made.blob.identity = identity;
     if (bundle_read_end(&index, err) < 0)

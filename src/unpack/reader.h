@@ -9,6 +9,7 @@
 #ifndef BAKE_UNPACK_READER_H
 #define BAKE_UNPACK_READER_H
 
+#include "base/file_meta.h"
 #include "io/flow.h"
 #include "unpack/stream.h"
 #include "verify/types.h"
@@ -21,8 +22,8 @@ struct entry {
     const char *name;   /* as it stands there; never NULL. Valid until the next reader_next() */
     const char *target; /* of a symbolic or hard link, else NULL */
     enum entry_type type;
-    uint32_t mode; /* permission bits: 07777 */
     uint64_t size; /* bytes, holes included */
+    struct file_meta meta;
 };
 
 struct reader;

@@ -12,7 +12,7 @@ static const char kind[] = "tree";
 struct item {
     const char *path, *target;
     enum member_type type;
-    uint32_t mode;
+    struct file_meta meta;
     const char *hard; /* a hard link: the name of its target, until it is resolved */
     struct content content;
     size_t order; /* in the archive */
@@ -78,14 +78,13 @@ static int take_entry(struct gather *gather, struct reader *reader, const struct
         links_note(&gather->names, name);
     if (!member_below(name, gather->prefix, &rest))
         return 0;
-    struct item item = {.path = rest, .mode = entry->mode & 0777};
+    struct item item = {.path = rest, .meta = entry->meta};
     switch (entry->type) {
     case ENTRY_DIR:
         item.type = MEMBER_DIR;
         break;
     case ENTRY_SYMLINK:
         item.type = MEMBER_SYMLINK;
-        item.mode = 0;
         item.target = entry->target;
         if (!target_ok(entry->target))
             return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" is a link whose target cannot be used",
@@ -170,7 +169,7 @@ static int add_parents(struct gather *gather, struct err *err)
             if (parent && parent->type != MEMBER_DIR)
                 return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" lies below \"%s\", which is not a folder",
                                gather->name, gather->items[i].path, path);
-            const struct item implied = {.path = path, .type = MEMBER_DIR, .mode = 0755};
+            const struct item implied = {.path = path, .type = MEMBER_DIR, .meta.mode = 0755};
             if (parent)
                 break; /* its own parents are looked at on its account */
             if (add_item(gather, &implied, err) < 0)
@@ -201,7 +200,7 @@ static int take_outside(struct gather *gather, struct item *const *links, size_t
         if (first)
             item->content = first->content;
         first = item;
-        item->mode = entry->mode & 0777;
+        item->meta = entry->meta;
         item->hard = NULL;
     }
     return 0;
@@ -255,7 +254,7 @@ static int resolve_hard(struct gather *gather, struct err *err)
                            gather->name, item->path, item->hard);
         item->type = target->type;
         item->target = target->target;
-        item->mode = target->mode;
+        item->meta = target->meta;
         item->content = target->content;
     }
     return 0;
@@ -308,7 +307,7 @@ static int write_tree(const struct trusted *artifact, const char *prefix, const 
     for (size_t i = 0; i < gather.count; i++) {
         const struct item *item = &gather.items[i];
         bundle_put_number(writer, item->type);
-        bundle_put_number(writer, item->mode);
+        content_put_meta(writer, &item->meta);
         put_string(writer, item->path);
         put_string(writer, item->target ? item->target : "");
         content_put(writer, &item->content);
@@ -333,7 +332,7 @@ static int read_tree(int fd, struct tree *ret, struct err *err)
         uint64_t type = bundle_get_number(&index);
         index.failed |= type > MEMBER_SYMLINK;
         entry->type = (enum member_type)type;
-        entry->mode = (uint32_t)bundle_get_number(&index) & 0777;
+        content_get_meta(&index, &entry->meta);
         entry->path = bundle_get_string(&index, &ret->arena);
         entry->target = bundle_get_string(&index, &ret->arena);
         content_get(&index, fd, &entry->blob);

@@ -8,14 +8,15 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/file_meta.h"
 #include "io/blob.h"
 
 /* One file. It owns the descriptor that its blob reads from: keep it for as long as the blob is used. */
 struct member {
     int fd; /* -1 when empty */
     struct blob blob;
-    bool has_mode; /* the archive said a mode */
-    uint32_t mode; /* 0777 of it: set-id bits and the sticky bit are the recipe's to give, not an archive's */
+    bool has_meta; /* it is an archive's; which of this the image takes over is the plan's to say */
+    struct file_meta meta;
 };
 #define MEMBER_EMPTY                                                                                         \
     {                                                                                                        \
@@ -27,9 +28,9 @@ enum member_type { MEMBER_DIR, MEMBER_FILE, MEMBER_SYMLINK };
 struct tree_entry {
     const char *path; /* below the prefix: relative, normal; never empty */
     enum member_type type;
-    uint32_t mode;      /* 0777 of what the archive says; 0 for symlinks */
     const char *target; /* MEMBER_SYMLINK: as the archive says it; else NULL */
     struct blob blob;   /* MEMBER_FILE */
+    struct file_meta meta;
 };
 
 /* Entries are in byte order of their paths, so parents come before what is in them; parents that the archive

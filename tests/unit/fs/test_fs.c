@@ -58,8 +58,10 @@ enum { RICH_OPS = 14, RICH_MANY = 300 };
 static struct plan rich_plan(struct plan_op ops[static RICH_OPS + RICH_MANY],
                              char names[static RICH_MANY][64])
 {
-    static const struct plan_xattr xattrs[] = {{"user.note", "hi", 2},
-                                               {"security.selinux", "system_u:object_r:bin_t:s0", 27}};
+    static const struct plan_xattr xattrs[] = {
+        {"security.capability", "\1\0\0\2\0\40\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20},
+        {"user.note", "hi", 2},
+        {"security.selinux", "system_u:object_r:bin_t:s0", 27}};
     static char long_target[200];
     memset(long_target, 'x', sizeof long_target - 1);
     size_t n = 0;
@@ -71,7 +73,7 @@ static struct plan rich_plan(struct plan_op ops[static RICH_OPS + RICH_MANY],
     ops[n - 1].set_meta = true;
     ops[n++] = rig_file("/opt/bin/big", 04755, big, BIG);
     ops[n - 1].xattrs = xattrs;
-    ops[n - 1].xattr_count = 2;
+    ops[n - 1].xattr_count = 3;
     ops[n++] = rig_file("/opt/bin/empty", 0600, "", 0);
     ops[n++] = rig_file("/opt/bin/small", 0640, "small\n", 6);
     ops[n - 1].uid = 500;

@@ -75,8 +75,8 @@ static void load(struct made *m, const struct plan_tree_entry *tree, size_t tree
             m->contents[i].entry_count = tree_count;
         }
         if (w->source.kind == SOURCE_MEMBER) {
-            m->contents[i].has_mode = true;
-            m->contents[i].mode = 06750;
+            m->contents[i].has_meta = true;
+            m->contents[i].meta = (struct file_meta){.mode = 06750, .gid = 9};
         }
     }
 }
@@ -105,10 +105,10 @@ static void make(struct made *m, const char *body, const struct plan_tree_entry 
 }
 
 static const struct plan_tree_entry cni[] = {
-    {.path = "sub/vlan", .type = TREE_FILE, .mode = 04755},
-    {.path = "", .type = TREE_DIR, .mode = 0755},
-    {.path = "sub", .type = TREE_DIR, .mode = 0750},
-    {.path = "link", .type = TREE_SYMLINK, .mode = 0777, .target = "sub/vlan"},
+    {.path = "sub/vlan", .type = TREE_FILE, .meta.mode = 04755},
+    {.path = "", .type = TREE_DIR, .meta.mode = 0755},
+    {.path = "sub", .type = TREE_DIR, .meta.mode = 0750},
+    {.path = "link", .type = TREE_SYMLINK, .target = "sub/vlan"},
 };
 
 static const char whole[] =
@@ -156,14 +156,20 @@ static const char picture[] =
     "  + 0644 0:0               6 B  /opt/bake/network\n"
     "  + 0644 0:0              11 B  /opt/bake/pause.tar\n"
     "  ~ 0755 0:0               dir  /opt/bin/\n"
-    "  + 0750 0:0               8 B  /opt/bin/etcd\n"
+    "  + 4750 0:0               8 B  /opt/bin/etcd\n"
     "  + 0755 0:0              10 B  /opt/bin/hyperkube\n"
     "  ~ 0755 3:0               dir  /opt/cni/\n"
     "  + 0777 3:0              link  /opt/cni/link -> sub/vlan\n"
     "  ~ 0750 3:0               dir  /opt/cni/sub/\n"
     "  + 0755 3:0               0 B  /opt/cni/sub/vlan\n"
     "  + 0755 0:0               dir  /opt/new/\n"
-    "13 files, 4 links, 15 directories, 1 removal, 257 bytes of content\n";
+    "13 files, 4 links, 15 directories, 1 removal, 257 bytes of content\n"
+    "note: files[0] (/opt/bin/etcd): set-user-id and set-group-id bits are dropped, as the file gets another "
+    "owner: 1 in input a, "
+    "the first is \"x\", mode 6750, uid 0, gid 9\n"
+    "note: files[1] (/opt/cni): set-user-id and set-group-id bits are dropped, as the file gets another "
+    "owner: 1 in input a, the "
+    "first is \"sub/vlan\", mode 4755, uid 0, gid 0\n";
 
 static void a_whole_recipe_has_this_picture(void **state)
 {
@@ -281,11 +287,11 @@ static void a_network_has_what_it_needs(void **state)
 {
     (void)state;
     static const struct plan_tree_entry plugins[] = {
-        {.path = "host-local", .type = TREE_FILE, .mode = 0755},
-        {.path = "loopback", .type = TREE_FILE, .mode = 0755},
-        {.path = "portmap", .type = TREE_FILE, .mode = 0755},
-        {.path = "calico", .type = TREE_FILE, .mode = 0755},
-        {.path = "bridge", .type = TREE_DIR, .mode = 0755},
+        {.path = "host-local", .type = TREE_FILE, .meta.mode = 0755},
+        {.path = "loopback", .type = TREE_FILE, .meta.mode = 0755},
+        {.path = "portmap", .type = TREE_FILE, .meta.mode = 0755},
+        {.path = "calico", .type = TREE_FILE, .meta.mode = 0755},
+        {.path = "bridge", .type = TREE_DIR, .meta.mode = 0755},
     };
     static const char flannel[] =
         "\"network\":\"flannel\",\"files\":[{\"path\":\"/opt/cni/bin\",\"input\":\"a\","
@@ -498,6 +504,69 @@ static void what_must_not_be_planned_is_refused(void **state)
     }
 }
 
+static const struct plan_tree_entry owned[] = {
+    {.path = "tmp", .type = TREE_DIR, .meta = {.mode = 01777}},
+    {.path = "root", .type = TREE_FILE, .meta = {.mode = 06755}},
+    {.path = "su", .type = TREE_FILE, .meta = {.mode = 06755, .uid = 998, .gid = 9}},
+    {.path = "ping",
+     .type = TREE_FILE,
+     .meta = {.mode = 0755, .capability_size = 3, .capability = "cap", .lost = FILE_LOST_ACL}},
+    {.path = "odd", .type = TREE_FILE, .meta = {.mode = 0644, .lost = FILE_LOST_ALL}},
+};
+
+static void is(const struct plan *plan, const char *path, uint32_t mode, uint32_t uid, uint32_t gid)
+{
+    const struct plan_op *op = find(plan, path);
+    if (op->mode != mode || op->uid != uid || op->gid != gid)
+        fail_msg("%s: %04o %u:%u", path, op->mode, op->uid, op->gid);
+}
+
+/* What the recipe says, what becomes of "su", 6755 of 998:9 in the archive, and whether each kind of loss is told. */
+static void archives_owners_and_modes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *says;
+        uint32_t mode, uid, gid;
+        bool owner, set_id;
+    } cases[] = {{"", 0755, 0, 0, true, true},
+                 {",\"uid\":998", 04755, 998, 0, false, true},
+                 {",\"uid\":998,\"gid\":9", 06755, 998, 9, false, true /* "root" has them, and loses them */},
+                 {",\"uid\":5", 0755, 5, 0, false, true},
+                 {",\"owner\":\"archive\"", 06755, 998, 9, false, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cleanup_made struct made m = {0};
+        cleanup_buf struct buf body = BUF_INIT(1000), text = BUF_INIT(1 << 20);
+        buf_printf(&body,
+                   "\"agent\":false,\"files\":[{\"path\":\"/opt/p\",\"input\":\"a\",\"tree\":\"x\"%s}]",
+                   cases[i].says);
+        make(&m, body.data, owned, 5);
+        assert_int_equal(m.result, 0);
+        assert_int_equal(plan_print_text(&m.plan, &layout, &text, &m.err), 0);
+        is(&m.plan, "/opt/p/su", cases[i].mode, cases[i].uid, cases[i].gid);
+        assert_int_equal(find(&m.plan, "/opt/p/tmp")->mode, 01777);
+        assert_true(!strstr(text.data, "owners in the archive are not taken over") == !cases[i].owner);
+        assert_true(!strstr(text.data, "set-group-id bits are dropped") == !cases[i].set_id);
+        assert_non_null(
+            strstr(text.data, "access control lists (ACL) are dropped: 2 in input a, the first is \"ping\""));
+        assert_non_null(strstr(
+            text.data,
+            "attributes other than security.capability are dropped: 1 in input a, the first is \"odd\""));
+        assert_non_null(strstr(text.data, "flags (chattr) are dropped: 1 in input a"));
+        const struct plan_op *ping = find(&m.plan, "/opt/p/ping");
+        assert_int_equal(ping->xattr_count, 1);
+        assert_string_equal(ping->xattrs[0].name, "security.capability");
+        assert_int_equal(ping->xattrs[0].size, 3);
+        assert_memory_equal(ping->xattrs[0].value, "cap", 3);
+    }
+    cleanup_made struct made m = {0};
+    static const struct plan_tree_entry nobody[] = {
+        {.path = "x", .type = TREE_FILE, .meta = {.uid = UINT32_MAX}}};
+    make(&m, "\"files\":[{\"path\":\"/x\",\"input\":\"a\",\"tree\":\"t\",\"owner\":\"archive\"}]", nobody, 1);
+    assert_int_equal(m.result, -1);
+    assert_string_equal(m.err.text, "input a: \"x\" has an owner in the archive that no file can have");
+}
+
 static void hostile_trees_are_refused(void **state)
 {
     (void)state;
@@ -564,6 +633,7 @@ int main(void)
         cmocka_unit_test(what_the_agent_would_refuse_is_refused),
         cmocka_unit_test(enabling_follows_the_install_section),
         cmocka_unit_test(what_must_not_be_planned_is_refused),
+        cmocka_unit_test(archives_owners_and_modes),
         cmocka_unit_test(hostile_trees_are_refused),
         cmocka_unit_test(bakes_own_files_are_added_afterwards),
     };

@@ -62,8 +62,8 @@ static void gives(const char *name, const char *member, const char *reference, u
         if (unpack_member(&input, member, cache, NULL, &got, &err) < 0)
             fail_msg("%s: %s: %s", name, member, err.text);
         is_file(&got.blob, reference);
-        assert_true(got.has_mode);
-        assert_int_equal(got.mode, mode);
+        assert_true(got.has_meta);
+        assert_int_equal(got.meta.mode, mode);
         member_free(&got);
     }
     trusted_free(&input);
@@ -87,14 +87,14 @@ static void members(void **state)
     (void)state;
     for (size_t i = 0; i < ARCHIVES; i++) {
         gives(archives[i], "kubernetes/server/bin/kubelet", "kubernetes/server/bin/kubelet", 0755);
-        gives(archives[i], "./kubernetes//server/bin/kube-proxy", "kubernetes/server/bin/kube-proxy", 0755);
+        gives(archives[i], "./kubernetes//server/bin/kube-proxy", "kubernetes/server/bin/kube-proxy", 04755);
         gives(archives[i], "kubernetes/server/bin/nothing", "kubernetes/server/bin/nothing", 0644);
         gives(archives[i], "kubernetes/sparse", "kubernetes/sparse", 0644);
         gives(archives[i], "a b", "a b", 0644);
         gives(archives[i], "k", "kubernetes/server/bin/kubelet", 0755);
-        gives(archives[i], "server/bin/kube-proxy", "kubernetes/server/bin/kube-proxy", 0755);
-        gives(archives[i], "abs", "kubernetes/server/bin/kube-proxy", 0755);
-        gives(archives[i], "hard", "kubernetes/server/bin/kube-proxy", 0755);
+        gives(archives[i], "server/bin/kube-proxy", "kubernetes/server/bin/kube-proxy", 04755);
+        gives(archives[i], "abs", "kubernetes/server/bin/kube-proxy", 04755);
+        gives(archives[i], "hard", "kubernetes/server/bin/kube-proxy", 04755);
         gives(archives[i], "l2", "l10", 0644);
     }
     for (size_t i = 0; i < DEBS; i++) {
@@ -181,10 +181,10 @@ static void trees(void **state)
                 assert_true(strcmp(tree.entries[k - 1].path, tree.entries[k].path) < 0);
             const struct tree_entry *entry = in_tree(&tree, "server/bin/kubelet");
             assert_int_equal(entry->type, MEMBER_FILE);
-            assert_int_equal(entry->mode, 0755);
+            assert_int_equal(entry->meta.mode, 0755);
             is_file(&entry->blob, "kubernetes/server/bin/kubelet");
-            entry = in_tree(&tree, "server/bin/kube-proxy"); /* set-id bits are not taken over */
-            assert_int_equal(entry->mode, 0755);
+            entry = in_tree(&tree, "server/bin/kube-proxy");
+            assert_int_equal(entry->meta.mode, 04755);
             is_file(&entry->blob, "kubernetes/server/bin/kube-proxy");
             is_file(&in_tree(&tree, "sparse")->blob, "kubernetes/sparse");
             is_file(&in_tree(&tree, "server/bin/nothing")->blob, "kubernetes/server/bin/nothing");
@@ -195,6 +195,73 @@ static void trees(void **state)
             tree_free(&tree);
             trusted_free(&input);
         }
+}
+
+/* What others write about owners, capabilities and what no image takes over, in each of their dialects. */
+static const char make_meta[] =
+    "cat > meta.py <<'P'\n"
+    "import io, struct, sys, tarfile\n"
+    "cap = struct.pack('<IIIII', 0x02000001, 1 << 13, 0, 0, 0).decode('latin-1')\n"
+    "def make(name, form):\n"
+    "    tar = tarfile.open(name, 'w', format=form)\n"
+    "    def add(path, mode, kind=tarfile.REGTYPE, uid=0, gid=0, link='', **pax):\n"
+    "        info = tarfile.TarInfo(path)\n"
+    "        info.mode, info.type, info.uid, info.gid, info.linkname = mode, kind, uid, gid, link\n"
+    "        if form == tarfile.PAX_FORMAT:\n"
+    "            info.pax_headers = {k.replace('__', '.'): v for k, v in pax.items()}\n"
+    "        tar.addfile(info, io.BytesIO(b''))\n"
+    "    add('p', 0o755, tarfile.DIRTYPE)\n"
+    "    add('p/tmp', 0o1777, tarfile.DIRTYPE, 7, 8)\n"
+    "    add('p/ping', 0o6755, uid=998, gid=3000000, SCHILY__xattr__security__capability=cap)\n"
+    "    add('p/hard', 0, tarfile.LNKTYPE, link='p/ping')\n"
+    "    add('p/acl', 0o640, SCHILY__acl__access='user::rw-,user:1000:r--,group::r--,mask::r--,other::---')\n"
+    "    add('p/other', 0o600, SCHILY__xattr__user__note='x')\n"
+    "    add('p/huge', 0o600, SCHILY__xattr__security__capability=cap + cap)\n"
+    "    add('p/flags', 0o600, SCHILY__fflags='nodump')\n"
+    "    tar.close()\n"
+    "make('meta.pax', tarfile.PAX_FORMAT)\n"
+    "make('meta.gnu', tarfile.GNU_FORMAT)\n"
+    "P\n"
+    "python3 meta.py\n";
+
+static void meta_is(const struct tree *tree, const char *path, uint32_t mode, uint32_t uid, uint32_t gid,
+                    uint32_t lost)
+{
+    const struct file_meta *meta = &in_tree(tree, path)->meta;
+    if (meta->mode != mode || meta->uid != uid || meta->gid != gid || meta->lost != lost)
+        fail_msg("%s: %04o %u:%u %u", path, meta->mode, meta->uid, meta->gid, meta->lost);
+}
+
+static void what_archives_say_of_files(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"meta.pax", "meta.gnu"};
+    shell(make_meta);
+    for (size_t i = 0; i < 4; i++) { /* each once from the archive, once from the cache */
+        struct trusted input;
+        struct tree tree = TREE_EMPTY;
+        struct member member = MEMBER_EMPTY;
+        bool pax = i / 2 == 0;
+        artifact(names[i / 2], &input);
+        OK(unpack_tree(&input, "p", cache, NULL, &tree, &err));
+        OK(unpack_member(&input, "p/hard", cache, NULL, &member, &err));
+        meta_is(&tree, "tmp", 01777, 7, 8, 0);
+        meta_is(&tree, "ping", 06755, 998, 3000000, 0);
+        meta_is(&tree, "hard", 06755, 998, 3000000, 0);
+        meta_is(&tree, "acl", 0640, 0, 0, pax ? FILE_LOST_ACL : 0);
+        meta_is(&tree, "other", 0600, 0, 0, pax ? FILE_LOST_XATTRS : 0);
+        meta_is(&tree, "huge", 0600, 0, 0, pax ? FILE_LOST_XATTRS : 0);
+        meta_is(&tree, "flags", 0600, 0, 0, pax ? FILE_LOST_FLAGS : 0);
+        const struct file_meta *ping = &in_tree(&tree, "ping")->meta;
+        assert_int_equal(ping->capability_size, pax ? 20 : 0);
+        if (pax)
+            assert_memory_equal(ping->capability, "\1\0\0\2\0\40\0\0\0\0\0\0", 12);
+        assert_memory_equal(ping, &in_tree(&tree, "hard")->meta, sizeof *ping);
+        assert_memory_equal(ping, &member.meta, sizeof *ping);
+        member_free(&member);
+        tree_free(&tree);
+        trusted_free(&input);
+    }
 }
 
 static void tree_is(const char *script, const char *prefix, const char *why)
@@ -243,7 +310,7 @@ static void whole(void **state)
     OK(unpack_whole(&input, &got, &err));
     trusted_free(&input); /* the member has its own descriptor */
     is_file(&got.blob, "a b");
-    assert_false(got.has_mode);
+    assert_false(got.has_meta);
     member_free(&got);
 }
 
@@ -280,8 +347,13 @@ static int member_set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members),   cmocka_unit_test(not_members),   cmocka_unit_test(many),
-        cmocka_unit_test(trees),     cmocka_unit_test(hostile_trees), cmocka_unit_test(whole),
+        cmocka_unit_test(members),
+        cmocka_unit_test(not_members),
+        cmocka_unit_test(many),
+        cmocka_unit_test(trees),
+        cmocka_unit_test(what_archives_say_of_files),
+        cmocka_unit_test(hostile_trees),
+        cmocka_unit_test(whole),
         cmocka_unit_test(cut_short),
     };
     return cmocka_run_group_tests(tests, member_set_up, tear_down);

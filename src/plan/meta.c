@@ -1,0 +1,107 @@
+/* What the image takes over of what an archive says of its files.
+ *
+ * Modes and capabilities are taken over. Owners are not, unless the recipe asks for them: numbers of whoever made the archive
+ * mean somebody else on a node. A set-id bit without its owner would give away another's rights, so it goes with the owner.
+ */
+#include <string.h>
+
+#include "plan/build.h"
+
+enum { SET_UID = 04000, SET_GID = 02000 };
+
+static void lose(struct losses *losses, enum build_loss loss, const char *path, const struct file_meta *meta)
+{
+    if (losses->counts[loss]++ > 0)
+        return;
+    losses->paths[loss] = path;
+    losses->metas[loss] = *meta;
+}
+
+static void lose_all(struct losses *losses, const char *path, const struct file_meta *meta)
+{
+    if (meta->lost & FILE_LOST_ACL)
+        lose(losses, LOSS_ACL, path, meta);
+    if (meta->lost & FILE_LOST_XATTRS)
+        lose(losses, LOSS_XATTRS, path, meta);
+    if (meta->lost & FILE_LOST_FLAGS)
+        lose(losses, LOSS_FLAGS, path, meta);
+}
+
+static int add_capability(struct builder *b, const struct file_meta *meta, struct plan_op *op)
+{
+    static const char name[] = "security.capability";
+    for (size_t i = 0; i < op->xattr_count; i++)
+        if (strcmp(op->xattrs[i].name, name) == 0) /* the recipe knows better */
+            return 0;
+    struct plan_xattr *made = arena_array(&b->plan->arena, op->xattr_count + 1, sizeof *made);
+    char *value = arena_strndup(&b->plan->arena, (const char *)meta->capability, meta->capability_size);
+    if (!made || !value)
+        return err_oom(b->err);
+    *made = (struct plan_xattr){.name = name, .value = value, .size = meta->capability_size};
+    if (op->xattr_count > 0)
+        memcpy(made + 1, op->xattrs, op->xattr_count * sizeof *made);
+    op->xattrs = made;
+    op->xattr_count++;
+    return 0;
+}
+
+int build_meta(struct builder *b, const struct recipe_file *file, const struct file_meta *meta,
+               const char *path, struct plan_op *op, struct losses *losses)
+{
+    if (file->archive_owner && (meta->uid == UINT32_MAX || meta->gid == UINT32_MAX))
+        return err_set(b->err, ERR_VERIFY, 0, "\"%.200s\" has an owner in the archive that no file can have",
+                       path);
+    op->uid = file->archive_owner ? meta->uid : file->uid;
+    op->gid = file->archive_owner ? meta->gid : file->gid;
+    lose_all(losses, path, meta);
+    if (op->kind == PLAN_SYMLINK)
+        return 0;
+    /* one file is named by the recipe, and its owner with it; of a tree's the recipe may know nothing */
+    if (file->kind == RECIPE_TREE && !file->has_owner && (meta->uid != op->uid || meta->gid != op->gid))
+        lose(losses, LOSS_OWNER, path, meta);
+    uint32_t gone =
+        (meta->uid != op->uid ? meta->mode & SET_UID : 0) | (meta->gid != op->gid ? meta->mode & SET_GID : 0);
+    op->mode = file->has_mode ? file->mode : meta->mode & ~gone;
+    if (gone && !file->has_mode)
+        lose(losses, LOSS_SETID, path, meta);
+    return meta->capability_size > 0 && op->kind == PLAN_FILE ? add_capability(b, meta, op) : 0;
+}
+
+static int add_note(struct builder *b, const char *note)
+{
+    struct arena *arena = &b->plan->arena;
+    const char **grown = arena_array(arena, b->note_count + 1, sizeof *grown);
+    if (!grown || !note)
+        return err_oom(b->err);
+    if (b->note_count > 0)
+        memcpy(grown, b->notes, b->note_count * sizeof *grown);
+    grown[b->note_count++] = note;
+    b->plan->notes = b->notes = grown;
+    b->plan->note_count = b->note_count;
+    return 0;
+}
+
+int build_note(struct builder *b, const struct plan_want *want, const struct losses *losses)
+{
+    static const char *const texts[LOSS_COUNT] = {
+        [LOSS_OWNER] =
+            "owners in the archive are not taken over (\"owner\": \"archive\" does; uid and gid say another)",
+        [LOSS_SETID] = "set-user-id and set-group-id bits are dropped, as the file gets another owner",
+        [LOSS_ACL] = "access control lists (ACL) are dropped",
+        [LOSS_XATTRS] = "extended attributes other than security.capability are dropped",
+        [LOSS_FLAGS] = "file flags (chattr) are dropped",
+    };
+    for (size_t i = 0; i < LOSS_COUNT; i++) {
+        const struct file_meta *meta = &losses->metas[i];
+        if (losses->counts[i] == 0)
+            continue;
+        const char *note =
+            arena_printf(&b->plan->arena,
+                         "%s (%s): %s: %zu in input %s, the first is \"%.200s\", mode %04o, uid %u, gid %u",
+                         want->label, want->image_path, texts[i], losses->counts[i], want->source.input->name,
+                         losses->paths[i], meta->mode, meta->uid, meta->gid);
+        if (add_note(b, note) < 0)
+            return -1;
+    }
+    return 0;
+}
