@@ -24,6 +24,9 @@ static void report(const struct cloud *cloud, const struct prune_options *option
     ui_step(ui, "prune", "%s%u images deleted, %u kept; %llu objects of the bucket, %s",
             options->cloud.dry_run ? "dry run: " : "", result->images, result->kept,
             (unsigned long long)result->objects, bytes);
+    if (result->retained > 0)
+        ui_step(ui, "prune", "%llu objects stay: the bucket's retention policy or a hold keeps them",
+                (unsigned long long)result->retained);
     struct ui_line line;
     ui_line_open(&line, ui, "prune");
     json_string(&line.json, "result",
@@ -33,9 +36,22 @@ static void report(const struct cloud *cloud, const struct prune_options *option
     json_string(&line.json, "family", options->family);
     json_uint(&line.json, "images", result->images);
     json_uint(&line.json, "kept", result->kept);
+    json_uint(&line.json, "left", result->left);
     json_uint(&line.json, "packages", result->packages);
     json_uint(&line.json, "objects", result->objects);
     json_uint(&line.json, "bytes", result->bytes);
+    json_uint(&line.json, "retained", result->retained);
+    ui_line_print(&line);
+}
+
+static void tell_left(void *ctx, const char *image, const char *why)
+{
+    struct ui *ui = ctx;
+    struct ui_line line;
+    ui_step(ui, "prune", "left alone: %s: %s", image, why);
+    ui_line_open(&line, ui, "left");
+    json_string(&line.json, "image", image);
+    json_string(&line.json, "why", why);
     ui_line_print(&line);
 }
 
@@ -59,7 +75,8 @@ static int run(struct common *common, const struct prune_options *options, struc
                           .older_ms = (int64_t)options->older_days * DAY_MS,
                           .safety_ms = (int64_t)options->safety_hours * 3600 * 1000,
                           .now_ms = (int64_t)time(NULL) * 1000,
-                          .dry = options->cloud.dry_run ? &cloud.dry : NULL};
+                          .dry = options->cloud.dry_run ? &cloud.dry : NULL,
+                          .left = {tell_left, &common->ui}};
     if (cloud_labels(&options->labels, "label", &arena, labels, &prune.label_count, OPTION_LIST_MAX, err) < 0)
         return -1;
     if (!options->cloud.dry_run && cloud_lock_family(&cloud, cache, options->family, &lock, err) < 0)
@@ -93,8 +110,9 @@ int cmd_prune(struct common *common, int argc, char **argv, struct err *err)
         .summary = "Deprecates, then deletes old images that bake pushed for the family. With\n"
                    "--bucket also removes archives whose image is gone, and segments that no\n"
                    "remaining package needs.",
-        .more = "Images that never were promoted are counted apart, by the same rule. --dry-run\n"
-                "shows what would go.",
+        .more = "Images that never were promoted are counted apart, by the same rule. Of the\n"
+                "family is what is in it, or was pushed for it; what bake did not push is told\n"
+                "and left alone. No such image at all is an error. --dry-run shows what would go.",
     };
     if (common_parse(common, argc, argv, &help, specs, NULL, 0, &done, err) < 0 || done)
         return done ? 0 : -1;

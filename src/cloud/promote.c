@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { LOOKS = 4, LOOK_MS = 500 };
+enum { LOOK_MS = 500, LOOK_MORE_MS = 250, LOOK_MAX_MS = 5000, WAIT_S = 300 };
 
 static void set_name(char to[static IMAGE_NAME_MAX + 1], const char *name)
 {
@@ -79,10 +79,35 @@ static int check(const struct promote *promote, const struct image_list *list, c
     return 0;
 }
 
+/* Pushed for no family, it is of this one from now on. */
+static int set_label(const struct promote *promote, const struct image *image, bool *ret_changed,
+                     struct err *err)
+{
+    struct label labels[LABELS_MAX];
+    size_t count = image->label_count;
+    if (!image_label(image, LABEL_PACKAGE) || image_label(image, LABEL_FAMILY))
+        return 0;
+    if (count >= LABELS_MAX) {
+        run_warn(promote->images.api.run, "promote",
+                 "image %s has no room for the label " LABEL_FAMILY
+                 ": prune will count it by its family alone",
+                 image->name);
+        return 0;
+    }
+    memcpy(labels, image->labels, count * sizeof *labels);
+    labels[count++] = (struct label){LABEL_FAMILY, promote->family};
+    *ret_changed = true;
+    return dry(promote, "POST", image->name, "setLabels", LABEL_FAMILY)
+               ? 0
+               : images_set_labels(&promote->images, image, labels, count, err);
+}
+
 /* In the family, and active: from here on readers get it, unless something newer is active. */
 static int enter(const struct promote *promote, const struct image *image, bool *ret_changed, struct err *err)
 {
     *ret_changed = false;
+    if (set_label(promote, image, ret_changed, err) < 0)
+        return -1;
     if (image->state == IMAGE_DEPRECATED) {
         *ret_changed = true;
         if (!dry(promote, "POST", image->name, "deprecate", "{\"state\":\"ACTIVE\"}") &&
@@ -119,33 +144,70 @@ static int retire(const struct promote *promote, const struct image *image, unsi
     return 0;
 }
 
-/* What do readers get now? */
+/* Is the image of that name active and of the family, whatever the family shows? */
+static int is_active(const struct promote *promote, const char *name, bool *ret, struct err *err)
+{
+    cleanup_image_list struct image_list list = {0};
+    if (images_get(&promote->images, name, &list, err) < 0)
+        return -1;
+    *ret = list.count == 1 && list.items[0].state == IMAGE_ACTIVE &&
+           strcmp(list.items[0].family, promote->family) == 0;
+    return 0;
+}
+
+/* One look at what readers get. *ret_done: it is the image, or a newer one that somebody else has promoted. */
+static int look(const struct promote *promote, const struct image *image, struct promote_result *result,
+                bool *ret_done, struct err *err)
+{
+    cleanup_image_list struct image_list head = {0};
+    bool active = false;
+    if (images_head(&promote->images, promote->family, &head, err) < 0)
+        return -1;
+    set_name(result->after, head.count ? head.items[0].name : "");
+    *ret_done = strcmp(result->after, image->name) == 0;
+    if (*ret_done)
+        return 0;
+    if (head.count > 0) { /* the head before, shown late, or a newer one */
+        if (head.items[0].created_ms > image->created_ms &&
+            is_active(promote, result->after, ret_done, err) < 0)
+            return -1;
+        if (!*ret_done)
+            return 0;
+        run_warn(promote->images.api.run, "promote", "%s was promoted meanwhile, and is newer",
+                 result->after);
+        result->outcome = PROMOTE_OVERTAKEN;
+        return 0;
+    }
+    /* a rollback and a promotion have each deprecated the other's image: better an old head than none */
+    if (is_active(promote, image->name, &active, err) < 0)
+        return -1;
+    return active ? 0 : images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err);
+}
+
 static int verify(const struct promote *promote, const struct image *image, struct promote_result *result,
                   struct err *err)
 {
     const struct clock_source *clock =
         promote->images.api.client->clock ? promote->images.api.client->clock : &clock_machine;
-    for (unsigned look = 0; look < LOOKS; look++) {
-        cleanup_image_list struct image_list head = {0};
-        if (images_head(&promote->images, promote->family, &head, err) < 0)
+    const struct run *run = promote->images.api.run;
+    int64_t end = clock->now_ms(clock->ctx) + (int64_t)WAIT_S * 1000;
+    for (int64_t nap = LOOK_MS;; nap = nap < LOOK_MAX_MS ? nap + LOOK_MORE_MS : nap) {
+        bool done = false;
+        if (look(promote, image, result, &done, err) < 0)
             return -1;
-        set_name(result->after, head.count ? head.items[0].name : "");
-        if (strcmp(result->after, image->name) == 0)
+        if (done)
             return 0;
-        if (head.count > 0 && head.items[0].created_ms > image->created_ms) {
-            run_warn(promote->images.api.run, "promote", "%s was promoted meanwhile, and is newer",
-                     result->after);
-            result->outcome = PROMOTE_OVERTAKEN;
-            return 0;
-        }
-        /* a rollback and a promotion have each deprecated the other's image: better an old head than none */
-        if (head.count == 0 && images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err) < 0)
-            return -1;
-        if (clock->sleep_ms(clock->ctx, LOOK_MS, promote->images.api.run, err) < 0)
+        if (clock->now_ms(clock->ctx) > end)
+            return err_set(
+                err, ERR_REMOTE, 0,
+                "%s is in the family %s, but after %d s the family's head is still %s: run the same "
+                "command again; if that does not help, somebody else changes it",
+                image->name, promote->family, WAIT_S, result->after[0] ? result->after : "nothing");
+        run_note(run, "promote", "the head of %s is still %s", promote->family,
+                 result->after[0] ? result->after : "nothing");
+        if (clock->sleep_ms(clock->ctx, nap, run, err) < 0)
             return -1;
     }
-    return err_set(err, ERR_REMOTE, 0, "the head of the family %s is %s, not %s: somebody else changes it",
-                   promote->family, result->after[0] ? result->after : "nothing", image->name);
 }
 
 int promote_run(const struct promote *promote, struct promote_result *ret, struct err *err)

@@ -9,30 +9,46 @@ bool prune_dry(const struct prune *prune, const char *url, const char *detail)
     return prune->dry;
 }
 
+/* Labels are compared here: what has not all of them is told. */
 static int list_family(const struct prune *prune, struct image_list *ret, struct err *err)
 {
-    cleanup_buf struct buf filter = BUF_INIT(HTTP_URL_MAX / 2);
-    buf_printf(&filter, "(labels." LABEL_FAMILY "=%s)", prune->family);
-    for (size_t i = 0; i < prune->label_count; i++)
-        buf_printf(&filter, " AND (labels.%s=%s)", prune->labels[i].key, prune->labels[i].value);
-    if (buf_check(&filter, "a filter", err) < 0)
-        return -1;
-    return images_list(&prune->images, filter.data, ret, err);
+    char filter[2 * IMAGE_NAME_MAX + 64];
+    snprintf(filter, sizeof filter, "(family=%.63s) OR (labels." LABEL_FAMILY "=%.63s)", prune->family,
+             prune->family);
+    return images_list(&prune->images, filter, ret, err);
 }
 
-/* The server has filtered already; nothing is deleted on its word alone. */
-static bool ours(const struct prune *prune, const struct image *image)
+/* Why an image is left alone; NULL: it is not. The server has filtered already; nothing is deleted on its word alone. */
+static const char *leave(const struct prune *prune, const struct image *image)
 {
     const char *family = image_label(image, LABEL_FAMILY);
-    if (!family || strcmp(family, prune->family) != 0 || !image_label(image, LABEL_PACKAGE) ||
-        (image->family[0] && strcmp(image->family, prune->family) != 0))
-        return false;
+    bool in_family = strcmp(image->family, prune->family) == 0;
+    if (!image_label(image, LABEL_PACKAGE))
+        return "bake did not push it";
+    if (family ? strcmp(family, prune->family) != 0 : !in_family)
+        return "it was pushed for another family";
+    if (image->family[0] && !in_family)
+        return "it is in another family";
     for (size_t i = 0; i < prune->label_count; i++) {
         const char *value = image_label(image, prune->labels[i].key);
         if (!value || strcmp(value, prune->labels[i].value) != 0)
-            return false;
+            return "it has not every label asked for";
     }
-    return true;
+    return NULL;
+}
+
+int prune_unknown(const struct prune *prune, size_t images, struct err *err)
+{
+    const char *project = prune->images.project;
+    if (images == 0)
+        return err_set(
+            err, ERR_REMOTE, 0,
+            "the project %s has no image of the family %s, and bake pushed none for it: is the name right?",
+            project, prune->family);
+    return err_set(err, ERR_REMOTE, 0, "none of the %zu images of the family %s in the project %s %s", images,
+                   prune->family, project,
+                   prune->label_count ? "was pushed by bake and has every label asked for: is --label right?"
+                                      : "was pushed by bake: nothing is deleted");
 }
 
 static int read_head(const struct prune *prune, struct image_list *ret, struct err *err)
@@ -87,6 +103,7 @@ int prune_run(const struct prune *prune, struct prune_result *ret, struct err *e
     struct prune_result made = {0};
     cleanup_image_list struct image_list list = {0}, head_list = {0};
     uint64_t promoted = 0, others = 0;
+    bool known = false;
     if (read_head(prune, &head_list, err) < 0 || list_family(prune, &list, err) < 0)
         return -1;
     const struct image *head = head_list.count ? &head_list.items[0] : NULL;
@@ -95,18 +112,25 @@ int prune_run(const struct prune *prune, struct prune_result *ret, struct err *e
         return err_oom(err);
     for (size_t i = 0; i < list.count; i++) { /* newest first */
         const struct image *image = &list.items[i];
-        if (!ours(prune, image))
+        const char *why = leave(prune, image);
+        if (why) {
+            prune->left.tell(prune->left.ctx, image->name, why);
+            made.left++;
             continue;
+        }
+        known = true;
         bool recent = (image->family[0] ? promoted++ : others++) < prune->keep;
         bool is_head = head && strcmp(head->name, image->name) == 0;
         goes[i] = !recent && !is_head && image->status != IMAGE_PENDING &&
                   prune->now_ms - image->created_ms > prune->older_ms;
         made.kept += !goes[i];
     }
+    if (!known && (!prune->storage || prune->label_count > 0))
+        return prune_unknown(prune, list.count, err);
     for (size_t i = list.count; i-- > 0;) /* the oldest first */
         if (goes[i] && one_image(prune, &list.items[i], head, &made, err) < 0)
             return -1;
-    if (prune->storage && prune_bucket(prune, &list, goes, &made, err) < 0)
+    if (prune->storage && prune_bucket(prune, &list, goes, known, &made, err) < 0)
         return -1;
     *ret = made;
     return 0;

@@ -54,6 +54,7 @@ struct needs {
     struct names segments;
     struct names dead;        /* packages whose image is gone */
     struct names dead_claims; /* names of objects */
+    bool of_family;           /* a claim is */
 };
 
 static void needs_free(struct needs *needs)
@@ -92,7 +93,7 @@ static int is_at_rest(const struct prune *prune, const char *package, bool *ret,
     return 0;
 }
 
-/* Ours and of this family, old, and without an image: only then it is dead. */
+/* Ours, of this family or of none, old, and without an image: only then it is dead. */
 static int sort_claim(const struct prune *prune, const struct object *object, struct needs *needs,
                       struct err *err)
 {
@@ -104,8 +105,11 @@ static int sort_claim(const struct prune *prune, const struct object *object, st
     if (storage_read(prune->storage, object->name, &text, err) < 0 ||
         claim_read(text.data ? text.data : "", text.len, object->name, &claim, err) < 0)
         return -1;
-    bool dead = strncmp(object->name, mine, strlen(mine)) == 0 && strcmp(claim.family, prune->family) == 0 &&
-                !names_has(&needs->images, claim.image) && old_enough(prune, object);
+    bool of_project = strncmp(object->name, mine, strlen(mine)) == 0;
+    bool of_family = of_project && strcmp(claim.family, prune->family) == 0;
+    bool dead = (of_family || (of_project && !*claim.family)) && !names_has(&needs->images, claim.image) &&
+                old_enough(prune, object);
+    needs->of_family = needs->of_family || of_family;
     if (dead && is_at_rest(prune, claim.package, &dead, err) < 0)
         return -1;
     if (dead)
@@ -151,7 +155,7 @@ static int read_needs(const struct prune *prune, const struct image_list *list, 
 struct deletion {
     const struct prune *prune;
     const struct object *const *objects;
-    atomic_ullong count, bytes;
+    atomic_ullong count, bytes, retained;
 };
 
 static int delete_one(void *ctx, size_t job, struct err *err)
@@ -161,13 +165,18 @@ static int delete_one(void *ctx, size_t job, struct err *err)
     const struct storage *storage = deletion->prune->storage;
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     char detail[64];
+    bool kept = false;
     storage_url(storage, storage->api.endpoints->storage, object->name, &url);
     snprintf(detail, sizeof detail, "%llu bytes", (unsigned long long)object->size);
     if (buf_check(&url, "a URL", err) < 0)
         return -1;
     if (!prune_dry(deletion->prune, url.data, detail) &&
-        storage_delete(storage, object->name, object->generation, err) < 0)
+        storage_delete_unless_kept(storage, object->name, object->generation, &kept, err) < 0)
         return -1;
+    if (kept) {
+        atomic_fetch_add(&deletion->retained, 1);
+        return 0;
+    }
     atomic_fetch_add(&deletion->count, 1);
     atomic_fetch_add(&deletion->bytes, object->size);
     return 0;
@@ -181,6 +190,7 @@ static int delete_all(const struct prune *prune, const struct object *const *obj
                          prune->storage->api.run, err);
     result->objects += atomic_load(&deletion.count);
     result->bytes += atomic_load(&deletion.bytes);
+    result->retained += atomic_load(&deletion.retained);
     return r;
 }
 
@@ -212,7 +222,7 @@ static int delete_segments(const struct prune *prune, const struct object_list *
     return delete_all(prune, objects, count, result, err);
 }
 
-/* Claims go last: a prune that dies leaves those whose objects may still be there. */
+/* Claims go last: a prune that dies, or may not delete all, leaves those whose objects may still be there. */
 static int delete_claims(const struct prune *prune, const struct object_list *claims,
                          const struct needs *needs, struct prune_result *result, struct err *err)
 {
@@ -228,7 +238,7 @@ static int delete_claims(const struct prune *prune, const struct object_list *cl
     return delete_all(prune, objects, count, result, err);
 }
 
-int prune_bucket(const struct prune *prune, const struct image_list *images, const bool *goes,
+int prune_bucket(const struct prune *prune, const struct image_list *images, const bool *goes, bool known,
                  struct prune_result *result, struct err *err)
 {
     cleanup_object_list struct object_list segments = {0}, claims = {0};
@@ -245,11 +255,13 @@ int prune_bucket(const struct prune *prune, const struct image_list *images, con
         storage_list(prune->storage, claim_prefix, &claims, NULL, err) < 0 ||
         read_needs(prune, images, goes, &claims, &needs, err) < 0)
         return -1;
+    if (!known && !needs.of_family)
+        return prune_unknown(prune, images->count, err);
     for (size_t i = 0; i < needs.dead.count; i++)
         if (!names_has(&needs.packages, needs.dead.items[i]) &&
             delete_package(prune, needs.dead.items[i], result, err) < 0)
             return -1;
     if (delete_segments(prune, &segments, &needs, result, err) < 0)
         return -1;
-    return delete_claims(prune, &claims, &needs, result, err);
+    return result->retained > 0 ? 0 : delete_claims(prune, &claims, &needs, result, err);
 }

@@ -84,7 +84,8 @@ int storage_get(const struct storage *storage, const char *name, struct object *
     return storage_read_object(json_root(result.doc), what, ret, err);
 }
 
-int storage_delete(const struct storage *storage, const char *name, uint64_t generation, struct err *err)
+static int remove_generation(const struct storage *storage, const char *name, uint64_t generation, bool *ret_kept,
+                   struct err *err)
 {
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     cleanup_api_result struct api_result result = {0};
@@ -96,7 +97,22 @@ int storage_delete(const struct storage *storage, const char *name, uint64_t gen
         return -1;
     if (api_ok(&result) || result.status == 404)
         return 0;
+    *ret_kept = strcmp(result.error.reason, "retentionPolicyNotMet") == 0 ||
+                strcmp(result.error.reason, "objectUnderActiveHold") == 0;
     return storage_refused(storage, &result, what, err);
+}
+
+int storage_delete(const struct storage *storage, const char *name, uint64_t generation, struct err *err)
+{
+    bool kept = false;
+    return remove_generation(storage, name, generation, &kept, err);
+}
+
+int storage_delete_unless_kept(const struct storage *storage, const char *name, uint64_t generation,
+                               bool *ret_kept, struct err *err)
+{
+    *ret_kept = false;
+    return remove_generation(storage, name, generation, ret_kept, err) < 0 && !*ret_kept ? -1 : 0;
 }
 
 static bool same_bytes(const struct object *a, const struct object *b)

@@ -93,6 +93,9 @@ must_check int storage_compose(const struct storage *storage, const char *name, 
 /* That generation; gone already, or replaced, is no failure. */
 must_check int storage_delete(const struct storage *storage, const char *name, uint64_t generation,
                               struct err *err);
+/* The same, and *ret_kept: a retention policy or a hold forbids it, which is no failure either. */
+must_check int storage_delete_unless_kept(const struct storage *storage, const char *name,
+                                          uint64_t generation, bool *ret_kept, struct err *err);
 
 /* Is what a request answered, or what was there before it, what was meant? Deletes a generation that this request made of
  * other bytes. */
