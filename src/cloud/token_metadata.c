@@ -3,7 +3,7 @@
 
 #include "cloud/token_request.h"
 
-enum { CONNECT_MS = 1500, ANSWER_S = 5, PATH_MAX_LEN = 512, ATTEMPTS = 4 };
+enum { CONNECT_MS = 1500, ANSWER_S = 5, PATH_MAX_LEN = 512, ATTEMPTS = 4, FIRST_MS = 250 };
 
 struct metadata_source {
     struct token_source base;
@@ -36,6 +36,7 @@ static int get(const struct token_context *ctx, const char *path, unsigned attem
     struct retry_policy policy = ctx->retry;
     struct retry retry;
     policy.attempts = attempts;
+    policy.first_ms = FIRST_MS; /* it is on this machine, and where there is none nobody waits for long */
     retry_begin(&retry, &policy, ctx->clock);
     for (;;) {
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
@@ -128,7 +129,7 @@ static int ask_account(const struct token_context *ctx, const struct run *run, s
     const struct cloud_env *env = ctx->env;
     bool named = env->metadata_host || env->metadata_ip || env->metadata_root;
     *ret_there = false;
-    if (get(ctx, "instance/service-accounts/default/?recursive=true", named ? ATTEMPTS : 1, run, &answer,
+    if (get(ctx, "instance/service-accounts/default/?recursive=true", named ? ATTEMPTS : 3, run, &answer,
             err) < 0) {
         if (err->kind == ERR_NETWORK && !named)
             return 0;

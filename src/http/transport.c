@@ -215,12 +215,16 @@ static bool proxy_failed(const struct transport *how, CURL *easy, CURLcode code,
 int transport_failed(const struct transport *how, CURL *easy, CURLcode code, const char *where,
                      struct err *err)
 {
-    const struct meaning meaning = meaning_of(code);
     char host[TRANSPORT_HOST], reason[CURL_ERROR_SIZE];
+    curl_off_t looked_up = 1;
     if (code == CURLE_OUT_OF_MEMORY)
         return err_oom(err);
-    transport_host(how->url, host);
     reason_of(how, easy, code, reason);
+    if (code == CURLE_OPERATION_TIMEDOUT &&
+        curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up) == CURLE_OK && looked_up == 0)
+        code = CURLE_COULDNT_RESOLVE_HOST; /* a name server that is silent is one that is not there */
+    const struct meaning meaning = meaning_of(code);
+    transport_host(how->url, host);
     if (proxy_failed(how, easy, code, host, reason, where, err))
         return -1;
     bool named = strstr(where, host) || strstr(reason, host);

@@ -109,7 +109,7 @@ static int enter(void)
     if (over("/etc/resolv.conf", "", net.resolv, sizeof net.resolv) < 0 ||
         over("/etc/nsswitch.conf", "hosts: files dns\n", nsswitch, sizeof nsswitch) < 0 ||
         RUN("ip", "link", "set", "lo", "up") < 0 ||
-        RUN("iptables", "-A", "OUTPUT", "-d", HOLE, "-j", "DROP") < 0)
+        RUN("iptables", "-A", "INPUT", "-d", HOLE, "-j", "DROP") < 0)
         return -1;
     return 0;
 }
@@ -141,7 +141,7 @@ static void dns_start(void)
                                        "--port=53",
                                        "--user=root",
                                        "--group=root",
-                                       "--address=/test/127.0.0.1",
+                                       "--address=/test/metadata.google.internal/127.0.0.1",
                                        "--local=/invalid/",
                                        "--no-daemon",
                                        "--log-facility=/dev/null",
@@ -225,7 +225,8 @@ static void names_that_do_not_resolve(void **state)
     ask_dns_at("127.0.0.1"); /* nobody is there */
     both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "Could not resolve host: mirror.invalid; check");
     ask_dns_at(HOLE);
-    both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "mirror.invalid");
+    both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "Resolving timed out");
+    both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "and DNS");
     ask_dns_at("127.0.0.1");
     dns_start();
     both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "Could not resolve host: mirror.invalid; check");
@@ -251,6 +252,28 @@ static void hosts_that_are_not_reached(void **state)
     both("https://198.51.100.1/x", ERR_NETWORK, ATTEMPTS, "Network is unreachable");
     both("https://" HOLE "/x", ERR_NETWORK, ATTEMPTS, HOLE);
     both("https://127.0.0.1:1/x", ERR_NETWORK, ATTEMPTS, "Connection refused");
+}
+
+/* Where nobody names one it may be missing, but one failed look-up does not say so. */
+static void a_metadata_server_is_looked_for_more_than_once(void **state)
+{
+    const struct credentials_options options = {.env = &(struct cloud_env){.home = net.dir}};
+    cleanup_credentials struct credentials *found = NULL;
+    struct err err = {0};
+    (void)state;
+    net.warnings = 0;
+    assert_int_equal(credentials_open(&options, net.http, &net.run, &found, &err), -1);
+    assert_int_equal(err.kind, ERR_USAGE); /* it says which credentials to give */
+    assert_int_equal(net.warnings, 2);
+
+    net.warnings = 0;
+    net.heals = true;
+    if (credentials_open(&options, net.http, &net.run, &found, &err) < 0)
+        fail_msg("%s", err.text);
+    net.heals = false;
+    dns_stop();
+    assert_int_equal(net.warnings, 2);
+    assert_non_null(strstr(credentials_who(found), "vm@example.com"));
 }
 
 static void reset(int conn)
@@ -378,12 +401,22 @@ static int up(void **state)
 {
     static const char *const variables[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
                                             "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
-    char token[96];
+    static const char site[] =
+        "location = /x { return 200 hello; }\n"
+        "location /computeMetadata/v1/ { add_header Metadata-Flavor Google always; return 404; }\n"
+        "location /computeMetadata/v1/instance/service-accounts/ { add_header Metadata-Flavor Google "
+        "always;\n"
+        "  return 200 '{\"email\":\"vm@example.com\"}'; }\n";
+    char token[96], port[16];
     (void)state;
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
         unsetenv(variables[i]);
-    if (nginx_start(&net.nginx, "location = /x { return 200 hello; }", true) < 0 ||
+    if (nginx_start(&net.nginx, site, true) < 0 ||
         nginx_start(&net.mute, "ssl_reject_handshake on;", true) < 0)
+        return -1;
+    snprintf(port, sizeof port, "%u", net.nginx.port);
+    if (RUN("iptables", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "-d", "127.0.0.1", "--dport", "80", "-j",
+            "REDIRECT", "--to-ports", port) < 0)
         return -1;
     snprintf(net.ca_path, sizeof net.ca_path, "%s/tls.crt", net.nginx.dir);
     snprintf(token, sizeof token, "%s/token", net.dir);
@@ -420,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_that_do_not_resolve),
         cmocka_unit_test(a_name_server_that_comes_back_is_enough),
+        cmocka_unit_test(a_metadata_server_is_looked_for_more_than_once),
         cmocka_unit_test(hosts_that_are_not_reached),
         cmocka_unit_test(answers_that_are_cut),
         cmocka_unit_test(handshakes_that_fail),
