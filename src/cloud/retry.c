@@ -1,6 +1,7 @@
 #include "cloud/retry.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -139,8 +140,9 @@ int retry_again(struct retry *retry, const char *what, const struct http_answer 
     int64_t spent = clock->now_ms(clock->ctx) - retry->started_ms;
     if (spent + ms > (int64_t)p->deadline_s * 1000)
         return give_up(retry, err);
-    run_warn(run, "cloud", "%s: %s; attempt %u of %u in %.1f s", what, err->text, retry->failures + 1,
-             p->attempts, (double)ms / 1000);
+    bool named = strncmp(err->text, what, strlen(what)) == 0;
+    run_warn(run, "cloud", "%s%s%s; attempt %u of %u in %.1f s", named ? "" : what, named ? "" : ": ",
+             err->text, retry->failures + 1, p->attempts, (double)ms / 1000);
     return clock->sleep_ms(clock->ctx, ms, run, err);
 }
 

@@ -218,8 +218,10 @@ static int retry(struct transfer *t, struct err *err)
         ms = asked > ms ? asked : ms;
     }
     t->failures++;
-    run_warn(t->run, "fetch", "%s: %s; attempt %d of %d in %.1f s", t->req.name, err->text, t->failures + 1,
-             options->retries + 1, (double)ms / 1000);
+    bool named =
+        strncmp(err->text, t->req.name, strlen(t->req.name)) == 0; /* a text has its URL for a name */
+    run_warn(t->run, "fetch", "%s%s%s; attempt %d of %d in %.1f s", named ? "" : t->req.name,
+             named ? "" : ": ", err->text, t->failures + 1, options->retries + 1, (double)ms / 1000);
     fetch_url_free(&t->hop); /* where a redirect led may be gone by then */
     t->hops = 0;
     wait_ms(t, (int64_t)ms);

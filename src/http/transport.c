@@ -179,14 +179,13 @@ static void reason_of(const struct transport *how, CURL *easy, CURLcode code, ch
         snprintf(to + n, (size_t)(CURL_ERROR_SIZE - n), " (%s)", strerror_r((int)number, text, sizeof text));
 }
 
-/* Was it about the proxy rather than about the server? Only then libcurl's words do not name the server. */
-static bool proxy_meant(CURLcode code, const char *host, const char *reason)
+/* Do libcurl's words name the server? They have it without port and brackets. */
+static bool names_host(const char *reason, const char *host)
 {
     char name[TRANSPORT_HOST];
     bool v6 = host[0] == '[';
     snprintf(name, sizeof name, "%.*s", (int)strcspn(host + v6, v6 ? "]" : ":"), host + v6);
-    return code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY ||
-           (code == CURLE_COULDNT_CONNECT && !strstr(reason, name));
+    return strstr(reason, name) != NULL;
 }
 
 /* False when it was not about a proxy; else err is filled. */
@@ -203,7 +202,8 @@ static bool proxy_failed(const struct transport *how, CURL *easy, CURLcode code,
                 where, variable);
     else if (curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status) == CURLE_OK && status >= 300)
         proxy_refused(status, variable, where, err);
-    else if (proxy_meant(code, host, reason))
+    else if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY ||
+             (strncmp(reason, "Failed to connect", 17) == 0 && !names_host(reason, host)))
         err_set(err, ERR_NETWORK, 0,
                 "%s: no way through the proxy: %s; check %s (and no_proxy) in the environment", where, reason,
                 variable);
@@ -227,7 +227,7 @@ int transport_failed(const struct transport *how, CURL *easy, CURLcode code, con
     transport_host(how->url, host);
     if (proxy_failed(how, easy, code, host, reason, where, err))
         return -1;
-    bool named = strstr(where, host) || strstr(reason, host);
+    bool named = strstr(where, host) || names_host(reason, host);
     return err_set(err, meaning.kind, 0, "%s: %s%s%s%s%s%s", where, named ? "" : host, named ? "" : ": ",
                    meaning.kind == ERR_VERIFY ? "the server's certificate is not trusted: " : "", reason,
                    meaning.advice ? "; " : "", meaning.advice ? meaning.advice : "");

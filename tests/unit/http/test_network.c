@@ -378,6 +378,8 @@ static void proxies_that_are_wrong(void **state)
          "proxy: Could not resolve proxy: proxy.invalid; check https_proxy");
     setenv("https_proxy", "http://127.0.0.1:1", 1);
     both("https://s200.test/x", ERR_NETWORK, ATTEMPTS, "check https_proxy");
+    setenv("https_proxy", "http://" HOLE ":3128", 1);
+    both("https://s200.test/x", ERR_NETWORK, ATTEMPTS, "check https_proxy");
     assert_int_equal(rawserver_start(&net.raw, proxy_says), 0);
     snprintf(proxy, sizeof proxy, "http://u:geheim@127.0.0.1:%u", net.raw.port);
     setenv("https_proxy", proxy, 1);
