@@ -81,7 +81,7 @@ static bool sound(const struct ext2_super_block *sb)
            sb->s_inodes_count >= sb->s_inodes_per_group && sb->s_reserved_gdt_blocks <= size / 4 &&
            sb->s_first_data_block == (size == 1024) &&
            (!dynamic || sb->s_first_ino >= EXT2_GOOD_OLD_FIRST_INO) &&
-           (!dynamic || sb->s_first_ino < sb->s_inodes_per_group);
+           (!dynamic || sb->s_first_ino <= sb->s_inodes_count);
 }
 
 static int judge_size(const struct partition *partition, const struct ext2_super_block *sb, struct err *err)

@@ -160,12 +160,94 @@ static void what_the_base_has_in_pieces_is_freed(void **state)
     }
 }
 
+/* What the view reads as, to $1/disk, with holes where it is zeros. */
+static void write_out(const struct disk *view)
+{
+    struct err err = {0};
+    static const unsigned char zeros[MIB];
+    static unsigned char piece[MIB];
+    assert_int_equal(rig_shell("rm -f $1/disk; truncate -s %llu $1/disk", (unsigned long long)view->size), 0);
+    cleanup_disk struct disk file = rig_open("disk");
+    uint64_t off, end;
+    for (uint64_t at = 0; disk_next_data(view, at, &off, &end); at = end)
+        for (uint64_t from = off; from < end; from += MIB) {
+            size_t len = end - from < MIB ? (size_t)(end - from) : (size_t)MIB;
+            assert_int_equal(disk_read(view, piece, len, from, &err), 0);
+            if (memcmp(piece, zeros, len) != 0)
+                assert_int_equal(disk_write(&file, piece, len, from, &err), 0);
+        }
+}
+
+/* The block at byte AT of /large, as debugfs finds it, is the one of $1/source. */
+static void same_at_both(uint64_t at)
+{
+    assert_int_equal(
+        rig_shell(
+            "i=\"$1/disk?offset=%d\"; size=$(debugfs -R 'stats -h' \"$i\" 2>/dev/null | sed -n 's/^Block "
+            "size: *//p'); "
+            "block=$((%llu / size)); at=$(debugfs -R \"bmap /large $block\" \"$i\" 2>/dev/null); test $at "
+            "-gt 0; "
+            "piece() { dd if=$1 iflag=skip_bytes,count_bytes bs=$size skip=$2 count=$size status=none; }; "
+            "piece $1/disk $((%d + at * size)) >$1/a; piece $1/source $((block * size)) >$1/b; "
+            "truncate -s $size $1/b; cmp $1/a $1/b",
+            RIG_OFFSET, (unsigned long long)at, RIG_OFFSET),
+        0);
+}
+
+/* Sizes and places beyond 4 GiB: a sparse file of that size into a view takes no room and little time. */
+static void files_beyond_32_bits_are_written_whole(void **state)
+{
+    (void)state;
+    static const char *const large[] = {"-t ext4 -N 20000 -m 0",
+                                        "-t ext4 -N 1000 -m 0 -I 128 -b 1024 -O ^has_journal"};
+    struct err err = {0};
+    cleanup_close int fd = -1;
+    char path[200];
+    struct blob blob = {0};
+    assert_int_equal(rig_shell("truncate -s $((4 * 1024 + 60))M $1/source && printf head | dd of=$1/source "
+                               "conv=notrunc status=none && "
+                               "printf middle | dd of=$1/source conv=notrunc bs=1 seek=$((4 * 1024 * 1024 * "
+                               "1024 - 3)) status=none && "
+                               "printf 'the end' >>$1/source"),
+                     0);
+    snprintf(path, sizeof path, "%s/source", rig_dir);
+    assert_int_equal(file_open(path, &fd, &blob.size, &err), 0);
+    blob.fd = fd;
+    assert_int_equal(file_identify(fd, &blob.identity, &err), 0);
+    assert_int_equal(file_sha256(fd, 0, blob.size, NULL, &blob.sha256, &err), 0);
+    rig_shell("mv $1/tree $1/small && mkdir $1/tree");
+    for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
+        struct disk base = rig_disk("base", large[i], 4400);
+        disk_close(&base);
+        cleanup_disk struct disk view = DISK_EMPTY;
+        int base_fd = -1;
+        snprintf(path, sizeof path, "%s/base", rig_dir);
+        assert_int_equal(file_open(path, &base_fd, NULL, &err), 0);
+        assert_int_equal(disk_over(base_fd, &view, &err), 0);
+        struct layout layout = rig_layout(&view, ROLE_ROOT, FS_EXT);
+        struct plan_op ops[] = {rig_op(PLAN_FILE, "/large", 0644), rig_file("/none", 0644, "", 0)};
+        ops[0].content = blob;
+        const struct plan plan = rig_plan(ops, 2);
+        rig_apply(&view, &layout, &plan);
+        if (fs_fsck(&view, &layout, &plan, rig_dir, NULL, &err) < 0)
+            fail_msg("%s", err.text);
+        write_out(&view);
+        rig_fsck("disk");
+        same_at_both(0);
+        same_at_both(UINT64_C(4) << 30);
+        same_at_both((UINT64_C(4) << 30) - 4096);
+        same_at_both(blob.size - 1);
+    }
+    rig_shell("rm -rf $1/tree $1/source $1/base $1/disk; mv $1/small $1/tree");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_in_many_extents_are_counted_rightly),
         cmocka_unit_test(what_else_takes_blocks_is_counted_rightly),
         cmocka_unit_test(what_the_base_has_in_pieces_is_freed),
+        cmocka_unit_test(files_beyond_32_bits_are_written_whole),
     };
     return cmocka_run_group_tests_name("fs pieces", tests, set_up, tear_down);
 }
