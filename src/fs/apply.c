@@ -3,7 +3,6 @@
 #include <stdarg.h>
 
 #include "fs/ext.h"
-#include "fs/loop.h"
 
 /* One partition's share of the plan. Operations are sorted by kind, then by partition: they are picked out in order. */
 struct share {
@@ -31,24 +30,27 @@ static int take_share(const struct plan *plan, const struct partition *partition
     return 0;
 }
 
-/* True when the kernel writes this partition, and not libext2fs. */
-static bool by_loop(const struct fs_options *options, const struct partition *partition)
+/* Where what was asked for may go instead: there is one file system that a node's files can be baked into. */
+static int not_ext(const struct partition *partition, const char *path, struct err *err)
 {
-    if (options && options->backend != FS_BACKEND_AUTO)
-        return options->backend == FS_BACKEND_LOOP;
-    return partition->fs != FS_EXT;
+    return err_set(
+        err, ERR_LAYOUT, 0,
+        "%s (partition %u): %s cannot be written: it holds %s, and bake writes ext4 only. What a node needs "
+        "can be put on ROOT, below /etc, /opt or /var%s",
+        partition->label, partition->number, path, fs_type_name(partition->fs),
+        partition->role == ROLE_OEM
+            ? "; an Ignition config can be given as the instance's user-data instead of in /oem"
+            : "");
 }
 
 static int check_share(const struct disk *disk, const struct plan *plan, const struct partition *partition,
-                       const struct fs_options *options, const struct run *run, struct err *err)
+                       const struct run *run, struct err *err)
 {
     cleanup(share_free) struct share share = {0};
     if (take_share(plan, partition, &share, err) < 0 || share.count == 0)
         return share.ops ? 0 : -1;
-    if (by_loop(options, partition) && loop_possible(partition, err) < 0)
-        return -1;
-    if (by_loop(options, partition) && partition->fs != FS_EXT)
-        return loop_check(disk, partition, share.ops, share.count, run, err);
+    if (partition->fs != FS_EXT)
+        return not_ext(partition, share.ops[0].image_path, err);
     cleanup_ext struct ext ext = {0};
     if (ext_open(&ext, EXT_TRIAL, disk, NULL, partition, NULL, plan->epoch, err) < 0)
         return -1;
@@ -85,23 +87,17 @@ static void restore_hook(const hook_fn *hook)
     set_com_err_hook(*hook);
 }
 
-int fs_check_with(const struct disk *disk, const struct layout *layout, const struct plan *plan,
-                  const struct fs_options *options, const struct run *run, struct err *err)
+int fs_check(const struct disk *disk, const struct layout *layout, const struct plan *plan,
+             const struct run *run, struct err *err)
 {
     cleanup(restore_hook) const hook_fn hook = set_com_err_hook(tell_nobody);
     (void)hook; /* put back when the scope is left */
     if (known_partitions(layout, plan, err) < 0)
         return -1;
     for (unsigned i = 0; i < layout->partition_count; i++)
-        if (check_share(disk, plan, &layout->partitions[i], options, run, err) < 0)
+        if (check_share(disk, plan, &layout->partitions[i], run, err) < 0)
             return -1;
     return 0;
-}
-
-int fs_check(const struct disk *disk, const struct layout *layout, const struct plan *plan,
-             const struct run *run, struct err *err)
-{
-    return fs_check_with(disk, layout, plan, NULL, run, err);
 }
 
 static void count_op(struct fs_changes *changes, enum plan_op_kind kind)
@@ -113,18 +109,14 @@ static void count_op(struct fs_changes *changes, enum plan_op_kind kind)
 }
 
 static int apply_share(struct disk *disk, const struct plan *plan, const struct partition *partition,
-                       const struct fs_options *options, const struct run *run, struct ranges *ranges,
-                       struct fs_changes *changes, struct err *err)
+                       const struct run *run, struct ranges *ranges, struct fs_changes *changes,
+                       struct err *err)
 {
     cleanup(share_free) struct share share = {0};
     if (take_share(plan, partition, &share, err) < 0 || share.count == 0)
         return share.ops ? 0 : -1;
     for (size_t i = 0; i < share.count; i++)
         count_op(changes, share.ops[i].kind);
-    if (by_loop(options, partition)) {
-        ranges_add(ranges, partition->start, partition->size); /* what the kernel wrote is not known */
-        return loop_apply(disk, partition, share.ops, share.count, plan->epoch, run, err);
-    }
     cleanup_ext struct ext ext = {0};
     if (ext_open(&ext, EXT_WRITE, disk, disk, partition, ranges, plan->epoch, err) < 0)
         return -1;
@@ -134,27 +126,20 @@ static int apply_share(struct disk *disk, const struct plan *plan, const struct 
     return ext_commit(&ext, err);
 }
 
-int fs_apply_with(struct disk *disk, const struct layout *layout, const struct plan *plan,
-                  const struct fs_options *options, const struct run *run, struct fs_changes *ret,
-                  struct err *err)
+int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan, const struct run *run,
+             struct fs_changes *ret, struct err *err)
 {
-    if (fs_check_with(disk, layout, plan, options, run, err) < 0)
+    if (fs_check(disk, layout, plan, run, err) < 0)
         return -1;
     cleanup(restore_hook) const hook_fn hook = set_com_err_hook(tell_nobody);
     (void)hook; /* put back when the scope is left */
     cleanup_ranges struct ranges ranges = {0};
     struct fs_changes changes = {0};
     for (unsigned i = 0; i < layout->partition_count; i++)
-        if (apply_share(disk, plan, &layout->partitions[i], options, run, &ranges, &changes, err) < 0)
+        if (apply_share(disk, plan, &layout->partitions[i], run, &ranges, &changes, err) < 0)
             return -1;
     if (ranges_finish(&ranges, &changes, err) < 0)
         return -1;
     *ret = changes;
     return 0;
-}
-
-int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan, const struct run *run,
-             struct fs_changes *ret, struct err *err)
-{
-    return fs_apply_with(disk, layout, plan, NULL, run, ret, err);
 }

@@ -7,8 +7,7 @@
  * Owns:  nothing. When fs_apply() fails while writing, the disk is in no defined state: throw it away.
  * Never: writes outside the partitions that the plan names; writes anything before the whole plan has been checked.
  *
- * ext2, ext3 and ext4 are written in place by libext2fs, as any user. Everything else goes through a loop device in a
- * private mount namespace, which only root may do (fs/loop.c).
+ * ext2, ext3 and ext4 are written in place by libext2fs, as any user. Any other file system is refused.
  */
 #ifndef BAKE_FS_FS_H
 #define BAKE_FS_FS_H
@@ -19,13 +18,6 @@
 #include "io/disk.h"
 #include "layout/types.h"
 #include "plan/types.h"
-
-/* Who writes. AUTO: libext2fs for ext2, ext3 and ext4, a loop device for the rest. LOOP: the kernel writes ext, too.
- * LIBEXT2FS: what it cannot write is refused. */
-enum fs_backend { FS_BACKEND_AUTO, FS_BACKEND_LIBEXT2FS, FS_BACKEND_LOOP };
-struct fs_options {
-    enum fs_backend backend;
-};
 
 /* Would the plan fit and go through? Reads only. */
 must_check int fs_check(const struct disk *disk, const struct layout *layout, const struct plan *plan,
@@ -38,13 +30,6 @@ must_check int fs_apply(struct disk *disk, const struct layout *layout, const st
 /* On a view: every range that differs from the base's, whoever wrote it: the partition table and a file system that grew, too.
  * Fills ranges, range_count and bytes_changed. */
 must_check int fs_changed(const struct disk *disk, struct fs_changes *ret, struct err *err);
-
-/* The same with a backend of the caller's choice. OPTIONS may be NULL: AUTO. */
-must_check int fs_check_with(const struct disk *disk, const struct layout *layout, const struct plan *plan,
-                             const struct fs_options *options, const struct run *run, struct err *err);
-must_check int fs_apply_with(struct disk *disk, const struct layout *layout, const struct plan *plan,
-                             const struct fs_options *options, const struct run *run, struct fs_changes *ret,
-                             struct err *err);
 
 /* e2fsck looks at every ext file system that PLAN writes to; nothing is changed. ERR_LAYOUT: it found errors, and the first of
  * them are in the text. SCRATCH_DIR holds an unnamed file with the metadata meanwhile. fs/fsck.c */

@@ -36,7 +36,6 @@ must_check int layout_grow(struct disk *disk, uint64_t size, bool grow_root, str
                            struct err *err);
 
 /* "EFI-SYSTEM", "ROOT", ... for messages. Static storage. */
-const char *fs_type_name(enum fs_type fs);
 const char *os_kind_name(enum os_kind os);
 
 #endif

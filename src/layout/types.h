@@ -53,4 +53,6 @@ struct layout {
     } places[PLACE_COUNT];
 };
 
+const char *fs_type_name(enum fs_type fs);
+
 #endif

@@ -1,5 +1,4 @@
-/* The fs stage on real file systems made by mke2fs, judged by e2fsck and debugfs, and by the kernel as the oracle. */
-#include "fs/loop.h"
+/* The fs stage on real file systems made by mke2fs, judged by e2fsck and debugfs. */
 #include "fs_rig.h"
 
 enum { BIG = 5 * MIB + 123 };
@@ -327,40 +326,6 @@ static void every_failing_write_is_reported(void **state)
     print_message("%ld writes, each failed once\n", writes);
 }
 
-/* The kernel does the same on a copy; a walk over both mounted results must list the same. */
-static void the_kernel_agrees(void **state)
-{
-    (void)state;
-    struct err err = {0};
-    struct layout layout = make_layout(FS_EXT);
-    if (geteuid() != 0 || access("/dev/loop-control", R_OK | W_OK) < 0) {
-        print_message("needs root and loop devices\n");
-        skip();
-    }
-    struct plan_op ops[RICH_OPS + RICH_MANY];
-    char names[RICH_MANY][64];
-    struct plan plan = rich_plan(ops, names);
-    cleanup_disk struct disk ours = make_disk("ours", "-t ext4");
-    cleanup_disk struct disk kernels = make_disk("kernels", "-t ext4");
-    apply_ok(&ours, &layout, &plan);
-    if (loop_apply(&kernels, &layout.partitions[0], plan.ops, plan.op_count, plan.epoch, NULL, &err) < 0)
-        fail_msg("%s", err.text);
-    rig_fsck("ours");
-    rig_fsck("kernels");
-    assert_int_equal(
-        rig_shell(
-            "list() { unshare -m bash -c 'set -e; mount --make-rprivate /; mount -o "
-            "loop,ro,noload,offset=%d \"$1\" /mnt; "
-            "cd /mnt; find . -not -name lost+found -printf \"%%y %%m %%U %%G %%l %%p\\n\" | sort; "
-            "find opt many etc home -type f -printf \"%%T@ %%p\\n\" | sort; find . -type f -exec sha256sum "
-            "{} + | sort; "
-            "getfattr -Rd -m - . 2>/dev/null | sort' sh \"$1\"; }; list $1/ours > $1/a && list $1/kernels "
-            "> $1/b && "
-            "test $(wc -l < $1/a) -gt 600 && diff $1/a $1/b",
-            RIG_OFFSET),
-        0);
-}
-
 static void growing_fills_the_partition(void **state)
 {
     (void)state;
@@ -401,7 +366,6 @@ int main(void)
         cmocka_unit_test(what_cannot_be_done_is_said_before_anything_is_written),
         cmocka_unit_test(a_plan_that_does_not_fit_says_by_how_much),
         cmocka_unit_test(every_failing_write_is_reported),
-        cmocka_unit_test(the_kernel_agrees),
         cmocka_unit_test(growing_fills_the_partition),
     };
     return cmocka_run_group_tests_name("fs", tests, set_up, tear_down);
