@@ -7,6 +7,8 @@
 #include <libfdisk.h>
 #include <zlib.h>
 
+#include "io/magic.h"
+
 enum { SECTOR = 512, ALIGN = 2048 /* sectors: 1 MiB */ };
 
 static void unref_context(struct fdisk_context **cxt)
@@ -43,6 +45,51 @@ static int damaged(struct err *err, const char *what)
         what);
 }
 
+static bool gpt_at(const struct disk *disk, uint64_t off)
+{
+    char magic[8];
+    struct err ignored;
+    return off < disk->size && disk->size - off >= sizeof magic &&
+           disk_read(disk, magic, sizeof magic, off, &ignored) == 0 && memcmp(magic, "EFI PART", 8) == 0;
+}
+
+/* No GPT: what is it, and what helps? */
+static int no_gpt(const struct disk *disk, struct err *err)
+{
+    enum { MBR_PARTITIONS = 446, MBR_SIZE = 16, MBR_TYPE = 4, PROTECTIVE = 0xee };
+    for (unsigned sector = 1024; sector <= 4096; sector *= 2)
+        if (gpt_at(disk, sector))
+            return err_set(
+                err, ERR_LAYOUT, 0,
+                "a disk with sectors of %u bytes (its GPT is at byte %u): disks of Compute Engine have "
+                "512; take the image for those (of Fedora CoreOS not metal4k, but gcp)",
+                sector, sector);
+    size_t len = disk->size < MAGIC_ROOM ? (size_t)disk->size : (size_t)MAGIC_ROOM;
+    cleanup_free unsigned char *bytes = malloc(len);
+    if (!bytes)
+        return err_oom(err);
+    if (disk_read(disk, bytes, len, 0, err) < 0)
+        return -1;
+    const char *words = magic_words(bytes, len);
+    if (words)
+        return err_set(err, ERR_LAYOUT, 0, "not a disk with a GPT: it is %s", words);
+    bool mbr = bytes[510] == 0x55 && bytes[511] == 0xaa, protective = false, used = false;
+    for (unsigned i = 0; mbr && i < 4; i++) {
+        unsigned char type = bytes[MBR_PARTITIONS + i * MBR_SIZE + MBR_TYPE];
+        protective |= type == PROTECTIVE;
+        used |= type != 0;
+    }
+    if (protective)
+        return damaged(err, gpt_at(disk, disk->size - SECTOR)
+                                ? "its primary header is gone, the backup at the end of the disk is there"
+                                : "its header is gone");
+    return err_set(
+        err, ERR_LAYOUT, 0,
+        "not a disk with a GPT%s: there is no \"EFI PART\" at byte 512. Is the base the disk image for "
+        "Compute Engine?",
+        used ? ", but with an MBR partition table only" : "");
+}
+
 /* libfdisk silently takes the backup when the primary header is bad. Firmware and GRUB would not agree with
  * it on what is on the disk, so a bad primary is refused here. The backup may be missing. UEFI 2.10, 5.3.2.
  * Counts the entries in use. */
@@ -55,8 +102,7 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
     if (disk_read(disk, header, sizeof header, SECTOR, err) < 0)
         return -1;
     if (memcmp(header, "EFI PART", 8) != 0)
-        return err_set(err, ERR_LAYOUT, 0,
-                       "not a disk with a GPT: no \"EFI PART\" at byte 512. Is the base a disk image?");
+        return no_gpt(disk, err);
     uint32_t size = le32(header + 12), sum = le32(header + 16);
     if (size < 92 || size > SECTOR)
         return damaged(err, "its header has an impossible size");
@@ -71,7 +117,13 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
                        "unpacking was cut short");
     uint64_t lba = le64(header + 72);
     uint32_t count = le32(header + 80), entry = le32(header + 84);
-    if (entry != 128 || count == 0 || count > LAYOUT_PARTITIONS_MAX || lba < 2 || lba > disk->size / SECTOR)
+    if (entry >= 128 && count > 0 && (entry != 128 || count > LAYOUT_PARTITIONS_MAX))
+        return err_set(
+            err, ERR_LAYOUT, 0,
+            "a GPT with room for %u partitions of %u bytes each: only up to %d of 128 are supported; "
+            "sgdisk --resize-table=128 makes it so",
+            count, entry, LAYOUT_PARTITIONS_MAX);
+    if (entry != 128 || count == 0 || lba < 2 || lba > disk->size / SECTOR)
         return damaged(err, "the entries' number, size or place is out of range");
     unsigned char entries[LAYOUT_PARTITIONS_MAX * 128];
     if (disk_read(disk, entries, (size_t)count * entry, lba * SECTOR, err) < 0)

@@ -142,9 +142,10 @@ static int one_pass(const struct trusted *artifact, struct wants *wants, struct 
     const struct reader_input input = reader_input_of(artifact);
     if (reader_open(&input, ARCHIVE_MAX, run, &reader, err) < 0)
         return -1;
+    char words[READER_WORDS];
     if (reader_kind(reader) == READER_BARE)
-        return err_set(err, ERR_VERIFY, 0, "%s: not an archive that bake reads (tar, zip, deb)",
-                       name_of(artifact));
+        return err_set(err, ERR_VERIFY, 0, "%s: not an archive that bake reads (tar, zip, deb)%s",
+                       name_of(artifact), reader_words(reader, words));
     struct entry entry;
     char name[PATH_CAP], target[PATH_CAP];
     int r;

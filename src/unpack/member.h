@@ -1,6 +1,6 @@
 /* The payload: files out of verified artifacts.
  *
- * In:    .tar (bare or by gzip, xz, bzip2, zstd), .zip, .deb (its data.tar), told by content; member paths
+ * In:    .tar (bare or by gzip, xz, bzip2, zstd, lz4), .zip, .deb (its data.tar), told by content; member paths
  *        as a recipe gives them: relative, normal. A leading "./" or "/" in the archive is ignored.
  * Out:   struct member, struct tree: descriptors of the cache and blobs on them.
  * Fails: ERR_VERIFY: no such member (the message lists near names), not an archive, damaged, cut short, a

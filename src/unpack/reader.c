@@ -1,5 +1,6 @@
 #include "unpack/reader.h"
 
+#include <locale.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 #include <archive_entry.h>
 
 #include "io/file.h"
+#include "io/magic.h"
 
 enum { CHUNK = 256 << 10, TAR_BLOCK = 512 };
 
@@ -25,6 +27,8 @@ struct reader {
     size_t block_len;
     struct archive *archive;
     struct archive_entry *entry;
+    locale_t
+        utf8; /* zip: libarchive gives its names in the thread's locale, and a C locale has none beyond ASCII */
     unsigned entries;
     uint64_t entry_at; /* end of the last piece: pieces ascend */
     unsigned char *chunk;
@@ -208,6 +212,7 @@ static int open_kind(struct reader *reader, struct err *err)
     }
     if (memcmp(magic, "PK\3\4", 4) == 0 || memcmp(magic, "PK\5\6", 4) == 0) {
         reader->kind = READER_ZIP;
+        reader->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
         return open_archive(reader, &reader->archive, archive_read_support_format_zip_seekable, read_chunk,
                             true, err);
     }
@@ -245,6 +250,8 @@ void reader_close(struct reader *reader)
     archive_read_free(reader->archive);
     stream_close(reader->stream);
     archive_read_free(reader->outer);
+    if (reader->utf8)
+        freelocale(reader->utf8);
     free(reader->chunk);
     free(reader);
 }
@@ -252,6 +259,17 @@ void reader_close(struct reader *reader)
 enum reader_kind reader_kind(const struct reader *reader)
 {
     return reader->kind;
+}
+
+const char *reader_words(struct reader *reader, char out[static READER_WORDS])
+{
+    const unsigned char *bytes = NULL;
+    size_t len = 0;
+    struct err ignored;
+    bool read = stream_peek(reader->stream, &bytes, &len, &ignored) == 0;
+    const char *words = read ? magic_words(bytes, len) : NULL;
+    snprintf(out, READER_WORDS, "%s%s", words ? ": it is " : "", words ? words : "");
+    return out;
 }
 
 /* What follows the archive in the stream must be zeros; reading it also checks the compressed data to its end. */
@@ -322,11 +340,20 @@ static struct file_meta meta_of(struct archive_entry *entry)
     return meta;
 }
 
+static int next_header(struct reader *reader)
+{
+    locale_t before = reader->utf8 ? uselocale(reader->utf8) : (locale_t)0;
+    int r = archive_read_next_header(reader->archive, &reader->entry);
+    if (before)
+        uselocale(before);
+    return r;
+}
+
 int reader_next(struct reader *reader, struct entry *ret, struct err *err)
 {
     if (run_check(reader->run, err) < 0)
         return -1;
-    int r = archive_read_next_header(reader->archive, &reader->entry);
+    int r = next_header(reader);
     if (r == ARCHIVE_EOF)
         return check_rest(reader, err);
     if (r != ARCHIVE_OK && r != ARCHIVE_WARN)

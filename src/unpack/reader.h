@@ -16,7 +16,7 @@
 
 enum reader_kind { READER_BARE, READER_TAR, READER_ZIP, READER_DEB };
 enum entry_type { ENTRY_FILE, ENTRY_DIR, ENTRY_SYMLINK, ENTRY_HARDLINK, ENTRY_OTHER };
-enum { READER_ENTRIES_MAX = 2000000 };
+enum { READER_ENTRIES_MAX = 2000000, READER_WORDS = 160 };
 
 struct entry {
     const char *name;   /* as it stands there; never NULL. Valid until the next reader_next() */
@@ -51,6 +51,8 @@ static inline void reader_close_fn(struct reader *const *reader)
 #define cleanup_reader cleanup(reader_close_fn)
 
 enum reader_kind reader_kind(const struct reader *reader);
+/* With READER_BARE, for messages: ": it is a qcow2 image: ...", or "". No reader_data() before. */
+const char *reader_words(struct reader *reader, char out[static READER_WORDS]);
 
 /* 1 and an entry, or 0 at the end, when the rest has been checked too. */
 must_check int reader_next(struct reader *reader, struct entry *ret, struct err *err);

@@ -58,6 +58,18 @@ int stream_archive_error(const struct source *source, struct archive *archive, c
         return -1;
     }
     const char *text = archive_error_string(archive);
+    if (text && strstr(text, "too much memory"))
+        return err_set(
+            err, ERR_VERIFY, 0,
+            "%s: unpacking it needs a window of more than 128 MiB (zstd --long, --ultra): compress it with "
+            "--long=27 or less",
+            source->name);
+    if (text && strstr(text, "Out of memory"))
+        return err_set(
+            err, ERR_VERIFY, 0,
+            "%s: unpacking it needs more memory than the 1 GiB allowed (xz with a large dictionary): "
+            "compress it with xz -9 or less",
+            source->name);
     return err_set(err, ERR_VERIFY, 0, "%s: damaged or cut short near byte %lld of it: %s", source->name,
                    (long long)archive_filter_bytes(archive, -1), text ? text : "unknown format");
 }
@@ -165,8 +177,9 @@ static int open_libarchive(struct stream *stream, struct err *err)
     if (archive_read_support_filter_xz(archive) != ARCHIVE_OK ||
         archive_read_support_filter_bzip2(archive) != ARCHIVE_OK ||
         archive_read_support_filter_zstd(archive) != ARCHIVE_OK ||
+        archive_read_support_filter_lz4(archive) != ARCHIVE_OK ||
         archive_read_support_format_raw(archive) != ARCHIVE_OK)
-        return err_set(err, ERR_INTERNAL, 0, "this libarchive was built without xz, bzip2 or zstd");
+        return err_set(err, ERR_INTERNAL, 0, "this libarchive was built without xz, bzip2, zstd or lz4");
     struct archive_entry *entry = NULL;
     if (archive_read_open(archive, stream, NULL, read_source, NULL) != ARCHIVE_OK ||
         archive_read_next_header(archive, &entry) != ARCHIVE_OK)
@@ -174,27 +187,72 @@ static int open_libarchive(struct stream *stream, struct err *err)
     return 0;
 }
 
+/* Makes the next LEN bytes of the source lie in one piece, where it has so many. */
+static int look_ahead(struct stream *stream, size_t len, struct err *err)
+{
+    if (more_input(stream, err) < 0)
+        return -1;
+    while (stream->in_len - stream->in_used < len && !stream->in_end) {
+        size_t kept = stream->in_len - stream->in_used, more = 0;
+        memmove(stream->in, stream->in + stream->in_used, kept);
+        if (stream->source.read(stream->source.ctx, stream->in + kept, IN_SIZE - kept, &more, err) < 0)
+            return -1;
+        stream->in_used = 0;
+        stream->in_len = kept + more;
+        stream->in_total += more;
+        stream->in_end = more == 0;
+    }
+    return 0;
+}
+
+/* zstd and lz4 let frames without data stand anywhere: a magic number of 16 and a length. Programs that compress in parts
+ * (pzstd, seekable zstd) begin with one; decoders pass over the later ones themselves. RFC 8878, 3.1.2. */
+static int pass_skippable(struct stream *stream, struct err *err)
+{
+    for (;;) {
+        if (look_ahead(stream, 8, err) < 0)
+            return -1;
+        const unsigned char *at = stream->in + stream->in_used;
+        if (stream->in_len - stream->in_used < 8 || (at[0] & 0xf0) != 0x50 ||
+            memcmp(at + 1, "\x2a\x4d\x18", 3) != 0)
+            return 0;
+        uint64_t left =
+            8 + ((uint64_t)at[4] | (uint64_t)at[5] << 8 | (uint64_t)at[6] << 16 | (uint64_t)at[7] << 24);
+        while (left > 0) {
+            if (more_input(stream, err) < 0)
+                return -1;
+            size_t have = stream->in_len - stream->in_used, step = left < have ? (size_t)left : have;
+            if (have == 0)
+                return damaged(stream, "a frame that is cut short,", err);
+            stream->in_used += step;
+            left -= step;
+        }
+    }
+}
+
 static bool starts(const struct stream *stream, const char *magic, size_t len)
 {
-    return stream->in_len >= len && memcmp(stream->in, magic, len) == 0;
+    return stream->in_len - stream->in_used >= len && memcmp(stream->in + stream->in_used, magic, len) == 0;
+}
+
+static bool starts_bzip2(const struct stream *stream)
+{
+    const unsigned char *at = stream->in + stream->in_used;
+    return starts(stream, "BZh", 3) && stream->in_len - stream->in_used > 3 && at[3] >= '1' && at[3] <= '9';
 }
 
 static int choose(struct stream *stream, struct err *err)
 {
-    if (more_input(stream, err) < 0)
+    static const char xz[] = {'\xfd', '7', 'z', 'X', 'Z', '\0'};
+    if (pass_skippable(stream, err) < 0)
         return -1;
     if (starts(stream, "\x1f\x8b\x08", 3)) {
         stream->codec = CODEC_GZIP;
         isal_inflate_init(&stream->inflate);
         stream->inflate.crc_flag = ISAL_GZIP;
         stream->in_member = true;
-    } else if (starts(stream,
-                      "\xfd"
-                      "7zXZ\0",
-                      6) ||
-               (starts(stream, "BZh", 3) && stream->in_len > 3 && stream->in[3] >= '1' &&
-                stream->in[3] <= '9') ||
-               starts(stream, "\x28\xb5\x2f\xfd", 4)) {
+    } else if (starts(stream, xz, sizeof xz) || starts_bzip2(stream) ||
+               starts(stream, "\x28\xb5\x2f\xfd", 4) || starts(stream, "\x04\x22\x4d\x18", 4)) {
         stream->codec = CODEC_LIBARCHIVE;
         return open_libarchive(stream, err);
     }

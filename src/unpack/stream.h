@@ -1,8 +1,8 @@
 /* Plain bytes out of compressed ones, one after the other.
  *
  * In:    a source of bytes: a verified artifact, or a member of an archive.
- * Out:   the content of gzip (ISA-L; CRCs checked, members joined), xz, bzip2 and zstd (libarchive), told by magic
- *        numbers; anything else as it is.
+ * Out:   the content of gzip (ISA-L; CRCs checked, members joined), xz, bzip2, zstd and lz4 (libarchive), told by magic
+ *        numbers, skippable frames before them passed over; anything else as it is.
  * Fails: ERR_VERIFY for what is damaged, cut short or followed by anything but zeros, with the offset; the source's
  *        own errors.
  * Owns:  its buffers, until stream_close(); the source stays the caller's.

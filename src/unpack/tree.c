@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/json.h"
+
 #include "unpack/content.h"
 #include "unpack/links.h"
 
@@ -66,11 +68,26 @@ static bool target_ok(const char *target)
     return target[0] != '\0' && strlen(target) < PATH_CAP;
 }
 
+/* Names in Latin-1 and the like matter only below the prefix: manifests and contents lists hold UTF-8. */
+static int other_charset(const struct gather *gather, const struct entry *entry, struct err *err)
+{
+    const char *rest = NULL, *name = entry->name;
+    while (name[0] == '/' || strncmp(name, "./", 2) == 0)
+        name += name[0] == '/' ? 1 : 2;
+    if (!member_below(name, gather->prefix, &rest))
+        return 0;
+    return err_set(err, ERR_VERIFY, 0,
+                   "%s: the name \"%.200s\" in it is not UTF-8: rename the file, and pack the archive again",
+                   gather->name, entry->name);
+}
+
 static int take_entry(struct gather *gather, struct reader *reader, const struct entry *entry,
                       struct err *err)
 {
     char name[PATH_CAP], hard[PATH_CAP];
     const char *rest = NULL;
+    if (!json_utf8(entry->name, strlen(entry->name)))
+        return other_charset(gather, entry, err);
     if (!member_name(entry->name, name))
         return err_set(err, ERR_VERIFY, 0, "%s: it holds the hostile or unreadable name \"%.200s\"",
                        gather->name, entry->name);
@@ -267,9 +284,10 @@ static int gather_all(const struct trusted *artifact, const struct run *run, str
     const struct reader_input input = reader_input_of(artifact);
     if (reader_open(&input, ARCHIVE_MAX, run, &reader, err) < 0)
         return -1;
+    char words[READER_WORDS];
     if (reader_kind(reader) == READER_BARE)
-        return err_set(err, ERR_VERIFY, 0, "%s: not an archive that bake reads (tar, zip, deb)",
-                       gather->name);
+        return err_set(err, ERR_VERIFY, 0, "%s: not an archive that bake reads (tar, zip, deb)%s",
+                       gather->name, reader_words(reader, words));
     struct entry entry;
     int r;
     while ((r = reader_next(reader, &entry, err)) > 0)

@@ -201,14 +201,16 @@ static int gather_bare(struct gather *gather, struct reader *reader, struct err 
     const unsigned char *bytes = NULL;
     size_t len = 0;
     uint64_t off = 0;
+    char words[READER_WORDS];
+    reader_words(reader, words);
     if (reader_data(reader, &bytes, &len, &off, err) < 0)
         return -1;
     if (len < SECTOR || bytes[SECTOR - 2] != 0x55 || bytes[SECTOR - 1] != 0xaa)
         return err_set(
             err, ERR_VERIFY, 0,
             "%s: neither a disk (there is no partition table in it) nor a tar archive, plain or by gzip, "
-            "xz, bzip2 or zstd",
-            gather->name);
+            "xz, bzip2, zstd or lz4%s",
+            gather->name, words);
     if (add_data(gather, bytes, len, err) < 0)
         return -1;
     return gather_all(gather, reader, 0, err);

@@ -1,7 +1,7 @@
 /* The base: from a verified artifact to a disk.
  *
  * In:    a raw disk, bare or as the one regular member (disk.raw, or any *.raw or *.bin) of a tar archive,
- *        bare or compressed by gzip, xz, bzip2 or zstd. What it is, is told by its content, never by its
+ *        bare or compressed by gzip, xz, bzip2, zstd or lz4. What it is, is told by its content, never by its
  *        name.
  * Out:   a disk that may be written: what is written touches nothing else. Holes of GNU sparse members stay holes; runs of
  *        zeros become holes.

@@ -97,6 +97,16 @@ static void a_missing_backup_table_is_accepted(void **state)
     assert_int_equal(layout_read(&grown, NULL, &layout, &err), 0);
 }
 
+/* As BIOS boot loaders want it: the MBR holds a partition of the GPT, too. */
+static void a_hybrid_table_is_accepted(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct layout layout;
+    cleanup_disk struct disk disk = changed("sgdisk --hybrid=9 $d");
+    assert_int_equal(layout_read(&disk, NULL, &layout, &err), 0);
+}
+
 static void what_is_wrong_is_refused(void **state)
 {
     (void)state;
@@ -107,6 +117,20 @@ static void what_is_wrong_is_refused(void **state)
         {"printf x | dd of=$d bs=1 seek=1100 conv=notrunc status=none", "entries' CRC"},
         {"head -c 20000000 /dev/zero > $d", "not a disk"},
         {"head -c 100 /dev/zero > $d", "not a disk"},
+        /* tables of another kind are named: sectors of 4096 bytes, an MBR, a header that is lost, many entries */
+        {"head -c 16896 /dev/zero > $1/z; dd if=$d of=$1/g bs=512 skip=1 count=33 status=none; dd if=$1/z "
+         "of=$d bs=512 seek=1 "
+         "conv=notrunc status=none; dd if=$1/g of=$d bs=512 seek=8 conv=notrunc status=none",
+         "a disk with sectors of 4096 bytes"},
+        {"dd if=/dev/zero of=$d bs=512 seek=1 count=33 conv=notrunc status=none; printf '\\203' | dd of=$d "
+         "bs=1 seek=450 "
+         "conv=notrunc status=none",
+         "with an MBR partition table only"},
+        {"dd if=/dev/zero of=$d bs=512 seek=1 count=1 conv=notrunc status=none",
+         "the backup at the end of the disk is there"},
+        {"sgdisk --resize-table=256 $d", "room for 256 partitions"},
+        {"head -c 1000 /dev/zero >$d; printf hsqs | dd of=$d conv=notrunc status=none; truncate -s 9M $d",
+         "a squashfs file system"},
         {"truncate -s 60M $d", "reaches beyond the end"},
         {"sgdisk -U 11111111-2222-3333-4444-555555555555 $d", "booted before: its disk GUID"},
         {"mdel -i $d@@$(start 1) ::coreos/first_boot", "booted before: the first_boot flag"},
@@ -274,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_container_linux_disk),
         cmocka_unit_test(a_missing_backup_table_is_accepted),
+        cmocka_unit_test(a_hybrid_table_is_accepted),
         cmocka_unit_test(what_is_wrong_is_refused),
         cmocka_unit_test(overlapping_partitions_are_refused),
         cmocka_unit_test(growing_keeps_identity_and_boot_code),

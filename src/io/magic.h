@@ -1,0 +1,16 @@
+/* What a file is, by its first bytes: for messages about a file that is not what it must be.
+ *
+ * In:    the first bytes of a file; from MAGIC_ROOM on all formats are told.
+ * Out:   words such as "a qcow2 image: make it raw with qemu-img convert -O raw", or NULL.
+ * Never: decides anything; what a file may be is told by those who read it.
+ */
+#ifndef BAKE_IO_MAGIC_H
+#define BAKE_IO_MAGIC_H
+
+#include <stddef.h>
+
+enum { MAGIC_ROOM = 0x10048 };
+
+const char *magic_words(const unsigned char *bytes, size_t len);
+
+#endif
