@@ -29,7 +29,7 @@ int cmd_plan(struct common *common, int argc, char **argv, struct err *err)
         .usage = "bake plan [RECIPE] [options]",
         .summary = "Shows what \"bake image\" would change in the image, and whether it fits.\n"
                    "Changes nothing but the cache, and the lock when there is none.",
-        .more = "+ made or replaced   ~ mode and owner set   - removed",
+        .more = "+ made or replaced   ~ a folder, made where there is none   - removed",
     };
     if (common_parse(common, argc, argv, &help, specs, &options.path, 1, &done, err) < 0 || done)
         return done ? 0 : -1;

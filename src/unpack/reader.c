@@ -10,6 +10,7 @@
 
 #include "io/file.h"
 #include "io/magic.h"
+#include "unpack/meta.h"
 
 enum { CHUNK = 256 << 10, TAR_BLOCK = 512 };
 
@@ -304,42 +305,6 @@ static enum entry_type type_of(struct archive_entry *entry)
                               : ENTRY_OTHER;
 }
 
-static uint32_t id_of(int64_t id)
-{
-    return id >= 0 && id < UINT32_MAX ? (uint32_t)id : UINT32_MAX;
-}
-
-static void take_xattrs(struct archive_entry *entry, struct file_meta *meta)
-{
-    const char *name = NULL;
-    const void *value = NULL;
-    size_t size = 0;
-    archive_entry_xattr_reset(entry);
-    while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-        if (strcmp(name, "security.capability") == 0 && size > 0 && size <= sizeof meta->capability) {
-            memcpy(meta->capability, value, size);
-            meta->capability_size = (uint32_t)size;
-        } else {
-            meta->lost |= FILE_LOST_XATTRS;
-        }
-    }
-}
-
-static struct file_meta meta_of(struct archive_entry *entry)
-{
-    struct file_meta meta = {.mode = (uint32_t)archive_entry_perm(entry) & 07777,
-                             .uid = id_of(archive_entry_uid(entry)),
-                             .gid = id_of(archive_entry_gid(entry))};
-    unsigned long set = 0, clear = 0;
-    archive_entry_fflags(entry, &set, &clear);
-    if (set != 0)
-        meta.lost |= FILE_LOST_FLAGS;
-    if (archive_entry_acl_types(entry) != 0)
-        meta.lost |= FILE_LOST_ACL;
-    take_xattrs(entry, &meta);
-    return meta;
-}
-
 static int next_header(struct reader *reader)
 {
     locale_t before = reader->utf8 ? uselocale(reader->utf8) : (locale_t)0;
@@ -377,7 +342,7 @@ int reader_next(struct reader *reader, struct entry *ret, struct err *err)
     *ret = (struct entry){.name = name,
                           .target = target,
                           .type = type,
-                          .meta = meta_of(reader->entry),
+                          .meta = meta_read(reader->entry),
                           .size = size > 0 ? (uint64_t)size : 0};
     return 1;
 }

@@ -202,6 +202,8 @@ static const char make_meta[] =
     "cat > meta.py <<'P'\n"
     "import io, struct, sys, tarfile\n"
     "cap = struct.pack('<IIIII', 0x02000001, 1 << 13, 0, 0, 0).decode('latin-1')\n"
+    "cap1 = struct.pack('<III', 0x01000001, 1 << 13, 0).decode('latin-1')\n"
+    "cap3 = lambda root: struct.pack('<IIIIII', 0x03000001, 1 << 13, 0, 0, 0, root).decode('latin-1')\n"
     "def make(name, form):\n"
     "    tar = tarfile.open(name, 'w', format=form)\n"
     "    def add(path, mode, kind=tarfile.REGTYPE, uid=0, gid=0, link='', **pax):\n"
@@ -217,6 +219,9 @@ static const char make_meta[] =
     "    add('p/acl', 0o640, SCHILY__acl__access='user::rw-,user:1000:r--,group::r--,mask::r--,other::---')\n"
     "    add('p/other', 0o600, SCHILY__xattr__user__note='x')\n"
     "    add('p/huge', 0o600, SCHILY__xattr__security__capability=cap + cap)\n"
+    "    add('p/old', 0o600, SCHILY__xattr__security__capability=cap1)\n"
+    "    add('p/roots', 0o600, SCHILY__xattr__security__capability=cap3(0))\n"
+    "    add('p/users', 0o600, SCHILY__xattr__security__capability=cap3(100))\n"
     "    add('p/flags', 0o600, SCHILY__fflags='nodump')\n"
     "    tar.close()\n"
     "make('meta.pax', tarfile.PAX_FORMAT)\n"
@@ -251,11 +256,16 @@ static void what_archives_say_of_files(void **state)
         meta_is(&tree, "acl", 0640, 0, 0, pax ? FILE_LOST_ACL : 0);
         meta_is(&tree, "other", 0600, 0, 0, pax ? FILE_LOST_XATTRS : 0);
         meta_is(&tree, "huge", 0600, 0, 0, pax ? FILE_LOST_XATTRS : 0);
+        meta_is(&tree, "old", 0600, 0, 0, pax ? FILE_LOST_XATTRS : 0);
         meta_is(&tree, "flags", 0600, 0, 0, pax ? FILE_LOST_FLAGS : 0);
         const struct file_meta *ping = &in_tree(&tree, "ping")->meta;
         assert_int_equal(ping->capability_size, pax ? 20 : 0);
         if (pax)
             assert_memory_equal(ping->capability, "\1\0\0\2\0\40\0\0\0\0\0\0", 12);
+        /* as the kernel shows them: revision 3 of root is shown as revision 2 */
+        assert_int_equal(in_tree(&tree, "roots")->meta.capability_size, pax ? 20 : 0);
+        assert_memory_equal(in_tree(&tree, "roots")->meta.capability, ping->capability, 20);
+        assert_int_equal(in_tree(&tree, "users")->meta.capability_size, pax ? 24 : 0);
         assert_memory_equal(ping, &in_tree(&tree, "hard")->meta, sizeof *ping);
         assert_memory_equal(ping, &member.meta, sizeof *ping);
         member_free(&member);
