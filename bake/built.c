@@ -143,6 +143,9 @@ static int note_key(const struct built_query *query, const struct inputs *inputs
     if (!getcwd(cwd, sizeof cwd))
         return err_sys(err, errno, "the current folder");
     add_text(&text, "bake", BAKE_VERSION);
+    char form[16];
+    snprintf(form, sizeof form, "%d", PACK_FORM);
+    add_text(&text, "form", form);
     add_text(&text, "pack", pack_engine(query->small));
     add_text(&text, "cwd", cwd);
     add_text(&text, "out", query->out_dir);

@@ -26,7 +26,7 @@ static int package_name(const struct baking *baking, const struct image_options 
 {
     cleanup_buf struct buf text = BUF_INIT(1 << 20);
     char hex[SHA256_HEX];
-    buf_printf(&text, "bake %s package %d pack %s\n", BAKE_VERSION, PACKAGE_FORMAT,
+    buf_printf(&text, "bake %s package %d pack %d %s\n", BAKE_VERSION, PACKAGE_FORMAT, PACK_FORM,
                pack_engine(options->small));
     hex_encode(baking->plan.digest.bytes, SHA256_SIZE, hex);
     buf_printf(&text, "plan %s\n", hex);

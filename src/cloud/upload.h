@@ -13,7 +13,7 @@
 #include "cloud/state.h"
 #include "cloud/storage.h"
 
-#define ARCHIVE_TYPE "application/gzip"
+#define ARCHIVE_TYPE "application/x-tar" /* as gcloud stores a .tar.gz */
 
 struct upload_counts {
     uint64_t parts, parts_sent; /* different ones */

@@ -56,6 +56,10 @@ must_check int pack_disk(const struct disk *disk, const struct pack_options *opt
 must_check int pack_check(int fd, const struct packed *packed, const struct disk *disk, const struct run *run,
                           struct err *err);
 
+/* Counts up when the same disk gives another archive though its segments are the same: with pack_engine() part of what
+ * determines the bytes. 2: the map always ends with an empty piece. */
+enum { PACK_FORM = 2 };
+
 /* Names the deflate engine and its version, "isa-l 2.30 level 2": part of what determines the bytes.
  * Static. */
 const char *pack_engine(bool small);

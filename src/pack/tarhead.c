@@ -94,10 +94,8 @@ int tar_head(const struct sparse *sparse, int64_t epoch, struct buf *ret, struct
     buf_add(ret, &header, sizeof header);
     if (buf_check(ret, "the tar header", err) < 0 || sparse_each_run(sparse, add_entry, &writer, err) < 0)
         return -1;
-    /* a file that ends in a hole is given its length by an empty piece there */
-    const struct piece *last = sparse->count ? &sparse->pieces[sparse->count - 1] : NULL;
-    bool full = last && (last->mask & 0x8000) && ((uint64_t)last->segment + 1) * PACK_SEGMENT == sparse->size;
-    if (!full && add_entry(&writer, sparse->size, 0, err) < 0)
+    /* GNU tar ends every map with an empty piece at the file's end, not only where that is a hole: a reader may go by it */
+    if (add_entry(&writer, sparse->size, 0, err) < 0)
         return -1;
     put_checksum((struct oldgnu_header *)(void *)(ret->data + writer.header));
     return 0;

@@ -4,8 +4,7 @@
  * Out:   bytes.
  * Fails: ERR_LAYOUT when the disk is in more pieces than TAR_HEAD_MAX can describe.
  * Source: GNU tar's manual, "Basic Tar Format" (struct oldgnu_header, struct sparse_header), and its
- * src/create.c and src/sparse.c for numbers over 8 GiB (base-256) and for the entry that ends a file in a
- * hole.
+ * src/create.c and src/sparse.c for numbers over 8 GiB (base-256) and for the entry that ends every map.
  */
 #ifndef BAKE_PACK_TARHEAD_H
 #define BAKE_PACK_TARHEAD_H

@@ -51,6 +51,29 @@ static void in_dir(const char *format, ...)
     shell(script, NULL, 0);
 }
 
+/* The sparse map of the archive NAME ends with an empty piece at SIZE, as read by hand. */
+static const char last_piece[] =
+    "import gzip, sys\n"
+    "def number(f):\n"
+    "    return int.from_bytes(f[1:], 'big') if f[0] & 128 else int(f.rstrip(b'\\0 ') or b'0', 8)\n"
+    "s = gzip.open(sys.argv[1])\n"
+    "h = s.read(512)\n"
+    "assert h[156:157] == b'S', h[156]\n"
+    "entries, more = h[386:482], h[482]\n"
+    "while more:\n"
+    "    b = s.read(512)\n"
+    "    entries, more = entries + b[:504], b[504]\n"
+    "pieces = [(number(entries[i:i + 12]), number(entries[i + 12:i + 24])) for i in range(0, len(entries), "
+    "24) if entries[i]]\n"
+    "assert pieces[-1] == (int(sys.argv[2]), 0), pieces[-3:]\n"
+    "assert len(pieces) == 1 or sum(pieces[-2]) == int(sys.argv[2]) or sys.argv[3] == 'hole', pieces[-3:]\n";
+
+static void ends_with_an_empty_piece(const char *name, uint64_t size, bool hole)
+{
+    in_dir("cat >last.py <<'P'\n%sP\npython3 last.py %s %llu %s", last_piece, name, (unsigned long long)size,
+           hole ? "hole" : "data");
+}
+
 static void disk_new(struct disk *disk, uint64_t size)
 {
     int fd = -1;
@@ -223,6 +246,7 @@ static void over_8_gib(void **state)
     put(&disk, 9 * GIB - 512, 512, 3);
     pack_and_list(&disk, "large", &packed);
     assert_int_equal(packed.disk_size, 9 * GIB);
+    ends_with_an_empty_piece("large", 9 * GIB, false);
     in_dir("rm -rf x && mkdir x && tar -C x -xzf large && d=/proc/%d/fd/%d\n"
            "[ $(stat -c %%s x/disk.raw) = %llu ]\n"
            "for at in 0 8589000000 9663000000; do\n"
@@ -232,6 +256,20 @@ static void over_8_gib(void **state)
            "assert m.size == %llu and m.issparse(), m'\n"
            "rm -rf x",
            getpid(), disk.fd, (unsigned long long)(9 * GIB), (unsigned long long)(9 * GIB));
+}
+
+/* What GNU tar itself makes of a disk with data at its end, and of one without. */
+static void gnu_tar_ends_its_map_so(void **state)
+{
+    (void)state;
+    for (int hole = 0; hole <= 1; hole++) {
+        in_dir("rm -f gnu.raw && truncate -s 4M gnu.raw && printf x | dd of=gnu.raw bs=1 seek=1000 "
+               "conv=notrunc 2>&1\n"
+               "[ %d = 1 ] || printf x | dd of=gnu.raw bs=1 seek=4194303 conv=notrunc 2>&1\n"
+               "tar --format=oldgnu -Sczf gnu gnu.raw",
+               hole);
+        ends_with_an_empty_piece("gnu", 4 << 20, hole);
+    }
 }
 
 static void dense(void **state)
@@ -247,6 +285,7 @@ static void dense(void **state)
     OK(pack_disk(&disk, &options, fd, NULL, &packed, &err));
     OK(pack_check(fd, &packed, &disk, NULL, &err));
     in_dir("gzip -t dense");
+    ends_with_an_empty_piece("dense", GIB, false);
     assert_int_equal(packed.segment_count, GIB / PACK_SEGMENT + 2);
 }
 
@@ -441,6 +480,7 @@ int main(void)
         cmocka_unit_test(odd_places),
         cmocka_unit_test(map_boundaries),
         cmocka_unit_test(over_8_gib),
+        cmocka_unit_test(gnu_tar_ends_its_map_so),
         cmocka_unit_test(dense),
         cmocka_unit_test(same_bytes),
         cmocka_unit_test(refuses_odd_sizes),
