@@ -44,8 +44,8 @@ def main():
                     tap.run(case, emulator)
         finally:
             emulator.kill()
-    return tap.failed
+    return tap.end()
 
 
 if __name__ == "__main__":
-    sys.exit(bool(main()))
+    sys.exit(main())
