@@ -124,7 +124,7 @@ int cloud_labels(const struct option_list *list, const char *name, struct arena 
         while (at < *count && strcmp(labels[at].key, key) != 0)
             at++;
         if (at == max)
-            return err_set(err, ERR_USAGE, 0, "more than %zu labels", max);
+            return err_set(err, ERR_USAGE, 0, "--%s: more than %zu labels", name, max);
         labels[at] = (struct label){key, equals + 1};
         *count += at == *count;
     }

@@ -10,6 +10,25 @@
 
 enum { KEY_FILE_MAX = 64 << 10 };
 
+static int refuse_own(const struct label *labels, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(labels[i].key, LABEL_PACKAGE) == 0 || strcmp(labels[i].key, LABEL_FAMILY) == 0)
+            return err_set(err, ERR_USAGE, 0, "the label %s is bake's own", labels[i].key);
+    return 0;
+}
+
+/* As far as they can be judged without the recipe's, so that nothing is built for a push that cannot be. */
+static int check_labels(const struct option_list *given, struct err *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct label labels[GIVEN_LABELS_MAX];
+    size_t count = 0;
+    return cloud_labels(given, "label", &arena, labels, &count, GIVEN_LABELS_MAX, err) < 0
+               ? -1
+               : refuse_own(labels, count, err);
+}
+
 int push_options_check(const struct push_options *options, struct err *err)
 {
     const char *architecture = options->architecture;
@@ -24,6 +43,10 @@ int push_options_check(const struct push_options *options, struct err *err)
         return err_set(err, ERR_USAGE, 0, "--rate is at least 1KiB (a second)");
     if (architecture && strcmp(architecture, "X86_64") != 0 && strcmp(architecture, "ARM64") != 0)
         return err_set(err, ERR_USAGE, 0, "--architecture is X86_64 or ARM64");
+    if (options->description && strlen(options->description) > DESCRIPTION_MAX)
+        return err_set(err, ERR_USAGE, 0, "--description is longer than %d bytes", DESCRIPTION_MAX);
+    if (check_labels(&options->labels, err) < 0)
+        return -1;
     if (options->kms_key && strncmp(options->kms_key, "projects/", 9) != 0)
         return err_set(err, ERR_USAGE, 0,
                        "--kms-key wants projects/P/locations/L/keyRings/R/cryptoKeys/K, not \"%.200s\"",
@@ -74,17 +97,15 @@ static int read_labels(const struct push_options *options, struct pushing *pushi
     if (json_get_object(pushing->image, json_root(pushing->image), "labels", false, &object, err) < 0)
         return -1;
     for (const cJSON *item = object ? object->child : NULL; item; item = item->next) {
-        if (!cJSON_IsString(item) || spec->label_count == LABELS_MAX)
-            return json_error(pushing->image, item, err, "\"labels\" must be up to %d texts", LABELS_MAX);
+        if (!cJSON_IsString(item) || spec->label_count == GIVEN_LABELS_MAX)
+            return json_error(pushing->image, item, err, "\"labels\" must be up to %d texts",
+                              GIVEN_LABELS_MAX);
         pushing->labels[spec->label_count++] = (struct label){item->string, item->valuestring};
     }
     if (cloud_labels(&options->labels, "label", &pushing->arena, pushing->labels, &spec->label_count,
-                     LABELS_MAX, err) < 0)
+                     GIVEN_LABELS_MAX, err) < 0 ||
+        refuse_own(pushing->labels, spec->label_count, err) < 0)
         return -1;
-    for (size_t i = 0; i < spec->label_count; i++)
-        if (strcmp(pushing->labels[i].key, LABEL_PACKAGE) == 0 ||
-            strcmp(pushing->labels[i].key, LABEL_FAMILY) == 0)
-            return err_set(err, ERR_USAGE, 0, "the label %s is bake's own", pushing->labels[i].key);
     spec->labels = pushing->labels;
     return 0;
 }

@@ -15,7 +15,14 @@
 #include "base/json_write.h"
 #include "cloud/api.h"
 
-enum { IMAGE_NAME_MAX = 63, LABELS_MAX = 64, IMAGES_MAX = 20000, SHIELDED_MAX = 10, REQUEST_ID_CAP = 37 };
+enum {
+    IMAGE_NAME_MAX = 63,
+    LABELS_MAX = 64, /* of one image */
+    DESCRIPTION_MAX = 2048,
+    IMAGES_MAX = 20000,
+    SHIELDED_MAX = 10,
+    REQUEST_ID_CAP = 37
+};
 
 struct images {
     struct api api;

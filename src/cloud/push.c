@@ -74,8 +74,8 @@ static int all_labels(const struct push *push, const char *digest, struct label 
                       struct err *err)
 {
     size_t count = 0;
-    if (push->spec.label_count + 2 > LABELS_MAX)
-        return err_set(err, ERR_USAGE, 0, "more than %d labels, with bake's own two", LABELS_MAX);
+    if (push->spec.label_count > GIVEN_LABELS_MAX)
+        return err_set(err, ERR_USAGE, 0, "more than %d labels, beside bake's own two", GIVEN_LABELS_MAX);
     for (size_t i = 0; i < push->spec.label_count; i++)
         labels[count++] = push->spec.labels[i];
     labels[count++] = (struct label){LABEL_PACKAGE, digest};
@@ -104,6 +104,10 @@ static int fix_labels(const struct push *push, const struct image *image, const 
         if (!again)
             all[have++] = image->labels[i];
     }
+    if (change && have > LABELS_MAX)
+        return err_set(err, ERR_USAGE, 0,
+                       "image %s has labels that others gave it, and would have %zu: it has room for %d",
+                       image->name, have, LABELS_MAX);
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     images_url(&push->images, image->name, "setLabels", &url);
     if (!change || buf_check(&url, "a URL", err) < 0)

@@ -25,7 +25,12 @@
 #define CLAIMS_FOLDER   "claims/"
 #define LABEL_PACKAGE   "bake-package" /* the first 40 hex digits of the manifest's SHA-256 */
 #define LABEL_FAMILY    "bake-family"  /* the family it is meant for, before it is in it and after */
-enum { PACKAGE_LABEL = 41, CLAIM_MAX = 96 << 20 };
+enum {
+    PACKAGE_LABEL = 41,
+    GIVEN_LABELS_MAX =
+        LABELS_MAX - 2, /* bake's own have their place, LABEL_FAMILY at promotion if not before */
+    CLAIM_MAX = 96 << 20
+};
 
 /* Told for each request that would change something. */
 struct dry_run {

@@ -5,7 +5,7 @@
 #include "recipe/keys.h"
 #include "recipe/reader.h"
 
-enum { LABELS_MAX = 64, LABEL_MAX = 63, IMAGE_DESCRIPTION_MAX = 2048 };
+enum { LABELS_MAX = 62 /* of GCE's 64, two are bake's own */, LABEL_MAX = 63, IMAGE_DESCRIPTION_MAX = 2048 };
 
 static int read_labels(struct reader *r, const cJSON *image, struct recipe_image *ret)
 {
@@ -14,7 +14,8 @@ static int read_labels(struct reader *r, const cJSON *image, struct recipe_image
         return -1;
     size_t count = object ? (size_t)cJSON_GetArraySize(object) : 0, i = 0;
     if (count > LABELS_MAX)
-        return json_error(r->doc, object, r->err, "more than %d labels", LABELS_MAX);
+        return json_error(r->doc, object, r->err,
+                          "%zu labels: an image has at most 64, and two of them are bake's own", count);
     struct recipe_pair *labels = arena_array(&r->recipe->arena, count + 1, sizeof *labels);
     if (!labels)
         return err_oom(r->err);
@@ -25,6 +26,8 @@ static int read_labels(struct reader *r, const cJSON *image, struct recipe_image
             return json_error(
                 r->doc, node, r->err,
                 "label \"%.100s\": a key starts with a-z and has up to 63 of a-z, 0-9, '_', '-'", key);
+        if (strcmp(key, "bake-package") == 0 || strcmp(key, "bake-family") == 0)
+            return json_error(r->doc, node, r->err, "the label %s is bake's own", key);
         labels[i].name = arena_strdup(&r->recipe->arena, key);
         if (!labels[i].name)
             return err_oom(r->err);

@@ -217,6 +217,8 @@ static const struct row rows[] = {
     {BODY, "\"image\":{\"familly\":\"a\"}", "r:4:10: unknown key \"familly\"; did you mean \"family\"?"},
     {BODY, "\"image\":{\"labels\":{\"A\":\"b\"}}",
      "r:4:24: label \"A\": a key starts with a-z and has up to 63 of a-z, 0-9, '_', '-'"},
+    {BODY, "\"image\":{\"labels\":{\"bake-family\":\"b\"}}", "r:4:34: the label bake-family is bake's own"},
+    {BODY, "\"image\":{\"labels\":{\"bake-package\":\"b\"}}", "r:4:35: the label bake-package is bake's own"},
     {BODY, "\"image\":{\"labels\":{\"a\":\"B\"}}",
      "r:4:24: label value \"B\": it has up to 63 of a-z, 0-9, '_', '-'"},
     {BODY, "\"image\":{\"labels\":{\"a\":1}}", "r:4:24: \"a\" must be a string: put it in double quotes"},
@@ -295,6 +297,16 @@ static void too_many_entries_are_refused(void **state)
     buf_str(&text, "}}");
     assert_int_equal(parse(&text, NULL, &err), -1);
     assert_string_equal(err.text, "r:1:9: more than 1000 variables");
+    for (int count = 62; count <= 63; count++) { /* of an image's 64, two are bake's own */
+        text.len = 0;
+        buf_printf(&text, "%s\"image\":{\"labels\":{", frames[BODY].before);
+        for (int i = 0; i < count; i++)
+            buf_printf(&text, "%s\"l%d\":\"\"", i ? "," : "", i);
+        buf_printf(&text, "}}%s", frames[BODY].after);
+        assert_int_equal(parse(&text, NULL, &err), count == 62 ? 0 : -1);
+    }
+    assert_string_equal(err.text,
+                        "r:4:19: 63 labels: an image has at most 64, and two of them are bake's own");
     assert_int_equal(
         recipe_parse("", (size_t)RECIPE_TEXT_MAX + 1, "r", NULL, NULL, &(struct recipe){0}, &err), -1);
     assert_string_equal(err.text, "r: a recipe has at most 4 MiB");
