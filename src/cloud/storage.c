@@ -84,8 +84,8 @@ int storage_get(const struct storage *storage, const char *name, struct object *
     return storage_read_object(json_root(result.doc), what, ret, err);
 }
 
-static int remove_generation(const struct storage *storage, const char *name, uint64_t generation, bool *ret_kept,
-                   struct err *err)
+static int remove_generation(const struct storage *storage, const char *name, uint64_t generation,
+                             bool *ret_kept, struct err *err)
 {
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     cleanup_api_result struct api_result result = {0};
