@@ -57,9 +57,9 @@ variable "disk_type" {
 }
 
 variable "disk_size" {
-  description = "GB, at least what the image has."
+  description = "GB, at least what the image has; null: the image's size."
   type        = number
-  default     = 10
+  default     = null
 }
 
 variable "subnet_cidr" {
