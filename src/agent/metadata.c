@@ -43,6 +43,39 @@ static const char *const raw_names[RAW_COUNT] = {"name",
                                                  "cluster-role",
                                                  "cluster-secret"};
 
+static bool is_list(size_t key)
+{
+    return key == CLUSTER_NODES || key == API_NAMES;
+}
+
+/* Values come through editors and shells, which leave a line end behind, or spaces after commas. White space around a value
+ * goes; of a list, also around its commas, and a line is as good as a comma. */
+static void trim(char *value, bool list)
+{
+    static const char space[] = " \t\r\n";
+    char *to = value;
+    for (const char *at = value + strspn(value, space); *at;) {
+        size_t blank = strspn(at, space);
+        if (at[blank] == '\0')
+            break;
+        if (blank == 0 && !(list && *at == ',')) {
+            *to++ = *at++;
+            continue;
+        }
+        bool line = memchr(at, '\n', blank), comma = at[blank] == ',';
+        if (!list || !(line || comma)) { /* inside a value, where it is for the value's rule to judge */
+            memmove(to, at, blank);
+            to += blank;
+            at += blank;
+            continue;
+        }
+        *to++ = ',';
+        at += blank + comma;
+        at += strspn(at, space);
+    }
+    *to = '\0';
+}
+
 static void read_attributes(struct jread *j, struct raw *raw)
 {
     bool seen[RAW_COUNT] = {false};
@@ -60,6 +93,7 @@ static void read_attributes(struct jread *j, struct raw *raw)
         if (seen[i])
             jread_fail(j, "an attribute stands there twice");
         seen[i] = true;
+        trim(value, is_list(i));
         if (value[0] != '\0')
             memcpy(raw->text[i], value, sizeof value);
     }

@@ -82,7 +82,6 @@ static void injections_are_refused(void **state)
 {
     (void)state;
     static const char *const names[] = {"a\\nETCD_X=1",
-                                        "a\\n",
                                         "a b",
                                         "$(reboot)",
                                         "`reboot`",
@@ -110,6 +109,8 @@ static void injections_are_refused(void **state)
         snprintf(text, sizeof text, "{\"cluster-name\":\"%s\"}", names[i]);
         refused(INSTANCE("a", "10.0.0.2", "{}"), text, "metadata: cluster-name ");
     }
+    refused("{\"name\":\"a\\n\",\"networkInterfaces\":[{\"ip\":\"10.0.0.2\"}]}", "{\"cluster-name\":\"c\"}",
+            "metadata: name ");
     refused(INSTANCE("a", "10.0.0.2", "{}"), "{\"cluster-name\":\"a\\u0000b\"}", "\\u escape");
     refused(INSTANCE("a", "10.0.0.2\\nX=1", "{}"), "{\"cluster-name\":\"c\"}", "networkInterfaces[0].ip is");
 }
@@ -148,6 +149,38 @@ static void values_have_one_spelling(void **state)
     assert_true(value_cidr_ok("192.168.0.252/30"));
     assert_true(value_domain_ok("cluster.local"));
     assert_true(value_domain_ok("9a.internal"));
+}
+
+/* What an editor, a shell or a Windows machine adds to an attribute. */
+static void white_space_around_a_value_is_no_part_of_it(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {"a=10.0.0.2,b=10.0.1.2\\n",
+                                        "a=10.0.0.2,b=10.0.1.2\\r\\n",
+                                        "a=10.0.0.2, b=10.0.1.2",
+                                        "a=10.0.0.2 ,b=10.0.1.2",
+                                        "a=10.0.0.2\\nb=10.0.1.2",
+                                        "a=10.0.0.2,\\nb=10.0.1.2\\n",
+                                        "a=10.0.0.2\\r\\n\\r\\nb=10.0.1.2\\r\\n",
+                                        " a=10.0.0.2\\n  , b=10.0.1.2 \\t"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        char text[512];
+        struct metadata m;
+        snprintf(text, sizeof text,
+                 "{\"cluster-name\":\"prod\\r\\n\",\"cluster-nodes\":\"%s\",\"cluster-domain\":\" "
+                 "k8s.example\\n\","
+                 "\"cluster-api-names\":\"api.example\\n10.0.0.9\\n\",\"cluster-pod-cidr\":\"\\n\"}",
+                 lists[i]);
+        if (parse(INSTANCE("a", "10.0.0.2", "{}"), text, &m) < 0)
+            fail_msg("%s: %s", lists[i], last.text);
+        assert_string_equal(m.cluster_name, "prod");
+        assert_int_equal(m.node_count, 2);
+        assert_string_equal(m.nodes[1].name, "b");
+        assert_string_equal(m.nodes[1].ip, "10.0.1.2");
+        assert_string_equal(m.domain, "k8s.example");
+        assert_int_equal(m.api_name_count, 2);
+        assert_string_equal(m.pod_cidr, "10.244.0.0/16"); /* nothing but white space is nothing */
+    }
 }
 
 static void nodes_must_make_sense(void **state)
@@ -214,7 +247,7 @@ static void a_secret_is_32_random_bytes(void **state)
     static const char *const bad[] = {
         "hush",
         "hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo",
-        " hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo=",
+        "hVJ2QxmV0GDyL3tq2C7O aVjEd4RkYw8uKZ1nSsBp5Fo=",
         "hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fp=", /* bits behind the last byte */
         "hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5-_=",
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
@@ -318,6 +351,7 @@ int main(void)
         cmocka_unit_test(a_copy_reads_back_the_same_and_holds_no_secret),
         cmocka_unit_test(injections_are_refused),
         cmocka_unit_test(values_have_one_spelling),
+        cmocka_unit_test(white_space_around_a_value_is_no_part_of_it),
         cmocka_unit_test(nodes_must_make_sense),
         cmocka_unit_test(json_is_read_strictly),
         cmocka_unit_test(a_secret_is_32_random_bytes),
