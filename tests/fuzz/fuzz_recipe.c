@@ -54,7 +54,7 @@ static void use_recipe(const struct recipe *recipe, const uint8_t *data, size_t 
     /* A name and a link target out of the input, as an archive would give them. */
     char name[64] = "";
     memcpy(name, data, size < 63 ? size : 63);
-    const struct plan_tree_entry entries[] = {{.path = "a", .type = TREE_FILE, .mode = 0777},
+    const struct plan_tree_entry entries[] = {{.path = "a", .type = TREE_FILE, .meta = {.mode = 04777}},
                                               {.path = name, .type = TREE_SYMLINK, .target = name}};
     for (size_t i = 0; contents && i < wants.count; i++) {
         const char *text = wants.items[i].source.text ? wants.items[i].source.text : (const char *)data;
