@@ -125,8 +125,9 @@ $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libbake
 .PHONY: unit unit-bins
 unit-bins: $(foreach t,$(UNIT_BIN),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t)))
 unit: unit-bins
-	@status=0; for t in $(foreach t,$(UNIT_BIN),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t))); do \
-	  echo "== $$t"; $$t || status=1; done; exit $$status
+	@status=2; for t in $(foreach t,$(UNIT_BIN),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t))); do \
+	  [ $$status != 2 ] || status=0; echo "== $$t"; $$t || status=1; done; \
+	[ $$status != 2 ] || echo "no unit test has \"$(T)\" in its path" >&2; exit $$status
 
 # Set-up and tests use Debian's own tools, whatever else comes first in PATH.
 setup fixtures image test test-cluster test-native test-cloud lint bench fuzz unit: export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)

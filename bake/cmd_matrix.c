@@ -58,9 +58,26 @@ static void open_cell(struct ui *ui, const struct matrix *matrix, size_t index, 
         json_string(&line->json, "bucket", cell->target->bucket);
 }
 
-static int list_cells(struct common *common, const struct matrix *matrix)
+/* Which of the cells are meant: FIRST up to END. */
+static int select_cells(const struct matrix *matrix, const struct matrix_options *options, size_t *ret_first,
+                        size_t *ret_end, struct err *err)
 {
-    for (size_t i = 0; i < matrix->cell_count; i++) {
+    bool all = options->cell == NO_CELL;
+    if (!all && options->cell >= matrix->cell_count)
+        return err_set(err, ERR_USAGE, 0, "--cell %llu: this matrix has %zu, the first is 0",
+                       (unsigned long long)options->cell, matrix->cell_count);
+    *ret_first = all ? 0 : (size_t)options->cell;
+    *ret_end = all ? matrix->cell_count : *ret_first + 1;
+    return 0;
+}
+
+static int list_cells(struct common *common, const struct matrix *matrix,
+                      const struct matrix_options *options, struct err *err)
+{
+    size_t first = 0, end = 0;
+    if (select_cells(matrix, options, &first, &end, err) < 0)
+        return -1;
+    for (size_t i = first; i < end; i++) {
         struct ui_line line;
         open_cell(&common->ui, matrix, i, &line);
         ui_line_print(&line);
@@ -271,12 +288,8 @@ static int run_all(struct common *common, const struct matrix *matrix, const str
     run.update = job->image.recipe.update;
     run.do_test = job->nightly.do_test;
     run.keep = job->image.keep;
-    bool all = options->cell == NO_CELL;
-    size_t first = all ? 0 : (size_t)options->cell, end = all ? matrix->cell_count : first + 1;
-    if (first >= matrix->cell_count)
-        return err_set(err, ERR_USAGE, 0, "--cell %zu: this matrix has %zu, the first is 0", first,
-                       matrix->cell_count);
-    if (check_vars(matrix, &run.vars, err) < 0)
+    size_t first = 0, end = 0;
+    if (select_cells(matrix, options, &first, &end, err) < 0 || check_vars(matrix, &run.vars, err) < 0)
         return -1;
     if (job->nightly.do_push && check_families(&run, err) < 0)
         return -1;
@@ -315,5 +328,6 @@ int cmd_matrix(struct common *common, int argc, char **argv, struct err *err)
         return err_set(err, ERR_USAGE, 0, "which matrix? Say bake matrix FILE");
     if (read_file(options.path, &matrix, err) < 0)
         return -1;
-    return options.list ? list_cells(common, &matrix) : run_all(common, &matrix, &options, &job, err);
+    return options.list ? list_cells(common, &matrix, &options, err)
+                        : run_all(common, &matrix, &options, &job, err);
 }
