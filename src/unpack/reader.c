@@ -151,11 +151,11 @@ static int open_archive(struct reader *reader, struct archive **ret, int (*forma
         return err_oom(err);
     if (format(archive) != ARCHIVE_OK)
         return err_set(err, ERR_INTERNAL, 0, "libarchive lacks a format");
-    archive_read_set_read_callback(archive, read);
-    if (seekable)
-        archive_read_set_seek_callback(archive, seek_file);
-    archive_read_set_callback_data(archive, reader);
-    if (archive_read_open1(archive) != ARCHIVE_OK)
+    /* all of them allocate; without what they did, opening crashes */
+    if (archive_read_set_read_callback(archive, read) != ARCHIVE_OK ||
+        (seekable && archive_read_set_seek_callback(archive, seek_file) != ARCHIVE_OK) ||
+        archive_read_set_callback_data(archive, reader) != ARCHIVE_OK ||
+        archive_read_open1(archive) != ARCHIVE_OK)
         return stream_archive_error(&reader->file, archive, &reader->source_err, err);
     return 0;
 }
