@@ -62,6 +62,10 @@ struct ext_place {
 must_check int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place *ret,
                            struct err *err);
 
+/* As ext2fs_lookup(). libext2fs gives up on a folder that it has no memory to look through and reports nothing; but each has a
+ * ".", so a folder in which nothing at all was seen was not looked through: EXT2_ET_NO_MEMORY. fs/resolve.c */
+errcode_t ext_lookup(ext2_filsys fs, ext2_ino_t dir, const char *name, size_t len, ext2_ino_t *ret);
+
 /* Carries the plan's operations OPS[0..count), all of this partition, out on a trial, and sees whether what is reserved for
  * root would be used up. fs/check.c */
 must_check int ext_check(struct ext *ext, const struct plan_op *ops, size_t count, const struct run *run,

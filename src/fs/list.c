@@ -7,6 +7,7 @@
 struct listing {
     struct fs_list list;
     size_t room;
+    bool any; /* entry was seen */
     bool failed;
 };
 
@@ -40,6 +41,7 @@ static int take_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent, 
     (void)blocksize;
     (void)buf;
     struct listing *listing = ctx;
+    listing->any = true;
     size_t len = (size_t)ext2fs_dirent_name_len(dirent);
     bool dots = (len == 1 && dirent->name[0] == '.') ||
                 (len == 2 && dirent->name[0] == '.' && dirent->name[1] == '.');
@@ -66,7 +68,7 @@ static int list_dir(struct ext *ext, const char *path, struct listing *listing, 
     if (place.ino == 0 || !place.is_dir)
         return ext_refuse(ext, path, place.ino == 0 ? "it is not there" : "it is not a folder", err);
     errcode_t code = ext2fs_dir_iterate2(ext->fs, place.ino, 0, NULL, take_entry, listing);
-    if (listing->failed)
+    if (listing->failed || (!code && !listing->any)) /* see ext_lookup() */
         return err_oom(err);
     if (code)
         return ext_error(ext, code, path, err);

@@ -31,6 +31,7 @@ static errcode_t drop_link(ext2_filsys fs, ext2_ino_t ino, struct ext2_inode_lar
 struct emptying {
     ext2_filsys fs;
     unsigned depth;
+    bool any; /* entry was seen */
     errcode_t code;
 };
 
@@ -47,6 +48,7 @@ static int remove_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent
     (void)buf;
     (void)entry; /* not told rightly for folders that are stored in their inode */
     struct emptying *emptying = ctx;
+    emptying->any = true;
     int len = ext2fs_dirent_name_len(dirent);
     bool dots = (len == 1 && dirent->name[0] == '.') ||
                 (len == 2 && dirent->name[0] == '.' && dirent->name[1] == '.');
@@ -71,6 +73,8 @@ static errcode_t remove_inode(ext2_filsys fs, ext2_ino_t ino, unsigned depth)
         return drop_link(fs, ino, &inode);
     struct emptying emptying = {.fs = fs, .depth = depth};
     code = ext2fs_dir_iterate2(fs, ino, 0, NULL, remove_entry, &emptying);
+    if (!code && !emptying.any) /* see ext_lookup() */
+        code = EXT2_ET_NO_MEMORY;
     if (!code)
         code = emptying.code;
     return code ? code : free_inode(fs, ino, &inode, 1);

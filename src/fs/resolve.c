@@ -113,6 +113,44 @@ static int check_mounts(struct walk *walk)
     return 0;
 }
 
+struct seeking {
+    const char *name;
+    size_t len;
+    ext2_ino_t found;
+    bool any;
+};
+
+/* NOLINTBEGIN(readability-non-const-parameter): the type is libext2fs's */
+static int seek_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent, int offset, int blocksize,
+                      char *buf, void *ctx)
+/* NOLINTEND(readability-non-const-parameter) */
+{
+    (void)dir;
+    (void)entry;
+    (void)offset;
+    (void)blocksize;
+    (void)buf;
+    struct seeking *seeking = ctx;
+    seeking->any = true;
+    if ((size_t)ext2fs_dirent_name_len(dirent) != seeking->len ||
+        memcmp(dirent->name, seeking->name, seeking->len) != 0)
+        return 0;
+    seeking->found = dirent->inode;
+    return DIRENT_ABORT;
+}
+
+errcode_t ext_lookup(ext2_filsys fs, ext2_ino_t dir, const char *name, size_t len, ext2_ino_t *ret)
+{
+    struct seeking seeking = {.name = name, .len = len};
+    errcode_t code = ext2fs_dir_iterate2(fs, dir, 0, NULL, seek_entry, &seeking);
+    if (!code && !seeking.any)
+        code = EXT2_ET_NO_MEMORY;
+    if (!code && seeking.found == 0)
+        code = EXT2_ET_FILE_NOT_FOUND;
+    *ret = seeking.found;
+    return code;
+}
+
 /* One component, NAME of LEN bytes; REST follows it. */
 static int step(struct walk *walk, const char *name, size_t len, const char *rest, bool last, bool follow)
 {
@@ -123,7 +161,7 @@ static int step(struct walk *walk, const char *name, size_t len, const char *res
         place->dir = 0;
         return append(walk, name, len);
     }
-    errcode_t code = ext2fs_lookup(fs, dir, name, (int)len, NULL, &ino);
+    errcode_t code = ext_lookup(fs, dir, name, len, &ino);
     if (code && code != EXT2_ET_FILE_NOT_FOUND)
         return ext_error(walk->ext, code, walk->whole, walk->err);
     place->dir = dir;

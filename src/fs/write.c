@@ -88,11 +88,20 @@ static errcode_t lengthen(struct ext *ext, ext2_ino_t dir)
     return code ? code : ext2fs_expand_dir(ext->fs, dir);
 }
 
+/* DIR has no room, says libext2fs. It says so, too, when it had no memory to look; so at first it is only asked again. */
+enum { ROOM_TRIES = 2 };
+static errcode_t make_room(struct ext *ext, ext2_ino_t dir, unsigned tries)
+{
+    ext2_ino_t itself;
+    errcode_t code = ext_lookup(ext->fs, dir, ".", 1, &itself);
+    return code || tries == 0 ? code : lengthen(ext, dir);
+}
+
 static errcode_t link_name(struct ext *ext, ext2_ino_t dir, const char *name, ext2_ino_t ino, int type)
 {
     errcode_t code = ext2fs_link(ext->fs, dir, name, ino, type);
-    if (code == EXT2_ET_DIR_NO_SPACE) {
-        code = lengthen(ext, dir);
+    for (unsigned tries = 0; code == EXT2_ET_DIR_NO_SPACE && tries < ROOM_TRIES; tries++) {
+        code = make_room(ext, dir, tries);
         if (!code)
             code = ext2fs_link(ext->fs, dir, name, ino, type);
     }
@@ -121,8 +130,8 @@ static errcode_t make_dir(struct ext *ext, ext2_ino_t parent, const char *name, 
     if (code)
         return code;
     code = ext2fs_mkdir(ext->fs, parent, 0, name);
-    if (code == EXT2_ET_DIR_NO_SPACE) {
-        code = lengthen(ext, parent);
+    for (unsigned tries = 0; code == EXT2_ET_DIR_NO_SPACE && tries < ROOM_TRIES; tries++) {
+        code = make_room(ext, parent, tries);
         if (!code)
             code = ext2fs_mkdir(ext->fs, parent, 0, name);
     }
@@ -130,7 +139,7 @@ static errcode_t make_dir(struct ext *ext, ext2_ino_t parent, const char *name, 
         code = settle_links(ext, parent, inode.i_links_count);
     if (!code)
         code = ext_touch(ext, parent);
-    return code ? code : ext2fs_lookup(ext->fs, parent, name, (int)strlen(name), NULL, ret);
+    return code ? code : ext_lookup(ext->fs, parent, name, strlen(name), ret);
 }
 
 static int write_dir(struct ext *ext, const struct ext_place *place, const struct plan_op *op,
@@ -204,14 +213,14 @@ static int write_symlink(struct ext *ext, const struct ext_place *place, const s
     if (place->ino != 0 && ext_remove(ext, place, err) < 0)
         return -1;
     errcode_t code = ext2fs_symlink(ext->fs, place->dir, 0, name, op->target);
-    if (code == EXT2_ET_DIR_NO_SPACE) {
-        code = lengthen(ext, place->dir);
+    for (unsigned tries = 0; code == EXT2_ET_DIR_NO_SPACE && tries < ROOM_TRIES; tries++) {
+        code = make_room(ext, place->dir, tries);
         if (!code)
             code = ext2fs_symlink(ext->fs, place->dir, 0, name, op->target);
     }
     ext2_ino_t ino = 0;
     if (!code)
-        code = ext2fs_lookup(ext->fs, place->dir, name, (int)strlen(name), NULL, &ino);
+        code = ext_lookup(ext->fs, place->dir, name, strlen(name), &ino);
     if (!code)
         code = set_xattrs(ext, ino, op);
     if (!code)

@@ -110,6 +110,8 @@ int probe_ext_file(const struct disk *disk, const struct partition *partition, c
                        ext_why(code));
     ext2_ino_t ino = 0;
     code = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino);
+    if (code == EXT2_ET_FILE_NOT_FOUND) /* it says so, too, when it had no memory to look through a folder */
+        code = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino);
     if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_SYMLINK_LOOP) {
         *ret_found = false;
         return 0;
