@@ -167,6 +167,9 @@ static int fetch_items(struct work *work, struct err *err)
             (struct fetch_request){.name = i == 0 ? RECIPE_BASE_NAME : item->from->name, .url = item->url};
         got[i] = (struct artifact)ARTIFACT_EMPTY;
         requests[i].want = wanted_sha256(item, &wants[i]) ? &wants[i] : NULL;
+        requests[i].want_by = item->pinned         ? FETCH_LOCK_SAYS
+                              : item->from->sha256 ? FETCH_RECIPE_SAYS
+                                                   : FETCH_PUBLISHER_SAYS;
         requests[i].want_size = item->pinned ? item->pinned->size : 0;
         requests[i].flow = i == 0 ? work->inputs->download : NULL;
     }

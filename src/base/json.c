@@ -190,11 +190,25 @@ static int build(struct json_doc *doc, const struct json_scan *scan, const char 
     return refuse_duplicates(doc, doc->root, err);
 }
 
+/* By its byte order mark, or by the ASCII that JSON begins with. */
+static bool looks_utf16(const char *text, size_t len)
+{
+    return len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0 ||
+                        (text[0] == '\0') != (text[1] == '\0'));
+}
+
 int json_parse(const char *text, size_t len, const char *name, enum json_flags flags, enum err_kind kind,
                struct json_doc **ret, struct err *err)
 {
     if (len > JSON_TEXT_MAX)
         return err_set(err, kind, 0, "%.300s: larger than %d MiB", name, JSON_TEXT_MAX >> 20);
+    static const char bom[] = "\xef\xbb\xbf"; /* some editors put it before UTF-8; RFC 8259, 8.1 */
+    if (len >= 3 && memcmp(text, bom, 3) == 0) {
+        text += 3;
+        len -= 3;
+    }
+    if (looks_utf16(text, len))
+        return err_set(err, kind, 0, "%.300s: this is UTF-16: save the file as UTF-8", name);
     size_t bad = len > 0 ? json_utf8_len(text, len) : 0;
     if (bad < len)
         return error_at(name, kind, text, bad, err,

@@ -46,12 +46,15 @@ static inline void fetcher_free_fn(struct fetcher **fetcher)
 }
 #define cleanup_fetcher cleanup(fetcher_free_fn)
 
+enum fetch_says { FETCH_LOCK_SAYS, FETCH_RECIPE_SAYS, FETCH_PUBLISHER_SAYS };
+
 struct fetch_request {
     const char *name;          /* for progress and messages */
     const char *url;           /* http, https, or file:/abs (percent-encoded as URLs are) */
     uint64_t max_size;         /* bytes; 0: 16 GiB */
     uint64_t want_size;        /* bytes; 0: not known */
     const struct sha256 *want; /* NULL: not known */
+    enum fetch_says want_by;   /* who says so */
     struct flow *flow; /* told of a download's bytes as they come in, unverified; NULL: nobody reads along */
 };
 

@@ -28,6 +28,18 @@ int fetch_check_size(const struct fetch_request *req, const char *where, uint64_
     return 0;
 }
 
+static const struct {
+    const char *who, *advice;
+} says[] = {
+    [FETCH_LOCK_SAYS] =
+        {"the lock", "the file was replaced or is damaged; take the new one with --update if it is right"},
+    [FETCH_RECIPE_SAYS] =
+        {"the recipe", "the file was replaced or is damaged, or \"sha256\" is wrong there: compare it with "
+                       "what the publisher says"},
+    [FETCH_PUBLISHER_SAYS] = {"its publisher",
+                              "the file was changed or is damaged on the way: try again, or another network"},
+};
+
 int fetch_check_digest(const struct fetch_request *req, const char *where, const struct sha256 *sha256,
                        struct err *err)
 {
@@ -36,11 +48,8 @@ int fetch_check_digest(const struct fetch_request *req, const char *where, const
         return 0;
     hex_encode(req->want->bytes, SHA256_SIZE, want);
     hex_encode(sha256->bytes, SHA256_SIZE, got);
-    return err_set(
-        err, ERR_VERIFY, 0,
-        "%s has sha256 %s, but the lock says %s: the file was replaced or is damaged; take the new "
-        "one with --update if it is right",
-        where, got, want);
+    return err_set(err, ERR_VERIFY, 0, "%s has sha256 %s, but %s says %s: %s", where, got,
+                   says[req->want_by].who, want, says[req->want_by].advice);
 }
 
 static int key_of(const struct file_identity *identity, char out[static SHA256_HEX], struct err *err)
@@ -101,7 +110,11 @@ int fetch_local(struct cache *cache, const struct fetch_request *req, const char
                 const struct run *run, struct artifact *ret, struct err *err)
 {
     cleanup_artifact struct artifact made = ARTIFACT_EMPTY;
-    if (file_open(path, &made.fd, &made.size, err) < 0 || file_identify(made.fd, &made.identity, err) < 0)
+    if (file_open(path, &made.fd, &made.size, err) < 0)
+        return strchr(origin, '%') && err->errnum == ENOENT
+                   ? err_wrap(err, "%.200s (%%XX is an escape in it: write %%25 for a plain %%)", origin)
+                   : -1;
+    if (file_identify(made.fd, &made.identity, err) < 0)
         return -1;
     made.size = made.identity.size;
     if (fetch_check_size(req, path, made.size, err) < 0 ||

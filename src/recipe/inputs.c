@@ -8,6 +8,16 @@
 
 static const char name_chars[] = LOWER UPPER DIGITS "._-+";
 
+/* A file: URL without what must be written as %XX. */
+static bool escapes_ok(const char *url)
+{
+    for (const char *c = url; *c; c++)
+        if (strchr(" ?#", *c) ||
+            (*c == '%' && !(isxdigit((unsigned char)c[1]) && isxdigit((unsigned char)c[2]))))
+            return false;
+    return true;
+}
+
 /* Messages show the URL without credentials: they end up in logs. */
 static int check_url(struct reader *r, const cJSON *node, const char *url)
 {
@@ -23,6 +33,8 @@ static int check_url(struct reader *r, const cJSON *node, const char *url)
         fault = "must start with https:, http: or file:/";
     } else if (url[5] != '/' || (url[6] == '/' && url[7] != '/')) {
         fault = "must be file: and an absolute path, without a host";
+    } else if (!escapes_ok(url)) {
+        fault = "needs escapes: write %20 for a space, %25 for %, %3F for ? and %23 for #";
     }
     if (!fault)
         return 0;
@@ -67,7 +79,7 @@ static int make_portable(struct reader *r, const cJSON *node, const char *url, c
 /* "signature": a URL, or what to append to the input's URL (".sig"). */
 static int read_signature(struct reader *r, const cJSON *object, struct recipe_input *in)
 {
-    if (read_text(r, object, "signature", 0, &in->signature) < 0)
+    if (read_text(r, object, "signature", TEXT_URL, &in->signature) < 0)
         return -1;
     if (!in->signature)
         return 0;
@@ -92,7 +104,7 @@ static int read_trust(struct reader *r, const cJSON *object, struct recipe_input
 {
     const cJSON *url = read_node(object, "url"), *keyring = read_node(object, "keyring");
     in->where = read_where(r, object);
-    if (read_text(r, object, "url", 0, &in->url) < 0 || (in->url && check_url(r, url, in->url) < 0) ||
+    if (read_text(r, object, "url", TEXT_URL, &in->url) < 0 || (in->url && check_url(r, url, in->url) < 0) ||
         (in->url && make_portable(r, url, in->url, &in->portable_url) < 0) ||
         read_hex(r, object, "sha256", 64, &in->sha256) < 0 ||
         read_hex(r, object, "sha512", 128, &in->sha512) < 0 || read_signature(r, object, in) < 0 ||

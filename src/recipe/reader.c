@@ -55,7 +55,7 @@ int read_string(struct reader *r, const cJSON *node, const char *what, int flags
         return json_error(r->doc, node, r->err, "\"%s\" must be a string%s", what,
                           cJSON_IsNumber(node) ? ": put it in double quotes" : "");
     const char *text;
-    if (read_expand(r, node, node->valuestring, &text) < 0)
+    if (read_expand(r, node, node->valuestring, flags, &text) < 0)
         return -1;
     if (!(flags & TEXT_FREE) && text[0] == '\0')
         return json_error(r->doc, node, r->err, "\"%s\" must not be empty", what);

@@ -24,10 +24,12 @@ struct reader {
 enum text_flags {
     TEXT_NEEDED = 1, /* a missing key is an error */
     TEXT_FREE = 2,   /* may be empty and hold control characters */
+    TEXT_URL = 4,    /* in a file: URL, folders that variables stand for are escaped */
 };
 
-/* Replaces ${...} in TEXT, which stands at NODE. */
-must_check int read_expand(struct reader *r, const cJSON *node, const char *text, const char **ret);
+/* Replaces ${...} in TEXT, which stands at NODE; FLAGS are text_flags. */
+must_check int read_expand(struct reader *r, const cJSON *node, const char *text, int flags,
+                           const char **ret);
 /* A string node, named WHAT in messages. */
 must_check int read_string(struct reader *r, const cJSON *node, const char *what, int flags,
                            const char **ret);

@@ -1,4 +1,5 @@
 /* Variables: ${var.X}, ${env.X}, ${bake.X}; $${ is a plain ${. */
+#include <ctype.h>
 #include <string.h>
 
 #include "recipe/reader.h"
@@ -81,8 +82,22 @@ static int read_name(struct reader *r, const cJSON *node, const char *at, char n
     return 0;
 }
 
-int read_expand(struct reader *r, const cJSON *node, const char *text, const char **ret)
+/* A folder's name in a file: URL. What bake itself puts in is taken as it is; what the user gives may have escapes already. */
+static void add_escaped(struct buf *out, const char *name, const char *value)
 {
+    bool plain = strncmp(name, "bake.", 5) == 0;
+    for (const char *c = value; *c; c++) {
+        bool escape = *c == '%' && !plain && isxdigit((unsigned char)c[1]) && isxdigit((unsigned char)c[2]);
+        if (!escape && ((unsigned char)*c <= 0x20 || strchr("%?#\"<>\\^`{|}\x7f", *c)))
+            buf_printf(out, "%%%02X", (unsigned char)*c);
+        else
+            buf_add(out, c, 1);
+    }
+}
+
+int read_expand(struct reader *r, const cJSON *node, const char *text, int flags, const char **ret)
+{
+    bool escaped = (flags & TEXT_URL) && strncmp(text, "file:", 5) == 0;
     cleanup_buf struct buf out = BUF_INIT(RECIPE_STRING_MAX);
     for (const char *p = text; *p;) {
         const char *dollar = strstr(p, "${");
@@ -98,10 +113,13 @@ int read_expand(struct reader *r, const cJSON *node, const char *text, const cha
         }
         buf_add(&out, p, (size_t)(dollar - p));
         char name[VAR_NAME_MAX + 1];
-        const char *value;
+        const char *value = NULL;
         if (read_name(r, node, dollar + 2, name, &p) < 0 || look_up(r, node, name, &value) < 0)
             return -1;
-        buf_str(&out, value);
+        if (escaped)
+            add_escaped(&out, name, value);
+        else
+            buf_str(&out, value);
         if (out.failed)
             break;
     }

@@ -55,7 +55,6 @@ static const struct bad bad_texts[] = {
     {0, "\"\xc0\xaf\"", "f:1:2: not UTF-8: save the file as UTF-8"},
     {0, "\"\xed\xa0\x80\"", "f:1:2: not UTF-8: save the file as UTF-8"},
     {0, "\"\xe2\x82", "f:1:2: not UTF-8: save the file as UTF-8"},
-    {0, "\xef\xbb\xbf{}", "f:1:1: expected a value, found byte 0xef"},
     {0, "01", "f:1:1: a number must not start with a zero"},
     {0, "-", "f:1:2: expected a digit, but the text ends here"},
     {0, "+1", "f:1:1: expected a value, found '+'"},
@@ -151,6 +150,27 @@ static void comments_keep_positions(void **state)
     cJSON other = {0};
     json_where(doc, &other, &line, &column);
     assert_int_equal(line + column, 0);
+}
+
+/* Editors put a byte order mark before UTF-8, or save UTF-16. */
+static void other_encodings(void **state)
+{
+    (void)state;
+    static const char marked[] = "\xef\xbb\xbf{\"a\":\r\n1}", bad[] = "\xef\xbb\xbf[x]";
+    cleanup_json struct json_doc *doc = NULL;
+    struct err err = {0};
+    assert_int_equal(parse(marked, sizeof marked - 1, 0, &doc, &err), 0);
+    unsigned line, column;
+    json_where(doc, cJSON_GetObjectItemCaseSensitive(json_root(doc), "a"), &line, &column);
+    assert_int_equal(line, 2);
+    struct json_doc *none = NULL;
+    assert_int_equal(parse(bad, sizeof bad - 1, 0, &none, &err), -1);
+    assert_non_null(strstr(err.text, "f:1:2: expected a value"));
+    static const char *const wide[] = {"\xff\xfe{\0}\0", "\xfe\xff\0{\0}", "{\0}\0 \0", "\0{\0}\0 "};
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+        assert_int_equal(parse(wide[i], 6, 0, &none, &err), -1);
+        assert_string_equal(err.text, "f: this is UTF-16: save the file as UTF-8");
+    }
 }
 
 static void exact_numbers_pass(void **state)
@@ -251,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_nul_and_too_much_are_refused),
         cmocka_unit_test(many_keys_are_checked_quickly),
         cmocka_unit_test(comments_keep_positions),
+        cmocka_unit_test(other_encodings),
         cmocka_unit_test(exact_numbers_pass),
         cmocka_unit_test(members_are_typed),
         cmocka_unit_test(unknown_keys_get_a_hint),

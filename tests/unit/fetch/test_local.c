@@ -111,6 +111,13 @@ static void what_is_no_good_file_is_refused(void **state)
         {{.name = "x", .url = url, .max_size = 9}, ERR_VERIFY, "more than the 9"},
         {{.name = "x", .url = url, .want_size = 9}, ERR_VERIFY, "the lock says 9"},
         {{.name = "x", .url = url, .want = &wrong}, ERR_VERIFY, "the lock says 01000000"},
+        {{.name = "x", .url = url, .want = &wrong, .want_by = FETCH_RECIPE_SAYS},
+         ERR_VERIFY,
+         "the recipe says 01000000"},
+        {{.name = "x", .url = url, .want = &wrong, .want_by = FETCH_PUBLISHER_SAYS},
+         ERR_VERIFY,
+         "its publisher says 01"},
+        {{.name = "x", .url = "file:/nonexistent/%41"}, ERR_IO, "write %25 for a plain %"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err = {0};

@@ -26,7 +26,8 @@ static const char full[] =
     "  \"z\": {\"url\": \"https://u:p@h/${var.v}.tar.gz\", \"sha512\": \""
     "ABCDEF0000000000000000000000000000000000000000000000000000000000"
     "0000000000000000000000000000000000000000000000000000000000000000\"},\n"
-    "  \"k8s\": {\"url\": \"file:/k ${var.over}\", \"signature\": \".sig\", \"keyring\": \"/abs/k.gpg\"} },\n"
+    "  \"k8s\": {\"url\": \"file:/k%20${var.over}\", \"signature\": \".sig\", \"keyring\": \"/abs/k.gpg\"} "
+    "},\n"
     " \"kubernetes\": {\"input\": \"k8s\", \"form\": \"binaries\", \"version\": \"${var.k}.2\"},\n"
     " \"network\": \"calico\",\n"
     " \"files\": [\n"
@@ -85,8 +86,8 @@ static void the_head_is_read(void **state)
     assert_false(r.agent);
     assert_int_equal(r.input_count, 2);
     assert_string_equal(r.inputs[0].name, "k8s");
-    assert_string_equal(r.inputs[0].url, "file:/k ${not.expanded}");
-    assert_string_equal(r.inputs[0].signature, "file:/k ${not.expanded}.sig");
+    assert_string_equal(r.inputs[0].url, "file:/k%20$%7Bnot.expanded%7D");
+    assert_string_equal(r.inputs[0].signature, "file:/k%20$%7Bnot.expanded%7D.sig");
     assert_string_equal(r.inputs[0].keyring, "/abs/k.gpg");
     assert_string_equal(r.inputs[1].url, "https://u:p@h/v1.20.tar.gz");
     assert_memory_equal(r.inputs[1].sha512, "abcdef000", 9);
@@ -224,6 +225,25 @@ static void the_inputs_digest_changes_with_what_counts(void **state)
     assert_false(sha256_equal(&first, &other));
 }
 
+/* A folder that a variable stands for is escaped in a file: URL, and nowhere else. */
+static void folders_in_urls_are_escaped(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"name\":\"n\",\"base\":{\"os\":\"coreos\",\"url\":\"file:${bake.f}/b%20c\","
+                               "\"signature\":\"file:${bake.f}/s\",\"keyring\":\"${bake.f}/k\"},"
+                               "\"vars\":{\"d\":\"\"},\"inputs\":{\"a\":{\"url\":\"file:${var.d}\"}}}";
+    static const struct recipe_pair dir[] = {{"f", "/a b/50%41/\xc3\xa4#?"}}, var[] = {{"d", "/x y/50%41%"}};
+    const struct recipe_vars v = {.builtins = dir, .builtin_count = 1, .vars = var, .var_count = 1};
+    struct err err = {0};
+    cleanup_recipe struct recipe r = {0};
+    if (recipe_parse(text, sizeof text - 1, "r", "", &v, &r, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(r.base.from.url, "file:/a%20b/50%2541/\xc3\xa4%23%3F/b%20c");
+    assert_string_equal(r.base.from.signature, "file:/a%20b/50%2541/\xc3\xa4%23%3F/s");
+    assert_string_equal(r.base.from.keyring, "/a b/50%41/\xc3\xa4#?/k");
+    assert_string_equal(r.inputs[0].url, "file:/x%20y/50%41%25");
+}
+
 static void the_examples_parse(void **state)
 {
     (void)state;
@@ -256,6 +276,7 @@ int main(void)
         cmocka_unit_test(sizes),
         cmocka_unit_test(urls_lose_credentials),
         cmocka_unit_test(the_inputs_digest_changes_with_what_counts),
+        cmocka_unit_test(folders_in_urls_are_escaped),
         cmocka_unit_test(the_examples_parse),
     };
     return cmocka_run_group_tests_name("recipe", tests, NULL, NULL);
