@@ -147,7 +147,7 @@ int verify_read_keyring(const char *path, struct buf *ret, bool *ret_armoured, s
         err->kind = ERR_VERIFY; /* without its keyring an input cannot be verified */
         if (missing)
             return err_set(
-                err, ERR_VERIFY, ENOENT,
+                err, ERR_VERIFY, 0,
                 "keyring: there is no %s: put the public keys of whoever signs it there, from a source "
                 "that you trust (gpg --dearmor -o FILE KEY.asc)",
                 path);
