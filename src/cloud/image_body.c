@@ -23,7 +23,7 @@ static void add_keys(struct json_writer *json, const char *name, const struct sh
     json_close(json, ']');
 }
 
-/* An empty object is refused by the API. */
+/* Without keys it is left out; Google takes an empty object too. */
 static void add_shielded(struct json_writer *json, const struct image_spec *spec)
 {
     if (spec->pk.len == 0 && spec->kek_count + spec->db_count + spec->dbx_count == 0)
