@@ -11,6 +11,7 @@
 #include "layout/layout.h"
 #include "pack/ahead.h"
 #include "pack/pack.h"
+#include "payload_check.h"
 #include "pipeline.h"
 #include "push_ahead.h"
 #include "seal/contents.h"
@@ -110,10 +111,15 @@ static int patch(struct common *common, struct baking *baking, const struct plan
     return 0;
 }
 
+static int approve(void *ctx, struct err *err)
+{
+    return payload_check_wait(ctx, NULL, err);
+}
+
 /* The archive stays without its name until everything that goes beside it is ready. */
 static int pack(struct common *common, const struct image_options *options, struct baking *baking,
-                const char *dir, const char *name, struct newfile *file, struct packed *packed,
-                struct err *err)
+                const struct plan *plan, const char *dir, const char *name, struct newfile *file,
+                struct packed *packed, struct err *err)
 {
     char size[16];
     cleanup_free char *archive = NULL;
@@ -124,6 +130,9 @@ static int pack(struct common *common, const struct image_options *options, stru
     baking->pack.cache = baking->inputs.cache;
     baking->pack.base = &baking->inputs.base.sha256;
     baking->pack.epoch = baking->epoch;
+    cleanup_payload_check struct payload_check check = {0};
+    payload_check_begin(&check, plan);
+    baking->pack.approve = (struct pack_approval){approve, &check};
     if (options->push_ahead)
         push_ahead_begin(common, options->push_ahead, &baking->pack.sink);
     if (newfile_open(file, archive, 0644, err) < 0 ||
@@ -207,7 +216,7 @@ static int build(struct common *common, const struct image_options *options, str
     cleanup_close int lock = -1;
     if (plan_with_lists(baking, key, name, &json, &signature, &public, &plan, err) < 0 ||
         patch(common, baking, &plan, err) < 0 || baking_fsck(common, baking, &plan, err) < 0 ||
-        pack(common, options, baking, dir, name, &archive, &packed, err) < 0 ||
+        pack(common, options, baking, &plan, dir, name, &archive, &packed, err) < 0 ||
         seal(common, baking, &plan, &packed, image_json, name, key, &sealed, err) < 0 ||
         run_check(&common->run, err) < 0 || keep_lock(dir, &lock, &common->run, err) < 0)
         return -1;

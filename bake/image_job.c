@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/cache.h"
 #include "push_ahead.h"
 #include "shared.h"
 
@@ -77,6 +78,24 @@ static int keep(struct common *common, const struct image_job *job, const char *
     return 0;
 }
 
+/* What has rotted in the cache is made anew, once. */
+static int bake(struct common *common, struct image_options *image, const struct signing_key *key,
+                char **ret_manifest, bool *ret_unchanged, struct err *err)
+{
+    if (bake_image(common, image, key, ret_manifest, ret_unchanged, err) == 0)
+        return 0;
+    if (err->kind != ERR_VERIFY || err->errnum != CACHE_ROT || common->recheck)
+        return -1;
+    run_warn(&common->run, "cache", "%s", err->text);
+    ui_step(&common->ui, "cache", "once more, with everything in the cache hashed again");
+    *err = (struct err){0};
+    common->recheck = true;
+    image->push_ahead = NULL; /* has begun already */
+    int r = bake_image(common, image, key, ret_manifest, ret_unchanged, err);
+    common->recheck = false;
+    return r;
+}
+
 int image_job_run(struct common *common, struct image_job *job, enum image_result *ret, struct err *err)
 {
     const struct nightly_options *nightly = &job->nightly;
@@ -100,7 +119,7 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
     bool unchanged = manifest != NULL;
     if ((!unchanged || go_on) && need_key(job, err) < 0)
         return -1;
-    if (!unchanged && bake_image(common, &image, with, &manifest, &unchanged, err) < 0)
+    if (!unchanged && bake(common, &image, with, &manifest, &unchanged, err) < 0)
         return -1;
     push_ahead_end(&ahead);
     report(common, manifest, unchanged);

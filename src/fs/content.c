@@ -17,7 +17,8 @@ struct extent_copy {
     uint64_t run_logical, run_physical, run_blocks;
     struct err *err;
     bool failed;
-    bool watched; /* its file was hashed before, and is looked at again after it was packed */
+    bool
+        watched; /* its file was hashed before, and is looked at, and hashed, again while the disk is packed */
     struct hasher hasher;
     unsigned char *bounce;
 };

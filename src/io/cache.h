@@ -23,6 +23,7 @@
 #ifndef BAKE_IO_CACHE_H
 #define BAKE_IO_CACHE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
@@ -30,6 +31,10 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/run.h"
+
+/* What entered whole may rot on the disk below it, which no identity tells. Whoever reads of an entry that it is no longer what
+ * entered fails with ERR_VERIFY and this errnum: with recheck set the entry is made anew. */
+enum { CACHE_ROT = EBADMSG };
 
 struct cache;
 

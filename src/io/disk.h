@@ -68,6 +68,15 @@ must_check int disk_watch(struct disk *disk, int fd, const struct file_identity 
 /* ERR_VERIFY when a file that was grafted or is watched is no longer what it was then. To be asked after the last read. */
 must_check int disk_check_grafts(const struct disk *disk, struct err *err);
 
+/* Views: what vouches for the base: for each DISK_SUM bytes the CRC-32C of those of its blocks of 4 KiB, as they were made, that are
+ * not zeros alone. SUMS is taken over. */
+enum { DISK_SUM = 1 << 20, DISK_SUM_BLOCK = 4096 };
+void disk_vouch(struct disk *disk, uint32_t *sums, size_t count);
+/* Is the base at OFF, a multiple of DISK_SUM, still what it was? ERR_VERIFY, CACHE_ROT (io/cache.h) when not; 0 where nothing
+ * vouches for it. SCRATCH has room for DISK_SUM bytes. */
+must_check int disk_check_base(const struct disk *disk, uint64_t off, unsigned char *scratch,
+                               struct err *err);
+
 /* The first range at or behind AT that may hold anything but zeros, or, for the second, anything but what the base has (all of
  * a disk that is not a view). False when there is none. */
 bool disk_next_data(const struct disk *disk, uint64_t at, uint64_t *ret_off, uint64_t *ret_end);

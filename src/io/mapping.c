@@ -3,6 +3,11 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include <isa-l/mem_routines.h>
+
+#include "io/cache.h"
+#include "io/crc32c.h"
+
 enum { STEP = 64 << 10 };
 
 /* The first graft that ends behind AT. */
@@ -120,6 +125,7 @@ static void mapping_close(struct disk *disk)
     spans_free(&map->written);
     free(map->grafts);
     free(map->files);
+    free(map->sums);
     free(map);
 }
 
@@ -139,6 +145,34 @@ int disk_over(int base, struct disk *ret, struct err *err)
     map->base_size = (uint64_t)st.st_size;
     *ret = (struct disk){.ops = &mapping_ops, .size = map->base_size, .fd = -1, .map = map};
     return 0;
+}
+
+void disk_vouch(struct disk *disk, uint32_t *sums, size_t count)
+{
+    free(disk->map->sums);
+    disk->map->sums = sums;
+    disk->map->sum_count = count;
+}
+
+int disk_check_base(const struct disk *disk, uint64_t off, unsigned char *scratch, struct err *err)
+{
+    const struct mapping *map = disk->map;
+    if (!map || !map->sums || off >= map->base_size)
+        return 0;
+    if (read_base(map, scratch, DISK_SUM, off, err) < 0)
+        return -1;
+    uint32_t sum = 0, want = off / DISK_SUM < map->sum_count ? map->sums[off / DISK_SUM] : 0;
+    for (size_t at = 0; at < DISK_SUM; at += DISK_SUM_BLOCK)
+        if (isal_zero_detect(scratch + at, DISK_SUM_BLOCK) != 0)
+            sum = crc32c_add(sum, scratch + at, DISK_SUM_BLOCK);
+    if (sum == want)
+        return 0;
+    err_set(err, ERR_VERIFY, 0,
+            "the unpacked base in the cache is damaged, in the MiB at byte %llu of the disk: --recheck makes "
+            "it anew",
+            (unsigned long long)off);
+    err->errnum = CACHE_ROT;
+    return -1;
 }
 
 /* The one of the files that FD is: a file that is there already is not taken twice. */

@@ -29,6 +29,8 @@ struct graft_file {
 struct mapping {
     int base;
     uint64_t base_size; /* bytes; the disk may be larger, and reads as zeros there */
+    uint32_t *sums;     /* of the base, see disk_vouch(); NULL: none */
+    size_t sum_count;
     struct overlay overlay;
     struct spans written; /* in the overlay, all of it and perhaps more */
     struct graft *grafts; /* sorted, disjoint */

@@ -78,7 +78,7 @@ static int deflate_segment(const struct job *job, size_t piece, struct desk *des
                            struct record *ret, struct err *err)
 {
     const struct piece *from = &job->sparse->pieces[piece];
-    return sparse_read(job->disk, from, desk->raw, err) < 0
+    return sparse_read(job->disk, from, desk->raw, err) < 0 || sparse_check(from, desk->raw, err) < 0
                ? -1
                : desk_deflate(desk, from, job->verify, out, ret, err);
 }
@@ -263,11 +263,13 @@ static void job_free(struct job *job)
     free(job->stored);
 }
 
-static int finish(struct job *job, struct packed *ret, struct err *err)
+/* Nothing is kept of a disk that is not what it should be: later bakes would take it for known. */
+static int finish(struct job *job, const struct pack_approval *approve, struct packed *ret, struct err *err)
 {
     struct packed *packed = &job->output.packed;
     if (hasher_end(&job->output.sha256, packed->archive_sha256.bytes, err) < 0 ||
-        disk_check_grafts(job->disk, err) < 0 || store_commit(job->store, err) < 0)
+        disk_check_grafts(job->disk, err) < 0 || (approve->fn && approve->fn(approve->ctx, err) < 0) ||
+        store_commit(job->store, err) < 0)
         return -1;
     *ret = *packed;
     *packed = (struct packed){0};
@@ -309,5 +311,5 @@ int pack_disk(const struct disk *disk, const struct pack_options *asked, int out
         output_head(&job.output, &sparse, options.epoch, job.engine, err) < 0 ||
         append_data(&job, threads, err) < 0 || output_end(&job.output, job.engine, err) < 0)
         return -1;
-    return finish(&job, ret, err);
+    return finish(&job, &options.approve, ret, err);
 }

@@ -39,6 +39,12 @@ struct pack_sink {
     void *ctx;
 };
 
+/* Asked when the archive is whole, before any segment is kept: less than 0, with err, when it must not be. */
+struct pack_approval {
+    int (*fn)(void *ctx, struct err *err);
+    void *ctx;
+};
+
 struct pack_options {
     unsigned threads;          /* 0: as many as there are processors */
     int64_t epoch;             /* the member's time: seconds since 1970, not negative */
@@ -46,6 +52,7 @@ struct pack_options {
     struct cache *cache;       /* where packed segments are kept; may be NULL */
     const struct sha256 *base; /* names the content of what the disk is a view of (io/disk.h); may be NULL */
     struct pack_sink sink;     /* take may be NULL */
+    struct pack_approval approve; /* fn may be NULL */
 };
 
 must_check int pack_disk(const struct disk *disk, const struct pack_options *options, int out_fd,

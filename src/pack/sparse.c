@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
+#include <isa-l/crc.h>
 #include <isa-l/mem_routines.h>
 
+#include "io/cache.h"
 #include "pack/workers.h"
 
 enum { BLOCKS = PACK_SEGMENT / PACK_BLOCK, SCAN_AHEAD = 16 /* jobs, before the first of them is done */ };
@@ -73,9 +75,14 @@ struct scan {
 int sparse_look(const unsigned char *bytes, struct piece *piece, struct err *err)
 {
     unsigned mask = 0;
-    for (unsigned i = 0; i < BLOCKS; i++)
-        if (isal_zero_detect((void *)(uintptr_t)(bytes + (size_t)i * PACK_BLOCK), PACK_BLOCK) != 0)
-            mask |= 1U << i;
+    piece->crc = 0;
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        const unsigned char *block = bytes + (size_t)i * PACK_BLOCK;
+        if (isal_zero_detect((void *)(uintptr_t)block, PACK_BLOCK) == 0)
+            continue;
+        mask |= 1U << i;
+        piece->crc = crc32_gzip_refl(piece->crc, block, PACK_BLOCK);
+    }
     piece->mask = (uint16_t)mask;
     return mask ? sha256_of(bytes, PACK_SEGMENT, &piece->sha256, err) : 0;
 }
@@ -85,7 +92,8 @@ static int scan_segment(void *ctx, size_t job, void *slot, void *own, struct err
     (void)slot;
     struct scan *scan = ctx;
     struct piece *piece = &scan->list->items[scan->list->order[job]];
-    if (disk_read(scan->disk, own, PACK_SEGMENT, (uint64_t)piece->segment * PACK_SEGMENT, err) < 0)
+    if (disk_check_base(scan->disk, (uint64_t)piece->segment * PACK_SEGMENT, own, err) < 0 ||
+        disk_read(scan->disk, own, PACK_SEGMENT, (uint64_t)piece->segment * PACK_SEGMENT, err) < 0)
         return -1;
     return sparse_look(own, piece, err);
 }
@@ -171,6 +179,40 @@ int sparse_read(const struct disk *disk, const struct piece *piece, unsigned cha
         len += run;
     }
     return 0;
+}
+
+/* The digest covers the zeros between the data blocks as well. */
+static int hash_joined(const struct piece *piece, const unsigned char *bytes, struct sha256 *ret,
+                       struct err *err)
+{
+    static const unsigned char zeros[PACK_BLOCK] = {0};
+    cleanup_hasher struct hasher hasher = {0};
+    if (hasher_init(&hasher, DIGEST_SHA256, err) < 0)
+        return -1;
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        bool data = piece->mask >> i & 1;
+        if (hasher_add(&hasher, data ? bytes : zeros, PACK_BLOCK, err) < 0)
+            return -1;
+        bytes += data ? PACK_BLOCK : 0;
+    }
+    return hasher_end(&hasher, ret->bytes, err);
+}
+
+int sparse_check(const struct piece *piece, const unsigned char *bytes, struct err *err)
+{
+    struct sha256 now = piece->sha256;
+    if (piece->known && hash_joined(piece, bytes, &now, err) < 0)
+        return -1;
+    if (piece->known ? sha256_equal(&now, &piece->sha256)
+                     : crc32_gzip_refl(0, (void *)(uintptr_t)bytes, piece_len(piece)) == piece->crc)
+        return 0;
+    err_set(err, ERR_VERIFY, 0,
+            "what is at byte %llu of the disk has changed since it was hashed: the cache's copy of the base "
+            "or of a file in "
+            "it is damaged; --recheck makes it anew",
+            (unsigned long long)piece->segment * PACK_SEGMENT);
+    err->errnum = CACHE_ROT;
+    return -1;
 }
 
 static void put_le64(unsigned char out[static 8], uint64_t value)

@@ -21,6 +21,8 @@ struct piece {
     uint32_t segment;     /* number on the disk */
     uint16_t mask;        /* bit N is set when its Nth block is not all zeros; 0 in no piece of a map */
     struct sha256 sha256; /* of the PACK_SEGMENT bytes, zeros and all */
+    bool known;           /* it was not read now */
+    uint32_t crc;         /* of one that was read: CRC-32 of its data blocks */
 };
 static_assert(PACK_SEGMENT / PACK_BLOCK == 16, "a mask has a bit for each block");
 
@@ -67,6 +69,9 @@ must_check int sparse_look(const unsigned char *bytes, struct piece *piece, stru
 /* Reads the data blocks of one piece, joined, to OUT: piece_len() bytes, at most PACK_SEGMENT. */
 must_check int sparse_read(const struct disk *disk, const struct piece *piece, unsigned char *out,
                            struct err *err);
+
+/* Are BYTES, by sparse_read(), what the piece was when it was looked at? ERR_VERIFY, CACHE_ROT when not. */
+must_check int sparse_check(const struct piece *piece, const unsigned char *bytes, struct err *err);
 
 /* The disk's identity, from what its segments hold: see disk_tree in pack/types.h. */
 must_check int sparse_tree(const struct sparse *sparse, struct sha256 *ret, struct err *err);

@@ -161,7 +161,7 @@ bool store_known(void *ctx, uint32_t segment, struct piece *ret)
     if (!found)
         return false;
     found->used = true;
-    *ret = (struct piece){.segment = segment, .mask = found->mask, .sha256 = found->raw};
+    *ret = (struct piece){.segment = segment, .mask = found->mask, .sha256 = found->raw, .known = true};
     return true;
 }
 

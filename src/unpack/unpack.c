@@ -9,6 +9,7 @@
 #include <isa-l/mem_routines.h>
 
 #include "base/path.h"
+#include "io/crc32c.h"
 #include "io/file.h"
 #include "unpack/unpack_internal.h"
 
@@ -31,6 +32,7 @@ struct gather {
     uint64_t data; /* bytes kept */
     uint64_t data_max, flushed;
     struct flow *flow;
+    struct sums *sums;
     unsigned char block[BLOCK];
     const char *name;
 };
@@ -44,6 +46,31 @@ static void nudge(struct gather *gather)
     gather->flushed = gather->data;
 }
 
+/* LEN bytes at OFF, a multiple of BLOCK, none of their blocks of zeros alone; the last may end before its block does. */
+static int add_sums(struct sums *sums, const unsigned char *bytes, size_t len, uint64_t off, struct err *err)
+{
+    static const unsigned char none[BLOCK] = {0};
+    size_t needed = (size_t)((off + len + DISK_SUM - 1) / DISK_SUM);
+    if (needed > sums->count) {
+        uint32_t *more = reallocarray(sums->items, needed, sizeof *more);
+        if (!more)
+            return err_oom(err);
+        memset(more + sums->count, 0, (needed - sums->count) * sizeof *more);
+        *sums = (struct sums){more, needed};
+    }
+    while (len > 0) {
+        uint32_t *sum = &sums->items[off / DISK_SUM];
+        size_t room = DISK_SUM - (size_t)(off % DISK_SUM), step = len < room ? len : room;
+        *sum = crc32c_add(*sum, bytes, step);
+        if (step % BLOCK != 0)
+            *sum = crc32c_add(*sum, none, BLOCK - step % BLOCK);
+        bytes += step;
+        off += step;
+        len -= step;
+    }
+    return 0;
+}
+
 static int keep(struct gather *gather, const unsigned char *bytes, size_t len, uint64_t off, struct err *err)
 {
     gather->data += len;
@@ -53,6 +80,8 @@ static int keep(struct gather *gather, const unsigned char *bytes, size_t len, u
                        "it looks like a decompression bomb",
                        gather->name, (unsigned long long)gather->data_max);
     nudge(gather);
+    if (add_sums(gather->sums, bytes, len, off, err) < 0)
+        return -1;
     return file_pwrite(gather->fd, bytes, len, off, "the cache", err);
 }
 
@@ -217,7 +246,7 @@ static int gather_bare(struct gather *gather, struct reader *reader, struct err 
 }
 
 int unpack_to(const struct reader_input *input, const struct unpack_limits *limits, const struct run *run,
-              struct flow *flow, int fd, struct err *err)
+              struct flow *flow, int fd, struct sums *sums, struct err *err)
 {
     static const struct unpack_limits none = {0};
     limits = limits ? limits : &none;
@@ -231,6 +260,7 @@ int unpack_to(const struct reader_input *input, const struct unpack_limits *limi
         return err_oom(err);
     gather->fd = fd;
     gather->flow = flow;
+    gather->sums = sums;
     gather->data_max = data_max;
     gather->name = input->origin ? input->origin : "the base";
     /* the tar around the disk: its header, its map of holes, its end */
@@ -257,25 +287,31 @@ int unpack_to(const struct reader_input *input, const struct unpack_limits *limi
 /* What the cache compares when the entry's identity is in doubt is the digest of what it was unpacked from, which no disk has:
  * such a disk is unpacked again. Hashing a disk with its holes takes longer. */
 static int cached(const struct trusted *artifact, struct cache *cache, const struct unpack_limits *limits,
-                  const struct run *run, struct flow *flow, int *ret_fd, struct err *err)
+                  const struct run *run, struct flow *flow, int *ret_fd, struct sums *sums, struct err *err)
 {
     char key[SHA256_HEX];
+    bool vouched = false;
     hex_encode(artifact->sha256.bytes, SHA256_SIZE, key);
-    if (cache_rechecks(cache) && cache_drop(cache, unpack_kind, key, run, err) < 0)
+    if (sums_find(cache, key, sums, &vouched, run, err) < 0)
+        return -1;
+    /* a disk that nothing vouches for is as good as none */
+    if ((cache_rechecks(cache) || !vouched) && cache_drop(cache, unpack_kind, key, run, err) < 0)
         return -1;
     if (cache_find(cache, unpack_kind, key, ret_fd, NULL, run, err) < 0)
         return -1;
     if (*ret_fd >= 0)
         return 0;
+    sums_free(sums);
     cleanup_cache_entry struct cache_entry entry = CACHE_ENTRY_EMPTY;
     if (cache_begin(cache, unpack_kind, key, &entry, run, err) < 0)
         return -1;
     if (entry.found_fd >= 0) {
         *ret_fd = steal_fd(&entry.found_fd);
-        return 0;
+        return sums_find(cache, key, sums, &vouched, run, err);
     }
     const struct reader_input input = reader_input_of(artifact);
-    if (unpack_to(&input, limits, run, flow, entry.fd, err) < 0)
+    if (unpack_to(&input, limits, run, flow, entry.fd, sums, err) < 0 ||
+        sums_keep(cache, key, sums, run, err) < 0)
         return -1;
     return cache_commit(&entry, &artifact->sha256, ret_fd, err);
 }
@@ -284,13 +320,15 @@ int unpack_base(const struct trusted *artifact, struct cache *cache, const struc
                 const struct run *run, struct flow *flow, struct disk *ret, struct err *err)
 {
     cleanup_close int fd = -1;
+    cleanup(sums_free) struct sums sums = {0};
     uint64_t max = limits && limits->max_size ? limits->max_size : SIZE_MAX_DEFAULT;
     struct disk made = DISK_EMPTY;
-    int r = cached(artifact, cache, limits, run, flow, &fd, err);
+    int r = cached(artifact, cache, limits, run, flow, &fd, &sums, err);
     flow_over(flow, r == 0);
     if (r < 0 || disk_over(fd, &made, err) < 0)
         return -1;
     fd = -1;
+    disk_vouch(&made, steal_ptr(sums.items), sums.count);
     uint64_t size = made.size;
     if (size > max) { /* it was unpacked under other limits */
         disk_close(&made);

@@ -16,6 +16,7 @@ struct unpacking {
     volatile sig_atomic_t stop;
     pthread_t thread;
     struct cache_entry entry;
+    struct sums sums;
     bool whole;
 };
 
@@ -28,9 +29,11 @@ static int unpack(struct unpacking *unpacking, struct err *err)
     if (flow_wait(unpacking->input.flow, 1, &unpacking->own, &state, err) < 0 ||
         cache_begin(unpacking->cache, unpack_kind, key, &unpacking->entry, &unpacking->own, err) < 0)
         return -1;
+    bool found = false;
     if (unpacking->entry.found_fd >= 0)
-        return 0;
-    return unpack_to(&unpacking->input, NULL, &unpacking->own, unpacking->to, unpacking->entry.fd, err);
+        return sums_find(unpacking->cache, key, &unpacking->sums, &found, &unpacking->own, err);
+    return unpack_to(&unpacking->input, NULL, &unpacking->own, unpacking->to, unpacking->entry.fd,
+                     &unpacking->sums, err);
 }
 
 static void *run_unpack(void *arg)
@@ -81,14 +84,18 @@ static int finish(struct unpacking *unpacking, const struct trusted *artifact, s
     struct cache_entry *entry = &unpacking->entry;
     if (!unpacking->whole || !sha256_equal(&unpacking->want, &artifact->sha256))
         return 0;
-    int fd = steal_fd(&entry->found_fd);
-    if (fd < 0 && cache_commit(entry, &artifact->sha256, &fd, err) < 0)
+    cleanup_close int fd = steal_fd(&entry->found_fd);
+    char key[SHA256_HEX];
+    hex_encode(unpacking->want.bytes, SHA256_SIZE, key);
+    if (fd < 0 && (sums_keep(unpacking->cache, key, &unpacking->sums, unpacking->run, err) < 0 ||
+                   cache_commit(entry, &artifact->sha256, &fd, err) < 0))
         return -1;
     if (disk_over(fd, ret, err) == 0) {
+        fd = -1;
+        disk_vouch(ret, steal_ptr(unpacking->sums.items), unpacking->sums.count);
         run_note(unpacking->run, "unpack", "the base was unpacked while it was fetched");
         return 0;
     }
-    close(fd);
     return -1;
 }
 
@@ -111,6 +118,7 @@ int unpacking_end(struct unpacking *unpacking, const struct trusted *artifact, s
         r = finish(unpacking, artifact, ret, err);
     flow_over(unpacking->to, artifact && r == 0 && ret->ops);
     cache_abort(&unpacking->entry);
+    sums_free(&unpacking->sums);
     free(unpacking);
     return r;
 }
