@@ -10,10 +10,11 @@
 
 #include "fs/ext.h"
 #include "fs/fs.h"
+#include "fs/scratch.h"
 #include "io/file.h"
 #include "io/proc.h"
 
-enum { CHUNK = 1 << 20, TIMEOUT_MS = 600000, FINDINGS = 3, FINDINGS_CAP = 600 };
+enum { TIMEOUT_MS = 600000, FINDINGS = 3, FINDINGS_CAP = 600 };
 
 enum { FSCK_UNCORRECTED = 4 /* exit status: e2fsck(8) */ };
 
@@ -179,22 +180,10 @@ static int add_inodes(struct outline *outline, const struct run *run, struct err
 static int copy_outline(const struct disk *disk, const struct partition *partition,
                         const struct fs_changes *outline, int to, const struct run *run, struct err *err)
 {
-    cleanup_free unsigned char *bytes = malloc(CHUNK);
-    if (!bytes)
-        return err_oom(err);
     for (size_t i = 0; i < outline->range_count; i++) {
-        uint64_t end = outline->ranges[i].off + outline->ranges[i].len, from, stop;
-        for (uint64_t at = outline->ranges[i].off; disk_next_data(disk, at, &from, &stop) && from < end;
-             at = stop) {
-            stop = stop < end ? stop : end;
-            for (uint64_t off = from; off < stop;) {
-                size_t step = stop - off < CHUNK ? (size_t)(stop - off) : (size_t)CHUNK;
-                if (run_check(run, err) < 0 || disk_read(disk, bytes, step, off, err) < 0 ||
-                    file_pwrite(to, bytes, step, off - partition->start, "a scratch file", err) < 0)
-                    return -1;
-                off += step;
-            }
-        }
+        const struct byte_range *range = &outline->ranges[i];
+        if (scratch_copy(disk, partition, range->off, range->off + range->len, to, run, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -213,11 +202,8 @@ int fsck_partition(const struct disk *disk, const struct partition *partition, c
     if (r == 0)
         r = ranges_finish(&outline.ranges, &changes, err);
     ranges_free(&outline.ranges);
-    if (r < 0 || file_scratch(scratch_dir, &scratch, err) < 0)
-        return -1;
-    if (ftruncate(scratch, (off_t)partition->size) < 0)
-        return err_sys(err, errno, "make a scratch file of %llu bytes", (unsigned long long)partition->size);
-    if (copy_outline(disk, partition, &changes, scratch, run, err) < 0)
+    if (r < 0 || scratch_open(scratch_dir, partition, &scratch, err) < 0 ||
+        copy_outline(disk, partition, &changes, scratch, run, err) < 0)
         return -1;
     return fsck_file(scratch, partition, run, err);
 }

@@ -5,6 +5,7 @@
 
 #include "fs/fs.h"
 #include "fs/fsck.h"
+#include "fs/scratch.h"
 #include "io/file.h"
 #include "io/proc.h"
 
@@ -37,24 +38,6 @@ static int run_resize2fs(int fd, const struct partition *partition, int64_t epoc
     if (result.status != 0)
         return err_set(err, ERR_LAYOUT, 0, "resize2fs refused: %.400s",
                        result.err.data ? result.err.data : "");
-    return 0;
-}
-
-/* The partition's data to a sparse file, or what differs back from it. */
-static int copy_out(const struct disk *disk, const struct partition *partition, int to, unsigned char *bytes,
-                    const struct run *run, struct err *err)
-{
-    uint64_t end = partition->start + partition->size, from, stop;
-    for (uint64_t at = partition->start; disk_next_data(disk, at, &from, &stop) && from < end; at = stop) {
-        stop = stop < end ? stop : end;
-        for (uint64_t off = from; off < stop;) {
-            size_t step = stop - off < CHUNK ? (size_t)(stop - off) : (size_t)CHUNK;
-            if (run_check(run, err) < 0 || disk_read(disk, bytes, step, off, err) < 0 ||
-                file_pwrite(to, bytes, step, off - partition->start, "a scratch file", err) < 0)
-                return -1;
-            off += step;
-        }
-    }
     return 0;
 }
 
@@ -108,11 +91,9 @@ int fs_grow(struct disk *disk, const struct partition *partition, const char *sc
     cleanup_free unsigned char *bytes = malloc(CHUNK);
     if (!bytes)
         return err_oom(err);
-    if (file_scratch(scratch_dir, &scratch, err) < 0)
-        return -1;
-    if (ftruncate(scratch, (off_t)partition->size) < 0)
-        return err_sys(err, errno, "make a scratch file of %llu bytes", (unsigned long long)partition->size);
-    if (copy_out(disk, partition, scratch, bytes, run, err) < 0 ||
+    if (scratch_open(scratch_dir, partition, &scratch, err) < 0 ||
+        scratch_copy(disk, partition, partition->start, partition->start + partition->size, scratch, run,
+                     err) < 0 ||
         run_resize2fs(scratch, partition, epoch, run, err) < 0 ||
         look_at(scratch, disk, partition, scratch_dir, run, err) < 0)
         return -1;
