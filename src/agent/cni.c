@@ -49,7 +49,7 @@ static bool range_of(const char *subnet, const char *pod_cidr, char ret[static V
         return false;
     int len = snprintf(ret, VALUE_CIDR_CAP, "%s/%s", base, slash + 1);
     return len > 0 && len < VALUE_CIDR_CAP && value_cidr_ok(ret) && value_cidr_holds(pod_cidr, base) &&
-           atoi(slash + 1) > atoi(strchr(pod_cidr, '/') + 1);
+           strtoul(slash + 1, NULL, 10) > strtoul(strchr(pod_cidr, '/') + 1, NULL, 10);
 }
 
 int cni_flannel_parse(const char *text, const char *pod_cidr, struct cni_flannel *ret, struct err *err)
@@ -70,9 +70,10 @@ int cni_flannel_parse(const char *text, const char *pod_cidr, struct cni_flannel
                        value_cidr_ok(network) ? network : "no address range", pod_cidr);
     if (!range_of(subnet, pod_cidr, ret->cidr))
         return bad_subnet(err, "FLANNEL_SUBNET is no part of the cluster's pod range, by its first address");
-    if (!value_id_ok(mtu) || strlen(mtu) > 5 || atoi(mtu) < MTU_LEAST || atoi(mtu) > MTU_MOST)
+    unsigned long size = value_id_ok(mtu) && strlen(mtu) <= 5 ? strtoul(mtu, NULL, 10) : 0;
+    if (size < MTU_LEAST || size > MTU_MOST)
         return bad_subnet(err, "FLANNEL_MTU is no packet size");
-    ret->mtu = (unsigned)atoi(mtu);
+    ret->mtu = (unsigned)size;
     ret->masquerades = strcmp(masquerades, "true") == 0;
     if (!ret->masquerades && strcmp(masquerades, "false") != 0)
         return bad_subnet(err, "FLANNEL_IPMASQ is neither true nor false");
