@@ -1,6 +1,7 @@
 #include "recipe/recipe.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "recipe/keys.h"
@@ -118,6 +119,40 @@ int read_kubernetes(struct reader *r, const cJSON *root)
     return 0;
 }
 
+/* The minor of "1.23.4" or "v1.23.4"; 0 for what is no version. */
+static unsigned long kubernetes_minor(const char *version)
+{
+    version += *version == 'v';
+    return strncmp(version, "1.", 2) == 0 ? strtoul(version + 2, NULL, 10) : 0;
+}
+
+static bool is_component(const struct recipe_source *source)
+{
+    return source->kind == SOURCE_BUILTIN && strncmp(source->name, "kube", 4) == 0;
+}
+
+/* The built-in units and manifests give flags that components of 1.24 and later no longer know, and stop at. */
+static int check_built_in(struct reader *r)
+{
+    enum { LAST_MINOR = 23 };
+    const struct recipe *recipe = r->recipe;
+    const struct recipe_kubernetes *kubernetes = &recipe->kubernetes;
+    const char *name = NULL;
+    if (kubernetes->form == KUBERNETES_NONE || kubernetes_minor(kubernetes->version) <= LAST_MINOR)
+        return 0;
+    for (size_t i = 0; i < recipe->unit_count && !name; i++)
+        name = is_component(&recipe->units[i].source) ? recipe->units[i].name : NULL;
+    for (size_t i = 0; i < recipe->manifest_count && !name; i++)
+        name = is_component(&recipe->manifests[i].source) ? recipe->manifests[i].name : NULL;
+    if (!name)
+        return 0;
+    return recipe_error(
+        recipe, kubernetes->where, r->err,
+        "Kubernetes %.40s does not start with the built-in %s: its flags are for 1.20 to 1.%d. Take "
+        "one of these, or a unit or manifest of your own in its place",
+        kubernetes->version, name, LAST_MINOR);
+}
+
 static int read_recipe(struct reader *r)
 {
     const cJSON *root = json_root(r->doc), *schema = read_node(root, "$schema");
@@ -129,7 +164,7 @@ static int read_recipe(struct reader *r)
         return json_error(r->doc, schema, r->err, "\"$schema\" must be a string");
     if (read_vars(r, root) < 0 || read_top(r, root) < 0 || read_base(r, root) < 0 || read_disk(r, root) < 0 ||
         read_inputs(r, root) < 0 || read_kubernetes(r, root) < 0 || read_files(r, root) < 0 ||
-        read_units(r, root) < 0 || read_manifests(r, root) < 0)
+        read_units(r, root) < 0 || read_manifests(r, root) < 0 || check_built_in(r) < 0)
         return -1;
     return read_image(r, root);
 }
