@@ -72,6 +72,9 @@ static int take(const struct option_spec *spec, const char *value, struct err *e
         *(bool *)spec->to = true;
         return 0;
     case OPTION_STRING:
+        if (!value[0] && strcmp(spec->arg, "TEXT") != 0) /* --kms-key "$KEY" without KEY must not mean none */
+            return err_set(err, ERR_USAGE, 0, "--%s has an empty value: give %s, or leave the option out",
+                           spec->name, spec->arg);
         *(const char **)spec->to = value;
         return 0;
     case OPTION_UINT:

@@ -40,6 +40,7 @@ static int load_local(struct payload *payload, const struct plan_want *want, con
         return err_set(err, ERR_RECIPE, 0, "%s is too large to be embedded", want->source.name);
     to->blob = (struct blob){.fd = fd, .size = size};
     if (file_identify(fd, &to->blob.identity, err) < 0 ||
+        file_check_end(fd, size, want->source.name, err) < 0 ||
         file_sha256(fd, 0, size, run, &to->blob.sha256, err) < 0)
         return -1;
     payload->fds[payload->fd_count++] = steal_fd(&fd);

@@ -117,7 +117,8 @@ int fetch_local(struct cache *cache, const struct fetch_request *req, const char
     if (file_identify(made.fd, &made.identity, err) < 0)
         return -1;
     made.size = made.identity.size;
-    if (fetch_check_size(req, path, made.size, err) < 0 ||
+    if (file_check_end(made.fd, made.size, path, err) < 0 ||
+        fetch_check_size(req, path, made.size, err) < 0 ||
         digest(cache, &made, path, req->name, run, &made.sha256, err) < 0 ||
         fetch_check_digest(req, path, &made.sha256, err) < 0)
         return -1;

@@ -116,6 +116,26 @@ int file_open(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err
     return 0;
 }
 
+int file_check_end(int fd, uint64_t size, const char *name, struct err *err)
+{
+    char byte;
+    ssize_t n = 0;
+    if (range_ok(sizeof byte, size, name, err) < 0)
+        return -1;
+    do
+        n = pread(fd, &byte, sizeof byte, (off_t)size);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return err_sys(err, errno, "read %s", name);
+    if (n > 0)
+        return err_set(
+            err, ERR_IO, 0,
+            "%s goes on after the %llu bytes that are its size: the kernel makes it as it is read, or "
+            "somebody is writing it: copy it into a file of its own",
+            name, (unsigned long long)size);
+    return 0;
+}
+
 int file_read(const char *path, size_t max, struct buf *ret, struct err *err)
 {
     cleanup_close int fd = -1;

@@ -54,6 +54,10 @@ bool file_identity_equal(const struct file_identity *a, const struct file_identi
 must_check int file_copy(int src, uint64_t src_off, int dst, uint64_t dst_off, uint64_t len,
                          const struct run *run, struct err *err);
 
+/* Does the file end at SIZE? One that the kernel makes as it is read has size 0 and is not empty (proc), and one that is still
+ * being written grows: what is taken by its size would be a part of it. */
+must_check int file_check_end(int fd, uint64_t size, const char *name, struct err *err);
+
 /* SHA-256 of [off, off+len) of a file. */
 must_check int file_sha256(int fd, uint64_t off, uint64_t len, const struct run *run, struct sha256 *ret,
                            struct err *err);

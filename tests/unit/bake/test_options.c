@@ -126,11 +126,35 @@ static void a_full_list_still_takes_what_it_has(void **state)
     assert_int_equal(parse(specs, there, &err), 0);
 }
 
+/* --kms-key "$KEY" where KEY is not set: an image without that key must not come of it. */
+static void an_empty_value_is_no_option_left_out(void **state)
+{
+    (void)state;
+    struct err err;
+    struct common common = {0};
+    struct image_job job = IMAGE_JOB_DEFAULT;
+    const struct option_spec specs[] = {IMAGE_JOB_OPTIONS(&job), COMMON_CACHE_OPTIONS(&common),
+                                        COMMON_OUTPUT_OPTIONS(&common), OPTIONS_END};
+    for (const struct option_spec *spec = specs; spec->name; spec++) {
+        char name[64], joined[64];
+        snprintf(name, sizeof name, "--%s", spec->name);
+        snprintf(joined, sizeof joined, "--%s=", spec->name);
+        const char *const apart[] = {name, "", NULL}, *const one[] = {joined, NULL};
+        if (spec->kind != OPTION_STRING)
+            continue;
+        bool text = strcmp(spec->name, "description") == 0; /* the one that may be empty */
+        assert_int_equal(parse(specs, apart, &err), text ? 0 : -1);
+        assert_int_equal(parse(specs, one, &err), text ? 0 : -1);
+        assert_true(text || (err.kind == ERR_USAGE && strstr(err.text, name) && strstr(err.text, "empty")));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_counts_in_every_row),
         cmocka_unit_test(pairs_are_told_apart_by_their_whole_name),
+        cmocka_unit_test(an_empty_value_is_no_option_left_out),
         cmocka_unit_test(a_full_list_still_takes_what_it_has),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

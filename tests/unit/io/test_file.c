@@ -142,6 +142,29 @@ static void only_regular_files_are_opened(void **state)
     rmdir(in_dir("x"));
 }
 
+/* What the kernel makes as it is read has no size to go by. */
+static void a_file_that_goes_on_after_its_size_is_seen(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    uint64_t size = 1;
+    int fd = -1;
+    assert_int_equal(file_open("/proc/version", &fd, &size, &err), 0);
+    assert_int_equal(size, 0);
+    assert_int_equal(file_check_end(fd, size, "/proc/version", &err), -1);
+    assert_int_equal(err.kind, ERR_IO);
+    assert_non_null(strstr(err.text, "/proc/version goes on after the 0 bytes"));
+    close(fd);
+    fd = open(in_dir("a"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(file_check_end(fd, 0, "a", &err), 0);
+    assert_int_equal(write(fd, "abc", 3), 3);
+    assert_int_equal(file_check_end(fd, 3, "a", &err), 0);
+    assert_int_equal(file_check_end(fd, 2, "a", &err), -1);
+    close(fd);
+    unlink(in_dir("a"));
+}
+
 static void disks_have_bounds(void **state)
 {
     (void)state;
@@ -291,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_is_said_so),
         cmocka_unit_test(copies_keep_holes),
         cmocka_unit_test(only_regular_files_are_opened),
+        cmocka_unit_test(a_file_that_goes_on_after_its_size_is_seen),
         cmocka_unit_test(disks_have_bounds),
         cmocka_unit_test(blobs_have_bounds),
         cmocka_unit_test(children_run_and_are_reaped),
