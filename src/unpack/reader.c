@@ -376,7 +376,7 @@ int reader_data(struct reader *reader, const unsigned char **ret, size_t *ret_le
             *ret_off = reader->entry_at;
             return 0;
         }
-        if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
+        if (r != ARCHIVE_OK) /* in data a warning is damage: a wrong CRC or size in a zip */
             return stream_archive_error(&reader->file, reader->archive, &reader->source_err, err);
         if (off < 0 || (uint64_t)off < reader->entry_at)
             return err_set(err, ERR_VERIFY, 0, "%s: pieces of a file that overlap", reader->file.name);

@@ -70,6 +70,9 @@ int stream_archive_error(const struct source *source, struct archive *archive, c
             "%s: unpacking it needs more memory than the 1 GiB allowed (xz with a large dictionary): "
             "compress it with xz -9 or less",
             source->name);
+    if (text && (strstr(text, "Passphrase") || strstr(text, "ncrypt")))
+        return err_set(err, ERR_VERIFY, 0, "%s: it is encrypted: pack it again without a password",
+                       source->name);
     return err_set(err, ERR_VERIFY, 0, "%s: damaged or cut short near byte %lld of it: %s", source->name,
                    (long long)archive_filter_bytes(archive, -1), text ? text : "unknown format");
 }
