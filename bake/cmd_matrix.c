@@ -147,7 +147,7 @@ static int check_families(const struct matrix_run *run, struct err *err)
     const struct matrix *matrix = run->matrix;
     const struct push_options *push = &run->job->nightly.push;
     cleanup_arena struct arena arena = {0};
-    cleanup_free struct claimed *claims = calloc(matrix->cell_count, sizeof *claims);
+    cleanup_free struct claimed *claims = calloc(matrix->cell_count + 1, sizeof *claims);
     if (!claims)
         return err_oom(err);
     for (size_t i = 0; i < matrix->cell_count; i++) {
@@ -186,7 +186,7 @@ static int count_siblings(const struct matrix_run *run, const struct matrix_cell
             return -1;
         count += strcmp(mine.recipe.name, other.recipe.name) == 0;
     }
-    *ret = count;
+    *ret = count > 0 ? count : 1;
     return 0;
 }
 

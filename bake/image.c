@@ -127,16 +127,17 @@ static int pack(struct common *common, const struct image_options *options, stru
         return err_oom(err);
     ui_step(&common->ui, "pack", "a disk of %s", ui_bytes(baking->disk.size, size));
     ahead_end(steal_ptr(baking->ahead));
-    baking->pack.cache = baking->inputs.cache;
-    baking->pack.base = &baking->inputs.base.sha256;
-    baking->pack.epoch = baking->epoch;
+    struct pack_options how = baking->pack;
+    how.cache = baking->inputs.cache;
+    how.base = &baking->inputs.base.sha256;
+    how.epoch = baking->epoch;
     cleanup_payload_check struct payload_check check = {0};
     payload_check_begin(&check, plan);
-    baking->pack.approve = (struct pack_approval){approve, &check};
+    how.approve = (struct pack_approval){approve, &check};
     if (options->push_ahead)
-        push_ahead_begin(common, options->push_ahead, &baking->pack.sink);
+        push_ahead_begin(common, options->push_ahead, &how.sink);
     if (newfile_open(file, archive, 0644, err) < 0 ||
-        pack_disk(&baking->disk, &baking->pack, file->fd, &common->run, packed, err) < 0)
+        pack_disk(&baking->disk, &how, file->fd, &common->run, packed, err) < 0)
         return err_wrap(err, "pack");
     if (!options->check)
         return 0;

@@ -132,7 +132,7 @@ static int watch(struct native *native, struct proc *proc, int out, const struct
 /* Once GUARD is closed, whoever has it on stdin takes everything down; its output ends when that is done. */
 static int take_down(struct native *native, struct proc *proc, int *guard, int out, struct err *err)
 {
-    int64_t deadline = now_ms() + DOWN_S * 1000;
+    int64_t deadline = now_ms() + DOWN_S * INT64_C(1000);
     proc_kill(proc);
     cleanup_close_fn(guard);
     *guard = -1;

@@ -34,7 +34,7 @@ static char *find_line(char *file, const char *text)
 
 int hosts_render(const struct root *root, const struct metadata *metadata, bool *ret_changed, struct err *err)
 {
-    cleanup_buf struct buf old = BUF_INIT(HOSTS_MAX), made = BUF_INIT(2 * HOSTS_MAX);
+    cleanup_buf struct buf old = BUF_INIT(HOSTS_MAX), made = BUF_INIT(2UL * HOSTS_MAX);
     bool found = false;
     if (root_read(root, HOSTS, &old, &found, err) < 0)
         return -1;

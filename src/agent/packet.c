@@ -63,6 +63,7 @@ static void put_roster(struct writer *w, const struct roster *roster)
     }
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter) ; the writer writes there
 size_t packet_write(const struct packet *packet, unsigned char ret[SEALED_MESSAGE_MAX])
 {
     struct writer w = {.out = ret};

@@ -20,7 +20,7 @@ int peers_read_key(const struct root *root, struct peers_key *ret, struct err *e
     if (root_read(root, PEERS_KEY, &text, &found, err) < 0)
         return -1;
     size_t digits = found && text.len > 0 && text.data[text.len - 1] == '\n' ? text.len - 1 : text.len;
-    int status = !found || digits != 2 * SEALED_KEY_SIZE
+    int status = !found || digits != 2UL * SEALED_KEY_SIZE
                      ? -1
                      : sodium_hex2bin(ret->bytes, sizeof ret->bytes, text.data, digits, NULL, &len, &end);
     if (text.data)

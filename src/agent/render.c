@@ -109,7 +109,7 @@ static unsigned where_to(const char *name, char path[static PATH_CAP])
 static int render_one(struct work *work, const char *name)
 {
     char from[PATH_CAP], to[PATH_CAP];
-    cleanup_buf struct buf text = BUF_INIT(TEMPLATE_MAX), made = BUF_INIT(2 * TEMPLATE_MAX);
+    cleanup_buf struct buf text = BUF_INIT(TEMPLATE_MAX), made = BUF_INIT(2UL * TEMPLATE_MAX);
     bool found = false, changed = false;
     snprintf(from, sizeof from, RENDER_TEMPLATES "/%s", name);
     unsigned bit = where_to(name, to);

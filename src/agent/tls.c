@@ -54,6 +54,7 @@ static int fail(enum err_kind kind, const char *what, struct err *err)
 }
 
 /* An encrypted key is none: nobody is asked for a word. */
+// NOLINTNEXTLINE(readability-non-const-parameter) ; the type is OpenSSL's
 static int no_password(char *out, int cap, int writing, void *ctx)
 {
     (void)out;
