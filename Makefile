@@ -186,9 +186,10 @@ test-cloud:
 	@tests/cloud/emulator-check
 	@tests/cloud/push-faults
 
+# make lint CHECKS="format shell": some of the checks
 lint:
 	@scripts/setup build lint
-	@scripts/lint
+	@scripts/lint $(CHECKS)
 
 # make bench ITEMS="pack rebuild" REPEAT=5: the items and rounds; root for what is compared with a loop mount
 bench:
