@@ -62,11 +62,11 @@ CFLAGS_ALL = $(STD) $(CFLAGS) $(PROBED) $(SAN_FLAGS) -fPIE -pthread $(CPPFLAGS_A
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SAN_FLAGS) -pthread $(LDFLAGS)
 CMOCKA_LIBS = $(shell pkg-config --libs cmocka)
 
-LIB_SRC := $(sort $(filter-out src/agent/%,$(wildcard src/*/*.c)))
-CLI_SRC := $(sort $(wildcard bake/*.c))
+LIB_SRC := $(sort $(shell find src -name '*.c' -not -path 'src/agent/*'))
+FRONT_SRC := $(sort $(filter-out bake/main.c,$(shell find bake -name '*.c')))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
-CLI_OBJ := $(CLI_SRC:%.c=$(B)/obj/%.o)
-UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
+FRONT_OBJ := $(FRONT_SRC:%.c=$(B)/obj/%.o)
+UNIT_SRC := $(sort $(shell find tests/unit -name 'test_*.c'))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 SUPPORT_SRC := $(sort $(wildcard tests/support/lib/*.c))
 SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$(B)/obj/%.o)
@@ -80,12 +80,12 @@ all: $(B)/bake
 EMBED_UNITS := $(sort $(shell find units -type f))
 EMBED_MANIFESTS := $(sort $(shell find manifests -name '*.yaml'))
 EMBED_RECIPES := $(sort $(wildcard manifests/recipes/*.json))
-EMBED_CLUSTER := $(addprefix tests/cluster/,rig lib.bash scenario)
+EMBED_TRIAL := $(addprefix bake/trial/,rig lib.bash scenario)
 GEN_OBJ := $(B)/gen/embedded.o
-$(B)/gen/embedded.S: Makefile scripts/embed $(EMBED_UNITS) $(EMBED_MANIFESTS) $(EMBED_RECIPES) $(EMBED_CLUSTER) $(B)/bake-agent $(B)/bake-pause
+$(B)/gen/embedded.S: Makefile scripts/embed $(EMBED_UNITS) $(EMBED_MANIFESTS) $(EMBED_RECIPES) $(EMBED_TRIAL) $(B)/bake-agent $(B)/bake-pause
 	@mkdir -p $(@D)
 	$(Q)scripts/embed $@ bake-agent=$(B)/bake-agent bake-pause=$(B)/bake-pause $(foreach f,$(EMBED_UNITS) $(EMBED_MANIFESTS),$(f)=$(f)) \
-	  $(foreach f,$(EMBED_RECIPES),recipes/$(notdir $(f))=$(f)) $(foreach f,$(EMBED_CLUSTER),cluster/$(notdir $(f))=$(f))
+	  $(foreach f,$(EMBED_RECIPES),recipes/$(notdir $(f))=$(f)) $(foreach f,$(EMBED_TRIAL),trial/$(notdir $(f))=$(f))
 $(GEN_OBJ): $(B)/gen/embedded.S
 	$(Q)$(CC) -c -o $@ $<
 
@@ -94,19 +94,21 @@ $(B)/obj/%.o: %.c $(FLAGS_MK)
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-$(B)/libbake.a: $(LIB_OBJ)
+$(B)/libbake.a: $(LIB_OBJ) $(GEN_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/bake: $(CLI_OBJ) $(GEN_OBJ) $(B)/libbake.a
+# What is behind main(), for the tests.
+$(B)/libfront.a: $(FRONT_OBJ)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/bake: $(B)/obj/bake/main.o $(B)/libfront.a $(B)/libbake.a $(B)/libagent.a
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
-$(B)/unit/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libbake.a
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libfront.a $(B)/libbake.a $(B)/libagent.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CMOCKA_LIBS) $(PKG_LIBS)
-
-$(B)/unit/bake/test_options: $(B)/obj/bake/options.o
 
 $(B)/bench-tool: $(B)/obj/tests/bench/bench_tool.o $(B)/libbake.a
 	$(if $(V),,@echo "  LD    $@")
@@ -165,12 +167,12 @@ test:
 check: test
 
 # Three nodes of the compiled-in recipe as containers, as root: formed, used, killed, replaced.
-# NETWORK, FLANNELD, CALICO, CALICO_CNI: variables of the recipe, see tests/cluster/scenario --help
+# NETWORK, FLANNELD, CALICO, CALICO_CNI: variables of the recipe, see bake/trial/scenario --help
 export NETWORK FLANNELD CALICO CALICO_CNI
 test-cluster:
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all fixtures
-	@tests/cluster/scenario
+	@bake/trial/scenario
 
 # bake test --native, and that nothing is left of it however it ends; the ports and settings of a node.
 test-native:

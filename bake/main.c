@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "common.h"
+#include "bake/ui/common.h"
 
 static volatile sig_atomic_t stop_signal;
 

@@ -3,10 +3,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "agent/acquire.h"
-#include "agent/configure.h"
-#include "agent/contents.h"
-#include "agent/render.h"
+#include "agent/config/acquire.h"
+#include "agent/config/configure.h"
+#include "agent/contents/contents.h"
+#include "agent/config/render.h"
 
 enum { FAULTS_MAX = 4096, NODE_ENV_MAX = 16 << 10 };
 

@@ -10,9 +10,9 @@
 #ifndef BAKE_AGENT_BOOT_H
 #define BAKE_AGENT_BOOT_H
 
-#include "agent/http.h"
-#include "agent/root.h"
-#include "agent/say.h"
+#include "agent/http/http.h"
+#include "agent/os/root.h"
+#include "agent/os/log.h"
 
 #define BOOT_VERDICT "/run/bake/contents" /* "ok N files signed KEYID", "ok N files unsigned" or "bad: WHY" */
 

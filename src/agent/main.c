@@ -9,9 +9,9 @@
 
 #include <sodium.h>
 
-#include "agent/acquire.h"
+#include "agent/config/acquire.h"
 #include "agent/boot.h"
-#include "agent/join.h"
+#include "agent/join/join.h"
 #include "agent/network.h"
 #include "agent/report.h"
 #include "agent/watch.h"

@@ -6,12 +6,12 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "agent/acquire.h"
-#include "agent/cni.h"
-#include "agent/configure.h"
-#include "agent/firewall.h"
-#include "agent/slots.h"
-#include "agent/tool.h"
+#include "agent/config/acquire.h"
+#include "agent/net/cni.h"
+#include "agent/config/configure.h"
+#include "agent/net/firewall.h"
+#include "agent/net/slots.h"
+#include "agent/os/tool.h"
 
 enum { MAC_CAP = 18 };
 

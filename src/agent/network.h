@@ -16,9 +16,9 @@
 #ifndef BAKE_AGENT_NETWORK_H
 #define BAKE_AGENT_NETWORK_H
 
-#include "agent/metadata.h"
-#include "agent/root.h"
-#include "agent/say.h"
+#include "node/metadata.h"
+#include "agent/os/root.h"
+#include "agent/os/log.h"
 
 #define NETWORK_DEVICE "bake.1"
 

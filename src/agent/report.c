@@ -5,10 +5,10 @@
 #include <time.h>
 
 #include "agent/boot.h"
-#include "agent/child.h"
-#include "agent/contents.h"
-#include "agent/units.h"
-#include "agent/values.h"
+#include "agent/os/child.h"
+#include "agent/contents/contents.h"
+#include "agent/contents/units.h"
+#include "node/values.h"
 
 #define PREFIX    "bake-report: "
 #define HYPERKUBE "/opt/bin/hyperkube"

@@ -9,9 +9,9 @@
 #ifndef BAKE_AGENT_REPORT_H
 #define BAKE_AGENT_REPORT_H
 
-#include "agent/http.h"
-#include "agent/root.h"
-#include "agent/say.h"
+#include "agent/http/http.h"
+#include "agent/os/root.h"
+#include "agent/os/log.h"
 
 struct report_options {
     unsigned timeout_s;    /* for the units to settle, and again for etcd */

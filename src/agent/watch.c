@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/acquire.h"
-#include "agent/child.h"
-#include "agent/configure.h"
+#include "agent/config/acquire.h"
+#include "agent/os/child.h"
+#include "agent/config/configure.h"
 
 enum { SYSTEMCTL_MS = 120000, SYSTEMCTL_SAYS = 4096 };
 

@@ -11,9 +11,9 @@
 #ifndef BAKE_AGENT_WATCH_H
 #define BAKE_AGENT_WATCH_H
 
-#include "agent/http.h"
-#include "agent/root.h"
-#include "agent/say.h"
+#include "agent/http/http.h"
+#include "agent/os/root.h"
+#include "agent/os/log.h"
 
 enum { WATCH_WAIT_S = 60, WATCH_FETCH_S = 30, WATCH_STAGGER_S = 10 };
 

@@ -18,7 +18,7 @@
 
 #include "base/arena.h"
 #include "base/run.h"
-#include "boot/metadata.h"
+#include "metadata_server/server.h"
 
 enum { BOOT_REPORTS_MAX = 256, BOOT_TAIL_LINES = 24, BOOT_TIMEOUT_S = 600, BOOT_TIMEOUT_MAX_S = 86400 };
 

@@ -36,7 +36,7 @@ struct qemu_spec {
     unsigned memory_mib; /* 0: 1024 */
     const char *relay;   /* absolute path of a program that takes "relay-metadata PORT"; NULL: no metadata */
     uint16_t metadata_port; /* on 127.0.0.1 */
-    /* A tap interface (boot/network.h) in place of a network of its own and the relay; 0: none. It may be closed as soon
+    /* A tap interface (boot/cluster/network.h) in place of a network of its own and the relay; 0: none. It may be closed as soon
      * as the guest runs. MAC is the guest's address there. */
     int tap_fd;
     const char *mac;

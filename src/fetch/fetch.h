@@ -22,8 +22,8 @@
 #include "base/run.h"
 #include "fetch/types.h"
 #include "http/ca.h"
-#include "io/cache.h"
-#include "io/flow.h"
+#include "cache/cache.h"
+#include "task/progress.h"
 
 struct fetch_options {
     unsigned parallel;           /* transfers at once; 0: 4 */

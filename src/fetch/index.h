@@ -12,7 +12,7 @@
 
 #include "fetch/head.h"
 #include "fetch/types.h"
-#include "io/cache.h"
+#include "cache/cache.h"
 
 struct fetch_index {
     struct sha256 sha256;

@@ -12,7 +12,7 @@
 
 #include "base/run.h"
 #include "fetch/head.h"
-#include "io/cache.h"
+#include "cache/cache.h"
 
 struct partial {
     struct cache *cache;

@@ -2,7 +2,7 @@
 
 #include <stdarg.h>
 
-#include "fs/ext.h"
+#include "fs/ext/ext.h"
 
 /* One partition's share of the plan. Operations are sorted by kind, then by partition: they are picked out in order. */
 struct share {

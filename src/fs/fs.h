@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "base/run.h"
 #include "fs/types.h"
-#include "io/disk.h"
+#include "disk/disk.h"
 #include "layout/types.h"
 #include "plan/types.h"
 

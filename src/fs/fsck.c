@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "fs/ext.h"
+#include "fs/ext/ext.h"
 #include "fs/fs.h"
 #include "fs/scratch.h"
 #include "io/file.h"

@@ -7,7 +7,7 @@
 #define BAKE_FS_FSCK_H
 
 #include "base/run.h"
-#include "io/disk.h"
+#include "disk/disk.h"
 #include "layout/types.h"
 
 /* FD is a file that holds nothing but the file system; PARTITION is for messages. */

@@ -7,7 +7,7 @@
 #ifndef BAKE_FS_SCRATCH_H
 #define BAKE_FS_SCRATCH_H
 
-#include "io/disk.h"
+#include "disk/disk.h"
 #include "layout/types.h"
 
 must_check int scratch_open(const char *dir, const struct partition *partition, int *ret_fd, struct err *err);

@@ -1,7 +1,7 @@
 /* The content of one file to be embedded: where the bytes are, and what they must hash to.
  *
  * Owns: a blob on memory borrows it; a blob on a file borrows the descriptor. Whoever made them keeps them
- * alive for as long as the plan lives (see struct blob_store in unpack/member.h and the pipeline).
+ * alive for as long as the plan lives (see struct blob_store in unpack/member/member.h and the pipeline).
  */
 #ifndef BAKE_IO_BLOB_H
 #define BAKE_IO_BLOB_H

@@ -2,7 +2,7 @@
 #ifndef BAKE_LAYOUT_GPT_H
 #define BAKE_LAYOUT_GPT_H
 
-#include "io/disk.h"
+#include "disk/disk.h"
 #include "layout/types.h"
 
 /* Fills disk_size, disk_guid and partitions[] (number, start, size, label, type, guid, attributes).

@@ -13,7 +13,7 @@
 #define BAKE_LAYOUT_LAYOUT_H
 
 #include "base/run.h"
-#include "io/disk.h"
+#include "disk/disk.h"
 #include "layout/types.h"
 
 /* The disk as it is. A missing or misplaced backup GPT is accepted: GCE images are often grown without moving

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/run.h"
-#include "io/disk.h"
+#include "disk/disk.h"
 #include "layout/types.h"
 
 /* Fills fs by libblkid. Nothing recognised is FS_NONE, no error. */

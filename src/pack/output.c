@@ -8,7 +8,7 @@
 
 #include "io/crc32c.h"
 #include "io/file.h"
-#include "pack/tarhead.h"
+#include "pack/archive/tarhead.h"
 
 enum { GZIP_HEAD = 10, GZIP_TAIL = 8 };
 static const uint64_t WRITEBACK = UINT64_C(16) << 20;   /* bytes after which the kernel is set to work */

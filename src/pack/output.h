@@ -11,7 +11,7 @@
 #ifndef BAKE_PACK_OUTPUT_H
 #define BAKE_PACK_OUTPUT_H
 
-#include "pack/desk.h"
+#include "pack/segment/worker_scratch.h"
 #include "pack/pack.h"
 
 struct pending { /* to be copied, to the archive's end */

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "pack/output.h"
-#include "pack/sparse.h"
-#include "pack/store.h"
-#include "pack/tarhead.h"
+#include "pack/archive/sparse.h"
+#include "pack/segment/store.h"
+#include "pack/archive/tarhead.h"
 #include "pack/workers.h"
 
 enum {

@@ -17,7 +17,7 @@
  * and, but for the last, filled up by empty blocks to whole blocks of a file system (0.6 % of the archive), so
  * that what comes from the cache is shared with it where the file system can, and not written. So a segment
  * depends on its own bytes only and is cached under their digest
- * (pack/store.h). What is to be kept there is inflated by another routine and compared right after it was deflated:
+ * (pack/segment/store.h). What is to be kept there is inflated by another routine and compared right after it was deflated:
  * it will be used for ever. (It costs a quarter of a first bake's processor time and nothing later; reading the
  * whole archive back cost twice that, every time, and is pack_check() now.) Sums of the archive are joined from
  * those of its segments or taken beside the deflating, so nothing is read a second time.
@@ -26,8 +26,8 @@
 #define BAKE_PACK_PACK_H
 
 #include "base/run.h"
-#include "io/cache.h"
-#include "io/disk.h"
+#include "cache/cache.h"
+#include "disk/disk.h"
 #include "pack/types.h"
 
 enum { PACK_BLOCK = 64 << 10, PACK_SEGMENT = 1 << 20, PACK_THREADS_MAX = 12 };
@@ -46,12 +46,13 @@ struct pack_approval {
 };
 
 struct pack_options {
-    unsigned threads;          /* 0: as many as there are processors */
-    int64_t epoch;             /* the member's time: seconds since 1970, not negative */
-    bool small;                /* a smaller archive that takes longer to make */
-    struct cache *cache;       /* where packed segments are kept; may be NULL */
-    const struct sha256 *base; /* names the content of what the disk is a view of (io/disk.h); may be NULL */
-    struct pack_sink sink;     /* take may be NULL */
+    unsigned threads;    /* 0: as many as there are processors */
+    int64_t epoch;       /* the member's time: seconds since 1970, not negative */
+    bool small;          /* a smaller archive that takes longer to make */
+    struct cache *cache; /* where packed segments are kept; may be NULL */
+    const struct sha256
+        *base;             /* names the content of what the disk is a view of (disk/disk.h); may be NULL */
+    struct pack_sink sink; /* take may be NULL */
     struct pack_approval approve; /* fn may be NULL */
 };
 

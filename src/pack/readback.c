@@ -11,9 +11,9 @@
 
 #include "io/file.h"
 #include "io/crc32c.h"
-#include "pack/deflate.h"
-#include "pack/sparse.h"
-#include "pack/tarhead.h"
+#include "pack/segment/deflate.h"
+#include "pack/archive/sparse.h"
+#include "pack/archive/tarhead.h"
 #include "pack/workers.h"
 
 enum {

@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <stdbool.h>
 
-#include "io/thread.h"
+#include "task/thread.h"
 
 struct pool {
     const struct workers *spec;

@@ -7,7 +7,7 @@
 
 enum { TEMPLATE_MAX = 1 << 20 }; /* the agent's limit */
 
-/* As src/agent/render.c fills them in. */
+/* As src/agent/config/render.c fills them in. */
 static const char *const known[] = {"ETCD_SERVERS", "SERVICE_CIDR", "POD_CIDR",           "CLUSTER_DOMAIN",
                                     "CLUSTER_NAME", "CLUSTER_DNS",  "NODE_NAME",          "NODE_IP",
                                     "NODE_CIDR",    "MTU",          "ALLOCATE_NODE_CIDRS"};

@@ -1,6 +1,6 @@
 /* What a recipe asks for needs besides what bake carries: said when the plan is made, not by a node that never gets ready.
  *
- * CNI plugins: those that the agent's configuration for the network names (src/agent/cni.c), and loopback, which containerd
+ * CNI plugins: those that the agent's configuration for the network names (src/agent/net/cni.c), and loopback, which containerd
  * calls itself. flannel's own plugin is not among them: it would call bridge with what the agent writes. */
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "plan/build.h"
 #include "plan/units.h"
 

@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/file_meta.h"
-#include "base/json_write.h"
+#include "json/write.h"
 #include "layout/types.h"
 #include "plan/types.h"
 #include "recipe/types.h"

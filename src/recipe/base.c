@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "recipe/recipe.h"
 
 const char *const recipe_os_names[] = {"coreos", "flatcar", NULL};

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "recipe/recipe.h"
 
 /* 9999-12-31T23:59:59Z, the last second with a four-digit year. */

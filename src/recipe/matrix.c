@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/digest.h"
-#include "base/json.h"
+#include "json/json.h"
 
 enum {
     VALUES_MAX = 256,

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "recipe/keys.h"
-#include "recipe/reader.h"
+#include "recipe/read/keys.h"
+#include "recipe/read/reader.h"
 
 enum { NAME_MAX_CHARS = 40 }; /* the package's name adds a digest, and GCE takes 63 */
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "base/json_write.h"
-#include "seal/sign.h"
+#include "json/write.h"
+#include "seal/sign/sign.h"
 #include "seal/types.h"
 
 static int by_image_path(const void *a, const void *b)

@@ -20,7 +20,7 @@
 
 #include "base/buf.h"
 #include "plan/types.h"
-#include "seal/key.h"
+#include "seal/sign/key.h"
 
 enum { CONTENTS_MAX = 8 << 20 };
 #define CONTENTS_FILE "contents.json" /* the name in the signature's trusted comment */

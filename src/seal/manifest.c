@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "base/json_write.h"
+#include "json/write.h"
 
 /* crc32c as Cloud Storage writes it: base64 of the big-endian number. */
 static void add_crc32c(struct json_writer *json, const char *key, uint32_t crc)

@@ -6,7 +6,7 @@
 
 #include "base/path.h"
 #include "io/file.h"
-#include "seal/sign.h"
+#include "seal/sign/sign.h"
 
 #define MANIFEST_SUFFIX ".manifest.json"
 

@@ -8,7 +8,7 @@
 #include "io/file.h"
 #include "seal/documents.h"
 #include "seal/read.h"
-#include "seal/sign.h"
+#include "seal/sign/sign.h"
 
 enum { SIGN_CHUNK = 1 << 20 };
 

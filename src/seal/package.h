@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/run.h"
-#include "seal/key.h"
+#include "seal/sign/key.h"
 #include "seal/types.h"
 
 /* KEY NULL: unsigned. */

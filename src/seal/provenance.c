@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/path.h"
-#include "base/json_write.h"
+#include "json/write.h"
 
 static void add_subject(struct json_writer *json, const char *name, const struct sha256 *digest)
 {

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "base/path.h"
 #include "base/base64.h"
-#include "base/json_write.h"
+#include "json/write.h"
 
 static const uint64_t exact_max = (1ULL << 53) - 1;
 

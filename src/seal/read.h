@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/run.h"
-#include "seal/minisign.h"
+#include "seal/sign/minisign.h"
 #include "seal/types.h"
 
 enum { MANIFEST_MAX = 16 << 20 };

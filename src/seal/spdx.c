@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "base/path.h"
-#include "io/cache_note.h"
-#include "base/json_write.h"
+#include "cache/note.h"
+#include "json/write.h"
 
 /* With '_' in JSON, by its schema; the '-' of clause 7.24 is the tag/value form. */
 #define PURPOSE_OS "OPERATING_SYSTEM"

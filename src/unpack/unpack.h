@@ -16,9 +16,9 @@
 #define BAKE_UNPACK_UNPACK_H
 
 #include "base/run.h"
-#include "io/cache.h"
-#include "io/disk.h"
-#include "io/flow.h"
+#include "cache/cache.h"
+#include "disk/disk.h"
+#include "task/progress.h"
 #include "verify/types.h"
 
 struct unpack_limits {

@@ -2,7 +2,7 @@
 #ifndef BAKE_UNPACK_UNPACK_INTERNAL_H
 #define BAKE_UNPACK_UNPACK_INTERNAL_H
 
-#include "unpack/reader.h"
+#include "unpack/archive/reader.h"
 #include "unpack/unpack.h"
 
 extern const char unpack_kind[]; /* of the cache's entries */

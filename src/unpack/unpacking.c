@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "io/thread.h"
+#include "task/thread.h"
 #include "unpack/unpack_internal.h"
 
 struct unpacking {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/contents.h"
+#include "agent/contents/contents.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud/token_request.h"
+#include "cloud/auth/token_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot/etcd.h"
-#include "boot/writer.h"
+#include "boot/cluster/etcd.h"
+#include "boot/cluster/writer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

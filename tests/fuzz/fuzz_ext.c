@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "fs/fs.h"
-#include "fs/read.h"
+#include "fs/ext/read.h"
 #include "io/file.h"
 #include "io/proc.h"
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/etcd_api.h"
-#include "agent/packet.h"
+#include "agent/etcd/api.h"
+#include "agent/etcd/packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/http_head.h"
-#include "agent/metadata.h"
-#include "agent/render.h"
+#include "agent/http/head.h"
+#include "node/metadata.h"
+#include "agent/config/render.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "seal/minisign.h"
+#include "seal/sign/minisign.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "io/crc32c.h"
-#include "pack/deflate.h"
-#include "pack/segindex.h"
+#include "pack/segment/deflate.h"
+#include "pack/segment/segindex.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -6,9 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "io/cache.h"
+#include "cache/cache.h"
 #include "io/file.h"
-#include "unpack/member.h"
+#include "unpack/member/member.h"
 #include "unpack/unpack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,8 +3,8 @@
  *
  * Owns: a temporary folder and the server, until nginx_stop(). The server also goes when the test crashes.
  */
-#ifndef BAKE_TESTS_NGINX_H
-#define BAKE_TESTS_NGINX_H
+#ifndef BAKE_TESTS_SUPPORT_LIB_NGINX_H
+#define BAKE_TESTS_SUPPORT_LIB_NGINX_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  *
  * Owns: its threads, connections and record, until peer_stop().
  */
-#ifndef BAKE_TESTS_PEER_H
-#define BAKE_TESTS_PEER_H
+#ifndef BAKE_TESTS_SUPPORT_LIB_PEER_H
+#define BAKE_TESTS_SUPPORT_LIB_PEER_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* A server on loopback that misbehaves in ways no real one can be configured to: a function of the test
  * answers each connection, in a process of its own.
  */
-#ifndef BAKE_TESTS_RAWSERVER_H
-#define BAKE_TESTS_RAWSERVER_H
+#ifndef BAKE_TESTS_SUPPORT_LIB_RAWSERVER_H
+#define BAKE_TESTS_SUPPORT_LIB_RAWSERVER_H
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -4,8 +4,8 @@
  * Out:   a disk of 1 MiB, in memory, as a descriptor of the caller's. The sector also writes itself to the second one.
  * Fails: by ending the test.
  */
-#ifndef BAKE_TESTS_SECTOR_H
-#define BAKE_TESTS_SECTOR_H
+#ifndef BAKE_TESTS_SUPPORT_LIB_SECTOR_H
+#define BAKE_TESTS_SUPPORT_LIB_SECTOR_H
 
 enum sector_after { SECTOR_HALT, SECTOR_RESET };
 

@@ -1,6 +1,6 @@
 /* What the agent's tests share: a root in /tmp, made for each test. */
-#ifndef BAKE_TESTS_AGENT_HELPER_H
-#define BAKE_TESTS_AGENT_HELPER_H
+#ifndef BAKE_TESTS_UNIT_AGENT_HELPER_H
+#define BAKE_TESTS_UNIT_AGENT_HELPER_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "agent/root.h"
+#include "agent/os/root.h"
 #include "base/path.h"
 #include "io/proc.h"
 

@@ -4,10 +4,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "agent/acquire.h"
+#include "agent/config/acquire.h"
 #include "agent/boot.h"
-#include "agent/contents.h"
-#include "agent/render.h"
+#include "agent/contents/contents.h"
+#include "agent/config/render.h"
 #include "tests/support/lib/rawserver.h"
 
 #define OK       "HTTP/1.1 200 OK\r\nMetadata-Flavor: Google\r\n\r\n"

@@ -4,9 +4,9 @@
 #include <signal.h>
 
 #include "agent/boot.h"
-#include "agent/child.h"
-#include "agent/contents.h"
-#include "agent/render.h"
+#include "agent/os/child.h"
+#include "agent/contents/contents.h"
+#include "agent/config/render.h"
 #include "agent/report.h"
 #include "tests/support/lib/rawserver.h"
 

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include "boot/metadata.h"
+#include "metadata_server/server.h"
 #include "boot/qemu.h"
-#include "boot/relay.h"
+#include "metadata_server/relay.h"
 
 static struct err err;
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "boot/serial.h"
 
 static void collect(void *ctx, const char *line)

@@ -1,6 +1,6 @@
 /* A peer that answers from a script, one reply a request, and what the cloud stage needs to talk to it. */
-#ifndef BAKE_TESTS_CLOUD_RIG_H
-#define BAKE_TESTS_CLOUD_RIG_H
+#ifndef BAKE_TESTS_UNIT_CLOUD_CLOUD_RIG_H
+#define BAKE_TESTS_UNIT_CLOUD_CLOUD_RIG_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "cloud/push.h"
+#include "cloud/lifecycle/push.h"
 #include "fake_clock.h"
 #include "io/file.h"
 #include "tests/support/lib/peer.h"

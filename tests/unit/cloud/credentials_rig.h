@@ -1,7 +1,7 @@
 /* A folder of credential files, and a peer that is Google's token endpoints: it answers as the recorded servers do,
  * and records what was asked. */
-#ifndef BAKE_TESTS_CREDENTIALS_RIG_H
-#define BAKE_TESTS_CREDENTIALS_RIG_H
+#ifndef BAKE_TESTS_UNIT_CLOUD_CREDENTIALS_RIG_H
+#define BAKE_TESTS_UNIT_CLOUD_CREDENTIALS_RIG_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
-#include "cloud/credentials.h"
+#include "cloud/auth/credentials.h"
 #include "fake_clock.h"
 #include "io/file.h"
 #include "tests/support/lib/peer.h"

@@ -1,8 +1,8 @@
 /* A clock that moves only when somebody sleeps. */
-#ifndef BAKE_TESTS_FAKE_CLOCK_H
-#define BAKE_TESTS_FAKE_CLOCK_H
+#ifndef BAKE_TESTS_UNIT_CLOUD_FAKE_CLOCK_H
+#define BAKE_TESTS_UNIT_CLOUD_FAKE_CLOCK_H
 
-#include "cloud/retry.h"
+#include "cloud/api/retry.h"
 
 enum { FAKE_SLEEPS = 64 };
 

@@ -1,7 +1,7 @@
 /* What the tests of fetch share: a cache in a fresh folder, a fetcher that does not wait long, nobody's
  * proxy. */
-#ifndef BAKE_TESTS_FETCH_RIG_H
-#define BAKE_TESTS_FETCH_RIG_H
+#ifndef BAKE_TESTS_UNIT_FETCH_FETCH_RIG_H
+#define BAKE_TESTS_UNIT_FETCH_FETCH_RIG_H
 
 #include <dirent.h>
 #include <ftw.h>

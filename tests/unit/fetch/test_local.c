@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "fetch_rig.h"
-#include "io/cache_internal.h"
+#include "cache/internal.h"
 
 static char path[128], url[160];
 

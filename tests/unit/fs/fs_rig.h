@@ -1,6 +1,6 @@
 /* What the fs tests share: a scratch folder, images made by mke2fs, plans. */
-#ifndef BAKE_TESTS_FS_RIG_H
-#define BAKE_TESTS_FS_RIG_H
+#ifndef BAKE_TESTS_UNIT_FS_FS_RIG_H
+#define BAKE_TESTS_UNIT_FS_FS_RIG_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "fs/fs.h"
-#include "fs/read.h"
+#include "fs/ext/read.h"
 #include "io/file.h"
 #include "io/proc.h"
 

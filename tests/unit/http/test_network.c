@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "cloud/client.h"
+#include "cloud/client/client.h"
 #include "fetch/fetch.h"
 #include "http/transport.h"
 #include "io/file.h"

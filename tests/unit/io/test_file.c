@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "io/blob.h"
-#include "io/disk.h"
+#include "disk/disk.h"
 #include "io/file.h"
 #include "io/proc.h"
 

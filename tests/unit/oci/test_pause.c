@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/digest.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "oci/pause.h"
 #include "oci/tar.h"
 

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "base/json.h"
+#include "json/json.h"
 #include "io/file.h"
-#include "recipe/keys.h"
+#include "recipe/read/keys.h"
 
 static struct json_doc *schema;
 

@@ -1,6 +1,6 @@
 /* What the seal tests share. */
-#ifndef BAKE_TESTS_SEAL_HELPER_H
-#define BAKE_TESTS_SEAL_HELPER_H
+#ifndef BAKE_TESTS_UNIT_SEAL_HELPER_H
+#define BAKE_TESTS_UNIT_SEAL_HELPER_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 
 #include "io/file.h"
 #include "io/proc.h"
-#include "seal/key.h"
+#include "seal/sign/key.h"
 
 #define FIXTURES "tests/unit/seal/fixtures/"
 #define DATA     "the quick brown disk\n"

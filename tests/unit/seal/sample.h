@@ -1,6 +1,6 @@
 /* A small package, always the same. */
-#ifndef BAKE_TESTS_SEAL_SAMPLE_H
-#define BAKE_TESTS_SEAL_SAMPLE_H
+#ifndef BAKE_TESTS_UNIT_SEAL_SAMPLE_H
+#define BAKE_TESTS_UNIT_SEAL_SAMPLE_H
 
 #include "seal/types.h"
 

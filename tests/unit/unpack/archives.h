@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "io/cache.h"
+#include "cache/cache.h"
 #include "io/file.h"
 #include "io/proc.h"
 #include "verify/types.h"

@@ -2,7 +2,7 @@
  * files that are something else, which the message names. */
 #include "archives.h"
 
-#include "unpack/member.h"
+#include "unpack/member/member.h"
 #include "unpack/unpack.h"
 
 static const char make[] =

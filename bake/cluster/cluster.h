@@ -1,0 +1,71 @@
+/* A cluster as its operator states it: the attributes that its machines will be given.
+ *
+ * In:    the command line's values.
+ * Out:   the attributes, in three spellings.
+ * Fails: ERR_USAGE for what the node's agent would refuse: its own reader is asked, as each of the nodes.
+ * Owns:  the secret, until cluster_clear().
+ * Never: prints the secret in a spelling that ends up on a command line or in a file of Terraform's code.
+ * Source: `gcloud topic escaping`; Terraform's language reference.
+ */
+#ifndef BAKE_FRONT_CLUSTER_CLUSTER_H
+#define BAKE_FRONT_CLUSTER_CLUSTER_H
+
+#include "node/metadata.h"
+#include "bake/ui/options.h"
+#include "json/write.h"
+
+enum {
+    CLUSTER_SECRET_TEXT = 45, /* base64 of 32 bytes and NUL */
+    CLUSTER_NODES_TEXT = METADATA_NODES_MAX * (VALUE_NAME_CAP + VALUE_IP_CAP), /* "a=10.0.0.2," each */
+    CLUSTER_TEXT_MAX = 64 << 10,
+};
+
+struct cluster_options {
+    const char *name, *nodes, *first_address, *pod_cidr, *service_cidr, *domain, *api_names;
+    struct option_list roles; /* NODE=ROLE */
+};
+
+struct cluster_node {
+    char name[VALUE_NAME_CAP];
+    char ip[VALUE_IP_CAP];
+    const char *role; /* NULL: the default */
+};
+
+struct cluster {
+    struct cluster_options options;
+    struct cluster_node nodes[METADATA_NODES_MAX];
+    size_t node_count, witness_count;
+    char nodes_text[CLUSTER_NODES_TEXT]; /* the attribute */
+    char secret[CLUSTER_SECRET_TEXT];
+};
+
+/* The nodes of OPTIONS, with their addresses and roles; not checked yet. */
+must_check int cluster_read(const struct cluster_options *options, struct cluster *ret, struct err *err);
+
+/* A fresh secret from the kernel. */
+must_check int cluster_make_secret(struct cluster *cluster, struct err *err);
+
+/* Every node's metadata through metadata_parse(), as the node will do it. Needs the secret. */
+must_check int cluster_check(const struct cluster *cluster, struct err *err);
+
+/* One line a node: its name, then arguments of `gcloud compute instances create`, as words of a shell. SECRET_FILE
+ * holds the secret. */
+must_check int cluster_gcloud(const struct cluster *cluster, const char *secret_file, struct buf *ret,
+                              struct err *err);
+/* A module's file: locals with each node's attributes, the secret as a sensitive variable. */
+void cluster_terraform(const struct cluster *cluster, struct buf *ret);
+/* The member "nodes": [{"name", "address", "attributes": {...}}, ...]; without the secret when WITH_SECRET is not set. */
+void cluster_json_nodes(const struct cluster *cluster, bool with_secret, struct json_writer *writer);
+
+/* The member "attributes" of one node. */
+void cluster_json_attributes(const struct cluster *cluster, const struct cluster_node *node, bool with_secret,
+                             struct json_writer *writer);
+
+void cluster_clear(struct cluster *cluster);
+#define cleanup_cluster cleanup(cluster_clear)
+
+/* A buffer that held the secret. */
+void cluster_wipe(struct buf *buf);
+#define cleanup_wiped cleanup(cluster_wipe)
+
+#endif

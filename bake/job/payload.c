@@ -1,0 +1,188 @@
+#include "bake/job/payload.h"
+
+#include <string.h>
+
+#include "embedded/embedded.h"
+#include "io/file.h"
+#include "oci/pause.h"
+#include "unpack/member/member.h"
+
+enum { LOCAL_FILE_MAX = 2047 << 20, PAUSE_IMAGE_MAX = 8 << 20 };
+
+void payload_free(struct payload *payload)
+{
+    for (size_t i = 0; i < payload->member_count; i++)
+        member_free(&payload->members[i]);
+    for (size_t i = 0; i < payload->tree_count; i++)
+        tree_free(&payload->trees[i]);
+    for (size_t i = 0; i < payload->fd_count; i++)
+        cleanup_close_fn(&payload->fds[i]);
+    arena_free(&payload->arena);
+    *payload = (struct payload){0};
+}
+
+static const struct trusted *trusted_of(const struct inputs *inputs, const struct recipe_input *input)
+{
+    return &inputs->items[input - inputs->recipe.inputs];
+}
+
+static int load_local(struct payload *payload, const struct plan_want *want, const struct run *run,
+                      struct plan_content *to, struct err *err)
+{
+    cleanup_close int fd = -1;
+    uint64_t size = 0;
+    if (file_open(want->source.name, &fd, &size, err) < 0) {
+        if (err->errnum == ENOENT)
+            err->kind = ERR_RECIPE; /* the recipe names a file that is not there */
+        return -1;
+    }
+    if (size > LOCAL_FILE_MAX)
+        return err_set(err, ERR_RECIPE, 0, "%s is too large to be embedded", want->source.name);
+    to->blob = (struct blob){.fd = fd, .size = size};
+    if (file_identify(fd, &to->blob.identity, err) < 0 ||
+        file_check_end(fd, size, want->source.name, err) < 0 ||
+        file_sha256(fd, 0, size, run, &to->blob.sha256, err) < 0)
+        return -1;
+    payload->fds[payload->fd_count++] = steal_fd(&fd);
+    return 0;
+}
+
+static int load_builtin(const struct plan_want *want, struct plan_content *to, struct err *err)
+{
+    const char *prefix = "";
+    if (want->kind == WANT_UNIT || want->kind == WANT_DROPIN)
+        prefix = "units/";
+    else if (want->kind == WANT_MANIFEST)
+        prefix = "manifests/";
+    else if (want->kind == WANT_KUBERNETES)
+        prefix = "units/"; /* the dispatching "hyperkube" of the separate binaries lies there */
+    const struct builtin *builtin = NULL;
+    if (builtin_want(prefix, want->source.name, &builtin, err) < 0)
+        return -1;
+    return blob_from_memory(builtin->start, (uint64_t)(builtin->end - builtin->start), &to->blob, err);
+}
+
+/* The program is compiled in, the container image around it is made here. */
+static int load_pause(const struct plan_want *want, struct payload *payload, struct plan_content *to,
+                      struct err *err)
+{
+    const struct builtin *program = NULL;
+    cleanup_buf struct buf image = BUF_INIT(PAUSE_IMAGE_MAX);
+    if (builtin_want("", want->source.name, &program, err) < 0 ||
+        oci_pause(program->start, (size_t)(program->end - program->start), &image, err) < 0)
+        return -1;
+    const char *kept = arena_strndup(&payload->arena, image.data, image.len);
+    return kept ? blob_from_memory(kept, image.len, &to->blob, err) : err_oom(err);
+}
+
+static void take_member(struct payload *payload, struct member *member, struct plan_content *to)
+{
+    to->blob = member->blob;
+    to->has_meta = member->has_meta;
+    to->meta = member->meta;
+    payload->members[payload->member_count++] = *member;
+}
+
+/* All members that the recipe takes from one archive come out of it in one pass: a server tarball has hundreds of MB. */
+static int load_members(struct common *common, const struct inputs *inputs, const struct plan_wants *wants,
+                        size_t first, struct payload *payload, bool *loaded, struct err *err)
+{
+    const struct recipe_input *input = wants->items[first].source.input;
+    const char *paths[MEMBERS_MAX];
+    size_t indexes[MEMBERS_MAX], count = 0;
+    for (size_t i = first; i < wants->count && count < MEMBERS_MAX; i++) {
+        const struct recipe_source *source = &wants->items[i].source;
+        if (source->kind == SOURCE_MEMBER && source->input == input && !loaded[i]) {
+            paths[count] = source->member;
+            indexes[count++] = i;
+        }
+    }
+    struct member members[MEMBERS_MAX];
+    for (size_t i = 0; i < count; i++)
+        members[i] = (struct member)MEMBER_EMPTY;
+    if (unpack_members(trusted_of(inputs, input), paths, count, inputs->cache, &common->run, members, err) <
+        0)
+        return err_wrap(err, "input %s", input->name);
+    for (size_t i = 0; i < count; i++) {
+        take_member(payload, &members[i], &payload->contents[indexes[i]]);
+        loaded[indexes[i]] = true;
+    }
+    return 0;
+}
+
+static int load_tree(struct common *common, const struct inputs *inputs, const struct plan_want *want,
+                     struct payload *payload, struct plan_content *to, struct err *err)
+{
+    const struct recipe_input *input = want->source.input;
+    struct tree *tree = &payload->trees[payload->tree_count];
+    if (unpack_tree(trusted_of(inputs, input), want->source.member, inputs->cache, &common->run, tree, err) <
+        0)
+        return err_wrap(err, "input %s", input->name);
+    payload->tree_count++;
+    struct plan_tree_entry *entries = arena_array(&payload->arena, tree->entry_count + 1, sizeof *entries);
+    if (!entries)
+        return err_oom(err);
+    for (size_t i = 0; i < tree->entry_count; i++) {
+        const struct tree_entry *from = &tree->entries[i];
+        entries[i] = (struct plan_tree_entry){.path = from->path,
+                                              .type = from->type == MEMBER_DIR       ? TREE_DIR
+                                                      : from->type == MEMBER_SYMLINK ? TREE_SYMLINK
+                                                                                     : TREE_FILE,
+                                              .meta = from->meta,
+                                              .target = from->target,
+                                              .blob = from->blob};
+    }
+    to->entries = entries;
+    to->entry_count = tree->entry_count;
+    return 0;
+}
+
+static int load_one(struct common *common, const struct inputs *inputs, const struct plan_wants *wants,
+                    size_t i, struct payload *payload, bool *loaded, struct err *err)
+{
+    const struct plan_want *want = &wants->items[i];
+    struct plan_content *to = &payload->contents[i];
+    struct member whole = MEMBER_EMPTY;
+    switch (want->source.kind) {
+    case SOURCE_NONE:
+        return 0;
+    case SOURCE_TEXT:
+        return blob_from_memory(want->source.text, strlen(want->source.text), &to->blob, err);
+    case SOURCE_LOCAL:
+        return load_local(payload, want, &common->run, to, err);
+    case SOURCE_BUILTIN:
+        return want->kind == WANT_PAUSE ? load_pause(want, payload, to, err) : load_builtin(want, to, err);
+    case SOURCE_INPUT:
+        if (unpack_whole(trusted_of(inputs, want->source.input), &whole, err) < 0)
+            return -1;
+        take_member(payload, &whole, to);
+        return 0;
+    case SOURCE_MEMBER:
+        return load_members(common, inputs, wants, i, payload, loaded, err);
+    case SOURCE_TREE:
+        return load_tree(common, inputs, want, payload, to, err);
+    }
+    return err_set(err, ERR_INTERNAL, 0, "a source of an unknown kind");
+}
+
+int payload_load(struct common *common, const struct inputs *inputs, const struct plan_wants *wants,
+                 struct payload *ret, struct err *err)
+{
+    cleanup_payload struct payload made = {0};
+    made.contents = arena_array(&made.arena, wants->count + 1, sizeof *made.contents);
+    made.members = arena_array(&made.arena, wants->count + 1, sizeof *made.members);
+    made.trees = arena_array(&made.arena, wants->count + 1, sizeof *made.trees);
+    made.fds = arena_array(&made.arena, wants->count + 1, sizeof *made.fds);
+    bool *loaded = arena_array(&made.arena, wants->count + 1, sizeof *loaded);
+    if (!made.contents || !made.members || !made.trees || !made.fds || !loaded)
+        return err_oom(err);
+    for (size_t i = 0; i < wants->count; i++) {
+        if (loaded[i])
+            continue;
+        if (load_one(common, inputs, wants, i, &made, loaded, err) < 0)
+            return err_wrap(err, "%s (%s)", wants->items[i].label, wants->items[i].image_path);
+    }
+    *ret = made;
+    made = (struct payload){0};
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* What is embedded, hashed once more while the disk is packed: of a file in the cache that was hashed when it entered, no more than
+ * its identity is looked at, and rot leaves that as it is.
+ *
+ * In:    a plan, which must live until the end.
+ * Out:   nothing.
+ * Fails: ERR_VERIFY, CACHE_ROT: a file is not what the plan says.
+ * Owns:  a thread, until payload_check_end().
+ */
+#ifndef BAKE_FRONT_JOB_PAYLOAD_CHECK_H
+#define BAKE_FRONT_JOB_PAYLOAD_CHECK_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+
+#include "base/run.h"
+#include "plan/types.h"
+
+struct payload_check {
+    const struct plan *plan;
+    pthread_t thread;
+    bool running;
+    volatile sig_atomic_t stop;
+    struct run run; /* its stop flag is ours */
+    int result;
+    struct err err;
+};
+
+/* Without a thread it is done by payload_check_wait(). CHECK must stay where it is. */
+void payload_check_begin(struct payload_check *check, const struct plan *plan);
+must_check int payload_check_wait(struct payload_check *check, const struct run *run, struct err *err);
+void payload_check_end(struct payload_check *check);
+#define cleanup_payload_check cleanup(payload_check_end)
+
+#endif

@@ -1,0 +1,46 @@
+#include "bake/trial/keys.h"
+
+#include <time.h>
+
+#include <sodium.h>
+
+#include "agent/pki/list.h"
+#include "node/secret.h"
+#include "node/x509.h"
+
+void test_keys_clear(struct test_keys *keys)
+{
+    buf_free(&keys->authority);
+    buf_free(&keys->cert);
+    x509_free_secret_buf(&keys->key);
+}
+
+static int make_authority(const struct secret *secret, const char *cluster, struct x509_pair *ret,
+                          struct err *err)
+{
+    const struct pki_authority_spec *spec = &pki_authorities[PKI_OF_ETCD];
+    unsigned char seed[SECRET_KEY_SIZE];
+    secret_derive(secret, cluster, spec->label, seed);
+    int r = x509_authority(seed, spec->common_name, ret, err);
+    sodium_memzero(seed, sizeof seed);
+    return r;
+}
+
+int test_keys_make(const char *cluster, const char *text, struct test_keys *ret, struct err *err)
+{
+    static const struct x509_leaf leaf = {.common_name = "bake-test", .client = true};
+    cleanup_secret struct secret secret = {0};
+    cleanup_x509_pair struct x509_pair authority = {0};
+    cleanup_x509_pair struct x509_pair client = {0};
+    *ret = (struct test_keys){BUF_INIT(X509_PEM_MAX), BUF_INIT(X509_PEM_MAX), BUF_INIT(X509_PEM_MAX)};
+    if (secret_parse(text, &secret, err) < 0) {
+        err->kind = ERR_USAGE;
+        return err_wrap(err, "--metadata cluster-secret");
+    }
+    if (make_authority(&secret, cluster, &authority, err) < 0 ||
+        x509_issue(&authority, &leaf, time(NULL), &client, err) < 0 ||
+        x509_write_cert(authority.cert, &ret->authority, err) < 0 ||
+        x509_write_cert(client.cert, &ret->cert, err) < 0 || x509_write_key(client.key, &ret->key, err) < 0)
+        return err_wrap(err, "keys for the cluster");
+    return 0;
+}

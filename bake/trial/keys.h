@@ -1,0 +1,23 @@
+/* The keys by which `bake test` is a client of the tested cluster's etcd: made from the cluster's secret, as each node makes its
+ * own.
+ *
+ * In:    the cluster's name, its secret as the attribute has it; the time.
+ * Out:   the authority's certificate, a client's certificate and key, as PEM in memory.
+ * Fails: ERR_USAGE for a secret that is none.
+ * Owns:  the PEM, which is wiped in the end.
+ */
+#ifndef BAKE_FRONT_TRIAL_KEYS_H
+#define BAKE_FRONT_TRIAL_KEYS_H
+
+#include "base/buf.h"
+
+struct test_keys {
+    struct buf authority, cert, key;
+};
+
+must_check int test_keys_make(const char *cluster, const char *secret, struct test_keys *ret,
+                              struct err *err);
+void test_keys_clear(struct test_keys *keys);
+#define cleanup_test_keys cleanup(test_keys_clear)
+
+#endif

@@ -1,0 +1,74 @@
+#include "agent/config/configure.h"
+
+#include <string.h>
+
+#include "agent/pki/pki.h"
+#include "agent/config/render.h"
+
+#define NETWORK_WORD "/opt/bake/network"
+
+int configure_network_word(const struct root *root, char ret[static NETWORK_WORD_CAP], struct err *err)
+{
+    static const char *const known[] = {"vxlan", "flannel", "calico"};
+    cleanup_buf struct buf text = BUF_INIT(NETWORK_WORD_CAP - 1);
+    bool found = false;
+    if (root_read(root, NETWORK_WORD, &text, &found, err) < 0)
+        return -1;
+    size_t len = text.data ? strcspn(text.data, "\n") : 0;
+    for (size_t i = 0; found && i < sizeof known / sizeof *known; i++)
+        if (strlen(known[i]) == len && memcmp(text.data, known[i], len) == 0) {
+            snprintf(ret, NETWORK_WORD_CAP, "%s", known[i]);
+            return 0;
+        }
+    if (found)
+        return err_set(err, ERR_VERIFY, 0, "%s names no pod network: vxlan, flannel or calico", NETWORK_WORD);
+    snprintf(ret, NETWORK_WORD_CAP, "%s", known[0]);
+    return 0;
+}
+
+static unsigned of_files(unsigned rendered)
+{
+    unsigned changed = rendered ? CONFIGURED_OTHER : 0;
+    if (rendered & RENDERED_KUBELET)
+        changed |= CONFIGURED_KUBELET;
+    if (rendered & RENDERED_KUBE_PROXY)
+        changed |= CONFIGURED_KUBE_PROXY;
+    if (rendered & RENDERED_MEMBERS)
+        changed |= CONFIGURED_NETWORK;
+    if (rendered & RENDERED_ADDONS)
+        changed |= CONFIGURED_ADDONS;
+    return changed;
+}
+
+static unsigned of_keys(unsigned folders)
+{
+    unsigned changed = folders ? CONFIGURED_OTHER : 0;
+    if (folders & 1U << PKI_ETCD)
+        changed |= CONFIGURED_ETCD_KEYS;
+    if (folders & 1U << PKI_KUBELET) /* it reads its server's certificate when it starts */
+        changed |= CONFIGURED_KUBELET;
+    return changed;
+}
+
+int configure(const struct root *root, const struct metadata *metadata, const struct secret *secret,
+              time_t now, unsigned *ret_changed, struct err *err)
+{
+    char network[NETWORK_WORD_CAP];
+    unsigned folders = 0;
+    if (configure_network_word(root, network, err) < 0)
+        return -1;
+    if (secret->set ? pki_write(root, metadata, secret, now, &folders, err) < 0
+                    : pki_check(root, metadata, now, err) < 0)
+        return -1;
+    unsigned rendered = 0;
+    if (render_all(root, metadata, network, &rendered, err) < 0)
+        return -1;
+    *ret_changed = of_keys(folders) | of_files(rendered);
+    return 0;
+}
+
+bool configure_same_secret(const struct root *root, const struct metadata *metadata,
+                           const struct secret *secret)
+{
+    return pki_same_secret(root, metadata, secret);
+}

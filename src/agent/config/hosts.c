@@ -1,0 +1,59 @@
+#include "agent/config/hosts.h"
+
+#include <string.h>
+
+#include "agent/pki/pki.h"
+
+#define HOSTS "/etc/hosts"
+#define BEGIN "# bake: begin\n"
+#define END   "# bake: end\n"
+
+enum { HOSTS_MAX = 256 << 10 };
+
+static void block(const struct metadata *m, struct buf *ret)
+{
+    buf_str(ret, BEGIN);
+    if (m->role == METADATA_NODE)
+        buf_printf(ret, "127.0.0.1 %s\n", PKI_API_NAME);
+    /* from its own place on, so that the clients of a dead API server do not all go to the same other one */
+    for (size_t i = 1; i < m->node_count; i++)
+        buf_printf(ret, "%s %s\n", m->nodes[(m->self + i) % m->node_count].ip, PKI_API_NAME);
+    for (size_t i = 0; i < m->node_count; i++)
+        buf_printf(ret, "%s %s\n", m->nodes[i].ip, m->nodes[i].name);
+    buf_str(ret, END);
+}
+
+/* The line TEXT (with its end) at the start of a line of the file; NULL: not there. */
+static char *find_line(char *file, const char *text)
+{
+    for (char *at = file; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+        if (strncmp(at, text, strlen(text)) == 0)
+            return at;
+    return NULL;
+}
+
+int hosts_render(const struct root *root, const struct metadata *metadata, bool *ret_changed, struct err *err)
+{
+    cleanup_buf struct buf old = BUF_INIT(HOSTS_MAX), made = BUF_INIT(2UL * HOSTS_MAX);
+    bool found = false;
+    if (root_read(root, HOSTS, &old, &found, err) < 0)
+        return -1;
+    if (old.data && memchr(old.data, '\0', old.len))
+        return err_set(err, ERR_VERIFY, 0, "%s is no text", HOSTS);
+    if (!found)
+        buf_str(&old, "127.0.0.1 localhost\n");
+    if (buf_check(&old, HOSTS, err) < 0)
+        return -1;
+    char *begin = find_line(old.data, BEGIN), *end = begin ? find_line(begin, END) : NULL;
+    size_t before = end ? (size_t)(begin - old.data) : old.len;
+    if (before > 0)
+        buf_add(&made, old.data, before);
+    if (before > 0 && old.data[before - 1] != '\n')
+        buf_str(&made, "\n");
+    block(metadata, &made);
+    if (end)
+        buf_str(&made, end + strlen(END));
+    if (buf_check(&made, HOSTS, err) < 0)
+        return -1;
+    return root_keep(root, HOSTS, made.data, made.len, 0644, ret_changed, err);
+}

@@ -1,0 +1,197 @@
+#include "agent/config/render.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "agent/config/hosts.h"
+#include "agent/pki/pki.h"
+#include "agent/net/slots.h"
+#include "agent/config/template.h"
+#include "base/path.h"
+
+enum { RENDER_MAX = 16 << 10, TEMPLATE_MAX = 1 << 20, MARKS = 12, TEMPLATES_MAX = 256 };
+
+static const char addon_prefix[] = "addon-", api_server[] = "kube-apiserver.yaml";
+
+void render_node(const struct metadata *m, struct buf *ret)
+{
+    buf_printf(ret, "BAKE_NODE_NAME=%s\nBAKE_NODE_IP=%s\n", m->name, m->ip);
+    buf_printf(ret, "BAKE_CLUSTER_NAME=%s\nBAKE_CLUSTER_NODES=", m->cluster_name);
+    metadata_write_nodes(m, ret);
+    buf_printf(ret, "\nBAKE_CLUSTER_DOMAIN=%s\nBAKE_POD_CIDR=%s\nBAKE_SERVICE_CIDR=%s\n", m->domain,
+               m->pod_cidr, m->service_cidr);
+    /* the names that kubelet.service and kube-proxy.service use */
+    buf_printf(ret, "NODE_NAME=%s\nNODE_IP=%s\n", m->name, m->ip);
+}
+
+/* ETCD_INITIAL_CLUSTER, its state and token are decided when etcd starts, see join.h. On loopback it listens too, for who works
+ * on the node; its health is told there without a certificate, and to nobody else. */
+void render_etcd(const struct metadata *m, struct buf *ret)
+{
+    buf_printf(ret, "ETCD_NAME=%s\n", m->name);
+    buf_printf(ret, "ETCD_LISTEN_CLIENT_URLS=https://%s:2379,https://127.0.0.1:2379\n", m->ip);
+    buf_printf(ret, "ETCD_ADVERTISE_CLIENT_URLS=https://%s:2379\n", m->ip);
+    buf_printf(ret,
+               "ETCD_LISTEN_PEER_URLS=https://%s:2380\nETCD_INITIAL_ADVERTISE_PEER_URLS=https://%s:2380\n",
+               m->ip, m->ip);
+    buf_str(ret, "ETCD_LISTEN_METRICS_URLS=http://127.0.0.1:2381\n");
+    buf_str(ret, "ETCD_CERT_FILE=/run/etcd/server.crt\nETCD_KEY_FILE=/run/etcd/server.key\n"
+                 "ETCD_TRUSTED_CA_FILE=/run/etcd/ca.crt\nETCD_CLIENT_CERT_AUTH=true\n"
+                 "ETCD_PEER_CERT_FILE=/run/etcd/peer.crt\nETCD_PEER_KEY_FILE=/run/etcd/peer.key\n"
+                 "ETCD_PEER_TRUSTED_CA_FILE=/run/etcd/ca.crt\nETCD_PEER_CLIENT_CERT_AUTH=true\n");
+}
+
+struct work {
+    const struct root *root;
+    const struct metadata *metadata;
+    unsigned changed;
+    struct template_mark marks[MARKS];
+    size_t mark_count;
+    char dns[VALUE_IP_CAP], cidr[VALUE_CIDR_CAP];
+    struct err *err;
+};
+
+static void add_mark(struct work *work, const char *name, const char *value)
+{
+    if (work->mark_count < MARKS)
+        work->marks[work->mark_count++] = (struct template_mark){name, value};
+}
+
+/* Its own member alone. With all of them, etcd's client spreads its requests, and for 40 s after a machine died without a word
+ * a third of them hang: leases are lost by that. An API server that has lost its own member is one that its clients leave. */
+#define ETCD_SERVER "https://127.0.0.1:2379"
+
+static void make_marks(struct work *work, const char *network)
+{
+    const struct metadata *m = work->metadata;
+    pki_service_address(m, 10, work->dns);
+    slot_cidr(m, m->self, work->cidr);
+    add_mark(work, "ETCD_SERVERS", ETCD_SERVER);
+    add_mark(work, "SERVICE_CIDR", m->service_cidr);
+    add_mark(work, "POD_CIDR", m->pod_cidr);
+    add_mark(work, "CLUSTER_DOMAIN", m->domain);
+    add_mark(work, "CLUSTER_NAME", m->cluster_name);
+    add_mark(work, "CLUSTER_DNS", work->dns);
+    add_mark(work, "NODE_NAME", m->name);
+    add_mark(work, "NODE_IP", m->ip);
+    add_mark(work, "NODE_CIDR", work->cidr);
+    /* flannel takes each node's range from its Node object; the members' own network has it from metadata, and calico deals
+     * out blocks of its own */
+    add_mark(work, "ALLOCATE_NODE_CIDRS", strcmp(network, "flannel") == 0 ? "true" : "false");
+    add_mark(work, "MTU", "1410"); /* Compute Engine's 1460 less a VXLAN header's 50 */
+}
+
+static int write_env(struct work *work, const char *path, void (*fill)(const struct metadata *, struct buf *),
+                     unsigned bit)
+{
+    cleanup_buf struct buf text = BUF_INIT(RENDER_MAX);
+    bool changed = false;
+    fill(work->metadata, &text);
+    if (buf_check(&text, path, work->err) < 0 ||
+        root_keep(work->root, path, text.data, text.len, 0600, &changed, work->err) < 0)
+        return -1;
+    work->changed |= changed ? bit : 0;
+    return 0;
+}
+
+static unsigned where_to(const char *name, char path[static PATH_CAP])
+{
+    if (strcmp(name, "kubelet.yaml") == 0 || strcmp(name, "kube-proxy.yaml") == 0) {
+        snprintf(path, PATH_CAP, RENDER_KUBE "/%s", name);
+        return name[4] == 'l' ? RENDERED_KUBELET : RENDERED_KUBE_PROXY;
+    }
+    bool addon = strncmp(name, addon_prefix, strlen(addon_prefix)) == 0;
+    snprintf(path, PATH_CAP, RENDER_KUBE "/%s/%s", addon ? "addons" : "manifests", name);
+    return addon ? RENDERED_ADDONS : RENDERED_OTHER;
+}
+
+static int render_one(struct work *work, const char *name)
+{
+    char from[PATH_CAP], to[PATH_CAP];
+    cleanup_buf struct buf text = BUF_INIT(TEMPLATE_MAX), made = BUF_INIT(2UL * TEMPLATE_MAX);
+    bool found = false, changed = false;
+    snprintf(from, sizeof from, RENDER_TEMPLATES "/%s", name);
+    unsigned bit = where_to(name, to);
+    if (root_read(work->root, from, &text, &found, work->err) < 0)
+        return -1;
+    if (template_fill(text.data ? text.data : "", text.len, work->marks, work->mark_count, &made, work->err) <
+        0)
+        return err_wrap(work->err, "%s", from);
+    if (root_keep(work->root, to, made.data ? made.data : "", made.len, 0600, &changed, work->err) < 0)
+        return -1;
+    work->changed |= changed ? bit : 0;
+    return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* The names of the templates, in order, the API server's last: what it needs is there by then. */
+static int list_templates(const struct root *root, char (*names)[NAME_CAP], size_t *ret_count,
+                          struct err *err)
+{
+    size_t count = 0;
+    int fd = root_openat(root, RENDER_TEMPLATES, O_RDONLY | O_DIRECTORY);
+    if (fd < 0 && errno == ENOENT)
+        return *ret_count = 0, 0;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir) {
+        int saved = errno;
+        if (fd >= 0)
+            (void)close(fd);
+        return err_sys(err, saved, "open %s", RENDER_TEMPLATES);
+    }
+    bool has_api = false;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        size_t len = strlen(entry->d_name);
+        if (len < 6 || len >= NAME_CAP || strcmp(entry->d_name + len - 5, ".yaml") != 0 ||
+            count == TEMPLATES_MAX)
+            continue;
+        if (strcmp(entry->d_name, api_server) == 0)
+            has_api = true;
+        else
+            snprintf(names[count++], NAME_CAP, "%s", entry->d_name);
+    }
+    (void)closedir(dir);
+    qsort(names, count, sizeof *names, compare);
+    if (has_api && count < TEMPLATES_MAX)
+        snprintf(names[count++], NAME_CAP, "%s", api_server);
+    *ret_count = count;
+    return 0;
+}
+
+/* A node that became a witness runs no pods. */
+static int remove_one(const struct root *root, const char *name, struct err *err)
+{
+    char path[PATH_CAP];
+    (void)where_to(name, path);
+    return root_remove(root, path, err);
+}
+
+int render_all(const struct root *root, const struct metadata *metadata, const char *network,
+               unsigned *ret_changed, struct err *err)
+{
+    struct work work = {.root = root, .metadata = metadata, .err = err};
+    cleanup_free char(*names)[NAME_CAP] = calloc(TEMPLATES_MAX, sizeof *names);
+    size_t count = 0;
+    bool hosts_changed = false;
+    if (!names)
+        return err_oom(err);
+    make_marks(&work, network);
+    if (slot_check(root, metadata, err) < 0 || list_templates(root, names, &count, err) < 0 ||
+        hosts_render(root, metadata, &hosts_changed, err) < 0 ||
+        write_env(&work, RENDER_NODE_ENV, render_node, RENDERED_MEMBERS) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (metadata->role == METADATA_WITNESS ? remove_one(root, names[i], err) < 0
+                                               : render_one(&work, names[i]) < 0)
+            return -1;
+    /* etcd.env last: etcd's unit needs it, and what it needs besides is there by then */
+    if (write_env(&work, RENDER_ETCD_ENV, render_etcd, RENDERED_OTHER) < 0)
+        return -1;
+    *ret_changed = work.changed | (hosts_changed ? RENDERED_OTHER : 0);
+    return 0;
+}

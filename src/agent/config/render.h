@@ -1,0 +1,39 @@
+/* The configuration of everything that runs on the node.
+ *
+ * In:    checked metadata; the image's templates in /opt/bake/templates.
+ * Out:   /run/bake/node.env, /run/bake/etcd.env; kubelet.yaml and kube-proxy.yaml in /etc/kubernetes; static pods' manifests
+ *        in /etc/kubernetes/manifests; templates named addon-* in /etc/kubernetes/addons; the node's part of /etc/hosts. A
+ *        witness gets the environment files and hosts, and nothing of Kubernetes.
+ * Fails: ERR_IO, ERR_SPACE; ERR_VERIFY for a template with an unknown mark, or a slot that is not this node's. Each file is
+ *        then the old one or the new one, never half.
+ * Owns:  nothing.
+ * Never: quotes: no checked value holds a character that systemd.exec(5), YAML or a shell would act on. Writes a file
+ *        again that is as it must be: kubelet restarts a static pod whose manifest was written.
+ */
+#ifndef BAKE_AGENT_CONFIG_RENDER_H
+#define BAKE_AGENT_CONFIG_RENDER_H
+
+#include "node/metadata.h"
+#include "agent/os/root.h"
+
+#define RENDER_NODE_ENV  "/run/bake/node.env"
+#define RENDER_ETCD_ENV  "/run/bake/etcd.env"
+#define RENDER_TEMPLATES "/opt/bake/templates"
+#define RENDER_KUBE      "/etc/kubernetes"
+
+enum rendered {
+    RENDERED_KUBELET = 1 << 0,
+    RENDERED_KUBE_PROXY = 1 << 1,
+    RENDERED_ADDONS = 1 << 2,
+    RENDERED_MEMBERS = 1 << 3, /* the set of members, so the network too */
+    RENDERED_OTHER = 1 << 4,
+};
+
+void render_node(const struct metadata *metadata, struct buf *ret);
+void render_etcd(const struct metadata *metadata, struct buf *ret);
+
+/* All of it. NETWORK is "vxlan", "flannel" or "calico". RET_CHANGED: bits of enum rendered. */
+must_check int render_all(const struct root *root, const struct metadata *metadata, const char *network,
+                          unsigned *ret_changed, struct err *err);
+
+#endif

@@ -1,0 +1,76 @@
+/* The contents list of the image, read and held against the files.
+ *
+ * In:    /opt/bake/contents.json, its signature and the public key; the files it lists. The format is the one of
+ *        src/seal/contents.h: canonical JSON, entries in byte order of their paths.
+ * Out:   entries, one by one, or a verdict on all of them.
+ * Fails: ERR_VERIFY: malformed, badly signed, or a file that is not as listed.
+ * Owns:  nothing.
+ * Never: writes; opens anything but regular files; follows a link in the last component of a path.
+ */
+#ifndef BAKE_AGENT_CONTENTS_CONTENTS_H
+#define BAKE_AGENT_CONTENTS_CONTENTS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/contents/minisig.h"
+#include "agent/os/root.h"
+#include "base/path.h"
+
+#define CONTENTS_LIST "/opt/bake/contents.json"
+#define CONTENTS_SIG  "/opt/bake/contents.json.minisig"
+#define CONTENTS_KEY  "/opt/bake/bake.pub"
+
+enum {
+    CONTENTS_LIST_MAX = 8 << 20,     /* bytes, as src/seal/contents.h */
+    CONTENTS_XATTRS_MAX = 100,       /* of one entry, as recipes have it */
+    CONTENTS_XATTRS_SIZE = 64 << 10, /* of all values of one entry; an ext4 block holds no more */
+    CONTENTS_FORMAT = 1,
+};
+
+enum entry_type { ENTRY_NONE, ENTRY_DIRECTORY, ENTRY_FILE, ENTRY_SYMLINK };
+
+struct entry_xattr {
+    char name[256];
+    size_t at, size; /* in xattr_values */
+};
+
+struct entry {
+    char path[PATH_CAP];
+    enum entry_type type;
+    bool has_mode, has_uid, has_gid, has_size, has_sha256; /* which members were there */
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    uint64_t size;            /* bytes; files only */
+    unsigned char sha256[32]; /* files only */
+    char target[PATH_CAP];    /* symlinks only; "" when not given */
+    size_t xattr_count;
+    size_t xattr_bytes;
+    struct entry_xattr xattrs[CONTENTS_XATTRS_MAX];
+    unsigned char xattr_values[CONTENTS_XATTRS_SIZE];
+};
+
+/* Gets each entry; 0 to go on, -1 with err to stop. */
+typedef int entry_visit(void *ctx, const struct entry *entry, struct err *err);
+
+must_check int contents_walk(const char *text, size_t len, entry_visit *visit, void *ctx, struct err *err);
+
+/* Whether the file system holds what the entry says; ERR_VERIFY naming the path. */
+must_check int entry_check(const struct root *root, const struct entry *entry, struct err *err);
+
+struct verdict {
+    size_t files;                /* entries of type file */
+    bool is_signed;              /* else the list has neither signature nor key */
+    char key_id[MINISIG_ID_HEX]; /* "" when unsigned */
+};
+
+/* The whole check. When files differ, each gets a line in RET_FAULTS (as far as they fit; cut quietly), and err
+ * names the first and how many there are. */
+must_check int contents_check(const struct root *root, struct verdict *ret, struct buf *ret_faults,
+                              struct err *err);
+
+/* The list's text, into a buffer of CONTENTS_LIST_MAX. */
+must_check int contents_read(const struct root *root, struct buf *ret, struct err *err);
+
+#endif

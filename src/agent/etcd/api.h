@@ -1,0 +1,49 @@
+/* The members of a living etcd, asked and changed through the JSON gateway of its v3 API.
+ *
+ * In:    one member's client address, the files for TLS; answers of up to HTTP_BODY_MAX bytes.
+ * Out:   members: id in decimal, name (empty until it has started), its one peer URL.
+ * Fails: ERR_NETWORK: that member cannot be reached, or (in its words) has no quorum in time; ERR_REMOTE: etcd refuses, with its
+ *        reason; ERR_VERIFY: the answer is not etcd's, or lists what no node of ours would have added.
+ * Owns:  nothing.
+ * Never: takes a list that only one member believes in: etcd_members_ask() reads a key through the quorum first, so that the
+ *        member has applied all that was decided before, and then its list. (etcd 3.4 answers lists from memory; 3.5 has
+ *        a field for it, which 3.4 does not know.)
+ * Source: https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/ and api_reference_v3 (Cluster, KV); JSON mapping of
+ *         proto3: 64-bit numbers are strings, defaults are left out
+ */
+#ifndef BAKE_AGENT_ETCD_API_H
+#define BAKE_AGENT_ETCD_API_H
+
+#include "agent/http/tls.h"
+#include "node/values.h"
+
+enum { ETCD_MEMBERS_MAX = 16, ETCD_URL_CAP = 64, ETCD_ASK_MS = 3000, ETCD_CHANGE_MS = 10000 };
+
+struct etcd_member {
+    char id[VALUE_ID_CAP];
+    char name[VALUE_NAME_CAP]; /* "?": one that no node can have */
+    char peer_url[ETCD_URL_CAP];
+};
+
+struct etcd_members {
+    struct etcd_member members[ETCD_MEMBERS_MAX];
+    size_t count;
+};
+
+struct etcd_api {
+    const struct tls_files *files;
+    struct http_peer peer;
+};
+
+must_check int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struct err *err);
+must_check int etcd_member_remove(const struct etcd_api *api, const char *id, struct err *err);
+/* RET gets all members, the new one among them. */
+must_check int etcd_member_add(const struct etcd_api *api, const char *peer_url, struct etcd_members *ret,
+                               struct err *err);
+
+/* The answer of list and add. */
+must_check int etcd_members_parse(const char *text, size_t len, struct etcd_members *ret, struct err *err);
+/* The reason in a refusal, fit for a log; "" when there is none. */
+void etcd_reason_parse(const char *text, size_t len, char *ret, size_t cap);
+
+#endif

@@ -1,0 +1,35 @@
+#include "agent/etcd/box.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+enum { MARK = 4, NONCE = crypto_secretbox_NONCEBYTES, TAG = crypto_secretbox_MACBYTES };
+
+static const unsigned char mark[MARK] = {'B', 'K', 'R', 1};
+
+_Static_assert(SEALED_OVERHEAD == MARK + NONCE + TAG, "the header tells what a packet adds");
+_Static_assert(SEALED_KEY_SIZE == crypto_secretbox_KEYBYTES, "the header tells the key's size");
+
+bool sealed_seal(const unsigned char key[SEALED_KEY_SIZE], const void *message, size_t len,
+                 unsigned char ret[SEALED_MAX], size_t *ret_len)
+{
+    if (len > SEALED_MESSAGE_MAX)
+        return false;
+    memcpy(ret, mark, MARK);
+    /* 192 random bits: no counter to keep over reboots, and none ever twice */
+    randombytes_buf(ret + MARK, NONCE);
+    crypto_secretbox_easy(ret + MARK + NONCE, message, len, ret + MARK, key);
+    *ret_len = len + SEALED_OVERHEAD;
+    return true;
+}
+
+bool sealed_open(const unsigned char key[SEALED_KEY_SIZE], const unsigned char *packet, size_t len,
+                 unsigned char ret[SEALED_MESSAGE_MAX], size_t *ret_len)
+{
+    if (len < SEALED_OVERHEAD || len > SEALED_MAX || memcmp(packet, mark, MARK) != 0 ||
+        crypto_secretbox_open_easy(ret, packet + MARK + NONCE, len - MARK - NONCE, packet + MARK, key) < 0)
+        return false;
+    *ret_len = len - SEALED_OVERHEAD;
+    return true;
+}

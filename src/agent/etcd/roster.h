@@ -1,0 +1,50 @@
+/* The roster: which disks found the cluster. The founder decides it once; whoever is on it copies it.
+ *
+ *     bake-roster 1
+ *     a 10.0.0.2 00112233445566778899aabbccddeeff
+ *     b 10.0.1.2 ...
+ *
+ * In:    text from this disk, entries from members.
+ * Out:   one member a line, by name in byte order: name, address, and the incarnation, which is a random number that each
+ *        disk makes once.
+ * Fails: ERR_VERIFY: anything that the writer here would not have written.
+ * Owns:  nothing.
+ * Never: holds a name or an address twice.
+ */
+#ifndef BAKE_AGENT_ETCD_ROSTER_H
+#define BAKE_AGENT_ETCD_ROSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "node/metadata.h"
+#include "node/values.h"
+#include "base/buf.h"
+
+enum { ROSTER_ID_SIZE = 16, ROSTER_ID_HEX = 2 * ROSTER_ID_SIZE, ROSTER_TEXT_MAX = 2048 };
+
+struct roster_entry {
+    char name[VALUE_NAME_CAP];
+    char ip[VALUE_IP_CAP];
+    unsigned char id[ROSTER_ID_SIZE];
+};
+
+struct roster {
+    struct roster_entry entries[METADATA_NODES_MAX];
+    size_t count; /* 0: there is none */
+};
+
+must_check int roster_parse(const char *text, size_t len, struct roster *ret, struct err *err);
+void roster_write(const struct roster *roster, struct buf *ret);
+
+/* Sorts, and ERR_VERIFY if it breaks a rule above. */
+must_check int roster_settle(struct roster *roster, struct err *err);
+
+/* Whether this disk is on it: the name with this address and incarnation. */
+bool roster_holds(const struct roster *roster, const char *name, const char *ip,
+                  const unsigned char id[ROSTER_ID_SIZE]);
+
+/* 32 lower-case hex digits and nothing else. */
+bool roster_read_id(const char *hex, size_t len, unsigned char ret[ROSTER_ID_SIZE]);
+
+#endif

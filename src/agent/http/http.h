@@ -1,0 +1,44 @@
+/* A small HTTP/1.1 client: one GET, one connection, one deadline.
+ *
+ * In:    an IPv4 address and port, a path.
+ * Out:   the status, and the body of a 200.
+ * Fails: ERR_NETWORK: no connection, too slow, closed early; ERR_VERIFY: an answer that breaks the rules below.
+ * Owns:  nothing; the body goes to the caller's capped buffer.
+ * Never: follows a redirect, looks up a name, takes an answer whose length is told in two ways, or (with
+ *        `metadata`) one without "Metadata-Flavor: Google": another server on that address is not trusted.
+ * Source: RFC 9112; https://cloud.google.com/compute/docs/metadata/querying-metadata
+ */
+#ifndef BAKE_AGENT_HTTP_HTTP_H
+#define BAKE_AGENT_HTTP_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { HTTP_HEADER_MAX = 16 << 10, HTTP_BODY_MAX = 1 << 20, HTTP_PATH_MAX = 512 };
+
+struct http_peer {
+    char host[16]; /* dotted IPv4 */
+    uint16_t port;
+};
+
+struct http_request {
+    const struct http_peer *peer;
+    const char *path; /* with the query; no white space */
+    bool metadata;
+    unsigned timeout_ms; /* for all of it */
+};
+
+/* "10.0.0.1" or "10.0.0.1:8080"; ERR_USAGE. */
+must_check int http_peer_parse(const char *text, struct http_peer *ret, struct err *err);
+
+/* The body is added to RET_BODY only for status 200. */
+must_check int http_get(const struct http_request *request, int *ret_status, struct buf *ret_body,
+                        struct err *err);
+
+/* Milliseconds of a clock that never jumps. */
+int64_t http_now_ms(void);
+
+#endif

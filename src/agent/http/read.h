@@ -1,0 +1,28 @@
+/* An HTTP answer from whatever carries it: a connection as it is, or one under TLS.
+ *
+ * In:    a source of bytes, where nothing is the end.
+ * Out:   the header (http_head.h), then the body whichever way its end is told.
+ * Fails: ERR_NETWORK: it ended early; ERR_VERIFY: over a cap, or malformed.
+ * Owns:  nothing.
+ * Source: RFC 9112
+ */
+#ifndef BAKE_AGENT_HTTP_READ_H
+#define BAKE_AGENT_HTTP_READ_H
+
+#include "agent/http/http.h"
+#include "agent/http/head.h"
+
+struct http_reader {
+    /* At least one byte; *RET_LEN 0 at the end. */
+    int (*fill)(void *ctx, void *out, size_t cap, const char *what, size_t *ret_len, struct err *err);
+    void *ctx;
+    size_t at, have; /* what of in[] is unread */
+    char in[HTTP_HEADER_MAX];
+};
+
+must_check int http_read_head(struct http_reader *reader, struct http_head *ret, struct err *err);
+/* Added to RET, up to its cap. */
+must_check int http_read_body(struct http_reader *reader, const struct http_head *head, struct buf *ret,
+                              struct err *err);
+
+#endif

@@ -1,0 +1,256 @@
+#include "agent/http/tls.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+#include "agent/http/read.h"
+#include "agent/http/wire.h"
+
+enum { RECORD_MAX = 16 << 10 };
+
+static inline void free_ctx(SSL_CTX **ctx)
+{
+    SSL_CTX_free(*ctx);
+}
+
+static inline void free_bio(BIO **bio)
+{
+    BIO_free(*bio);
+}
+
+static inline void free_x509(X509 **cert)
+{
+    X509_free(*cert);
+}
+
+static inline void free_pkey(EVP_PKEY **key)
+{
+    EVP_PKEY_free(*key);
+}
+
+/* TLS without a socket of its own: its records go through the two memory BIOs, and wire.h carries them. So each send and
+ * receive is held to the deadline, and none raises SIGPIPE. */
+struct channel {
+    struct wire wire;
+    SSL *ssl;
+};
+
+static inline void close_channel(struct channel *channel)
+{
+    SSL_free(channel->ssl);
+    wire_close(&channel->wire);
+}
+
+/* With OpenSSL's own reason; forgets the rest of its queue. */
+static int fail(enum err_kind kind, const char *what, struct err *err)
+{
+    unsigned long code = ERR_get_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    ERR_clear_error();
+    return err_set(err, kind, 0, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
+}
+
+/* An encrypted key is none: nobody is asked for a word. */
+// NOLINTNEXTLINE(readability-non-const-parameter) ; the type is OpenSSL's
+static int no_password(char *out, int cap, int writing, void *ctx)
+{
+    (void)out;
+    (void)cap;
+    (void)writing;
+    (void)ctx;
+    return -1;
+}
+
+static inline void wipe_buf(struct buf *buf)
+{
+    if (buf->data)
+        explicit_bzero(buf->data, buf->len);
+    buf_free(buf);
+}
+
+/* A file as a BIO over BUF's memory. */
+static BIO *open_file(const struct root *root, const char *path, struct buf *buf, struct err *err)
+{
+    bool found = false;
+    if (root_read(root, path, buf, &found, err) < 0)
+        return NULL;
+    BIO *bio = found && buf->len > 0 ? BIO_new_mem_buf(buf->data, (int)buf->len) : NULL;
+    if (!bio)
+        err_set(err, ERR_VERIFY, 0, "%s is %s", path, found ? "empty" : "missing");
+    return bio;
+}
+
+static int use_ca(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(TLS_FILE_MAX);
+    cleanup(free_bio) BIO *bio = open_file(files->root, files->ca, &text, err);
+    if (!bio)
+        return -1;
+    cleanup(free_x509) X509 *cert = PEM_read_bio_X509(bio, NULL, no_password, NULL);
+    if (!cert || X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) != 1)
+        return fail(ERR_VERIFY, files->ca, err);
+    return 0;
+}
+
+static int use_cert(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(TLS_FILE_MAX);
+    cleanup(free_bio) BIO *bio = open_file(files->root, files->cert, &text, err);
+    if (!bio)
+        return -1;
+    cleanup(free_x509) X509 *cert = PEM_read_bio_X509(bio, NULL, no_password, NULL);
+    return cert && SSL_CTX_use_certificate(ctx, cert) == 1 ? 0 : fail(ERR_VERIFY, files->cert, err);
+}
+
+static int use_key(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
+{
+    cleanup(wipe_buf) struct buf text = BUF_INIT(TLS_FILE_MAX);
+    cleanup(free_bio) BIO *bio = open_file(files->root, files->key, &text, err);
+    if (!bio)
+        return -1;
+    cleanup(free_pkey) EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    bool ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+    return ok ? 0 : fail(ERR_VERIFY, files->key, err);
+}
+
+static int start(const struct tls_request *request, SSL_CTX *ctx, struct channel *ret, struct err *err)
+{
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 || !(ret->ssl = SSL_new(ctx)))
+        return fail(ERR_INTERNAL, "start TLS", err);
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    if (!in || !out) {
+        BIO_free(in);
+        BIO_free(out);
+        return err_oom(err);
+    }
+    BIO_set_mem_eof_return(in, -1);
+    SSL_set_bio(ret->ssl, in, out);
+    SSL_set_connect_state(ret->ssl);
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ret->ssl), request->peer->host) != 1)
+        return fail(ERR_INTERNAL, "start TLS", err);
+    return wire_dial(request->peer, request->timeout_ms, &ret->wire, err);
+}
+
+/* What TLS has to send goes out. */
+static int flush(struct channel *channel, struct err *err)
+{
+    char bytes[RECORD_MAX];
+    for (int n; (n = BIO_read(SSL_get_wbio(channel->ssl), bytes, sizeof bytes)) > 0;)
+        if (wire_send(&channel->wire, bytes, (size_t)n, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* After a call of OpenSSL's that gave RESULT: 1 to call again, 0 at the end of the stream. */
+static int go_on(struct channel *channel, int result, const char *what, struct err *err)
+{
+    char bytes[RECORD_MAX];
+    size_t len = 0;
+    int error = SSL_get_error(channel->ssl, result);
+    long verified = SSL_get_verify_result(channel->ssl);
+    if (flush(channel, err) < 0) /* an alert too: the server's log should say why */
+        return -1;
+    if (error == SSL_ERROR_ZERO_RETURN)
+        return 0;
+    if (error == SSL_ERROR_WANT_READ) {
+        if (wire_receive(&channel->wire, bytes, sizeof bytes, what, &len, err) < 0)
+            return -1;
+        if (len == 0)
+            return err_set(err, ERR_NETWORK, 0, "the connection was broken off while %s", what);
+        return BIO_write(SSL_get_rbio(channel->ssl), bytes, (int)len) == (int)len ? 1 : err_oom(err);
+    }
+    if (verified != X509_V_OK) {
+        ERR_clear_error();
+        return err_set(err, ERR_VERIFY, 0, "the server's certificate: %s",
+                       X509_verify_cert_error_string(verified));
+    }
+    return fail(ERR_NETWORK, "TLS", err);
+}
+
+static int shake_hands(struct channel *channel, struct err *err)
+{
+    for (;;) {
+        ERR_clear_error();
+        int result = SSL_do_handshake(channel->ssl);
+        if (result == 1)
+            return flush(channel, err);
+        int next = go_on(channel, result, "greeting the server", err);
+        if (next <= 0)
+            return next < 0 ? -1 : err_set(err, ERR_NETWORK, 0, "the server hung up");
+    }
+}
+
+static int ask(struct channel *channel, const struct tls_request *request, struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(HTTP_BODY_MAX);
+    buf_printf(&text,
+               "POST %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: bake-agent/" BAKE_VERSION "\r\n"
+               "Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+               "Connection: close\r\n\r\n%s",
+               request->path, request->peer->host, (unsigned)request->peer->port, strlen(request->body),
+               request->body);
+    if (buf_check(&text, "the request", err) < 0)
+        return -1;
+    ERR_clear_error();
+    /* the BIO below takes all there is, so this is all or a failure */
+    if (SSL_write(channel->ssl, text.data, (int)text.len) != (int)text.len)
+        return fail(ERR_NETWORK, "send the request", err);
+    return flush(channel, err);
+}
+
+static int fill(void *ctx, void *out, size_t cap, const char *what, size_t *ret_len, struct err *err)
+{
+    struct channel *channel = ctx;
+    for (;;) {
+        ERR_clear_error();
+        int n = SSL_read(channel->ssl, out, cap > RECORD_MAX ? RECORD_MAX : (int)cap);
+        if (n > 0) {
+            *ret_len = (size_t)n;
+            return 0;
+        }
+        int next = go_on(channel, n, what, err);
+        if (next > 0)
+            continue;
+        *ret_len = 0;
+        return next;
+    }
+}
+
+static int talk(const struct tls_request *request, SSL_CTX *ctx, int *ret_status, struct buf *ret,
+                struct err *err)
+{
+    cleanup(close_channel) struct channel channel = {.wire = WIRE_INIT};
+    cleanup_free struct http_reader *reader = calloc(1, sizeof *reader);
+    cleanup_buf struct buf body = BUF_INIT(ret->max - ret->len);
+    struct http_head head;
+    if (!reader)
+        return err_oom(err);
+    reader->fill = fill;
+    reader->ctx = &channel;
+    if (use_ca(ctx, request->files, err) < 0 || use_cert(ctx, request->files, err) < 0 ||
+        use_key(ctx, request->files, err) < 0 || start(request, ctx, &channel, err) < 0 ||
+        shake_hands(&channel, err) < 0 || ask(&channel, request, err) < 0 ||
+        http_read_head(reader, &head, err) < 0 || http_read_body(reader, &head, &body, err) < 0)
+        return -1;
+    buf_add(ret, body.data, body.len);
+    if (buf_check(ret, "the answer", err) < 0)
+        return -1;
+    *ret_status = head.status;
+    return 0;
+}
+
+int tls_post(const struct tls_request *request, int *ret_status, struct buf *ret_body, struct err *err)
+{
+    cleanup(free_ctx) SSL_CTX *ctx = NULL;
+    /* no configuration: the machine's may load modules, which a static program cannot, or weaken the rules */
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 || !(ctx = SSL_CTX_new(TLS_client_method())))
+        return fail(ERR_INTERNAL, "start TLS", err);
+    if (talk(request, ctx, ret_status, ret_body, err) < 0)
+        return err_wrap(err, "https://%s:%u%s", request->peer->host, (unsigned)request->peer->port,
+                        request->path);
+    return 0;
+}

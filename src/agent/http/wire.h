@@ -1,0 +1,38 @@
+/* A TCP connection with one deadline for all that happens on it.
+ *
+ * In:    an IPv4 address and port; bytes to send.
+ * Out:   bytes received.
+ * Fails: ERR_NETWORK: no connection, too slow, broken off.
+ * Owns:  the descriptor, until wire_close().
+ * Never: blocks past its deadline, raises SIGPIPE, or looks up a name.
+ */
+#ifndef BAKE_AGENT_HTTP_WIRE_H
+#define BAKE_AGENT_HTTP_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/http/http.h"
+#include "base/err.h"
+
+struct wire {
+    int fd;
+    int64_t deadline; /* of http_now_ms() */
+};
+
+#define WIRE_INIT                                                                                            \
+    {                                                                                                        \
+        .fd = -1                                                                                             \
+    }
+
+must_check int wire_dial(const struct http_peer *peer, unsigned timeout_ms, struct wire *ret,
+                         struct err *err);
+void wire_close(struct wire *wire);
+#define cleanup_wire cleanup(wire_close)
+
+must_check int wire_send(const struct wire *wire, const void *bytes, size_t len, struct err *err);
+/* At least one byte; *RET_LEN 0 when the peer is done. WHAT says what is waited for. */
+must_check int wire_receive(const struct wire *wire, void *out, size_t cap, const char *what, size_t *ret_len,
+                            struct err *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* What a disk without data does, given what the other members answered: a decision without side effects.
+ *
+ * In:    metadata, this disk's incarnation, the replies of one round, and of the round before if there was one.
+ * Out:   wait (and for whom), ask again to be sure, found or help to found the cluster (with this roster), or be a
+ *        replacement.
+ * Fails: never.
+ * Owns:  nothing.
+ * Never: lets one disk be on the roster of two foundings that both come to life; the argument stands in join.h.
+ */
+#ifndef BAKE_AGENT_JOIN_DECIDE_H
+#define BAKE_AGENT_JOIN_DECIDE_H
+
+#include "agent/join/peers.h"
+
+enum decision_kind {
+    DECISION_WAIT,
+    DECISION_CONFIRM, /* all members are waiting: ask them once more */
+    DECISION_NEW,
+    DECISION_REPLACE,
+};
+
+enum { DECISION_WHY_CAP = 1024 };
+
+struct decision {
+    enum decision_kind kind;
+    struct roster roster;       /* of DECISION_NEW */
+    char why[DECISION_WHY_CAP]; /* a line to say */
+};
+
+/* The place of the founder: the first name in byte order. */
+size_t decide_founder(const struct metadata *metadata);
+
+/* BEFORE is NULL unless the round before ended in DECISION_CONFIRM. */
+void decide(const struct metadata *metadata, const unsigned char id[ROSTER_ID_SIZE],
+            const struct peers_reply replies[METADATA_NODES_MAX], const struct peers_reply *before,
+            struct decision *ret);
+
+#endif

@@ -1,0 +1,285 @@
+#include "agent/join/join.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include <sodium.h>
+
+#include "agent/join/decide.h"
+#include "agent/http/http.h"
+#include "agent/join/replace.h"
+
+enum { ENV_MAX = 4096, TOKEN_SIZE = 8, SAID_LINES = 4 };
+
+struct join {
+    struct replace replace;
+    struct peers peers;
+    struct disk disk;
+    const struct join_options *options;
+    const struct say *say;
+    int64_t deadline;                    /* of http_now_ms(); 0: none */
+    char said[SAID_LINES][ERR_TEXT_MAX]; /* the last ones */
+    size_t said_at;
+};
+
+int join_options_read(const struct root *root, struct join_options *ret, struct err *err)
+{
+    *ret = (struct join_options){
+        .roster_port = PEERS_PORT, .client_port = JOIN_CLIENT_PORT, .peer_port = JOIN_PEER_PORT};
+    return peers_read_key(root, &ret->key, err);
+}
+
+/* What was said lately is not said again: two reasons to wait may take turns every second, for days. */
+static void say_once(struct join *join, const char *line)
+{
+    for (size_t i = 0; i < SAID_LINES; i++)
+        if (strcmp(join->said[i], line) == 0)
+            return;
+    snprintf(join->said[join->said_at], sizeof join->said[0], "%s", line);
+    join->said_at = (join->said_at + 1) % SAID_LINES;
+    say_line(join->say, line);
+}
+
+/* Before another try; -1 when the time is over. */
+static int pause_or_stop(const struct join *join, const char *why, struct err *err)
+{
+    int64_t left = join->deadline == 0 ? JOIN_PAUSE_MS : join->deadline - http_now_ms();
+    if (left <= 0)
+        return err_set(err, ERR_NETWORK, 0, "it took too long: %.1900s", why);
+    long ms = left < JOIN_PAUSE_MS ? (long)left : JOIN_PAUSE_MS;
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&pause, NULL);
+    return 0;
+}
+
+static int write_env(const struct join *join, const struct buf *cluster, const char *state, const char *token,
+                     struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(ENV_MAX);
+    buf_printf(&text, "ETCD_INITIAL_CLUSTER=%s\nETCD_INITIAL_CLUSTER_STATE=%s\n",
+               cluster->data ? cluster->data : "", state);
+    if (token)
+        buf_printf(&text, "ETCD_INITIAL_CLUSTER_TOKEN=%s\n", token);
+    if (buf_check(cluster, JOIN_ENV, err) < 0 || buf_check(&text, JOIN_ENV, err) < 0)
+        return -1;
+    return root_write(join->replace.root, JOIN_ENV, text.data, text.len, 0600, err);
+}
+
+static void add_member(struct buf *cluster, const char *name, const char *ip, uint16_t port)
+{
+    buf_printf(cluster, "%s%s=https://%s:%u", cluster->len > 0 ? "," : "", name, ip, (unsigned)port);
+}
+
+/* With data etcd goes by what it has; the variables only need to be well-formed. */
+static int start_as_is(const struct join *join, struct err *err)
+{
+    const struct metadata *m = join->replace.metadata;
+    cleanup_buf struct buf cluster = BUF_INIT(ENV_MAX);
+    for (size_t i = 0; i < m->node_count; i++)
+        add_member(&cluster, m->nodes[i].name, m->nodes[i].ip, join->options->peer_port);
+    return write_env(join, &cluster, "existing", NULL, err);
+}
+
+/* Members and token come from the roster alone, which is the same on all disks, whatever cluster-nodes says by now. */
+static int start_new(const struct join *join, struct err *err)
+{
+    const struct roster *roster = &join->disk.roster;
+    const struct metadata *m = join->replace.metadata;
+    cleanup_buf struct buf cluster = BUF_INIT(ENV_MAX);
+    cleanup_buf struct buf text = BUF_INIT(ROSTER_TEXT_MAX);
+    unsigned char digest[crypto_generichash_BYTES];
+    char hex[2 * TOKEN_SIZE + 1], token[VALUE_NAME_CAP + sizeof hex];
+    if (!join->disk.has_id || !roster_holds(roster, m->name, m->ip, join->disk.id))
+        return err_set(
+            err, ERR_VERIFY, 0,
+            "%s does not hold this disk as %s %s: if it was another node's, or its name or address has "
+            "changed, it needs an empty disk",
+            DISK_ROSTER, m->name, m->ip);
+    for (size_t i = 0; i < roster->count; i++)
+        add_member(&cluster, roster->entries[i].name, roster->entries[i].ip, join->options->peer_port);
+    roster_write(roster, &text);
+    if (buf_check(&text, "the roster", err) < 0)
+        return -1;
+    crypto_generichash(digest, sizeof digest, (const unsigned char *)text.data, text.len, NULL, 0);
+    snprintf(token, sizeof token, "%s-%s", m->cluster_name,
+             sodium_bin2hex(hex, sizeof hex, digest, TOKEN_SIZE));
+    return write_env(join, &cluster, "new", token, err);
+}
+
+static int start_replacement(const struct join *join, const struct etcd_members *members, struct err *err)
+{
+    cleanup_buf struct buf cluster = BUF_INIT(ENV_MAX);
+    char url[ETCD_URL_CAP];
+    bool there = false;
+    replace_url(&join->replace, url);
+    for (size_t i = 0; i < members->count; i++) {
+        const struct etcd_member *member = &members->members[i];
+        bool mine = strcmp(member->peer_url, url) == 0;
+        there = there || mine;
+        /* etcd finds the others by URL; one that has not started has no name, and any will do */
+        buf_printf(&cluster, "%s%s%s=%s", i > 0 ? "," : "",
+                   mine              ? join->replace.metadata->name
+                   : member->name[0] ? ""
+                                     : "unstarted-",
+                   mine              ? ""
+                   : member->name[0] ? member->name
+                                     : member->id,
+                   member->peer_url);
+    }
+    if (!there)
+        return err_set(err, ERR_VERIFY, 0, "etcd added this member and does not list it");
+    return write_env(join, &cluster, "existing", NULL, err);
+}
+
+/* One try. *RET_DONE false: it is to be tried again, LINE says why. */
+static int try_replace(struct join *join, const char *why, char line[ERR_TEXT_MAX], bool *ret_done,
+                       struct err *err)
+{
+    struct etcd_members members;
+    struct err said = {0};
+    *ret_done = replace_run(&join->replace, &members, &said) == 0;
+    if (*ret_done)
+        return start_replacement(join, &members, err);
+    if (said.kind == ERR_IO || said.kind == ERR_SPACE || said.kind == ERR_INTERNAL) {
+        *err = said;
+        return -1;
+    }
+    snprintf(line, ERR_TEXT_MAX, "%.600s; waiting for a quorum to take it in: %.1200s", why, said.text);
+    say_once(join, line);
+    return 0;
+}
+
+static int replace_loop(struct join *join, const char *why, struct err *err)
+{
+    char line[ERR_TEXT_MAX];
+    for (bool done = false; !done;)
+        if (try_replace(join, why, line, &done, err) < 0 || (!done && pause_or_stop(join, line, err) < 0))
+            return -1;
+    return 0;
+}
+
+/* The roster that this disk is on, durably; then etcd may start. */
+static int take_part(struct join *join, const struct roster *roster, struct err *err)
+{
+    if (disk_decide(join->replace.root, roster, err) < 0)
+        return -1;
+    join->disk.roster = *roster;
+    return start_new(join, err);
+}
+
+/* Not joined to anything yet, a replacement keeps asking: another member may come that has a roster with this disk. */
+static int first_start(struct join *join, struct err *err)
+{
+    struct peers_reply rounds[2][METADATA_NODES_MAX];
+    struct decision decision = {0};
+    char line[ERR_TEXT_MAX];
+    for (unsigned i = 0;; i ^= 1) {
+        const struct peers_reply *before = decision.kind == DECISION_CONFIRM ? rounds[i ^ 1] : NULL;
+        if (peers_ask(&join->peers, JOIN_ROUND_MS, rounds[i], err) < 0)
+            return -1;
+        decide(join->replace.metadata, join->disk.id, rounds[i], before, &decision);
+        if (decision.kind == DECISION_CONFIRM)
+            continue;
+        if (decision.kind == DECISION_NEW) {
+            say_once(join, decision.why);
+            return take_part(join, &decision.roster, err);
+        }
+        if (decision.kind == DECISION_REPLACE) {
+            bool done = false;
+            if (try_replace(join, decision.why, line, &done, err) < 0)
+                return -1;
+            if (done)
+                return 0;
+            if (disk_load(join->replace.root, &join->disk, err) < 0)
+                return -1;
+            if (join->disk.marked) /* something may be changed by now: there is no way back */
+                return replace_loop(join, decision.why, err);
+        } else {
+            say_once(join, decision.why);
+        }
+        if (pause_or_stop(join, decision.why, err) < 0)
+            return -1;
+    }
+}
+
+/* A member that others removed while it was away finds that out from them, and its etcd ends. Only when etcd was started
+ * in this boot before is it worth asking: a reboot must not wait for machines that are off. */
+static int check_removed(struct join *join, struct err *err)
+{
+    const struct root *root = join->replace.root;
+    cleanup_close int earlier = root_openat(root, JOIN_ENV, O_PATH);
+    if (earlier < 0 || join->replace.metadata->node_count < 2 || !replace_removed(&join->replace))
+        return 0;
+    say_once(join,
+             "the cluster has removed this member: its data is moved aside, and it joins as a replacement");
+    if (disk_mark_joined(root, "replacing", err) < 0 || disk_set_aside(root, (long long)time(NULL), err) < 0)
+        return -1;
+    return disk_load(root, &join->disk, err);
+}
+
+static int run(struct join *join, struct err *err)
+{
+    const struct root *root = join->replace.root;
+    struct disk *disk = &join->disk;
+    bool alone = join->replace.metadata->node_count == 1;
+    if (disk_load(root, disk, err) < 0 || (disk->has_data && check_removed(join, err) < 0))
+        return -1;
+    if (disk->has_data)
+        return start_as_is(join, err);
+    if (disk->marked && !alone) {
+        if (disk->roster.count > 0 && disk_start_over(root, err) < 0)
+            return -1;
+        return replace_loop(join, "this disk took part before and has no data: joining as a replacement",
+                            err);
+    }
+    if (disk->state == DISK_DECIDED)
+        return start_new(join, err);
+    if (!disk->has_id && disk_incarnate(root, disk->id, err) < 0)
+        return -1;
+    disk->has_id = true;
+    if (!alone)
+        return first_start(join, err);
+    struct peers_reply none[METADATA_NODES_MAX] = {0};
+    struct decision decision;
+    decide(join->replace.metadata, disk->id, none, none, &decision);
+    return take_part(join, &decision.roster, err);
+}
+
+/* One at a time: what is on disk is read, then changed. */
+static int lock(const struct root *root, int *ret_fd, struct err *err)
+{
+    cleanup_close int fd = -1;
+    if (root_write(root, DISK_FOLDER "/lock", "", 0, 0600, err) < 0)
+        return -1;
+    fd = root_openat(root, DISK_FOLDER, O_RDONLY | O_DIRECTORY);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? err_set(err, ERR_IO, 0, "another join is at work on this disk")
+                                    : err_sys(err, errno, "lock %s", DISK_FOLDER);
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+int join_run(const struct root *root, const struct metadata *metadata, const struct join_options *options,
+             const struct say *say, struct err *err)
+{
+    cleanup_close int held = -1;
+    struct peers_said said = {0};
+    cleanup_free struct join *join = calloc(1, sizeof *join);
+    if (!join)
+        return err_oom(err);
+    join->options = options;
+    join->say = say;
+    join->replace = (struct replace){root, metadata, options->client_port, options->peer_port};
+    join->peers = (struct peers){root, metadata, &options->key, say, &said, options->roster_port};
+    join->deadline = options->limit_s ? http_now_ms() + (int64_t)options->limit_s * 1000 : 0;
+    if (lock(root, &held, err) < 0)
+        return -1;
+    return run(join, err);
+}
+
+int joined_run(const struct root *root, struct err *err)
+{
+    return disk_mark_joined(root, "joined", err);
+}

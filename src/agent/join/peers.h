@@ -1,0 +1,66 @@
+/* Members of one cluster asking each other, before etcd runs, how far each disk has come.
+ *
+ * In:    the cluster's members, the key that seals packets, a UDP port.
+ * Out:   one reply for each member that answered in time. Answering: what is on disk at that moment.
+ * Fails: ERR_NETWORK, ERR_IO: a socket or the disk. That a member is silent, or a packet is noise, is no failure.
+ * Owns:  nothing; peers_listen()'s descriptor is the caller's.
+ * Never: takes an answer to another question than its own, or answers what a member has not sealed. Tells anyone what
+ *        is not durable: the answering side reads files that were renamed into place after fsync, and keeps nothing in
+ *        memory. It reads the incarnation first. Should the rest change while it reads, it tells an older state, as a
+ *        packet that was long under way would; join.h counts with that.
+ */
+#ifndef BAKE_AGENT_JOIN_PEERS_H
+#define BAKE_AGENT_JOIN_PEERS_H
+
+#include <netinet/in.h>
+
+#include "agent/etcd/packet.h"
+#include "agent/os/log.h"
+
+enum { PEERS_PORT = 2378, PEERS_SAID_MAX = 32, PEERS_RESEND_MS = 200 };
+
+#define PEERS_KEY "/etc/kubernetes/pki/agent/peer.key"
+
+struct peers_key {
+    unsigned char bytes[SEALED_KEY_SIZE];
+};
+
+/* Senders of which it was said that their packets do not open, so that it is said once. */
+struct peers_said {
+    in_addr_t senders[PEERS_SAID_MAX];
+    size_t count;
+};
+
+struct peers {
+    const struct root *root;
+    const struct metadata *metadata;
+    const struct peers_key *key;
+    const struct say *say;
+    struct peers_said *said;
+    uint16_t port;
+};
+
+struct peers_reply {
+    bool got, same_list; /* same_list: it has the same cluster-nodes */
+    unsigned char id[ROSTER_ID_SIZE];
+    enum disk_state state;
+    struct roster roster;
+};
+
+/* PEERS_KEY: 64 hex digits. ERR_VERIFY when it is missing or is something else. */
+must_check int peers_read_key(const struct root *root, struct peers_key *ret, struct err *err);
+void peers_clear_key(struct peers_key *key);
+#define cleanup_peers_key cleanup(peers_clear_key)
+
+/* A socket on IP and PORT that does not block. */
+must_check int peers_listen(const char *ip, uint16_t port, int *ret_fd, struct err *err);
+
+/* Answers what has arrived, at most 64 packets. To be called when FD is readable. */
+must_check int peers_answer(int fd, const struct peers *self, struct err *err);
+
+/* Asks all other members at once, again and again, until each has answered or LIMIT_MS is over. REPLIES are by
+ * their place in metadata->nodes; one's own stays empty. */
+must_check int peers_ask(const struct peers *self, unsigned limit_ms,
+                         struct peers_reply replies[METADATA_NODES_MAX], struct err *err);
+
+#endif

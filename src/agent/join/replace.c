@@ -1,0 +1,101 @@
+#include "agent/join/replace.h"
+
+#include <string.h>
+
+#include "agent/etcd/member_state.h"
+#include "agent/join/join.h"
+
+void replace_url(const struct replace *self, char ret[ETCD_URL_CAP])
+{
+    snprintf(ret, ETCD_URL_CAP, "https://%s:%u", self->metadata->ip, (unsigned)self->peer_port);
+}
+
+static bool is_mine(const struct replace *self, const struct etcd_member *member)
+{
+    char url[ETCD_URL_CAP];
+    replace_url(self, url);
+    return strcmp(member->name, self->metadata->name) == 0 || strcmp(member->peer_url, url) == 0;
+}
+
+/* A node that cluster-nodes lists: by name, or by address as long as it has not started. */
+static bool is_listed(const struct replace *self, const struct etcd_member *member)
+{
+    const struct metadata *m = self->metadata;
+    for (size_t i = 0; i < m->node_count; i++) {
+        char url[ETCD_URL_CAP];
+        snprintf(url, sizeof url, "https://%s:%u", m->nodes[i].ip, (unsigned)self->peer_port);
+        if (member->name[0] ? strcmp(member->name, m->nodes[i].name) == 0
+                            : strcmp(member->peer_url, url) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int replace_through(const struct replace *self, const struct etcd_api *api, struct etcd_members *ret,
+                           struct err *err)
+{
+    struct etcd_members now;
+    char url[ETCD_URL_CAP];
+    if (etcd_members_ask(api, &now, err) < 0)
+        return -1;
+    if (disk_mark_joined(self->root, "replacing", err) < 0)
+        return -1;
+    for (size_t i = 0; i < now.count; i++) {
+        const struct etcd_member *member = &now.members[i];
+        if ((is_mine(self, member) || !is_listed(self, member)) &&
+            etcd_member_remove(api, member->id, err) < 0)
+            return err_wrap(err, "remove the member %s (%s)",
+                            member->name[0] ? member->name : "that never started", member->peer_url);
+    }
+    replace_url(self, url);
+    return etcd_member_add(api, url, ret, err) < 0 ? err_wrap(err, "add this member") : 0;
+}
+
+/* The API of member NODE of cluster-nodes; false for this node. */
+static bool api_of(const struct replace *self, const struct tls_files *files, size_t node,
+                   struct etcd_api *ret)
+{
+    const struct metadata *m = self->metadata;
+    if (node == m->self)
+        return false;
+    *ret = (struct etcd_api){.files = files, .peer = {.port = self->client_port}};
+    snprintf(ret->peer.host, sizeof ret->peer.host, "%s", m->nodes[node].ip);
+    return true;
+}
+
+int replace_run(const struct replace *self, struct etcd_members *ret, struct err *err)
+{
+    struct tls_files files = {self->root, JOIN_CA, JOIN_CERT, JOIN_KEY};
+    char all[ERR_TEXT_MAX] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < self->metadata->node_count; i++) {
+        struct etcd_api api;
+        if (!api_of(self, &files, i, &api))
+            continue;
+        if (replace_through(self, &api, ret, err) == 0)
+            return 0;
+        if (err->kind == ERR_IO || err->kind == ERR_SPACE || err->kind == ERR_INTERNAL)
+            return -1; /* this machine's fault: no other member can help */
+        int n = snprintf(all + len, sizeof all - len, "%s%s: %.200s", len > 0 ? "; " : "",
+                         self->metadata->nodes[i].name, err->text);
+        len += n > 0 && (size_t)n < sizeof all - len ? (size_t)n : 0;
+    }
+    return err_set(err, ERR_NETWORK, 0, "%s", all);
+}
+
+bool replace_removed(const struct replace *self)
+{
+    struct tls_files files = {self->root, JOIN_CA, JOIN_CERT, JOIN_KEY};
+    for (size_t i = 0; i < self->metadata->node_count; i++) {
+        struct etcd_members now;
+        struct etcd_api api;
+        struct err unused;
+        if (!api_of(self, &files, i, &api) || etcd_members_ask(&api, &now, &unused) < 0)
+            continue;
+        for (size_t k = 0; k < now.count; k++)
+            if (is_mine(self, &now.members[k]))
+                return false;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,162 @@
+#include "agent/os/child.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "agent/http/http.h"
+#include "base/path.h"
+
+/* The path as it is outside the root: programs look at argv[0]. */
+static int real_path(const struct root *root, const char *path, char out[static PATH_CAP])
+{
+    char link[64];
+    struct stat st;
+    cleanup_close int fd = root_openat(root, path, O_PATH);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -1;
+    if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111)) {
+        errno = EACCES;
+        return -1;
+    }
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, out, PATH_CAP - 1);
+    if (len < 0)
+        return -1;
+    out[len] = '\0';
+    return 0;
+}
+
+bool child_there(const struct root *root, const char *path)
+{
+    char real[PATH_CAP];
+    return real_path(root, path, real) == 0;
+}
+
+/* In the child: only what is safe after fork. */
+static _Noreturn void become(const char *path, const struct child *child, int in, int out)
+{
+    char search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C", plain[] = "SYSTEMD_COLORS=0";
+    char *const environment[] = {search, locale, plain, NULL};
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    (void)setpgid(0, 0);
+    if (null >= 0 && dup2(in >= 0 ? in : null, 0) == 0 && dup2(out, 1) == 1 &&
+        dup2(child->errors ? out : null, 2) == 2) {
+        /* ours close by themselves; this is for what we were started with (kernels before 5.9 lack it) */
+        (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+        /* execve() takes strings it does not change */
+        char *const *args;
+        memcpy(&args, &child->argv, sizeof args);
+        execve(path, args, environment);
+    }
+    _exit(127);
+}
+
+/* What it says, until it closes its end or the deadline is there. */
+static int collect(int fd, int64_t deadline, const char *name, struct buf *out, struct err *err)
+{
+    char piece[4096];
+    for (;;) {
+        int64_t left = deadline - http_now_ms();
+        struct pollfd poller = {.fd = fd, .events = POLLIN};
+        if (left <= 0)
+            return err_set(err, ERR_VERIFY, 0, "%s takes too long", name);
+        int n = poll(&poller, 1, left > 60000 ? 60000 : (int)left);
+        if (n < 0 && errno != EINTR)
+            return err_sys(err, errno, "poll");
+        if (n <= 0)
+            continue;
+        ssize_t len = read(fd, piece, sizeof piece);
+        if (len < 0 && errno != EINTR && errno != EAGAIN)
+            return err_sys(err, errno, "read what %s says", name);
+        if (len == 0)
+            return 0;
+        buf_add(out, piece, len > 0 ? (size_t)len : 0);
+        if (out->failed)
+            return err_set(err, ERR_VERIFY, 0, "%s says more than %zu bytes", name, out->max);
+    }
+}
+
+/* Waits until the deadline for the process itself; a closed output does not mean that it ended. */
+static int reap(pid_t pid, int64_t deadline, bool *ret_done, int *ret_status)
+{
+    for (;;) {
+        pid_t got = waitpid(pid, ret_status, WNOHANG);
+        *ret_done = got == pid;
+        if (got == pid || http_now_ms() >= deadline)
+            return 0;
+        if (got < 0 && errno != EINTR)
+            return -1;
+        (void)poll(NULL, 0, 5);
+    }
+}
+
+static int finish(pid_t pid, int64_t deadline, int collected, const char *name, int *ret_code,
+                  struct err *err)
+{
+    int status = 0;
+    bool done = false;
+    if (collected == 0)
+        (void)reap(pid, deadline, &done, &status);
+    (void)kill(-pid, SIGKILL); /* what it left behind, and itself when it was too slow */
+    if (!done) {
+        (void)kill(pid, SIGKILL);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+        return collected < 0 ? -1 : err_set(err, ERR_VERIFY, 0, "%s takes too long", name);
+    }
+    if (!WIFEXITED(status))
+        return err_set(err, ERR_VERIFY, 0, "%s was killed by signal %d", name, WTERMSIG(status));
+    *ret_code = WEXITSTATUS(status);
+    return 0;
+}
+
+static int make_input(const char *text)
+{
+    cleanup_close int fd = memfd_create("input", MFD_CLOEXEC);
+    size_t len = strlen(text);
+    for (size_t at = 0; fd >= 0 && at < len;) {
+        ssize_t n = write(fd, text + at, len - at);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? steal_fd(&fd) : -1;
+}
+
+const char *child_find(const struct root *root, const char *const *paths)
+{
+    while (*paths && !child_there(root, *paths))
+        paths++;
+    return *paths;
+}
+
+int child_run(const struct root *root, const struct child *child, struct buf *ret_out, int *ret_code,
+              struct err *err)
+{
+    char path[PATH_CAP];
+    const char *name = child->argv[0];
+    int ends[2];
+    cleanup_close int in = -1;
+    if (child->input && (in = make_input(child->input)) < 0)
+        return err_sys(err, errno, "memory for the input of %s", name);
+    if (real_path(root, name, path) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "run %s", name);
+    cleanup_close int out = ends[0];
+    int64_t deadline = http_now_ms() + child->timeout_ms;
+    pid_t pid = fork();
+    if (pid == 0)
+        become(path, child, in, ends[1]);
+    int saved = errno;
+    cleanup_close_fn(&ends[1]);
+    if (pid < 0)
+        return err_sys(err, saved, "run %s", name);
+    (void)setpgid(pid, pid); /* by both, whoever comes first */
+    int collected = collect(out, deadline, name, ret_out, err);
+    return finish(pid, deadline, collected, name, ret_code, err);
+}

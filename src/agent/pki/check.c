@@ -1,0 +1,178 @@
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <sodium.h>
+
+#include "agent/pki/list.h"
+
+#define ONLY_THERE "and only the metadata server has the secret to make it again"
+
+struct look {
+    const struct root *root;
+    const struct metadata *metadata;
+    time_t now;
+    X509 *authorities[PKI_AUTHORITIES];
+    struct err *err;
+};
+
+static void free_look(struct look *look)
+{
+    for (size_t i = 0; i < PKI_AUTHORITIES; i++)
+        X509_free(look->authorities[i]);
+}
+#define cleanup_look cleanup(free_look)
+
+static void free_key(EVP_PKEY **key)
+{
+    EVP_PKEY_free(*key);
+}
+
+static int bad(const struct look *look, enum pki_folder folder, const char *file, const char *what)
+{
+    char path[PATH_CAP];
+    pki_path(folder, file, "", path);
+    return err_set(look->err, ERR_VERIFY, 0, "%s is %s, " ONLY_THERE, path, what);
+}
+
+static int read_file(const struct look *look, enum pki_folder folder, const char *file, struct buf *ret)
+{
+    char path[PATH_CAP];
+    bool found = false;
+    pki_path(folder, file, "", path);
+    if (root_read(look->root, path, ret, &found, look->err) < 0)
+        return -1;
+    return found && ret->len > 0 ? 0 : bad(look, folder, file, found ? "empty" : "missing");
+}
+
+static bool same(const struct buf *a, const struct buf *b)
+{
+    return a->len == b->len && sodium_memcmp(a->data, b->data, a->len) == 0;
+}
+
+/* All copies of an authority's certificate must be one: else a client does not know its server. */
+static int check_copy(struct look *look, const struct pki_copy *copy)
+{
+    cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
+    X509 **first = &look->authorities[copy->authority];
+    if (read_file(look, copy->folder, copy->file, &text) < 0)
+        return -1;
+    X509 *cert = x509_read_cert(&text);
+    bool good = cert && x509_authority_good(cert, look->now) && (!*first || X509_cmp(cert, *first) == 0);
+    if (*first)
+        X509_free(cert);
+    else
+        *first = cert;
+    return good ? 0 : bad(look, copy->folder, copy->file, "damaged or of another cluster");
+}
+
+static int check_leaf(const struct look *look, const struct pki_leaf *leaf)
+{
+    cleanup_buf struct buf cert = BUF_INIT(PKI_FILE_MAX);
+    cleanup_secret_buf struct buf key = BUF_INIT(PKI_FILE_MAX);
+    char path[PATH_CAP];
+    if (pki_leaf_fits(look->root, leaf, look->authorities[leaf->authority], look->metadata, look->now, 0,
+                      &cert, &key))
+        return 0;
+    pki_path(leaf->folder, leaf->file, ".crt", path);
+    return err_set(look->err, ERR_VERIFY, 0,
+                   "%s is missing, expired or not this node's, or its key is not its own, " ONLY_THERE, path);
+}
+
+static int check_authority_key(const struct look *look)
+{
+    cleanup_secret_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
+    if (read_file(look, PKI_CONTROLLER_MANAGER, "ca.key", &text) < 0)
+        return -1;
+    cleanup(free_key) EVP_PKEY *key = x509_read_key(&text);
+    return key && X509_check_private_key(look->authorities[PKI_OF_CLUSTER], key) == 1
+               ? 0
+               : bad(look, PKI_CONTROLLER_MANAGER, "ca.key", "damaged or of another cluster");
+}
+
+static int check_token_keys(const struct look *look)
+{
+    cleanup_secret_buf struct buf text = BUF_INIT(PKI_FILE_MAX), other = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf struct buf public = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
+    if (read_file(look, PKI_APISERVER, "sa.key", &text) < 0 ||
+        read_file(look, PKI_CONTROLLER_MANAGER, "sa.key", &other) < 0 ||
+        read_file(look, PKI_APISERVER, "sa.pub", &public) < 0)
+        return -1;
+    cleanup(free_key) EVP_PKEY *key = x509_read_key(&text);
+    if (!key)
+        return bad(look, PKI_APISERVER, "sa.key", "damaged");
+    if (!same(&text, &other))
+        return bad(look, PKI_CONTROLLER_MANAGER, "sa.key", "not the API server's");
+    if (x509_write_public(key, &wants, look->err) < 0)
+        return -1;
+    return same(&public, &wants) ? 0 : bad(look, PKI_APISERVER, "sa.pub", "not that of sa.key");
+}
+
+/* The key itself is any 32 bytes. */
+static int check_encryption(const struct look *look)
+{
+    static const char before[] = "secret: ";
+    unsigned char bytes[SECRET_KEY_SIZE];
+    size_t got = 0;
+    cleanup_secret_buf struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
+    if (read_file(look, PKI_APISERVER, "encryption.yaml", &text) < 0)
+        return -1;
+    const char *at = memmem(text.data, text.len, before, sizeof before - 1);
+    size_t left = at ? text.len - (size_t)(at + sizeof before - 1 - text.data) : 0;
+    bool good = left > PKI_KEY_BASE64 &&
+                sodium_base642bin(bytes, sizeof bytes, at + sizeof before - 1, PKI_KEY_BASE64, NULL, &got,
+                                  NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+                got == sizeof bytes;
+    sodium_memzero(bytes, sizeof bytes);
+    if (good)
+        pki_encryption(at + sizeof before - 1, &wants);
+    return good && same(&text, &wants) ? 0 : bad(look, PKI_APISERVER, "encryption.yaml", "damaged");
+}
+
+static int check_peer_key(const struct look *look)
+{
+    cleanup_secret_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
+    if (read_file(look, PKI_AGENT, "peer.key", &text) < 0)
+        return -1;
+    return text.len == 2 * (size_t)SECRET_KEY_SIZE && strspn(text.data, "0123456789abcdef") == text.len
+               ? 0
+               : bad(look, PKI_AGENT, "peer.key", "damaged");
+}
+
+static int check_kubeconfig(const struct look *look, enum pki_folder folder)
+{
+    cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
+    pki_kubeconfig(look->metadata, folder, &wants);
+    if (wants.len == 0)
+        return 0;
+    if (read_file(look, folder, "kubeconfig", &text) < 0)
+        return -1;
+    return same(&text, &wants) ? 0 : bad(look, folder, "kubeconfig", "not this node's");
+}
+
+static int check_kubernetes(const struct look *look)
+{
+    if (check_authority_key(look) < 0 || check_token_keys(look) < 0 || check_encryption(look) < 0)
+        return -1;
+    for (enum pki_folder i = 0; i < PKI_FOLDERS; i++)
+        if (check_kubeconfig(look, i) < 0)
+            return -1;
+    return 0;
+}
+
+int pki_check(const struct root *root, const struct metadata *metadata, time_t now, struct err *err)
+{
+    cleanup_look struct look look = {.root = root, .metadata = metadata, .now = now, .err = err};
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+        return err_set(err, ERR_INTERNAL, 0, "OpenSSL does not start");
+    for (size_t i = 0; i < PKI_COPIES; i++)
+        if (pki_has(metadata, pki_copies[i].folder, pki_copies[i].authority == PKI_OF_ETCD) &&
+            check_copy(&look, &pki_copies[i]) < 0)
+            return -1;
+    for (size_t i = 0; i < PKI_LEAVES; i++)
+        if (pki_has(metadata, pki_leaves[i].folder, pki_leaves[i].authority == PKI_OF_ETCD) &&
+            check_leaf(&look, &pki_leaves[i]) < 0)
+            return -1;
+    if (check_peer_key(&look) < 0)
+        return -1;
+    return metadata->role == METADATA_WITNESS ? 0 : check_kubernetes(&look);
+}

@@ -1,0 +1,67 @@
+/* What the files of the cache share; nothing outside io/ and its tests includes this. */
+#ifndef BAKE_CACHE_INTERNAL_H
+#define BAKE_CACHE_INTERNAL_H
+
+#include <sys/stat.h>
+
+#include "cache/cache.h"
+
+struct cache {
+    int fd;    /* of the directory */
+    char *dir; /* its path */
+    uint64_t max_bytes;
+    struct timespec keep_since;
+    bool recheck;
+    bool named_temps; /* no O_TMPFILE, or no /proc to link it by */
+};
+
+enum { CACHE_KIND_CAP = 33, CACHE_KEY_CAP = 161, CACHE_REL_CAP = CACHE_KIND_CAP + CACHE_KEY_CAP + 16 };
+
+/* What the file is, so that a change of content shows without reading it. */
+struct cache_meta {
+    struct sha256 sha256;
+    uint64_t size, inode;
+    int64_t mtime_s, ctime_s;
+    int64_t mtime_ns, ctime_ns; /* the nanoseconds within the second */
+};
+
+bool cache_kind_ok(const char *kind);
+bool cache_key_ok(const char *key);
+/* "KIND/KEYSUFFIX"; names from our own code that break the rules are ERR_INTERNAL. */
+must_check int cache_rel(const char *kind, const char *key, const char *suffix,
+                         char out[static CACHE_REL_CAP], struct err *err);
+/* Makes the kind's folder. */
+must_check int cache_make_kind(struct cache *cache, const char *kind, struct err *err);
+
+void cache_meta_of(const struct stat *st, const struct sha256 *sha256, struct cache_meta *ret);
+bool cache_meta_same(const struct cache_meta *meta, const struct stat *st);
+/* False when there is none, or not a whole one. */
+bool cache_meta_read(struct cache *cache, const char *kind, const char *key, struct cache_meta *ret);
+/* Needs the key's lock. */
+must_check int cache_meta_write(struct cache *cache, const char *kind, const char *key,
+                                const struct cache_meta *meta, struct err *err);
+
+enum cache_state {
+    CACHE_NONE,    /* no content */
+    CACHE_WHOLE,   /* *ret_fd is the entry */
+    CACHE_DOUBTED, /* content without a meta file that fits it */
+};
+/* Needs no lock. With HASH the content is read. */
+must_check int cache_look(struct cache *cache, const char *kind, const char *key, bool hash,
+                          enum cache_state *ret, int *ret_fd, struct sha256 *ret_sha256,
+                          const struct run *run, struct err *err);
+/* Under the key's lock: a doubted entry is hashed, and then is whole again or gone (*ret_fd is -1). */
+must_check int cache_settle(struct cache *cache, const char *kind, const char *key, int *ret_fd,
+                            struct sha256 *ret_sha256, const struct run *run, struct err *err);
+void cache_mark_used(struct cache *cache, const char *kind, const char *key);
+/* Removes the entry's files, its note first; needs the key's lock. */
+void cache_remove(struct cache *cache, const char *kind, const char *key);
+
+must_check int cache_lock(struct cache *cache, const char *kind, const char *key, int *ret_fd,
+                          const struct run *run, struct err *err);
+/* Removes named temporary files whose writer is gone. */
+void cache_sweep_temps(struct cache *cache);
+
+#define CACHE_TEMP_PREFIX "new."
+
+#endif

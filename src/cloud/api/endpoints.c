@@ -1,0 +1,256 @@
+#include "cloud/api/endpoints.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "http/http.h"
+
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value && value[0] ? value : NULL;
+}
+
+void cloud_env_read(struct cloud_env *ret)
+{
+    *ret = (struct cloud_env){
+        .application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS"),
+        .cloudsdk_config = variable("CLOUDSDK_CONFIG"),
+        .quota_project = variable("GOOGLE_CLOUD_QUOTA_PROJECT"),
+        .universe_domain = variable("GOOGLE_CLOUD_UNIVERSE_DOMAIN"),
+        .no_gce_check = variable("NO_GCE_CHECK"),
+        .storage = variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"),
+        .compute = variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"),
+        .iamcredentials = variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"),
+        .sts = variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_STS"),
+        .token = variable("CLOUDSDK_AUTH_TOKEN_HOST"),
+        .storage_emulator = variable("STORAGE_EMULATOR_HOST"),
+        .metadata_host = variable("GCE_METADATA_HOST"),
+        .metadata_ip = variable("GCE_METADATA_IP"),
+        .metadata_root = variable("GCE_METADATA_ROOT"),
+        .ca_certs = variable("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"),
+    };
+}
+
+static void curlu_free(CURLU **url)
+{
+    curl_url_cleanup(*url);
+}
+
+static bool has_part(CURLU *url, CURLUPart what)
+{
+    char *value = NULL;
+    if (curl_url_get(url, what, &value, 0) != CURLUE_OK)
+        return false;
+    curl_free(value);
+    return true;
+}
+
+static void judge_host(struct url_parts *parts)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, parts->host, &v4) == 1) {
+        uint32_t host = ntohl(v4.s_addr);
+        parts->loopback = host >> 24 == 127;
+        parts->link_local = host >> 16 == 0xa9fe;
+    } else if (inet_pton(AF_INET6, parts->host, &v6) == 1) {
+        static const struct in6_addr metadata = {
+            .s6_addr = {0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54}};
+        parts->loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+        parts->link_local = IN6_IS_ADDR_LINKLOCAL(&v6) || memcmp(&v6, &metadata, sizeof v6) == 0;
+    } else {
+        parts->loopback = strcmp(parts->host, "localhost") == 0;
+    }
+}
+
+static int copy_host(CURLU *url, struct url_parts *made, struct err *err)
+{
+    char *host = NULL;
+    if (curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK || !host)
+        return err_set(err, ERR_RECIPE, 0, "a URL that names no host");
+    size_t len = strlen(host), from = 0;
+    if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+        from = 1;
+        len -= 2;
+    }
+    bool fits = len > 0 && len < sizeof made->host;
+    for (size_t i = 0; fits && i < len; i++)
+        made->host[i] = (char)tolower((unsigned char)host[from + i]);
+    curl_free(host);
+    return fits ? 0 : err_set(err, ERR_RECIPE, 0, "a URL whose host's name is too long, or none");
+}
+
+int url_parts(const char *url, struct url_parts *ret, struct err *err)
+{
+    struct url_parts made = {0};
+    size_t len = strnlen(url, HTTP_URL_MAX + 1);
+    if (len == 0 || len > HTTP_URL_MAX)
+        return err_set(err, ERR_RECIPE, 0, "a URL must have 1 to %d bytes", HTTP_URL_MAX);
+    for (const char *c = url; *c; c++)
+        if ((unsigned char)*c <= 0x20 || *c == 0x7f)
+            return err_set(err, ERR_RECIPE, 0, "not a URL: a space or control character in it");
+    made.https = strncmp(url, "https://", 8) == 0;
+    if (!made.https && strncmp(url, "http://", 7) != 0)
+        return err_set(err, ERR_RECIPE, 0, "not a URL of https:// or http://");
+    if (url[made.https ? 8 : 7] == '/') /* libcurl would take the path's first part for the host */
+        return err_set(err, ERR_RECIPE, 0, "a URL that names no host");
+    cleanup(curlu_free) CURLU *parsed = curl_url();
+    if (!parsed)
+        return err_oom(err);
+    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
+    if (code != CURLUE_OK)
+        return err_set(err, ERR_RECIPE, 0, "not a URL: %s", curl_url_strerror(code));
+    if (has_part(parsed, CURLUPART_USER) || has_part(parsed, CURLUPART_PASSWORD) ||
+        has_part(parsed, CURLUPART_FRAGMENT))
+        return err_set(err, ERR_RECIPE, 0, "a URL with a user, a password or a fragment is refused");
+    if (copy_host(parsed, &made, err) < 0)
+        return -1;
+    judge_host(&made);
+    *ret = made;
+    return 0;
+}
+
+bool url_host_under(const struct url_parts *parts, const char *domain)
+{
+    size_t host = strlen(parts->host), len = strlen(domain);
+    if (len == 0 || host < len || strcmp(parts->host + host - len, domain) != 0)
+        return false;
+    return host == len || parts->host[host - len - 1] == '.';
+}
+
+/* "a.b": letters, digits, '-' and '.', as it becomes part of host names. */
+static bool domain_ok(const char *domain)
+{
+    size_t len = strlen(domain);
+    if (len == 0 || len >= UNIVERSE_CAP || domain[0] == '.' || domain[len - 1] == '.' ||
+        !strchr(domain, '.') || strstr(domain, ".."))
+        return false;
+    return strspn(domain, "abcdefghijklmnopqrstuvwxyz0123456789-.") == len;
+}
+
+print_like(2, 3) static void put(char to[static ENDPOINT_CAP], const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(to, ENDPOINT_CAP, fmt, ap);
+    va_end(ap);
+}
+
+/* The URL of VARIABLE without slashes at its end. */
+static int take_url(const char *name, const char *value, char to[static ENDPOINT_CAP], struct err *err)
+{
+    struct url_parts parts;
+    struct err why;
+    if (url_parts(value, &parts, &why) < 0)
+        return err_set(err, ERR_USAGE, 0, "%s in the environment: %s", name, why.text);
+    if (!parts.https && !parts.loopback)
+        return err_set(err, ERR_USAGE, 0,
+                       "%s in the environment: plain http to another machine is refused: use https", name);
+    size_t len = strlen(value);
+    while (len > 0 && value[len - 1] == '/')
+        len--;
+    if (len >= ENDPOINT_CAP)
+        return err_set(err, ERR_USAGE, 0, "%s in the environment is too long", name);
+    memcpy(to, value, len);
+    to[len] = '\0';
+    return 0;
+}
+
+/* gcloud's overrides of these services end before the version: "https://HOST/". */
+static int take_versioned(const char *name, const char *value, const char *tail, char to[static ENDPOINT_CAP],
+                          struct err *err)
+{
+    char base[ENDPOINT_CAP];
+    if (take_url(name, value, base, err) < 0)
+        return -1;
+    size_t len = strlen(base);
+    if (len > 3 && strcmp(base + len - 3, "/v1") == 0)
+        base[len -= 3] = '\0';
+    if (len > ENDPOINT_CAP - 32)
+        return err_set(err, ERR_USAGE, 0, "%s in the environment is too long", name);
+    put(to, "%.480s/v1%s", base, tail);
+    return 0;
+}
+
+/* BASE/storage/v1 as gcloud has it; uploads go to BASE/upload/storage/v1. */
+static int take_storage(const struct cloud_env *env, struct endpoints *ret, struct err *err)
+{
+    static const char tail[] = "/storage/v1";
+    const char *name = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE";
+    char base[ENDPOINT_CAP];
+    if (env->storage) {
+        if (take_url(name, env->storage, base, err) < 0)
+            return -1;
+        size_t len = strlen(base);
+        if (len > strlen(tail) && strcmp(base + len - strlen(tail), tail) == 0)
+            base[len - strlen(tail)] = '\0';
+    } else if (env->storage_emulator) {
+        name = "STORAGE_EMULATOR_HOST";
+        char url[ENDPOINT_CAP];
+        bool whole = strstr(env->storage_emulator, "://");
+        if (strlen(env->storage_emulator) >= sizeof url - 8)
+            return err_set(err, ERR_USAGE, 0, "%s in the environment is too long", name);
+        snprintf(url, sizeof url, "%s%s", whole ? "" : "http://", env->storage_emulator);
+        if (take_url(name, url, base, err) < 0)
+            return -1;
+    } else {
+        put(base, "https://storage.%s", ret->universe);
+    }
+    if (strlen(base) > ENDPOINT_CAP - 32)
+        return err_set(err, ERR_USAGE, 0, "%s in the environment is too long", name);
+    put(ret->storage, "%.470s%s", base, tail);
+    put(ret->storage_upload, "%.470s/upload%s", base, tail);
+    return 0;
+}
+
+/* HOST[:PORT], as the variables of Google's clients have it. */
+static int take_metadata(const struct cloud_env *env, struct endpoints *ret, struct err *err)
+{
+    const char *host = env->metadata_root   ? env->metadata_root
+                       : env->metadata_host ? env->metadata_host
+                                            : env->metadata_ip;
+    if (!host)
+        host = "metadata.google.internal";
+    struct url_parts parts;
+    struct err why;
+    put(ret->metadata, "http://%.480s", host);
+    if (strlen(host) > 300 || strpbrk(host, "/?@") || url_parts(ret->metadata, &parts, &why) < 0)
+        return err_set(err, ERR_USAGE, 0,
+                       "GCE_METADATA_HOST (or _ROOT, _IP) in the environment must be HOST or HOST:PORT");
+    return 0;
+}
+
+int endpoints_fill(const struct cloud_env *env, const char *universe, struct endpoints *ret, struct err *err)
+{
+    struct endpoints made = {0};
+    if (!universe)
+        universe = "googleapis.com";
+    if (!domain_ok(universe))
+        return err_set(err, ERR_USAGE, 0, "a universe domain that is no domain name in lower case");
+    snprintf(made.universe, sizeof made.universe, "%s", universe);
+    put(made.compute, "https://compute.%s/compute/v1", universe);
+    put(made.token, "https://oauth2.%s/token", universe);
+    put(made.iamcredentials, "https://iamcredentials.%s/v1", universe);
+    put(made.sts, "https://sts.%s/v1/token", universe);
+    if (take_storage(env, &made, err) < 0 || take_metadata(env, &made, err) < 0)
+        return -1;
+    if (env->compute &&
+        take_url("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", env->compute, made.compute, err) < 0)
+        return -1;
+    if (env->iamcredentials && take_versioned("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+                                              env->iamcredentials, "", made.iamcredentials, err) < 0)
+        return -1;
+    if (env->sts &&
+        take_versioned("CLOUDSDK_API_ENDPOINT_OVERRIDES_STS", env->sts, "/token", made.sts, err) < 0)
+        return -1;
+    if (env->token && take_url("CLOUDSDK_AUTH_TOKEN_HOST", env->token, made.token, err) < 0)
+        return -1;
+    *ret = made;
+    return 0;
+}

@@ -1,0 +1,68 @@
+/* Where Google's services are: by universe domain, or where the environment says.
+ *
+ * In:    the variables Google's own clients read, and a universe domain.
+ * Out:   base URLs without a trailing slash.
+ * Fails: ERR_USAGE: a variable that is no URL, or plain http to another machine.
+ * Owns:  nothing; a struct cloud_env borrows the process's environment.
+ *
+ *   CLOUDSDK_API_ENDPOINT_OVERRIDES_{STORAGE,COMPUTE,IAMCREDENTIALS,STS}   as gcloud; https, or http to loopback
+ *   CLOUDSDK_AUTH_TOKEN_HOST      the token endpoint, as gcloud's auth/token_host
+ *   STORAGE_EMULATOR_HOST         http://127.0.0.1:PORT or 127.0.0.1:PORT, as Google's storage clients
+ *   GCE_METADATA_ROOT, GCE_METADATA_HOST, GCE_METADATA_IP   HOST[:PORT] of the metadata server
+ *   CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE   PEM file of CAs to trust, as gcloud
+ *   GOOGLE_CLOUD_UNIVERSE_DOMAIN  the universe that is meant; credentials of another one are refused
+ */
+#ifndef BAKE_CLOUD_API_ENDPOINTS_H
+#define BAKE_CLOUD_API_ENDPOINTS_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+/* What the cloud stage reads of the environment; NULL when not set or empty. */
+struct cloud_env {
+    const char *application_credentials; /* GOOGLE_APPLICATION_CREDENTIALS */
+    const char *cloudsdk_config;         /* CLOUDSDK_CONFIG */
+    const char *home;                    /* the caller gives it: file_home() */
+    const char *quota_project;           /* GOOGLE_CLOUD_QUOTA_PROJECT */
+    const char *universe_domain;         /* GOOGLE_CLOUD_UNIVERSE_DOMAIN */
+    const char *no_gce_check;            /* NO_GCE_CHECK: "true" never asks for a metadata server */
+    const char *storage, *compute, *iamcredentials, *sts, *token;
+    const char *storage_emulator;
+    const char *metadata_host, *metadata_ip, *metadata_root;
+    const char *ca_certs; /* CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE: for http_options.ca */
+};
+void cloud_env_read(struct cloud_env *ret);
+
+enum { ENDPOINT_CAP = 512, UNIVERSE_CAP = 128 };
+
+struct endpoints {
+    char universe[UNIVERSE_CAP]; /* "googleapis.com" */
+    char storage[ENDPOINT_CAP];  /* https://storage.UNIVERSE/storage/v1: "/b/BUCKET/o" is added */
+    char
+        storage_upload[ENDPOINT_CAP]; /* https://storage.UNIVERSE/upload/storage/v1: "/b/BUCKET/o" is added */
+    char compute[ENDPOINT_CAP];       /* https://compute.UNIVERSE/compute/v1: "/projects/P/..." is added */
+    char token[ENDPOINT_CAP];         /* https://oauth2.UNIVERSE/token */
+    char iamcredentials[ENDPOINT_CAP]; /* https://iamcredentials.UNIVERSE/v1: "/projects/-/..." is added */
+    char sts[ENDPOINT_CAP];            /* https://sts.UNIVERSE/v1/token */
+    char metadata[ENDPOINT_CAP]; /* http://metadata.google.internal: "/computeMetadata/v1/..." is added */
+};
+
+/* UNIVERSE NULL: googleapis.com. */
+must_check int endpoints_fill(const struct cloud_env *env, const char *universe, struct endpoints *ret,
+                              struct err *err);
+
+/* A URL's parts as far as trust in it is decided by them. */
+struct url_parts {
+    bool https;
+    bool loopback;   /* 127.0.0.0/8, ::1, localhost */
+    bool link_local; /* 169.254.0.0/16, fe80::/10, fd20:ce::254: metadata services of clouds */
+    char host[256];  /* lower case, without brackets */
+};
+/* ERR_RECIPE: not a whole http or https URL, or one with a user, a password or a fragment. The message does not
+ * repeat it. */
+must_check int url_parts(const char *url, struct url_parts *ret, struct err *err);
+/* The host is DOMAIN or ends in ".DOMAIN". */
+bool url_host_under(const struct url_parts *parts, const char *domain);
+
+#endif

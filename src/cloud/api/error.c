@@ -1,0 +1,156 @@
+#include "cloud/api/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "json/json.h"
+
+/* Length of the UTF-8 character at TEXT, 0 when there is none. */
+static size_t character(const char *text, size_t len)
+{
+    size_t longest = len < 4 ? len : 4;
+    for (size_t n = 1; n <= longest; n++)
+        if (json_utf8(text, n))
+            return n;
+    return 0;
+}
+
+/* C0, DEL and C1: what a terminal would act on. */
+static bool control(const char *c, size_t len)
+{
+    unsigned char first = (unsigned char)c[0];
+    if (len == 1)
+        return first < 0x20 || first == 0x7f;
+    return len == 2 && first == 0xc2 && (unsigned char)c[1] < 0xa0;
+}
+
+void api_error_safe(const char *from, size_t len, char *to, size_t room)
+{
+    static const char cut[] = "...";
+    size_t out = 0;
+    bool space = true; /* runs of white space become one blank, none at the start */
+    for (size_t at = 0; at < len;) {
+        size_t n = character(from + at, len - at);
+        bool blank = n == 1 && strchr(" \t\r\n", from[at]);
+        bool bad = n == 0 || (!blank && control(from + at, n));
+        size_t add = bad || blank ? 1 : n;
+        if (out + add + sizeof cut > room) {
+            memcpy(to + out, cut, sizeof cut - 1);
+            out += sizeof cut - 1;
+            break;
+        }
+        if (bad)
+            to[out++] = '?';
+        else if (!blank) {
+            memcpy(to + out, from + at, n);
+            out += n;
+        } else if (!space)
+            to[out++] = ' ';
+        space = blank;
+        at += n ? n : 1;
+    }
+    while (out > 0 && to[out - 1] == ' ')
+        out--;
+    to[out] = '\0';
+}
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+}
+
+static void take(const char *text, char *to, size_t room)
+{
+    if (text && !to[0])
+        api_error_safe(text, strlen(text), to, room);
+}
+
+static bool same_word(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        while (*a == '_')
+            a++;
+        while (*b == '_')
+            b++;
+        if ((*a | 0x20) != (*b | 0x20))
+            return false;
+        if (!*a || !*b)
+            return *a == *b;
+    }
+}
+
+/* Sources: Google's API client for Python (http.py), google-auth (transport), terraform-provider-google
+ * (error_retry_predicates.go), and "Rate quotas" and "Best practices" of Compute Engine's documentation. */
+bool api_error_passing(const char *reason)
+{
+    static const char *const table[] = {
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+        "concurrentLimitExceeded",
+        "concurrentOperationsQuotaExceeded",
+        "resourceOperationRateExceeded",
+        "resourceNotReady",
+        "operationInProgress",
+        "backendError",
+        "serverError",
+        "internalFailure",
+        "unavailable",
+        "temporarilyUnavailable",
+    };
+    for (size_t i = 0; reason && i < sizeof table / sizeof *table; i++)
+        if (same_word(reason, table[i]))
+            return true;
+    return false;
+}
+
+/* The "reason" of each element. */
+static bool any_passes(const cJSON *array)
+{
+    bool passes = false;
+    for (const cJSON *item = cJSON_IsArray(array) ? array->child : NULL; item && !passes; item = item->next)
+        passes = api_error_passing(text_of(item, "reason"));
+    return passes;
+}
+
+static void from_json(const cJSON *root, struct api_error *ret)
+{
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(root, "error");
+    if (cJSON_IsString(error)) {
+        take(error->valuestring, ret->reason, sizeof ret->reason);
+        take(text_of(root, "error_description"), ret->message, sizeof ret->message);
+        ret->passing = api_error_passing(error->valuestring);
+        return;
+    }
+    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(error, "errors");
+    const cJSON *first = cJSON_GetArrayItem(errors, 0);
+    take(text_of(first, "reason"), ret->reason, sizeof ret->reason);
+    take(text_of(error, "status"), ret->reason, sizeof ret->reason);
+    take(text_of(error, "message"), ret->message, sizeof ret->message);
+    take(text_of(first, "message"), ret->message, sizeof ret->message);
+    ret->passing = any_passes(errors) || api_error_passing(text_of(error, "status")) ||
+                   any_passes(cJSON_GetObjectItemCaseSensitive(error, "details"));
+}
+
+void api_error_read(const struct http_answer *answer, struct api_error *ret)
+{
+    const struct buf *body = &answer->body;
+    struct err ignored;
+    cleanup_json struct json_doc *doc = NULL;
+    *ret = (struct api_error){.status = answer->status};
+    if (body->len == 0)
+        return;
+    if (json_parse(body->data, body->len, "answer", JSON_STRICT, ERR_REMOTE, &doc, &ignored) == 0) {
+        from_json(json_root(doc), ret);
+        return;
+    }
+    if (body->data[0] != '<') /* a page of HTML says nothing to a person here */
+        api_error_safe(body->data, strnlen(body->data, body->len), ret->message, sizeof ret->message);
+}
+
+int api_error_set(const struct http_answer *answer, const char *what, struct err *err)
+{
+    struct api_error error;
+    api_error_read(answer, &error);
+    return err_set(err, ERR_REMOTE, 0, "%s: HTTP %d%s%s%s%s", what, error.status, error.reason[0] ? ": " : "",
+                   error.reason, error.message[0] ? ": " : "", error.message);
+}

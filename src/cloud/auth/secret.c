@@ -1,0 +1,64 @@
+#include "cloud/auth/secret.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+int secret_set(struct secret *secret, const char *bytes, size_t len, struct err *err)
+{
+    if (sodium_init() < 0)
+        return err_set(err, ERR_INTERNAL, 0, "libsodium cannot start");
+    char *text = sodium_malloc(len + 1);
+    if (!text)
+        return err_oom(err);
+    memcpy(text, bytes, len);
+    text[len] = '\0';
+    secret_free(secret);
+    secret->text = text;
+    secret->len = len;
+    return 0;
+}
+
+void secret_free(struct secret *secret)
+{
+    int saved = errno;
+    sodium_free(secret->text); /* wipes */
+    *secret = (struct secret){0};
+    errno = saved;
+}
+
+int secret_buf_init(struct buf *buf, size_t max, struct err *err)
+{
+    char *data = malloc(max + 1);
+    if (!data)
+        return err_oom(err);
+    data[0] = '\0';
+    *buf = (struct buf){.data = data, .room = max + 1, .max = max};
+    return 0;
+}
+
+void secret_buf_free(struct buf *buf)
+{
+    if (buf->data)
+        sodium_memzero(buf->data, buf->room);
+    buf_free(buf);
+}
+
+/* The document is about to be freed, so that its strings may be written to. Depth is bounded by the reader. */
+static void wipe(const cJSON *node)
+{
+    for (; node; node = node->next) {
+        if (node->valuestring)
+            sodium_memzero(node->valuestring, strlen(node->valuestring));
+        wipe(node->child);
+    }
+}
+
+void secret_json_free(struct json_doc **doc)
+{
+    if (!*doc)
+        return;
+    wipe(json_root(*doc));
+    json_free(*doc);
+    *doc = NULL;
+}

@@ -1,0 +1,113 @@
+/* Where tokens come from: one kind of credentials each.
+ *
+ * In:    a credential file's object, or a metadata server.
+ * Out:   an access token and how long it lives.
+ * Fails: ERR_RECIPE: the file lacks something, or names a host that may not be told secrets. ERR_REMOTE: refused,
+ *        with what the server said and what to do. ERR_NETWORK: no answer after all retries.
+ * Owns:  what the kind keeps, secrets in guarded memory, until free().
+ * Source:https://google.aip.dev/auth and the requests of Google's own clients.
+ */
+#ifndef BAKE_CLOUD_AUTH_TOKEN_SOURCE_H
+#define BAKE_CLOUD_AUTH_TOKEN_SOURCE_H
+
+#include <stdint.h>
+
+#include "json/json.h"
+#include "cloud/api/endpoints.h"
+#include "http/http.h"
+#include "cloud/api/retry.h"
+#include "cloud/auth/secret.h"
+
+enum { TOKEN_MAX = 16 << 10, WHO_CAP = 640 };
+
+/* What a source may use besides its own. Borrowed. */
+struct token_context {
+    struct http *http;
+    const struct endpoints *endpoints;
+    const struct cloud_env *env;
+    const char *scope;
+    const char *quota_project; /* NULL: none */
+    struct retry_policy retry;
+    const struct clock_source *clock;
+};
+
+struct token {
+    struct secret text;
+    int64_t lifetime_s; /* from now */
+};
+static inline void token_free(struct token *token)
+{
+    secret_free(&token->text);
+}
+#define cleanup_token cleanup(token_free)
+
+struct token_source;
+struct token_source_ops {
+    int (*fetch)(const struct token_source *source, const struct token_context *ctx, const struct run *run,
+                 struct token *ret, struct err *err);
+    void (*free)(struct token_source *source);
+    /* Of a token that was just renewed and refused again, or could not be renewed: what to do. */
+    const char *hint;
+};
+
+/* The first member of each kind's own struct. */
+struct token_source {
+    const struct token_source_ops *ops;
+    char who[WHO_CAP]; /* "service account NAME": nothing secret */
+};
+
+static inline void token_source_free(struct token_source **source)
+{
+    if (*source)
+        (*source)->ops->free(*source);
+    *source = NULL;
+}
+#define cleanup_token_source cleanup(token_source_free)
+
+/* From OBJECT of DOC, whose "type" is the kind's. */
+typedef int token_source_new(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
+                             struct token_source **ret, struct err *err);
+must_check int token_service_account_new(const struct json_doc *doc, const cJSON *object,
+                                         const struct token_context *ctx, struct token_source **ret,
+                                         struct err *err);
+must_check int token_user_new(const struct json_doc *doc, const cJSON *object,
+                              const struct token_context *ctx, struct token_source **ret, struct err *err);
+must_check int token_external_new(const struct json_doc *doc, const cJSON *object,
+                                  const struct token_context *ctx, struct token_source **ret,
+                                  struct err *err);
+must_check int token_impersonated_new(const struct json_doc *doc, const cJSON *object,
+                                      const struct token_context *ctx, struct token_source **ret,
+                                      struct err *err);
+
+/* Which kind OBJECT is, and that kind's source. */
+must_check int token_source_from(const struct json_doc *doc, const cJSON *object,
+                                 const struct token_context *ctx, struct token_source **ret, struct err *err);
+
+/* --access-token-file: read afresh for each token. */
+must_check int token_file_new(const char *path, struct token_source **ret, struct err *err);
+
+/* The machine's metadata server. *ret is NULL when there is none and the environment does not name one. */
+struct metadata_facts {
+    char universe[UNIVERSE_CAP];
+    char project[64]; /* "" when it did not say */
+};
+must_check int token_metadata_new(const struct token_context *ctx, const struct run *run,
+                                  struct metadata_facts *facts, struct token_source **ret, struct err *err);
+
+/* A new token for EMAIL's service account by IAM: POST URL {delegates, scope, lifetime}. DELEGATES may be NULL,
+ * else an array of strings. */
+struct impersonation {
+    char *url;
+    char *delegates; /* JSON text of an array; NULL: none */
+    unsigned lifetime_s;
+};
+void impersonation_free(struct impersonation *impersonation);
+/* From the fields of OBJECT: service_account_impersonation_url, delegates. */
+must_check int impersonation_read(const struct json_doc *doc, const cJSON *object,
+                                  const struct token_context *ctx, struct impersonation *ret,
+                                  struct err *err);
+must_check int impersonation_fetch(const struct impersonation *impersonation, const struct token_context *ctx,
+                                   const char *bearer, const struct run *run, struct token *ret,
+                                   struct err *err);
+
+#endif

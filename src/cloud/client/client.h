@@ -1,0 +1,32 @@
+/* A request to one of Google's APIs as it is always made: with a token, the quota project, and retries.
+ *
+ * In:    a request without Authorization.
+ * Out:   the answer. client_send(): any. client_call(): any but those retry_wanted() takes.
+ * Fails: as http.h, retry.h and credentials.h say; ERR_REMOTE: a new token was refused too.
+ * Owns:  nothing: http and credentials are borrowed. Safe in threads.
+ *
+ * On 401 the token is renewed and the request sent once more, so that 401 is never an answer here.
+ */
+#ifndef BAKE_CLOUD_CLIENT_CLIENT_H
+#define BAKE_CLOUD_CLIENT_CLIENT_H
+
+#include "cloud/auth/credentials.h"
+#include "http/http.h"
+#include "cloud/api/retry.h"
+
+struct client {
+    struct http *http;
+    struct credentials *credentials;
+    struct retry_policy retry;
+    const struct clock_source *clock; /* NULL: the machine's */
+};
+
+/* One attempt. */
+must_check int client_send(const struct client *client, const struct http_request *req, const struct run *run,
+                           struct http_answer *ret, struct err *err);
+/* With retries: the request must be safe to repeat. A sink must be able to begin again: it is not called for
+ * answers that are retried, but one that was cut is asked for from the start. */
+must_check int client_call(const struct client *client, const struct http_request *req, const struct run *run,
+                           struct http_answer *ret, struct err *err);
+
+#endif

@@ -1,0 +1,108 @@
+/* Operations of Compute Engine: waiting for the end, and what went wrong. */
+#include <string.h>
+
+#include "cloud/compute/images.h"
+
+enum {
+    WAIT_S = 1800,
+    EARLY_MS = 1000,
+    NAP_MS = 250,
+    NAP_MAX_MS = 5000,
+    UNKNOWN_MS = 60000 /* how long an operation may be unknown (404) after it was last heard of */
+};
+
+/* What a person can do about it. */
+static const char *advice(const char *code, uint64_t status)
+{
+    if (api_error_passing(code))
+        return "; this passes: run the same command again";
+    if (strstr(code, "QUOTA"))
+        return "; ask for more quota, or make room with bake prune";
+    if (strcmp(code, "RESOURCE_ALREADY_EXISTS") == 0)
+        return "; the name is taken";
+    if (status == 403 || strstr(code, "PERMISSION"))
+        return "; the role that allows it: roles/compute.storageAdmin on the project, and "
+               "roles/storage.objectViewer on the archive's bucket";
+    if (status >= 500 || strcmp(code, "INTERNAL_ERROR") == 0)
+        return "; this is on Google's side: run the same command again";
+    return "";
+}
+
+/* "WHAT: CODE: MESSAGE", and how many more. */
+static int failed(const cJSON *operation, const char *what, bool *ret_passing, struct err *err)
+{
+    const cJSON *errors =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(operation, "error"), "errors");
+    const cJSON *first = cJSON_GetArrayItem(errors, 0);
+    uint64_t status = api_uint(operation, "httpErrorStatusCode");
+    char code[64], message[700];
+    const char *said = api_text(first, "code"), *text = api_text(first, "message");
+    api_error_safe(said, strlen(said), code, sizeof code);
+    api_error_safe(text, strlen(text), message, sizeof message);
+    int more = cJSON_GetArraySize(errors) - 1;
+    *ret_passing = api_error_passing(code);
+    char tail[48] = "";
+    if (more > 0)
+        snprintf(tail, sizeof tail, " (and %d more errors)", more);
+    return err_set(err, ERR_REMOTE, 0, "%s failed: %s: %s%s%s", what, code[0] ? code : "no code given",
+                   message[0] ? message : "no message given", tail, advice(code, status));
+}
+
+/* MAY_BE_UNKNOWN: a 404 is no failure, and leaves RESULT without a document. */
+static int ask_again(const struct images *images, const char *url, const char *what, bool may_be_unknown,
+                     struct api_result *result, struct err *err)
+{
+    struct api_result next = {0};
+    if (api_call(&images->api, "POST", url, NULL, what, &next, err) < 0)
+        return -1;
+    api_result_free(result);
+    *result = next;
+    if (api_ok(result) || (result->status == 404 && may_be_unknown))
+        return 0;
+    api_refused(result, what, "roles/compute.storageAdmin on the project", err);
+    return err_wrap(err, "the operation was begun, but how it ended is not known");
+}
+
+int operation_wait(const struct images *images, const struct api_result *result, const char *what,
+                   struct operation_end *ret, struct err *err)
+{
+    const struct clock_source *clock = images->api.client->clock ? images->api.client->clock : &clock_machine;
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_api_result struct api_result now = {.status = result->status};
+    const char *name = api_text(json_root(result->doc), "name");
+    int64_t begun = clock->now_ms(clock->ctx), known = begun, nap = NAP_MS;
+    *ret = (struct operation_end){.before = true};
+    if (!*name)
+        return err_set(err, ERR_REMOTE, 0, "%s: the server's answer names no operation", what);
+    buf_printf(&url, "%s/projects/", images->api.endpoints->compute);
+    http_escape(&url, images->project);
+    buf_str(&url, "/global/operations/");
+    http_escape(&url, name);
+    buf_str(&url, "/wait");
+    if (buf_check(&url, "a URL", err) < 0)
+        return -1;
+    for (const cJSON *operation = json_root(result->doc);; operation = json_root(now.doc)) {
+        if (strcmp(api_text(operation, "status"), "DONE") == 0) {
+            ret->failed = cJSON_GetObjectItemCaseSensitive(operation, "error");
+            return ret->failed ? failed(operation, what, &ret->passing, err) : 0;
+        }
+        ret->before = false;
+        int64_t asked = clock->now_ms(clock->ctx);
+        if (asked - begun > (int64_t)(images->wait_s ? images->wait_s : WAIT_S) * 1000)
+            return err_set(err, ERR_REMOTE, 0,
+                           "%s goes on (operation %.100s): run the same command again to wait for it", what,
+                           name);
+        run_note(images->api.run, "push", "%s: %llu%%", what,
+                 (unsigned long long)api_uint(operation, "progress"));
+        if (ask_again(images, url.data, what, asked - known < UNKNOWN_MS, &now, err) < 0)
+            return -1;
+        known = now.status == 404 ? known : asked;
+        /* the server holds the question for up to two minutes; one that it does not hold is not asked at once again */
+        if (strcmp(api_text(json_root(now.doc), "status"), "DONE") != 0 &&
+            clock->now_ms(clock->ctx) - asked < EARLY_MS) {
+            if (clock->sleep_ms(clock->ctx, nap, images->api.run, err) < 0)
+                return -1;
+            nap = nap * 2 < NAP_MAX_MS ? nap * 2 : NAP_MAX_MS;
+        }
+    }
+}

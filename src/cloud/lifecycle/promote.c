@@ -1,0 +1,241 @@
+#include "cloud/lifecycle/promote.h"
+
+#include <string.h>
+
+enum { LOOK_MS = 500, LOOK_MORE_MS = 250, LOOK_MAX_MS = 5000, WAIT_S = 300 };
+
+static void set_name(char to[static IMAGE_NAME_MAX + 1], const char *name)
+{
+    snprintf(to, IMAGE_NAME_MAX + 1, "%.63s", name);
+}
+
+static bool dry(const struct promote *promote, const char *method, const char *name, const char *verb,
+                const char *detail)
+{
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    if (!promote->dry)
+        return false;
+    images_url(&promote->images, name, verb, &url);
+    promote->dry->tell(promote->dry->ctx, method, url.data ? url.data : name, detail);
+    return true;
+}
+
+/* Images of the family, newest first. */
+static int family_of(const struct promote *promote, struct image_list *ret, struct err *err)
+{
+    char filter[IMAGE_NAME_MAX + 16];
+    snprintf(filter, sizeof filter, "family=%.63s", promote->family);
+    return images_list(&promote->images, filter, ret, err);
+}
+
+/* The newest of those that HEAD took the place of. */
+static int previous(const struct promote *promote, const struct image *head,
+                    char to[static IMAGE_NAME_MAX + 1], struct err *err)
+{
+    cleanup_image_list struct image_list list = {0};
+    if (!head)
+        return err_set(err, ERR_REMOTE, 0,
+                       "the family %s has no head to go back from: say which image is to be it",
+                       promote->family);
+    if (family_of(promote, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct image *image = &list.items[i];
+        if (image->state == IMAGE_DEPRECATED && image->status == IMAGE_READY &&
+            strcmp(image_name_of(image->replacement), head->name) == 0) {
+            set_name(to, image->name);
+            return 0;
+        }
+    }
+    return err_set(err, ERR_REMOTE, 0,
+                   "nothing in the family %s says that %s replaced it: name the image to go back to",
+                   promote->family, head->name);
+}
+
+static int check(const struct promote *promote, const struct image_list *list, const struct image *head,
+                 const char *name, struct err *err)
+{
+    if (list->count == 0)
+        return err_set(err, ERR_REMOTE, 0, "there is no image %s in the project %s: push it first", name,
+                       promote->images.project);
+    const struct image *image = &list->items[0];
+    if (image->status != IMAGE_READY)
+        return err_set(err, ERR_REMOTE, 0, "image %s is not ready: its import %s", name,
+                       image->status == IMAGE_FAILED ? "failed" : "is not done");
+    if (image->state == IMAGE_OBSOLETE || image->state == IMAGE_DELETED)
+        return err_set(err, ERR_REMOTE, 0, "image %s is marked as %s: it cannot be a head", name,
+                       image->state == IMAGE_OBSOLETE ? "obsolete" : "deleted");
+    if (image->family[0] && strcmp(image->family, promote->family) != 0)
+        return err_set(err, ERR_REMOTE, 0, "image %s is of the family %s, not of %s", name, image->family,
+                       promote->family);
+    const char *meant = image_label(image, LABEL_FAMILY);
+    if (meant && strcmp(meant, promote->family) != 0)
+        return err_set(err, ERR_REMOTE, 0, "image %s was pushed for the family %s, not for %s", name, meant,
+                       promote->family);
+    if (!promote->rollback && head && strcmp(head->name, name) != 0 && head->created_ms > image->created_ms)
+        return err_set(err, ERR_REMOTE, 0,
+                       "the family's head %s is newer than %s: to go back to an older image say --rollback",
+                       head->name, name);
+    return 0;
+}
+
+/* Pushed for no family, it is of this one from now on. */
+static int set_label(const struct promote *promote, const struct image *image, bool *ret_changed,
+                     struct err *err)
+{
+    struct label labels[LABELS_MAX];
+    size_t count = image->label_count;
+    if (!image_label(image, LABEL_PACKAGE) || image_label(image, LABEL_FAMILY))
+        return 0;
+    if (count >= LABELS_MAX) {
+        run_warn(promote->images.api.run, "promote",
+                 "image %s has no room for the label " LABEL_FAMILY
+                 ": prune will count it by its family alone",
+                 image->name);
+        return 0;
+    }
+    memcpy(labels, image->labels, count * sizeof *labels);
+    labels[count++] = (struct label){LABEL_FAMILY, promote->family};
+    *ret_changed = true;
+    return dry(promote, "POST", image->name, "setLabels", LABEL_FAMILY)
+               ? 0
+               : images_set_labels(&promote->images, image, labels, count, err);
+}
+
+/* In the family, and active: from here on readers get it, unless something newer is active. */
+static int enter(const struct promote *promote, const struct image *image, bool *ret_changed, struct err *err)
+{
+    *ret_changed = false;
+    if (set_label(promote, image, ret_changed, err) < 0)
+        return -1;
+    if (image->state == IMAGE_DEPRECATED) {
+        *ret_changed = true;
+        if (!dry(promote, "POST", image->name, "deprecate", "{\"state\":\"ACTIVE\"}") &&
+            images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err) < 0)
+            return -1;
+    }
+    if (strcmp(image->family, promote->family) != 0) {
+        *ret_changed = true;
+        if (!dry(promote, "PATCH", image->name, NULL, promote->family) &&
+            images_set_family(&promote->images, image->name, promote->family, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The oldest first, so that the head, when it is among them, is the last. */
+static int retire(const struct promote *promote, const struct image *image, unsigned *ret_count,
+                  struct err *err)
+{
+    cleanup_image_list struct image_list list = {0};
+    if (family_of(promote, &list, err) < 0)
+        return -1;
+    *ret_count = 0;
+    for (size_t i = list.count; i-- > 0;) {
+        const struct image *other = &list.items[i];
+        if (other->state != IMAGE_ACTIVE || strcmp(other->name, image->name) == 0 ||
+            (!promote->rollback && other->created_ms > image->created_ms))
+            continue;
+        (*ret_count)++;
+        if (!dry(promote, "POST", other->name, "deprecate", image->self_link) &&
+            images_deprecate(&promote->images, other->name, IMAGE_DEPRECATED, image->self_link, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Is the image of that name active and of the family, whatever the family shows? */
+static int is_active(const struct promote *promote, const char *name, bool *ret, struct err *err)
+{
+    cleanup_image_list struct image_list list = {0};
+    if (images_get(&promote->images, name, &list, err) < 0)
+        return -1;
+    *ret = list.count == 1 && list.items[0].state == IMAGE_ACTIVE &&
+           strcmp(list.items[0].family, promote->family) == 0;
+    return 0;
+}
+
+/* One look at what readers get. *ret_done: it is the image, or a newer one that somebody else has promoted. */
+static int look(const struct promote *promote, const struct image *image, struct promote_result *result,
+                bool *ret_done, struct err *err)
+{
+    cleanup_image_list struct image_list head = {0};
+    bool active = false;
+    if (images_head(&promote->images, promote->family, &head, err) < 0)
+        return -1;
+    set_name(result->after, head.count ? head.items[0].name : "");
+    *ret_done = strcmp(result->after, image->name) == 0;
+    if (*ret_done)
+        return 0;
+    if (head.count > 0) { /* the head before, shown late, or a newer one */
+        if (head.items[0].created_ms > image->created_ms &&
+            is_active(promote, result->after, ret_done, err) < 0)
+            return -1;
+        if (!*ret_done)
+            return 0;
+        run_warn(promote->images.api.run, "promote", "%s was promoted meanwhile, and is newer",
+                 result->after);
+        result->outcome = PROMOTE_OVERTAKEN;
+        return 0;
+    }
+    /* a rollback and a promotion have each deprecated the other's image: better an old head than none */
+    if (is_active(promote, image->name, &active, err) < 0)
+        return -1;
+    return active ? 0 : images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err);
+}
+
+static int verify(const struct promote *promote, const struct image *image, struct promote_result *result,
+                  struct err *err)
+{
+    const struct clock_source *clock =
+        promote->images.api.client->clock ? promote->images.api.client->clock : &clock_machine;
+    const struct run *run = promote->images.api.run;
+    int64_t end = clock->now_ms(clock->ctx) + (int64_t)WAIT_S * 1000;
+    for (int64_t nap = LOOK_MS;; nap = nap < LOOK_MAX_MS ? nap + LOOK_MORE_MS : nap) {
+        bool done = false;
+        if (look(promote, image, result, &done, err) < 0)
+            return -1;
+        if (done)
+            return 0;
+        if (clock->now_ms(clock->ctx) > end)
+            return err_set(
+                err, ERR_REMOTE, 0,
+                "%s is in the family %s, but after %d s the family's head is still %s: run the same "
+                "command again; if that does not help, somebody else changes it",
+                image->name, promote->family, WAIT_S, result->after[0] ? result->after : "nothing");
+        run_note(run, "promote", "the head of %s is still %s", promote->family,
+                 result->after[0] ? result->after : "nothing");
+        if (clock->sleep_ms(clock->ctx, nap, run, err) < 0)
+            return -1;
+    }
+}
+
+int promote_run(const struct promote *promote, struct promote_result *ret, struct err *err)
+{
+    struct promote_result made = {.outcome = PROMOTE_DONE};
+    cleanup_image_list struct image_list head = {0}, list = {0};
+    char name[IMAGE_NAME_MAX + 1];
+    bool changed = false;
+    if (images_head(&promote->images, promote->family, &head, err) < 0)
+        return -1;
+    const struct image *before = head.count ? &head.items[0] : NULL;
+    if (promote->image)
+        set_name(name, promote->image);
+    else if (previous(promote, before, name, err) < 0)
+        return -1;
+    set_name(made.image, name);
+    if (before)
+        set_name(made.before, before->name);
+    if (images_get(&promote->images, name, &list, err) < 0 || check(promote, &list, before, name, err) < 0 ||
+        enter(promote, &list.items[0], &changed, err) < 0 ||
+        retire(promote, &list.items[0], &made.deprecated, err) < 0)
+        return -1;
+    if (promote->dry)
+        set_name(made.after, name);
+    else if (verify(promote, &list.items[0], &made, err) < 0)
+        return -1;
+    if (!changed && made.deprecated == 0 && made.outcome == PROMOTE_DONE)
+        made.outcome = PROMOTE_THERE;
+    *ret = made;
+    return 0;
+}

@@ -1,0 +1,160 @@
+/* Whole contents of objects, in and out. */
+#include <unistd.h>
+
+#include "cloud/storage/internal.h"
+#include "io/crc32c.h"
+#include "io/file.h"
+
+/* Where the bytes go. */
+struct taker {
+    int (*begin)(struct taker *taker, struct err *err); /* forgets what a cut answer brought */
+    int (*take)(void *taker, const void *bytes, size_t len, struct err *err);
+    struct buf *to;
+    int fd;
+    uint64_t size, max; /* bytes */
+    bool too_large;
+    struct hasher hasher;
+};
+
+/* *ret_status is 200, or 404 when there is no such object. */
+static int read_media(const struct storage *storage, const char *name, struct taker *taker, int *ret_status,
+                      struct err *err)
+{
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    char what[WHAT_CAP];
+    storage_url(storage, storage->api.endpoints->storage, name, &url);
+    buf_str(&url, "?alt=media");
+    if (buf_check(&url, "a URL", err) < 0)
+        return -1;
+    const struct http_request req = {.method = "GET",
+                                     .url = url.data,
+                                     .what = storage_what(storage, name, what),
+                                     .sink = taker->take,
+                                     .sink_ctx = taker};
+    struct retry retry;
+    retry_begin(&retry, &storage->api.client->retry, storage->api.client->clock);
+    for (;;) { /* by hand: what a cut answer left goes before the next one comes */
+        cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
+        if (taker->begin(taker, err) < 0)
+            return -1;
+        if (client_send(storage->api.client, &req, storage->api.run, &answer, err) < 0) {
+            if (retry_error(&retry, what, storage->api.run, err) < 0)
+                return -1;
+            continue;
+        }
+        if (retry_wanted(&answer)) {
+            if (retry_answer(&retry, what, &answer, storage->api.run, err) < 0)
+                return -1;
+            continue;
+        }
+        *ret_status = answer.status;
+        if (answer.status == 200)
+            return 0;
+        struct api_result result = {.status = answer.status};
+        api_error_read(&answer, &result.error);
+        return storage_refused(storage, &result, what, err);
+    }
+}
+
+static int begin_memory(struct taker *taker, struct err *err)
+{
+    (void)err;
+    taker->to->len = 0;
+    return 0;
+}
+
+static int take_memory(void *ctx, const void *bytes, size_t len, struct err *err)
+{
+    struct taker *taker = ctx;
+    buf_add(taker->to, bytes, len);
+    return buf_check(taker->to, "an object of the bucket", err);
+}
+
+int storage_read(const struct storage *storage, const char *name, struct buf *ret, struct err *err)
+{
+    cleanup_buf struct buf bytes = BUF_INIT(ret->max);
+    struct taker taker = {.begin = begin_memory, .take = take_memory, .to = &bytes};
+    int status;
+    if (read_media(storage, name, &taker, &status, err) < 0)
+        return -1;
+    buf_add(ret, bytes.data, bytes.len);
+    return buf_check(ret, name, err);
+}
+
+static int begin_file(struct taker *taker, struct err *err)
+{
+    hasher_free(&taker->hasher);
+    taker->size = 0;
+    if (ftruncate(taker->fd, 0) < 0 || lseek(taker->fd, 0, SEEK_SET) < 0)
+        return err_sys(err, errno, "a file for an object of the bucket");
+    return hasher_init(&taker->hasher, DIGEST_SHA256, err);
+}
+
+static int take_file(void *ctx, const void *bytes, size_t len, struct err *err)
+{
+    struct taker *taker = ctx;
+    taker->size += len;
+    taker->too_large = taker->size > taker->max;
+    if (taker->too_large)
+        return err_set(err, ERR_VERIFY, 0, "it is larger than %llu bytes", (unsigned long long)taker->max);
+    return file_write(taker->fd, bytes, len, "an object of the bucket", err) < 0
+               ? -1
+               : hasher_add(&taker->hasher, bytes, len, err);
+}
+
+int storage_download(const struct storage *storage, const char *name, uint64_t max, int fd, bool *ret_there,
+                     struct sha256 *ret, struct err *err)
+{
+    struct taker taker = {.begin = begin_file, .take = take_file, .fd = fd, .max = max};
+    int status = 0;
+    int r = read_media(storage, name, &taker, &status, err);
+    *ret_there = status != 404 || taker.too_large;
+    if (r == 0)
+        r = hasher_end(&taker.hasher, ret->bytes, err);
+    hasher_free(&taker.hasher);
+    if (taker.too_large)
+        *ret = (struct sha256){0};
+    return status == 404 || taker.too_large ? 0 : r;
+}
+
+static int file_crc32c(int fd, uint64_t size, uint32_t *ret, struct err *err)
+{
+    enum { CHUNK = 256 << 10 };
+    cleanup_free unsigned char *chunk = malloc(CHUNK);
+    if (!chunk)
+        return err_oom(err);
+    *ret = 0;
+    for (uint64_t at = 0; at < size; at += CHUNK) {
+        size_t step = size - at < CHUNK ? (size_t)(size - at) : (size_t)CHUNK;
+        if (file_pread(fd, chunk, step, at, "what is uploaded", err) < 0)
+            return -1;
+        *ret = crc32c_add(*ret, chunk, step);
+    }
+    return 0;
+}
+
+int storage_upload(const struct storage *storage, const char *name, int fd, uint64_t size, struct object *ret,
+                   struct err *err)
+{
+    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    struct object want = {.size = size};
+    char what[WHAT_CAP], sum[CRC32C_TEXT], hash[16 + CRC32C_TEXT];
+    storage_url(storage, storage->api.endpoints->storage_upload, NULL, &url);
+    buf_str(&url, "?uploadType=media&ifGenerationMatch=0&name=");
+    http_escape(&url, name);
+    if (buf_check(&url, "a URL", err) < 0 || file_crc32c(fd, size, &want.crc32c, err) < 0)
+        return -1;
+    crc32c_text(want.crc32c, sum);
+    snprintf(hash, sizeof hash, "crc32c=%s", sum);
+    const struct http_header headers[] = {{"Content-Type", "application/octet-stream"},
+                                          {"x-goog-hash", hash}};
+    const struct http_request req = {.method = "POST",
+                                     .url = url.data,
+                                     .what = storage_what(storage, name, what),
+                                     .headers = headers,
+                                     .header_count = sizeof headers / sizeof *headers,
+                                     .body = HTTP_FILE,
+                                     .fd = fd,
+                                     .len = size};
+    return storage_send(storage, name, &req, 0, &want, ret, err);
+}

@@ -1,0 +1,67 @@
+/* The archive as upload parts, and how they are joined: plain data, made without a network.
+ *
+ * In:    the archive's descriptor and the list of its consecutive segments.
+ * Out:   the archive's SHA-1, and a tree: its leaves are the parts, each named by the SHA-256 of its bytes; each
+ *        inner node is composed of up to 32 nodes of the level below, and the root is the archive.
+ * Fails: ERR_VERIFY when the file's bytes are not those the manifest pins (CRC-32C); ERR_IO.
+ * Owns:  the nodes and their names until parts_free().
+ *
+ * Segments belong to one part when they begin in the same PART_RAW bytes of the disk: a rule that looks at offsets on the
+ * disk only, so that an unchanged stretch of the disk keeps its part, whatever changed before it. Segments that hold no
+ * disk (the archive's head and tail) are parts of their own: they change with every build.
+ */
+#ifndef BAKE_CLOUD_UPLOAD_PARTS_H
+#define BAKE_CLOUD_UPLOAD_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/run.h"
+#include "pack/types.h"
+
+enum {
+    PART_RAW = 1 << 20,   /* bytes of the disk: small parts make small deltas, and requests are cheap */
+    PART_MAX = 256 << 20, /* bytes of the archive: a part is held in memory while it is sent */
+    COMPOSE_MAX = 32,     /* sources of one compose call: cloud.google.com/storage/docs/composite-objects */
+    PART_LEVELS_MAX = 8,  /* 32^7 parts */
+    PARTS_MAX = 1 << 20,
+    PART_CLASS_CAP = 32,
+};
+
+struct part {
+    const char *name; /* of the object, its prefix included */
+    uint64_t off;     /* bytes of the archive */
+    uint64_t size;    /* bytes */
+    uint32_t crc32c;
+    uint64_t generation; /* of the object in the bucket, once it is known to be there; 0: not yet */
+    bool again;          /* a leaf with the bytes of an earlier one */
+    bool made;           /* by this run: its storage class is the one that new objects get */
+    char storage_class[PART_CLASS_CAP]; /* once it is known to be there; "": not said */
+    size_t first, count;                /* inner nodes: their sources */
+};
+
+struct part_level {
+    size_t first, count; /* among the nodes */
+};
+
+struct parts {
+    struct arena arena;
+    struct part *nodes;
+    struct part_level levels[PART_LEVELS_MAX]; /* 0: the leaves; the last one: the archive alone */
+    size_t level_count;
+    uint8_t archive_sha1[20]; /* what GCE's rawDisk.sha1Checksum wants */
+};
+
+/* PREFIX comes before the parts' and the inner nodes' names, NAME is the archive's. */
+must_check int parts_make(const struct packed *packed, int fd, const char *prefix, const char *name,
+                          const struct run *run, struct parts *ret, struct err *err);
+void parts_free(struct parts *parts);
+#define cleanup_parts cleanup(parts_free)
+
+/* The archive's node. */
+struct part *parts_root(const struct parts *parts);
+
+#endif

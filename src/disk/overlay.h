@@ -1,0 +1,39 @@
+/* What would have been written: blocks in memory that lie over a disk which stays as it is.
+ *
+ * In:    writes of whole units.
+ * Out:   reads that see them.
+ * Fails: when out of memory or over the cap.
+ * Owns:  copies of the blocks, until overlay_free().
+ */
+#ifndef BAKE_DISK_OVERLAY_H
+#define BAKE_DISK_OVERLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+/* A sector; a cap of 512 MiB is more metadata than a disk of 30 TiB has in its bitmaps. */
+enum { OVERLAY_UNIT = 512 /* bytes */, OVERLAY_MAX = 1024 << 10 /* units */ };
+
+struct overlay_slot {
+    uint64_t unit;
+    unsigned char *bytes; /* NULL: free */
+};
+
+struct overlay {
+    struct overlay_slot *slots; /* open addressing; room is a power of two */
+    size_t count, room;
+};
+
+/* Both counted in bytes, whole units. False when there is no memory. */
+must_check bool overlay_write(struct overlay *overlay, const void *bytes, size_t len, uint64_t off);
+/* Lays what was written over BYTES, which hold what the disk has there. */
+void overlay_read(const struct overlay *overlay, void *bytes, size_t len, uint64_t off);
+/* Forgets the units that lie in that range. */
+void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off);
+void overlay_free(struct overlay *overlay);
+#define cleanup_overlay cleanup(overlay_free)
+
+#endif

@@ -1,0 +1,22 @@
+/* Files of the repository that are compiled into the program: units, manifests, recipes, the agent. */
+#ifndef BAKE_EMBEDDED_EMBEDDED_H
+#define BAKE_EMBEDDED_EMBEDDED_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct builtin {
+    const char *name; /* "units/etcd.service", "manifests/kube-apiserver.yaml", "recipes/standin.json",
+                         "bake-agent" */
+    const unsigned char *start, *end;
+};
+
+/* NULL when there is none of that name. */
+const struct builtin *builtin_find(const char *name);
+
+/* The same, or ERR_RECIPE with the names there are that begin with PREFIX. */
+must_check int builtin_want(const char *prefix, const char *name, const struct builtin **ret,
+                            struct err *err);
+
+#endif

@@ -1,0 +1,57 @@
+/* The parts of one exchange while libcurl works on it; http.c drives it, exchange.c sets it up.
+ *
+ * In:    a request, and libcurl's callbacks.
+ * Out:   the answer.
+ * Fails: as http.h says; a callback that fails leaves its error in `why` and ends the transfer.
+ * Owns:  its libcurl handle and header list, and the answer until it is taken.
+ */
+#ifndef BAKE_HTTP_EXCHANGE_H
+#define BAKE_HTTP_EXCHANGE_H
+
+#include <pthread.h>
+
+#include <curl/curl.h>
+
+#include "http/http.h"
+#include "http/transport.h"
+
+/* A connection of its own for each exchange at a time. */
+struct http_slot {
+    CURLM *multi;
+    struct http_slot *next;
+};
+
+struct http {
+    struct http_options options; /* with the defaults filled in */
+    pthread_mutex_t lock;        /* of what follows */
+    struct http_slot *idle;
+    int64_t rate_free_ns; /* when all that was granted so far will have been sent */
+};
+
+struct exchange {
+    struct http *http;
+    const struct http_request *req;
+    const struct run *run;
+    CURL *easy;
+    struct curl_slist *headers;
+    char where[256]; /* for messages */
+    bool shown;      /* the URL may be in them */
+    struct transport transport;
+    char curl_why[CURL_ERROR_SIZE];
+    struct http_answer answer;
+    size_t head_bytes;
+    bool head_whole;      /* its empty line was there */
+    uint64_t done;        /* bytes of the body handed to libcurl */
+    uint64_t told;        /* to req->sent */
+    int64_t grant_ns;     /* when the next piece may go; 0: none was asked for */
+    size_t grant_len;     /* of that piece */
+    bool paused, in_sink; /* waits for the rate limit; the answer's body goes to the sink */
+    struct err why;       /* of a callback */
+    bool failed;
+};
+
+int64_t exchange_clock_ns(void);
+must_check int exchange_begin(struct exchange *x, struct err *err);
+void exchange_end(struct exchange *x);
+
+#endif

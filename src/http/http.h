@@ -1,0 +1,113 @@
+/* One HTTP exchange with Google's APIs, over libcurl.
+ *
+ * In:    a request: method, URL, headers, a body from memory or from a range of a file.
+ * Out:   the answer, whatever its status: a 4xx, a 5xx and a 3xx are answers too. Redirects are not followed.
+ * Fails: ERR_NETWORK: no answer, one that was cut, or none in time: worth another attempt, and the request may
+ *        have been carried out. ERR_VERIFY: a certificate nobody vouches for, or a URL that may not be asked.
+ *        ERR_REMOTE: an answer over its cap, or a proxy that refuses. ERR_IO: the body's file. ERR_USAGE: a
+ *        proxy that the environment names is none. ERR_INTERRUPTED within 200 ms.
+ * Owns:  a struct http owns its connections; an answer is the caller's until http_answer_free(), which wipes.
+ * Never: sends a header to another host than the URL's; speaks plain http but to this machine (or, asked to,
+ *        to a metadata server), and then through no proxy; shows a header, a body or a URL's query in a
+ *        message; repeats a body by itself.
+ *
+ * A struct http may be used by several threads at once: each exchange takes a connection of its own, and gives
+ * it back for the next. Proxies of https come from the environment as in curl(1).
+ */
+#ifndef BAKE_HTTP_HTTP_H
+#define BAKE_HTTP_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/run.h"
+#include "http/ca.h"
+
+struct http;
+
+struct http_options {
+    unsigned connect_timeout_ms; /* 0: 15,000 */
+    unsigned low_speed;          /* bytes a second, in either direction ... 0: 1,024 */
+    unsigned low_speed_s;        /* ... for this many seconds are a cut connection; 0: 30 */
+    unsigned answer_s;           /* from the request's last byte to the answer's; 0: 180 */
+    uint64_t upload_rate;        /* bytes a second of all bodies together; 0: no limit */
+    struct ca_source ca;         /* empty: the system's. Borrowed until http_free(). */
+};
+
+/* OPTIONS may be NULL. Fails as ca_check() does. */
+must_check int http_new(const struct http_options *options, struct http **ret, struct err *err);
+void http_free(struct http *http);
+static inline void http_free_fn(struct http **http)
+{
+    http_free(*http);
+}
+#define cleanup_http cleanup(http_free_fn)
+
+struct http_header {
+    const char *name, *value;
+};
+
+enum http_body {
+    HTTP_NO_BODY, /* GET, HEAD, DELETE; a POST, PUT or PATCH then says Content-Length: 0 */
+    HTTP_MEMORY,
+    HTTP_FILE /* read with pread() only: threads may share the descriptor */
+};
+
+enum { HTTP_ANSWER_MAX = 4 << 20, HTTP_HEAD_MAX = 64 << 10, HTTP_URL_MAX = 8192 };
+
+struct http_request {
+    const char *method; /* GET, HEAD, POST, PUT, PATCH, DELETE */
+    const char *url;
+    const char *what;                  /* for messages: "upload of part 3"; NULL: METHOD and URL */
+    const struct http_header *headers; /* User-Agent and Content-Length are added */
+    size_t header_count;
+    const char *bearer; /* goes into Authorization; NULL: none */
+
+    enum http_body body;
+    const void *memory;
+    int fd;
+    uint64_t off;
+    uint64_t len; /* bytes, of memory or of the file */
+
+    /* Bytes of the body handed over in this attempt so far, from the calling thread; NULL: nobody asks. */
+    void (*sent)(void *ctx, uint64_t bytes);
+    void *sent_ctx;
+
+    size_t answer_max; /* cap of the answer's body in memory; 0: HTTP_ANSWER_MAX */
+    /* Takes the body of a 200 or 206 instead of the answer's buffer; answer_max does not count then, and
+     * answer_s counts to its first byte only. -1 with err filled ends the exchange. NULL: into the buffer. */
+    int (*sink)(void *ctx, const void *bytes, size_t len, struct err *err);
+    void *sink_ctx;
+
+    unsigned connect_timeout_ms; /* 0: the options' */
+    unsigned answer_s;           /* 0: the options' */
+    bool metadata;               /* plain http to any host is meant: a metadata server's */
+    bool secret;                 /* the answer holds a secret: it is not moved about in memory */
+};
+
+struct http_answer {
+    int status;
+    struct buf head; /* see http_header() */
+    struct buf body;
+};
+#define HTTP_ANSWER_EMPTY                                                                                    \
+    {                                                                                                        \
+        .status = 0                                                                                          \
+    }
+
+must_check int http_exchange(struct http *http, const struct http_request *req, const struct run *run,
+                             struct http_answer *ret, struct err *err);
+
+/* The NTH (from 0) value of header NAME, without white space around it; NULL when there is none. */
+const char *http_header(const struct http_answer *answer, const char *name, unsigned nth);
+
+void http_answer_free(struct http_answer *answer);
+#define cleanup_http_answer cleanup(http_answer_free)
+
+/* Percent-encodes all but RFC 3986's unreserved characters ('/' too): for one segment of a path or one value
+ * of a query or form. */
+void http_escape(struct buf *buf, const char *text);
+
+#endif

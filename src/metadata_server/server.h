@@ -1,0 +1,79 @@
+/* A metadata server for tested guests: Compute Engine's, as far as a node looks at it.
+ *
+ * In:    what each instance is to be told; where to listen.
+ * Out:   an HTTP server, on 127.0.0.1 at a port the kernel chooses unless the caller says another place; values
+ *        can be changed while it runs, which ends the requests that wait for a change.
+ * Fails: ERR_USAGE for values that Compute Engine would not take either, ERR_IO when it cannot listen.
+ * Owns:  copies of all values, its socket and its threads, until metadata_stop().
+ * Never: listens on another address; gives an instance another one's values: with several instances the source
+ *        address says who asks, and who is none of them is refused.
+ *
+ * Source: https://cloud.google.com/compute/docs/metadata/querying-metadata and .../predefined-metadata-keys.
+ */
+#ifndef BAKE_METADATA_SERVER_SERVER_H
+#define BAKE_METADATA_SERVER_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/run.h"
+
+/* Compute Engine's own limits, in bytes. */
+enum {
+    METADATA_KEY_MAX = 128,
+    METADATA_VALUE_MAX = 256 << 10,
+    METADATA_TOTAL_MAX = 512 << 10,
+    METADATA_ATTRIBUTES_MAX = 1024
+};
+enum { METADATA_INSTANCES_MAX = 64 };
+
+struct metadata_attribute {
+    const char *key, *value;
+};
+
+struct metadata_values {
+    const char *name;         /* of the instance */
+    const char *hostname;     /* fully qualified */
+    uint64_t id;              /* of the instance */
+    const char *zone;         /* "us-central1-a" */
+    const char *machine_type; /* "e2-small" */
+    const char *ip, *gateway, *netmask, *mac;
+    const char *external_ip; /* "" or NULL: none */
+    const struct metadata_attribute *attributes;
+    size_t attribute_count;
+    const char *project_id;
+    uint64_t project_number;
+    const struct metadata_attribute *project_attributes;
+    size_t project_attribute_count;
+};
+
+struct metadata;
+
+struct metadata_options {
+    const struct metadata_values *instances;
+    size_t instance_count; /* 1 to METADATA_INSTANCES_MAX */
+    /* Instances are told apart by the address that asks, which is its `ip`. False: there is one, and whoever
+     * asks is that one, as behind a relay. */
+    bool by_address;
+    const char *listen; /* an IPv4 address; NULL: 127.0.0.1 */
+    uint16_t port;      /* 0: the kernel chooses */
+};
+
+/* RUN, when given, hears a note for each request: method and path, never a value. It must outlive the server. */
+must_check int metadata_start(const struct metadata_options *options, const struct run *run,
+                              struct metadata **ret, struct err *err);
+uint16_t metadata_port(const struct metadata *server);
+
+/* Replaces all instances at once; on failure the old ones stay. From any thread. */
+must_check int metadata_set(struct metadata *server, const struct metadata_values *instances, size_t count,
+                            struct err *err);
+
+void metadata_stop(struct metadata *server);
+static inline void metadata_stop_fn(struct metadata **server)
+{
+    metadata_stop(*server);
+}
+#define cleanup_metadata cleanup(metadata_stop_fn)
+
+#endif

@@ -1,0 +1,189 @@
+#include "pack/precompress.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/file.h"
+#include "task/thread.h"
+#include "pack/segment/worker_scratch.h"
+#include "pack/archive/sparse.h"
+#include "pack/segment/store.h"
+#include "pack/workers.h"
+
+struct ahead {
+    struct pack_options options;
+    struct sha256 base;
+    struct flow *flow;
+    const struct run *run;
+    struct run own; /* its stop flag is ours */
+    volatile sig_atomic_t stop;
+    pthread_t thread;
+    struct desk desk;
+    unsigned char *out; /* deflate_bound(PACK_SEGMENT) */
+    struct store store;
+};
+
+/* What is not written yet at the file's end is a hole. */
+static int read_segment(int fd, uint32_t segment, unsigned char *bytes, struct err *err)
+{
+    for (size_t done = 0; done < PACK_SEGMENT;) {
+        ssize_t n = pread(fd, bytes + done, PACK_SEGMENT - done, (off_t)segment * PACK_SEGMENT + (off_t)done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(err, errno, "read the base");
+        if (n == 0) {
+            memset(bytes + done, 0, PACK_SEGMENT - done);
+            break;
+        }
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+/* As sparse_read() gives them. */
+static void join_blocks(unsigned char *bytes, unsigned mask)
+{
+    size_t len = 0;
+    for (unsigned i = 0; mask >> i != 0; i++) {
+        if (!(mask >> i & 1))
+            continue;
+        memmove(bytes + len, bytes + (size_t)i * PACK_BLOCK, PACK_BLOCK);
+        len += PACK_BLOCK;
+    }
+}
+
+static int make_segment(struct ahead *ahead, int fd, uint32_t segment, struct err *err)
+{
+    struct piece piece = {.segment = segment};
+    struct record record;
+    struct desk *desk = &ahead->desk;
+    if (read_segment(fd, segment, desk->raw, err) < 0 || sparse_look(desk->raw, &piece, err) < 0 ||
+        store_learn(&ahead->store, &piece, err) < 0)
+        return -1;
+    if (piece.mask == 0 || store_find(&ahead->store, &piece))
+        return 0;
+    join_blocks(desk->raw, piece.mask);
+    return desk_deflate(desk, &piece, true, ahead->out, &record, err) < 0
+               ? -1
+               : store_add(&ahead->store, &record, ahead->out, err);
+}
+
+/* The next segment behind AT that may hold data, waiting for it. False at the end. */
+static int next_segment(struct ahead *ahead, uint64_t at, uint32_t *ret, bool *ret_found, struct err *err)
+{
+    struct flow_state state;
+    *ret_found = false;
+    for (;;) {
+        if (flow_wait(ahead->flow, at + PACK_SEGMENT, &ahead->own, &state, err) < 0)
+            return -1;
+        off_t data = state.fd < 0 ? -1 : lseek(state.fd, (off_t)at, SEEK_DATA);
+        uint64_t segment = data < 0 ? UINT64_MAX : (uint64_t)data / PACK_SEGMENT;
+        uint64_t whole = state.ready / PACK_SEGMENT;
+        if (segment < whole) {
+            *ret = (uint32_t)segment;
+            *ret_found = true;
+            return 0;
+        }
+        if (state.over) /* a last part of a segment is left to pack */
+            return 0;
+        at = whole * PACK_SEGMENT > at ? whole * PACK_SEGMENT : at;
+    }
+}
+
+static int deflate_along(struct ahead *ahead, struct err *err)
+{
+    struct flow_state state;
+    uint32_t segment = 0;
+    bool found = true;
+    cleanup_disk struct disk view = DISK_EMPTY; /* only for the names of its ranges */
+    cleanup_close int fd = -1;
+    if (flow_wait(ahead->flow, 1, &ahead->own, &state, err) < 0)
+        return -1;
+    fd = state.fd < 0 ? -1 : fcntl(state.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return 0;
+    if (disk_over(fd, &view, err) < 0)
+        return -1;
+    fd = -1;
+    if (store_init(&ahead->store, &view, &ahead->options, &ahead->own, err) < 0 ||
+        store_begin_ahead(&ahead->store, err) < 0)
+        return -1;
+    for (uint64_t at = 0; found && ahead->store.open; at = ((uint64_t)segment + 1) * PACK_SEGMENT) {
+        struct err why = {0};
+        bool stopped =
+            run_check(&ahead->own, &why) < 0 || next_segment(ahead, at, &segment, &found, &why) < 0;
+        if (stopped && why.kind != ERR_INTERRUPTED) {
+            *err = why;
+            return -1;
+        }
+        found = found && !stopped;
+        if (found && make_segment(ahead, state.fd, segment, err) < 0)
+            return -1;
+    }
+    /* only of a base that is whole: one whose unpacking was given up is an error here, one in the middle of it is dropped */
+    if (flow_wait(ahead->flow, 0, NULL, &state, err) < 0)
+        return -1;
+    return state.over ? store_commit(&ahead->store, err) : 0;
+}
+
+static void *run_ahead(void *arg)
+{
+    struct ahead *ahead = arg;
+    struct err err = {0};
+    if (deflate_along(ahead, &err) < 0 && err.kind != ERR_INTERRUPTED)
+        run_note(ahead->run, "pack", "the base is not deflated ahead: %s", err.text);
+    store_free(&ahead->store);
+    return NULL;
+}
+
+static void ahead_free(struct ahead *ahead)
+{
+    desk_free(&ahead->desk);
+    free(ahead->out);
+    free(ahead);
+}
+
+int ahead_begin(const struct pack_options *options, struct flow *flow, const struct run *run,
+                struct ahead **ret, struct err *err)
+{
+    enum deflate_engine engine = options->small ? DEFLATE_SMALL : DEFLATE_FAST;
+    bool reference = false;
+    *ret = NULL;
+    /* with one thread, or one processor, there is no time to be won */
+    if (!options->cache || !options->base || workers_threads(options->threads, PACK_THREADS_MAX) < 2)
+        return 0;
+    if (deflate_is_reference(engine, &reference, err) < 0)
+        return -1;
+    if (!reference) /* nothing of it may get into the cache */
+        return 0;
+    struct ahead *ahead = calloc(1, sizeof *ahead);
+    if (!ahead)
+        return err_oom(err);
+    ahead->options = *options;
+    ahead->base = *options->base;
+    ahead->options.base = &ahead->base;
+    ahead->flow = flow;
+    ahead->run = run;
+    ahead->own =
+        (struct run){.stop = &ahead->stop, .tell = run ? run->tell : NULL, .ctx = run ? run->ctx : NULL};
+    ahead->store = (struct store){.writing = CACHE_ENTRY_EMPTY};
+    ahead->out = malloc(deflate_bound(PACK_SEGMENT));
+    int r = ahead->out ? desk_init(&ahead->desk, engine, err) : err_oom(err);
+    if (r < 0 || thread_start(&ahead->thread, run_ahead, ahead) != 0) {
+        ahead_free(ahead); /* without a thread nothing is ahead, and all is well */
+        return r;
+    }
+    *ret = ahead;
+    return 0;
+}
+
+void ahead_end(struct ahead *ahead)
+{
+    if (!ahead)
+        return;
+    __atomic_store_n(&ahead->stop, 1, __ATOMIC_RELAXED);
+    pthread_join(ahead->thread, NULL);
+    ahead_free(ahead);
+}

@@ -1,0 +1,71 @@
+/* The deflate engines. One call makes one piece of a deflate stream (RFC 1951).
+ *
+ * In:    bytes, all of them at once.
+ * Out:   deflate blocks that refer to nothing before them and end on a byte boundary (an empty stored
+ *        block), so that pieces may be joined; the last piece ends the stream instead.
+ * Fails: ERR_INTERNAL when the room is less than deflate_bound(), or when what was made does not decode.
+ * Owns:  its work memory until deflater_free().
+ *
+ * DEFLATE_FAST is ISA-L, level 2. Its level 3 differs between processors; levels 1 and 2 are the same code for
+ * every processor with SSE4.2, but for one fault (2.30, igzip_icf_body_h1_gr_bt.asm, .write_first_byte): the
+ * hash of a stream's third byte is taken from the register that holds the address of struct isal_zstream, so
+ * that about one result in three thousand depends on where that lies. The path is only taken for the first byte
+ * of a stream when more than 16 follow at once: so the first PRIME bytes are given alone and flushed.
+ *
+ * DEFLATE_SMALL is libdeflate, level 6. It marks the last block of every buffer as the stream's last; a walk over
+ * the blocks by zlib's decoder, which also compares the content, finds that mark.
+ *
+ * Empty blocks fill a piece up to whole DEFLATE_ALIGN bytes, so that a file system can share it between files.
+ *
+ * deflate_is_reference() tells a library whose bytes are others than those recorded here.
+ */
+#ifndef BAKE_PACK_SEGMENT_DEFLATE_H
+#define BAKE_PACK_SEGMENT_DEFLATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum deflate_engine { DEFLATE_FAST, DEFLATE_SMALL };
+enum {
+    DEFLATE_ALIGN = 4096 /* a block of every file system that shares */,
+    DEFLATE_FILL_MAX = DEFLATE_ALIGN + 20
+};
+
+struct isal_zstream;
+struct libdeflate_compressor;
+
+struct deflater {
+    enum deflate_engine engine;
+    struct isal_zstream *stream;         /* fast */
+    unsigned char *level;                /* fast: ISA-L's work memory */
+    struct libdeflate_compressor *small; /* small */
+};
+
+must_check int deflater_init(struct deflater *deflater, enum deflate_engine engine, struct err *err);
+void deflater_free(struct deflater *deflater);
+#define cleanup_deflater cleanup(deflater_free)
+
+/* LEN is from 1 byte to 1 GiB. The result depends on the arguments and the engine alone. */
+must_check int deflate_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
+                             size_t room, size_t *ret_len, struct err *err);
+/* Room that always suffices for LEN bytes, and for deflate_fill() after them. */
+size_t deflate_bound(size_t len);
+
+/* Fills up what ends in a piece that is not the stream's last, LEN bytes so far, to a multiple of DEFLATE_ALIGN, and returns
+ * its new length: less than LEN + DEFLATE_FILL_MAX. */
+size_t deflate_fill(unsigned char *out, size_t len);
+
+/* Decodes a piece and compares it: ERR_INTERNAL when it is not the LEN bytes. SCRATCH has room for LEN + 1. What
+ * DEFLATE_SMALL made has been compared already. */
+must_check int deflate_verify(const void *piece, size_t piece_len, const void *bytes, size_t len,
+                              void *scratch, struct err *err);
+
+/* Name and version of the engine, and how it is filled up: part of what determines the bytes. Static. */
+const char *deflate_engine_name(enum deflate_engine engine);
+
+/* Deflates a known sample: false when this machine's library gives other bytes than the reference. */
+must_check int deflate_is_reference(enum deflate_engine engine, bool *ret, struct err *err);
+
+#endif

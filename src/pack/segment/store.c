@@ -1,0 +1,209 @@
+/* Finding and reading; store_write.c keeps. */
+#include "pack/segment/store.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "io/crc32c.h"
+#include "io/file.h"
+#include "pack/segment/store_internal.h"
+
+const char store_kind[] = "segment";
+
+bool store_grow(void **items, size_t *room, size_t count, size_t size)
+{
+    if (count < *room)
+        return true;
+    size_t more = *room ? *room * 2 : 1024;
+    void *grown = reallocarray(*items, more, size);
+    if (!grown)
+        return false;
+    *items = grown;
+    *room = more;
+    return true;
+}
+
+static int by_raw(const void *a, const void *b)
+{
+    const struct stored *x = a, *y = b;
+    return memcmp(x->record.raw.bytes, y->record.raw.bytes, SHA256_SIZE);
+}
+
+int store_by_whence(const void *a, const void *b)
+{
+    const struct known *x = a, *y = b;
+    return memcmp(x->whence.bytes, y->whence.bytes, SHA256_SIZE);
+}
+
+static int take_index(struct store *store, const struct segindex *index, unsigned entry, struct err *err)
+{
+    for (size_t i = 0; i < index->record_count; i++) {
+        if (!store_grow((void **)&store->items, &store->item_room, store->item_count, sizeof *store->items))
+            return err_oom(err);
+        store->items[store->item_count++] = (struct stored){.record = index->records[i], .entry = entry};
+    }
+    for (size_t i = 0; i < index->known_count; i++) {
+        if (!store_grow((void **)&store->known, &store->known_room, store->known_count, sizeof *store->known))
+            return err_oom(err);
+        store->known[store->known_count++] = index->known[i];
+    }
+    return 0;
+}
+
+void store_sort(struct store *store)
+{
+    if (store->item_count > 0)
+        qsort(store->items, store->item_count, sizeof *store->items, by_raw);
+    if (store->known_count > 0)
+        qsort(store->known, store->known_count, sizeof *store->known, store_by_whence);
+}
+
+/* False when it is damaged. */
+static bool read_index(int fd, struct segindex *ret)
+{
+    struct stat st;
+    struct err ignored;
+    unsigned char trailer[TRAILER_SIZE];
+    if (fstat(fd, &st) < 0 || st.st_size < TRAILER_SIZE ||
+        file_pread(fd, trailer, sizeof trailer, (uint64_t)st.st_size - TRAILER_SIZE, "segments", &ignored) <
+            0)
+        return false;
+    size_t len = segindex_size(trailer, (uint64_t)st.st_size);
+    cleanup_free unsigned char *bytes = len ? malloc(len) : NULL;
+    return bytes && file_pread(fd, bytes, len, (uint64_t)st.st_size - len, "segments", &ignored) == 0 &&
+           segindex_read(bytes, len, (uint64_t)st.st_size, ret);
+}
+
+int store_take_entry(struct store *store, const char *key, int *fd, struct err *err)
+{
+    cleanup_segindex struct segindex index = {0};
+    unsigned entry = store->entry_count;
+    if (entry == sizeof store->entries / sizeof *store->entries)
+        return 0; /* more than there should be: the rest goes by itself, unused */
+    struct store_entry *to = &store->entries[store->entry_count++];
+    snprintf(to->key, sizeof to->key, "%s", key);
+    atomic_init(&to->damaged, !read_index(*fd, &index));
+    to->fd = steal_fd(fd);
+    return take_index(store, &index, entry, err);
+}
+
+static int open_entry(void *ctx, const char *key, struct err *err)
+{
+    struct store *store = ctx;
+    cleanup_close int fd = -1;
+    struct err why = {0};
+    if (strlen(key) >= sizeof store->entries[0].key)
+        return 0;
+    if (cache_find(store->cache, store_kind, key, &fd, NULL, store->run, &why) < 0) {
+        if (why.kind == ERR_INTERRUPTED) {
+            *err = why;
+            return -1;
+        }
+        run_warn(store->run, "pack", "%s", why.text);
+        return 0;
+    }
+    return fd < 0 ? 0 : store_take_entry(store, key, &fd, err);
+}
+
+int store_init(struct store *store, const struct disk *disk, const struct pack_options *options,
+               const struct run *run, struct err *err)
+{
+    *store = (struct store){.writing = CACHE_ENTRY_EMPTY,
+                            .cache = options->cache,
+                            .run = run,
+                            .view = options->base ? disk : NULL};
+    if (!store->cache)
+        return 0;
+    char text[256], hex[SHA256_HEX];
+    struct sha256 id = {0};
+    hex_encode(options->base ? options->base->bytes : id.bytes, SHA256_SIZE, hex);
+    int n = snprintf(text, sizeof text, "base %s engine %s segment %d block %d", hex,
+                     pack_engine(options->small), PACK_SEGMENT, PACK_BLOCK);
+    if (sha256_of(text, (size_t)n, &id, err) < 0)
+        return -1;
+    hex_encode(id.bytes, SHA256_SIZE, hex);
+    snprintf(store->prefix, sizeof store->prefix, "%.32s", hex);
+    if (cache_each(store->cache, store_kind, store->prefix, open_entry, store, err) < 0) {
+        if (err->kind == ERR_INTERRUPTED)
+            return -1;
+        run_warn(run, "pack", "%s", err->text);
+    }
+    store_sort(store);
+    return 0;
+}
+
+void store_free(struct store *store)
+{
+    for (unsigned i = 0; i < store->entry_count; i++)
+        cleanup_close_fn(&store->entries[i].fd);
+    if (store->cache)
+        cache_abort(&store->writing);
+    hasher_free(&store->hasher);
+    segindex_free(&store->fresh);
+    free(store->items);
+    free(store->known);
+    *store = (struct store){.writing = CACHE_ENTRY_EMPTY};
+}
+
+static bool whence(const struct store *store, uint32_t segment, struct sha256 *ret)
+{
+    return store->view && disk_whence(store->view, (uint64_t)segment * PACK_SEGMENT, PACK_SEGMENT, ret);
+}
+
+bool store_known(void *ctx, uint32_t segment, struct piece *ret)
+{
+    struct store *store = ctx;
+    struct known wanted;
+    if (store->known_count == 0 || !whence(store, segment, &wanted.whence))
+        return false;
+    struct known *found =
+        bsearch(&wanted, store->known, store->known_count, sizeof *store->known, store_by_whence);
+    if (!found)
+        return false;
+    found->used = true;
+    *ret = (struct piece){.segment = segment, .mask = found->mask, .sha256 = found->raw, .known = true};
+    return true;
+}
+
+int store_learn(void *ctx, const struct piece *piece, struct err *err)
+{
+    struct store *store = ctx;
+    struct known known = {.raw = piece->sha256, .mask = piece->mask};
+    if (!store->cache || !whence(store, piece->segment, &known.whence))
+        return 0;
+    if (!store_grow((void **)&store->fresh.known, &store->learned_room, store->fresh.known_count,
+                    sizeof *store->fresh.known))
+        return err_oom(err);
+    store->fresh.known[store->fresh.known_count++] = known;
+    return 0;
+}
+
+const struct stored *store_find(const struct store *store, const struct piece *piece)
+{
+    const struct stored wanted = {.record = {.raw = piece->sha256}};
+    const struct stored *found =
+        store->item_count ? bsearch(&wanted, store->items, store->item_count, sizeof *store->items, by_raw)
+                          : NULL;
+    return found && found->record.raw_len == piece_len(piece) &&
+                   !atomic_load(&store->entries[found->entry].damaged)
+               ? found
+               : NULL;
+}
+
+int store_fd(const struct store *store, const struct stored *stored)
+{
+    return store->entries[stored->entry].fd;
+}
+
+bool store_read(struct store *store, const struct stored *stored, unsigned char *out)
+{
+    struct store_entry *entry = &store->entries[stored->entry];
+    const struct record *record = &stored->record;
+    struct err ignored;
+    if (file_pread(entry->fd, out, record->packed_len, record->off, "segments", &ignored) == 0 &&
+        crc32c_add(0, out, record->packed_len) == record->crc32c)
+        return true;
+    if (!atomic_exchange(&entry->damaged, true))
+        run_warn(store->run, "pack", "the cache's segment/%.40s is damaged, and is dropped", entry->key);
+    return false;
+}

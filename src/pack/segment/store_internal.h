@@ -1,0 +1,16 @@
+/* What store.c and store_write.c share. */
+#ifndef BAKE_PACK_SEGMENT_STORE_INTERNAL_H
+#define BAKE_PACK_SEGMENT_STORE_INTERNAL_H
+
+#include "pack/segment/store.h"
+
+extern const char store_kind[];
+
+/* Room for one item more. */
+bool store_grow(void **items, size_t *room, size_t count, size_t size);
+/* Takes FD of a committed entry, and what its index says. */
+must_check int store_take_entry(struct store *store, const char *key, int *fd, struct err *err);
+void store_sort(struct store *store);
+int store_by_whence(const void *a, const void *b); /* for struct known */
+
+#endif

@@ -1,0 +1,27 @@
+/* The keys and words that a recipe may hold: the parser refuses the rest, and a test compares the JSON Schema
+ * with these tables. All lists end with NULL. */
+#ifndef BAKE_RECIPE_READ_KEYS_H
+#define BAKE_RECIPE_READ_KEYS_H
+
+struct recipe_table {
+    const char *name; /* the schema's $defs/NAME; "recipe" is its root */
+    const char *const *words;
+};
+
+extern const char *const recipe_keys[],
+    *const base_keys[], *const disk_keys[], *const input_keys[], *const kubernetes_keys[],
+                                                                     *const file_keys[],
+                                                                         *const xattr_keys[],
+                                                                             *const unit_keys[],
+                                                                                 *const dropin_keys[],
+                                                                                     *const manifest_keys[],
+                                                                                         *const image_keys[];
+
+/* Words: in the order of enum kubernetes_form (from 1) and enum recipe_network. */
+extern const char *const form_words[], *const network_words[];
+
+/* End with a NULL name. */
+extern const struct recipe_table recipe_key_tables[];  /* properties of objects */
+extern const struct recipe_table recipe_word_tables[]; /* "enum" of $defs/NAME */
+
+#endif

@@ -1,0 +1,65 @@
+/* The entries of an archive, one after the other.
+ *
+ * In:    an artifact: tar (bare or compressed), zip, .deb; told by content.
+ * Out:   entries and their data. What is none of these is READER_BARE: bytes to be had from the stream.
+ * Fails: ERR_VERIFY for what is damaged, cut short, too large, or followed by anything but zeros.
+ * Owns:  everything, until reader_close(); the artifact stays the caller's.
+ * Never: makes a file, runs a program, trusts a name.
+ */
+#ifndef BAKE_UNPACK_ARCHIVE_READER_H
+#define BAKE_UNPACK_ARCHIVE_READER_H
+
+#include "base/file_meta.h"
+#include "task/progress.h"
+#include "unpack/archive/stream.h"
+#include "verify/types.h"
+
+enum reader_kind { READER_BARE, READER_TAR, READER_ZIP, READER_DEB };
+enum entry_type { ENTRY_FILE, ENTRY_DIR, ENTRY_SYMLINK, ENTRY_HARDLINK, ENTRY_OTHER };
+enum { READER_ENTRIES_MAX = 2000000, READER_WORDS = 160 };
+
+struct entry {
+    const char *name;   /* as it stands there; never NULL. Valid until the next reader_next() */
+    const char *target; /* of a symbolic or hard link, else NULL */
+    enum entry_type type;
+    uint64_t size; /* bytes, holes included */
+    struct file_meta meta;
+};
+
+struct reader;
+
+struct reader_input {
+    int fd;
+    uint64_t size;      /* bytes */
+    const char *origin; /* for messages; NULL: "the input" */
+    /* Not NULL: it is still being fetched, and read as its bytes come in; fd is the flow's. */
+    struct flow *flow;
+};
+static inline struct reader_input reader_input_of(const struct trusted *artifact)
+{
+    return (struct reader_input){.fd = artifact->fd, .size = artifact->size, .origin = artifact->origin};
+}
+
+/* MAX is the cap on all decompressed bytes together. */
+must_check int reader_open(const struct reader_input *input, uint64_t max, const struct run *run,
+                           struct reader **ret, struct err *err);
+void reader_close(struct reader *reader);
+static inline void reader_close_fn(struct reader *const *reader)
+{
+    reader_close(*reader);
+}
+#define cleanup_reader cleanup(reader_close_fn)
+
+enum reader_kind reader_kind(const struct reader *reader);
+/* With READER_BARE, for messages: ": it is a qcow2 image: ...", or "". No reader_data() before. */
+const char *reader_words(struct reader *reader, char out[static READER_WORDS]);
+
+/* 1 and an entry, or 0 at the end, when the rest has been checked too. */
+must_check int reader_next(struct reader *reader, struct entry *ret, struct err *err);
+
+/* The next piece of the entry's data, at OFF in the file; *ret_len is 0 at the end. Between pieces are holes.
+ * With READER_BARE: of all bytes, no reader_next() before. */
+must_check int reader_data(struct reader *reader, const unsigned char **ret, size_t *ret_len,
+                           uint64_t *ret_off, struct err *err);
+
+#endif

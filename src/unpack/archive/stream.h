@@ -1,0 +1,51 @@
+/* Plain bytes out of compressed ones, one after the other.
+ *
+ * In:    a source of bytes: a verified artifact, or a member of an archive.
+ * Out:   the content of gzip (ISA-L; CRCs checked, members joined), xz, bzip2, zstd and lz4 (libarchive), told by magic
+ *        numbers, skippable frames before them passed over; anything else as it is.
+ * Fails: ERR_VERIFY for what is damaged, cut short or followed by anything but zeros, with the offset; the source's
+ *        own errors.
+ * Owns:  its buffers, until stream_close(); the source stays the caller's.
+ * Never: runs an external filter program.
+ */
+#ifndef BAKE_UNPACK_ARCHIVE_STREAM_H
+#define BAKE_UNPACK_ARCHIVE_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/run.h"
+
+struct archive;
+
+struct source {
+    void *ctx;
+    /* Up to ROOM bytes; 0 at the end. */
+    int (*read)(void *ctx, void *bytes, size_t room, size_t *ret_len, struct err *err);
+    const char *name; /* for messages */
+};
+
+struct stream;
+
+must_check int stream_open(const struct source *source, const struct run *run, struct stream **ret,
+                           struct err *err);
+void stream_close(struct stream *stream);
+
+/* The next block, at least 1 KiB but at the end; empty at the end. Valid until the next call. */
+must_check int stream_next(struct stream *stream, const unsigned char **ret, size_t *ret_len,
+                           struct err *err);
+/* What the next stream_next() will give. */
+must_check int stream_peek(struct stream *stream, const unsigned char **ret, size_t *ret_len,
+                           struct err *err);
+
+/* ERR_VERIFY with libarchive's words and the source's name and offset; the source's own error goes first. */
+int stream_archive_error(const struct source *source, struct archive *archive, const struct err *source_err,
+                         struct err *err);
+
+static inline void stream_close_fn(struct stream *const *stream)
+{
+    stream_close(*stream);
+}
+#define cleanup_stream cleanup(stream_close_fn)
+
+#endif

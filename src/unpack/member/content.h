@@ -1,0 +1,34 @@
+/* One file's data from a reader into a bundle: shared by members and trees. */
+#ifndef BAKE_UNPACK_MEMBER_CONTENT_H
+#define BAKE_UNPACK_MEMBER_CONTENT_H
+
+#include "unpack/member/bundle.h"
+#include "unpack/archive/reader.h"
+#include "unpack/types.h"
+
+/* Cap on what the files of one archive may come to, bytes. */
+static const uint64_t CONTENT_MAX = UINT64_C(16) << 30;
+static const uint64_t ARCHIVE_MAX = UINT64_C(64) << 30; /* all of it, wanted or not */
+
+struct content {
+    uint64_t off, size; /* in the bundle */
+    struct sha256 sha256;
+};
+
+/* Writes the current entry, holes as zeros, to the COUNT bundles. ENTRY_SIZE is what its header said. */
+must_check int content_copy(struct reader *reader, uint64_t entry_size, struct bundle_writer *const *writers,
+                            size_t count, struct content *ret, const char *name, struct err *err);
+
+/* The description of a content in an index, and back. The bounds are checked when read. */
+void content_put(struct bundle_writer *writer, const struct content *content);
+void content_get(struct bundle_index *index, int fd, struct blob *ret);
+
+/* The same of what the archive says besides. */
+void content_put_meta(struct bundle_writer *writer, const struct file_meta *meta);
+void content_get_meta(struct bundle_index *index, struct file_meta *ret);
+
+/* Key of a cache entry: SHA-256 of the entries' format, the artifact's SHA-256 and TEXT. */
+must_check int content_key(const struct trusted *artifact, const char *text, char ret[static SHA256_HEX],
+                           struct err *err);
+
+#endif

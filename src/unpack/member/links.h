@@ -1,0 +1,53 @@
+/* Names inside an archive: their normal form, the links between them, and which are near to one that is missing.
+ *
+ * In:    names as archives hold them.
+ * Out:   relative, normal names; what a name comes to when links are followed inside the archive.
+ * Fails: ERR_VERIFY when a link leads out of the archive or more than LINKS_DEEP must be followed.
+ * Owns:  copies of the names, until links_free().
+ * Never: looks at a file system.
+ */
+#ifndef BAKE_UNPACK_MEMBER_LINKS_H
+#define BAKE_UNPACK_MEMBER_LINKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/path.h"
+
+enum { LINKS_DEEP = 8, LINKS_MAX = 200000 };
+
+struct link {
+    const char *path, *target;
+    bool hard; /* the target is a name of the archive, not relative to the link */
+};
+
+struct links {
+    struct arena arena;
+    struct link *links;
+    size_t count, room;
+    const char **names; /* of files, for near ones */
+    size_t name_count, name_room;
+    bool sorted;
+};
+
+/* Normal form: no leading "./" or "/", no empty or "." component, no trailing '/'; "" for the top. False when a
+ * component is "..", too long, or not a name (control characters, not UTF-8). */
+bool member_name(const char *name, char out[static PATH_CAP]);
+
+/* True when NAME is below PREFIX ("" has everything below); *ret_rest is the part after it. */
+bool member_below(const char *name, const char *prefix, const char **ret_rest);
+
+must_check int links_add(struct links *links, const char *path, const char *target, bool hard,
+                         struct err *err);
+/* Remembers a file's name; beyond a cap it does nothing. */
+void links_note(struct links *links, const char *path);
+/* Follows links in every component of PATH. */
+must_check int links_resolve(struct links *links, const char *path, char out[static PATH_CAP],
+                             struct err *err);
+/* "; near: a, b" or "". */
+void links_near(const struct links *links, const char *path, char *out, size_t room);
+void links_free(struct links *links);
+#define cleanup_links cleanup(links_free)
+
+#endif

@@ -1,0 +1,42 @@
+/* The payload: files out of verified artifacts.
+ *
+ * In:    .tar (bare or by gzip, xz, bzip2, zstd, lz4), .zip, .deb (its data.tar), told by content; member paths
+ *        as a recipe gives them: relative, normal. A leading "./" or "/" in the archive is ignored.
+ * Out:   struct member, struct tree: descriptors of the cache and blobs on them.
+ * Fails: ERR_VERIFY: no such member (the message lists near names), not an archive, damaged, cut short, a
+ *        wanted member that is there twice, is a device or FIFO, or whose links lead out, nowhere, or are
+ *        over 8 deep.
+ * Owns:  the caller owns what is returned. The cache keeps each member (kind "member") and each tree
+ *        ("tree"), so that a later bake need not decompress. Keys: SHA-256 of the artifact's SHA-256 and the
+ *        path.
+ * Never: runs a program, makes a file under a name from the archive, follows a link outside the archive.
+ */
+#ifndef BAKE_UNPACK_MEMBER_MEMBER_H
+#define BAKE_UNPACK_MEMBER_MEMBER_H
+
+#include "base/run.h"
+#include "cache/cache.h"
+#include "unpack/types.h"
+#include "verify/types.h"
+
+enum { MEMBERS_MAX = 256, TREE_ENTRIES_MAX = 100000 };
+
+/* One regular file of an archive; symbolic and hard links inside the archive are followed. */
+must_check int unpack_member(const struct trusted *artifact, const char *path, struct cache *cache,
+                             const struct run *run, struct member *ret, struct err *err);
+
+/* COUNT (at most MEMBERS_MAX) files in one pass, or two when links must be followed. RET has COUNT elements,
+ * in the order of PATHS; on failure none of them is touched. */
+must_check int unpack_members(const struct trusted *artifact, const char *const *paths, size_t count,
+                              struct cache *cache, const struct run *run, struct member *ret,
+                              struct err *err);
+
+/* Everything below the folder PREFIX ("" for the whole archive). A device, FIFO or socket below it is
+ * refused. */
+must_check int unpack_tree(const struct trusted *artifact, const char *prefix, struct cache *cache,
+                           const struct run *run, struct tree *ret, struct err *err);
+
+/* The whole artifact as it is: a bare binary. It gets its own descriptor; no mode is known. */
+must_check int unpack_whole(const struct trusted *artifact, struct member *ret, struct err *err);
+
+#endif
