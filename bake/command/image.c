@@ -1,5 +1,5 @@
 /* bake image: the main job. */
-#include "bake/command/image_run.h"
+#include "bake/command/image_job.h"
 
 int cmd_image(struct common *common, int argc, char **argv, struct err *err)
 {
@@ -23,6 +23,6 @@ int cmd_image(struct common *common, int argc, char **argv, struct err *err)
     if (image_job_check(&job, err) < 0 || image_job_run(common, &job, &result, err) < 0)
         return -1;
     if (result == IMAGE_UNCHANGED)
-        common->exit_code = (int)job.nightly.unchanged_exit;
+        common->exit_code = (int)job.publish.unchanged_exit;
     return 0;
 }

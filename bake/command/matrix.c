@@ -1,7 +1,7 @@
 /* bake matrix: many images of one recipe. */
 #include <string.h>
 
-#include "bake/command/image_run.h"
+#include "bake/command/image_job.h"
 #include "io/file.h"
 #include "recipe/matrix.h"
 
@@ -17,7 +17,7 @@ struct matrix_run {
     struct common *common;
     const struct matrix *matrix;
     struct image_job *job; /* as the command line has it */
-    const struct cloud_options *given;
+    const struct session_options *given;
     struct option_list vars;
     uint64_t keep;        /* --keep, for each combination */
     const char *done_tag; /* of the last combination that a run of this process finished */
@@ -91,15 +91,15 @@ static int set_cell(const struct matrix_run *run, const struct matrix_cell *cell
                     struct err *err)
 {
     struct recipe_options *recipe = &run->job->image.recipe;
-    struct cloud_options *cloud = &run->job->nightly.push.cloud;
+    struct session_options *session = &run->job->publish.push.session;
     recipe->path = run->matrix->recipe;
     recipe->lock_tag = cell->tag;
     recipe->vars = run->vars;
-    recipe->cloud = cloud;
+    recipe->session = session;
     /* the next target of a combination gets the very same package: it was resolved, and booted, for the one before */
     bool again = run->done_tag && strcmp(run->done_tag, cell->tag) == 0;
     recipe->update = run->update && !again;
-    run->job->nightly.do_test = run->do_test && !again;
+    run->job->publish.do_test = run->do_test && !again;
     for (size_t i = 0; i < run->matrix->axis_count; i++) {
         if (recipe->vars.count == OPTION_LIST_MAX)
             return err_set(err, ERR_USAGE, 0, "more than %d variables", OPTION_LIST_MAX);
@@ -108,10 +108,10 @@ static int set_cell(const struct matrix_run *run, const struct matrix_cell *cell
             return err_oom(err);
         recipe->vars.values[recipe->vars.count++] = text;
     }
-    *cloud = *run->given;
-    cloud->project = cell->target->project ? cell->target->project : cloud->project;
-    cloud->bucket = cell->target->bucket ? cell->target->bucket : cloud->bucket;
-    cloud->prefix = cell->target->prefix ? cell->target->prefix : cloud->prefix;
+    *session = *run->given;
+    session->project = cell->target->project ? cell->target->project : session->project;
+    session->bucket = cell->target->bucket ? cell->target->bucket : session->bucket;
+    session->prefix = cell->target->prefix ? cell->target->prefix : session->prefix;
     return image_job_check(run->job, err);
 }
 
@@ -145,7 +145,7 @@ static int refuse_same_family(const struct matrix *matrix, const struct claimed 
 static int check_families(const struct matrix_run *run, struct err *err)
 {
     const struct matrix *matrix = run->matrix;
-    const struct push_options *push = &run->job->nightly.push;
+    const struct push_options *push = &run->job->publish.push;
     cleanup_arena struct arena arena = {0};
     cleanup_free struct claimed *claims = calloc(matrix->cell_count + 1, sizeof *claims);
     if (!claims)
@@ -158,7 +158,7 @@ static int check_families(const struct matrix_run *run, struct err *err)
             return err_wrap(err, "%zu (%.100s)", i, matrix->cells[i].name);
         const char *family = push->family ? push->family : inputs.recipe.image.family;
         claims[i] = (struct claimed){family ? arena_strdup(&arena, family) : NULL,
-                                     run->job->nightly.push.cloud.project, i};
+                                     run->job->publish.push.session.project, i};
         if (family && !claims[i].family)
             return err_oom(err);
         if (family && refuse_same_family(matrix, claims, i, err) < 0)
@@ -262,7 +262,7 @@ static int finish(struct matrix_run *run, size_t count, struct err *err)
         return count == 1 ? -1 : err_wrap(err, "%u of %zu failed, the first", run->failed, count);
     }
     if (run->results[IMAGE_UNCHANGED] == count)
-        run->common->exit_code = (int)run->job->nightly.unchanged_exit;
+        run->common->exit_code = (int)run->job->publish.unchanged_exit;
     return 0;
 }
 
@@ -282,16 +282,16 @@ static int check_vars(const struct matrix *matrix, const struct option_list *var
 static int run_all(struct common *common, const struct matrix *matrix, const struct matrix_options *options,
                    struct image_job *job, struct err *err)
 {
-    const struct cloud_options given = job->nightly.push.cloud;
+    const struct session_options given = job->publish.push.session;
     struct matrix_run run = {.common = common, .matrix = matrix, .job = job, .given = &given};
     run.vars = job->image.recipe.vars;
     run.update = job->image.recipe.update;
-    run.do_test = job->nightly.do_test;
+    run.do_test = job->publish.do_test;
     run.keep = job->image.keep;
     size_t first = 0, end = 0;
     if (select_cells(matrix, options, &first, &end, err) < 0 || check_vars(matrix, &run.vars, err) < 0)
         return -1;
-    if (job->nightly.do_push && check_families(&run, err) < 0)
+    if (job->publish.do_push && check_families(&run, err) < 0)
         return -1;
     for (size_t i = first; i < end; i++)
         if (run_cell(&run, i, options->lock, err) < 0)

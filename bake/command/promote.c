@@ -6,16 +6,16 @@
 #include "bake/remote/push_options.h"
 
 struct promote_options {
-    struct cloud_options cloud;
+    struct session_options session;
     const char *image, *family;
     bool rollback;
 };
 
-static void report(const struct cloud *cloud, const char *family, const struct promote_result *result,
+static void report(const struct session *session, const char *family, const struct promote_result *result,
                    bool dry)
 {
     static const char *const names[] = {"promoted", "unchanged", "overtaken"};
-    struct ui *ui = &cloud->common->ui;
+    struct ui *ui = &session->common->ui;
     if (result->outcome == PROMOTE_THERE)
         ui_step(ui, "promote", "%s is the head of %s already", result->image, family);
     else
@@ -24,7 +24,7 @@ static void report(const struct cloud *cloud, const char *family, const struct p
     struct ui_line line;
     ui_line_open(&line, ui, "promote");
     json_string(&line.json, "result", dry ? "dry-run" : names[result->outcome]);
-    json_string(&line.json, "project", cloud->project);
+    json_string(&line.json, "project", session->project);
     json_string(&line.json, "family", family);
     json_string(&line.json, "image", result->image);
     json_string(&line.json, "before", result->before);
@@ -33,33 +33,33 @@ static void report(const struct cloud *cloud, const char *family, const struct p
     ui_line_print(&line);
 }
 
-int promote_front(const struct cloud *cloud, const char *family, const char *image, bool rollback, bool dry,
-                  struct promote_result *ret, struct err *err)
+int promote_front(const struct session *session, const char *family, const char *image, bool rollback,
+                  bool dry, struct promote_result *ret, struct err *err)
 {
-    const struct promote promote = {.images = cloud_images(cloud),
+    const struct promote promote = {.images = session_images(session),
                                     .family = family,
                                     .image = image,
                                     .rollback = rollback,
-                                    .dry = dry ? &cloud->dry : NULL};
+                                    .dry = dry ? &session->dry : NULL};
     if (promote_run(&promote, ret, err) < 0)
         return -1;
-    report(cloud, family, ret, dry);
+    report(session, family, ret, dry);
     return 0;
 }
 
 static int run(struct common *common, const struct promote_options *options, struct err *err)
 {
-    cleanup_cloud struct cloud cloud = {0};
+    cleanup_session struct session session = {0};
     cleanup_cache struct cache *cache = NULL;
     struct promote_result result;
     int lock = -1;
-    if (cloud_open(common, &options->cloud, &cloud, err) < 0 || common_cache(common, &cache, err) < 0)
+    if (session_open(common, &options->session, &session, err) < 0 || common_cache(common, &cache, err) < 0)
         return -1;
-    if (!options->cloud.dry_run && cloud_lock_family(&cloud, cache, options->family, &lock, err) < 0)
+    if (!options->session.dry_run && session_lock_family(&session, cache, options->family, &lock, err) < 0)
         return -1;
-    int r = promote_front(&cloud, options->family, options->image, options->rollback, options->cloud.dry_run,
-                          &result, err);
-    cloud_unlock_family(&cloud, cache, options->family, &lock);
+    int r = promote_front(&session, options->family, options->image, options->rollback,
+                          options->session.dry_run, &result, err);
+    session_unlock_family(&session, cache, options->family, &lock);
     if (r == 0)
         ui_text(&common->ui, "%s\n", result.after);
     return r;
@@ -73,7 +73,7 @@ int cmd_promote(struct common *common, int argc, char **argv, struct err *err)
         {"family", 0, OPTION_STRING, &options.family, "NAME", "the image family"},
         {"rollback", 0, OPTION_FLAG, &options.rollback, NULL,
          "back to IMAGE, else to what the head replaced"},
-        CLOUD_OPTIONS(&options.cloud),
+        CLOUD_OPTIONS(&options.session),
         COMMON_NETWORK_OPTIONS(common),
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),

@@ -9,20 +9,20 @@
 enum { SAFETY_HOURS = 24, DAY_MS = 24 * 3600 * 1000, DAYS_MAX = 36500 };
 
 struct prune_options {
-    struct cloud_options cloud;
+    struct session_options session;
     const char *family;
     uint64_t keep, older_days, safety_hours;
     struct option_list labels;
 };
 
-static void report(const struct cloud *cloud, const struct prune_options *options,
+static void report(const struct session *session, const struct prune_options *options,
                    const struct prune_result *result)
 {
-    struct ui *ui = &cloud->common->ui;
+    struct ui *ui = &session->common->ui;
     char bytes[16];
     ui_bytes(result->bytes, bytes);
     ui_step(ui, "prune", "%s%u images deleted, %u kept; %llu objects of the bucket, %s",
-            options->cloud.dry_run ? "dry run: " : "", result->images, result->kept,
+            options->session.dry_run ? "dry run: " : "", result->images, result->kept,
             (unsigned long long)result->objects, bytes);
     if (result->retained > 0)
         ui_step(ui, "prune", "%llu objects stay: the bucket's retention policy or a hold keeps them",
@@ -30,7 +30,7 @@ static void report(const struct cloud *cloud, const struct prune_options *option
     struct ui_line line;
     ui_line_open(&line, ui, "prune");
     json_string(&line.json, "result",
-                options->cloud.dry_run              ? "dry-run"
+                options->session.dry_run            ? "dry-run"
                 : result->images || result->objects ? "pruned"
                                                     : "unchanged");
     json_string(&line.json, "family", options->family);
@@ -57,34 +57,35 @@ static void tell_left(void *ctx, const char *image, const char *why)
 
 static int run(struct common *common, const struct prune_options *options, struct err *err)
 {
-    cleanup_cloud struct cloud cloud = {0};
+    cleanup_session struct session session = {0};
     cleanup_cache struct cache *cache = NULL;
     cleanup_arena struct arena arena = {0};
     struct label labels[OPTION_LIST_MAX];
     struct prune_result result;
     int lock = -1;
-    if (cloud_open(common, &options->cloud, &cloud, err) < 0 || common_cache(common, &cache, err) < 0)
+    if (session_open(common, &options->session, &session, err) < 0 || common_cache(common, &cache, err) < 0)
         return -1;
-    const struct storage storage = cloud_storage(&cloud, &options->cloud);
-    struct prune prune = {.images = cloud_images(&cloud),
-                          .storage = options->cloud.bucket ? &storage : NULL,
-                          .prefix = cloud.prefix,
+    const struct storage storage = session_storage(&session, &options->session);
+    struct prune prune = {.images = session_images(&session),
+                          .storage = options->session.bucket ? &storage : NULL,
+                          .prefix = session.prefix,
                           .family = options->family,
                           .labels = labels,
                           .keep = options->keep,
                           .older_ms = (int64_t)options->older_days * DAY_MS,
                           .safety_ms = (int64_t)options->safety_hours * 3600 * 1000,
                           .now_ms = (int64_t)time(NULL) * 1000,
-                          .dry = options->cloud.dry_run ? &cloud.dry : NULL,
+                          .dry = options->session.dry_run ? &session.dry : NULL,
                           .left = {tell_left, &common->ui}};
-    if (cloud_labels(&options->labels, "label", &arena, labels, &prune.label_count, OPTION_LIST_MAX, err) < 0)
+    if (session_labels(&options->labels, "label", &arena, labels, &prune.label_count, OPTION_LIST_MAX, err) <
+        0)
         return -1;
-    if (!options->cloud.dry_run && cloud_lock_family(&cloud, cache, options->family, &lock, err) < 0)
+    if (!options->session.dry_run && session_lock_family(&session, cache, options->family, &lock, err) < 0)
         return -1;
     int r = prune_run(&prune, &result, err);
-    cloud_unlock_family(&cloud, cache, options->family, &lock);
+    session_unlock_family(&session, cache, options->family, &lock);
     if (r == 0)
-        report(&cloud, options, &result);
+        report(&session, options, &result);
     return r;
 }
 
@@ -98,8 +99,8 @@ int cmd_prune(struct common *common, int argc, char **argv, struct err *err)
         {"older-than", 0, OPTION_UINT, &options.older_days, "DAYS", "only images older than that go"},
         {"label", 0, OPTION_PAIRS, &options.labels, "K=V", "only images with this label"},
         {"safety-age", 0, OPTION_UINT, &options.safety_hours, "HOURS", "younger objects stay (24)"},
-        BUCKET_OPTIONS(&options.cloud),
-        CLOUD_OPTIONS(&options.cloud),
+        BUCKET_OPTIONS(&options.session),
+        CLOUD_OPTIONS(&options.session),
         COMMON_NETWORK_OPTIONS(common),
         COMMON_CACHE_OPTIONS(common),
         COMMON_OUTPUT_OPTIONS(common),

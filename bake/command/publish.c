@@ -5,11 +5,11 @@
 #include "cloud/lifecycle/promote.h"
 #include "bake/trial/trial.h"
 
-int nightly_options_check(const struct nightly_options *options, struct err *err)
+int publish_options_check(const struct publish_options *options, struct err *err)
 {
     if (options->do_promote && !options->do_push)
         return err_set(err, ERR_USAGE, 0, "--promote needs --push");
-    if (options->push.cloud.dry_run && !options->do_push)
+    if (options->push.session.dry_run && !options->do_push)
         return err_set(err, ERR_USAGE, 0,
                        "--dry-run is about --push: bake plan shows what an image would hold");
     if (options->unchanged_exit > 255)
@@ -17,10 +17,10 @@ int nightly_options_check(const struct nightly_options *options, struct err *err
     return options->do_push ? push_options_check(&options->push, err) : 0;
 }
 
-static int test(struct common *common, const struct nightly_options *options, const char *manifest,
+static int test(struct common *common, const struct publish_options *options, const char *manifest,
                 const struct signing_key *key, struct err *err)
 {
-    struct test_options test = TEST_OPTIONS_DEFAULT;
+    struct trial_options test = TRIAL_OPTIONS_DEFAULT;
     char public_key[MINISIGN_PUBLIC_TEXT];
     test.package.package = manifest;
     test.package.unsigned_package = !key;
@@ -30,11 +30,11 @@ static int test(struct common *common, const struct nightly_options *options, co
     }
     if (options->test_timeout_s)
         test.timeout_s = options->test_timeout_s;
-    return test_package(common, &test, err);
+    return trial_package(common, &test, err);
 }
 
 /* Is there nothing left to do? The family's head, or without --promote the registered image, is this very package. */
-static int is_there(const struct nightly_options *options, const struct pushing *pushing, bool *ret,
+static int is_there(const struct publish_options *options, const struct pushing *pushing, bool *ret,
                     struct err *err)
 {
     cleanup_image_list struct image_list list = {0};
@@ -51,8 +51,8 @@ static int is_there(const struct nightly_options *options, const struct pushing 
     return 0;
 }
 
-static int push_and_promote(struct common *common, const struct nightly_options *options,
-                            const struct pushing *pushing, const struct cloud *cloud, struct cache *cache,
+static int push_and_promote(struct common *common, const struct publish_options *options,
+                            const struct pushing *pushing, const struct session *session, struct cache *cache,
                             const char *manifest, const struct signing_key *key, bool *ret_new,
                             struct err *err)
 {
@@ -63,21 +63,21 @@ static int push_and_promote(struct common *common, const struct nightly_options 
         return -1;
     if (!there && options->do_test && test(common, options, manifest, key, err) < 0)
         return -1;
-    if (pushing_run(pushing, cloud, cache, &pushed, err) < 0) /* looks again, and puts labels right */
+    if (pushing_run(pushing, session, cache, &pushed, err) < 0) /* looks again, and puts labels right */
         return -1;
     *ret_new = pushed.outcome == PUSH_DONE;
     if (!options->do_promote || pushed.outcome == PUSH_DRY)
         return 0;
-    if (promote_front(cloud, pushing->push.family, pushed.image, false, false, &promoted, err) < 0)
+    if (promote_front(session, pushing->push.family, pushed.image, false, false, &promoted, err) < 0)
         return -1;
     *ret_new = *ret_new || promoted.outcome == PROMOTE_DONE;
     return 0;
 }
 
-int nightly_run(struct common *common, const struct nightly_options *options, const char *manifest,
+int publish_run(struct common *common, const struct publish_options *options, const char *manifest,
                 const struct signing_key *key, bool *ret_new, struct err *err)
 {
-    cleanup_cloud struct cloud cloud = {0};
+    cleanup_session struct session session = {0};
     cleanup_cache struct cache *cache = NULL;
     cleanup_pushing struct pushing pushing = PUSHING_EMPTY;
     int lock = -1;
@@ -88,15 +88,16 @@ int nightly_run(struct common *common, const struct nightly_options *options, co
     }
     if (package_open(manifest, key ? &key->public : NULL, &pushing.package, &pushing.sealed, err) < 0 ||
         package_check_archive(&pushing.package, manifest, &common->run, &pushing.fd, err) < 0 ||
-        cloud_open(common, &options->push.cloud, &cloud, err) < 0 || common_cache(common, &cache, err) < 0 ||
-        pushing_prepare(&options->push, &cloud, &pushing, err) < 0)
+        session_open(common, &options->push.session, &session, err) < 0 ||
+        common_cache(common, &cache, err) < 0 || pushing_prepare(&options->push, &session, &pushing, err) < 0)
         return -1;
     const char *family = pushing.push.family;
     if (options->do_promote && !family)
         return err_set(err, ERR_USAGE, 0, "--promote needs a family: --family, or the recipe's image.family");
-    if (family && !options->push.cloud.dry_run && cloud_lock_family(&cloud, cache, family, &lock, err) < 0)
+    if (family && !options->push.session.dry_run &&
+        session_lock_family(&session, cache, family, &lock, err) < 0)
         return -1;
-    int r = push_and_promote(common, options, &pushing, &cloud, cache, manifest, key, ret_new, err);
-    cloud_unlock_family(&cloud, cache, family ? family : "", &lock);
+    int r = push_and_promote(common, options, &pushing, &session, cache, manifest, key, ret_new, err);
+    session_unlock_family(&session, cache, family ? family : "", &lock);
     return r;
 }

@@ -11,16 +11,17 @@ static const char *outcome_name(enum push_outcome outcome)
     return names[outcome];
 }
 
-static void report(const struct pushing *pushing, const struct cloud *cloud, const struct push_result *result)
+static void report(const struct pushing *pushing, const struct session *session,
+                   const struct push_result *result)
 {
-    struct ui *ui = &cloud->common->ui;
+    struct ui *ui = &session->common->ui;
     const struct upload_counts *counts = &result->counts;
     char sent[16], all[16];
     ui_bytes(counts->bytes_sent, sent);
     ui_bytes(counts->bytes, all);
     if (result->outcome == PUSH_THERE)
         ui_step(ui, "push", "%s is registered in %s already: nothing was sent", result->image,
-                cloud->project);
+                session->project);
     else if (result->archive_there)
         ui_step(ui, "push", "%s: the archive was in the bucket already", result->image);
     else
@@ -29,7 +30,7 @@ static void report(const struct pushing *pushing, const struct cloud *cloud, con
     struct ui_line line;
     ui_line_open(&line, ui, "push");
     json_string(&line.json, "result", outcome_name(result->outcome));
-    json_string(&line.json, "project", cloud->project);
+    json_string(&line.json, "project", session->project);
     json_string(&line.json, "image", result->image);
     if (pushing->push.family)
         json_string(&line.json, "family", pushing->push.family);
@@ -41,20 +42,20 @@ static void report(const struct pushing *pushing, const struct cloud *cloud, con
     ui_line_print(&line);
 }
 
-int pushing_run(const struct pushing *pushing, const struct cloud *cloud, struct cache *cache,
+int pushing_run(const struct pushing *pushing, const struct session *session, struct cache *cache,
                 struct push_result *ret, struct err *err)
 {
     cleanup_state struct push_state state = PUSH_STATE_EMPTY;
     cleanup_buf struct buf identity = BUF_INIT(4096);
     const struct push *push = &pushing->push;
     if (!push->dry && (push_identity(push, &identity, err) < 0 ||
-                       state_open(cache, identity.data, &cloud->common->run, &state, err) < 0))
+                       state_open(cache, identity.data, &session->common->run, &state, err) < 0))
         return -1;
-    ui_step(&cloud->common->ui, "push", "%s to gs://%s/%s", pushing->package.name, push->storage.bucket,
+    ui_step(&session->common->ui, "push", "%s to gs://%s/%s", pushing->package.name, push->storage.bucket,
             push->prefix);
     if (push_run(push, &state, ret, err) < 0)
         return err_wrap(err, "%s", pushing->package.name);
-    report(pushing, cloud, ret);
+    report(pushing, session, ret);
     return 0;
 }
 
@@ -66,7 +67,7 @@ struct push_command {
 
 static int run(struct common *common, const struct push_command *options, struct err *err)
 {
-    cleanup_cloud struct cloud cloud = {0};
+    cleanup_session struct session session = {0};
     cleanup_cache struct cache *cache = NULL;
     cleanup_pushing struct pushing pushing = PUSHING_EMPTY;
     struct push_result result;
@@ -74,19 +75,19 @@ static int run(struct common *common, const struct push_command *options, struct
     int lock = -1;
     if (package_file_open(common, &options->package, "push", &pushing.package, &pushing.sealed, &pushing.fd,
                           err) < 0 ||
-        cloud_open(common, &options->push.cloud, &cloud, err) < 0 || common_cache(common, &cache, err) < 0 ||
-        pushing_prepare(&options->push, &cloud, &pushing, err) < 0)
+        session_open(common, &options->push.session, &session, err) < 0 ||
+        common_cache(common, &cache, err) < 0 || pushing_prepare(&options->push, &session, &pushing, err) < 0)
         return -1;
     const char *family = pushing.push.family;
     if (options->promote && !family)
         return err_set(err, ERR_USAGE, 0, "--promote needs a family: --family, or the recipe's");
-    if (options->promote && !options->push.cloud.dry_run &&
-        cloud_lock_family(&cloud, cache, family, &lock, err) < 0)
+    if (options->promote && !options->push.session.dry_run &&
+        session_lock_family(&session, cache, family, &lock, err) < 0)
         return -1;
-    int r = pushing_run(&pushing, &cloud, cache, &result, err);
+    int r = pushing_run(&pushing, &session, cache, &result, err);
     if (r == 0 && options->promote && result.outcome != PUSH_DRY)
-        r = promote_front(&cloud, family, result.image, false, false, &promoted, err);
-    cloud_unlock_family(&cloud, cache, family ? family : "", &lock);
+        r = promote_front(&session, family, result.image, false, false, &promoted, err);
+    session_unlock_family(&session, cache, family ? family : "", &lock);
     if (r == 0)
         ui_text(&common->ui, "%s\n", result.image);
     return r;

@@ -29,7 +29,7 @@ static int trust_archive(const struct package *package, int *fd, const struct ru
     return verify_artifact(&artifact, &spec, run, ret, err);
 }
 
-static int open_disk(struct common *common, const struct test_options *options, struct disk *ret,
+static int open_disk(struct common *common, const struct trial_options *options, struct disk *ret,
                      struct err *err)
 {
     cleanup_package struct package package = {0};
@@ -54,7 +54,7 @@ static void on_line(void *ctx, double seconds, const char *line)
     run_note(run, "serial", "%s", line);
 }
 
-static void report_json(struct ui *ui, const struct test_options *options, const struct boot_result *result)
+static void report_json(struct ui *ui, const struct trial_options *options, const struct boot_result *result)
 {
     struct ui_line line;
     ui_line_open(&line, ui, "test");
@@ -62,8 +62,8 @@ static void report_json(struct ui *ui, const struct test_options *options, const
     json_string(&line.json, "package", options->package.package);
     json_string(&line.json, "firmware", options->efi ? "efi" : "bios");
     json_open(&line.json, "seconds", '{');
-    test_add_boot_seconds(&line.json, result);
-    test_add_seconds(&line.json, "total", result->total_s);
+    trial_add_boot_seconds(&line.json, result);
+    trial_add_seconds(&line.json, "total", result->total_s);
     json_close(&line.json, '}');
     json_strings(&line.json, "report", result->reports, result->report_count);
     if (!result->passed)
@@ -71,7 +71,7 @@ static void report_json(struct ui *ui, const struct test_options *options, const
     ui_line_print(&line);
 }
 
-static void report(struct ui *ui, const struct test_options *options, const struct boot_result *result)
+static void report(struct ui *ui, const struct trial_options *options, const struct boot_result *result)
 {
     /* with -v the lines went by just now */
     if (!result->passed && !ui->verbose && result->tail_count > 0) {
@@ -88,27 +88,27 @@ static void report(struct ui *ui, const struct test_options *options, const stru
     report_json(ui, options, result);
 }
 
-static int boot(struct common *common, const struct test_options *options, int disk_fd, struct err *err)
+static int boot(struct common *common, const struct trial_options *options, int disk_fd, struct err *err)
 {
     static const char *const guests[] = {INSTANCE, NULL};
-    cleanup_test_attributes struct test_attributes attributes = {0};
+    cleanup_trial_attributes struct trial_attributes attributes = {0};
     cleanup_boot_result struct boot_result result = {0};
-    char secret[TEST_SECRET_TEXT], relay[PATH_MAX];
-    test_secret(secret);
-    if (test_attributes_make(options, guests, INSTANCE, INSTANCE "=" GUEST_IP, secret, &attributes, err) < 0)
+    char secret[TRIAL_SECRET_TEXT], relay[PATH_MAX];
+    trial_secret(secret);
+    if (trial_attributes_make(options, guests, INSTANCE, INSTANCE "=" GUEST_IP, secret, &attributes, err) < 0)
         return -1;
     ssize_t n = readlink("/proc/self/exe", relay, sizeof relay - 1);
     if (n < 0)
         return err_sys(err, errno, "the path of this program");
     relay[n] = '\0';
     cleanup_close int serial = -1;
-    if (options->serial && test_open_serial(options->serial, &serial, err) < 0)
+    if (options->serial && trial_open_serial(options->serial, &serial, err) < 0)
         return -1;
-    unsigned timeout_s = options->timeout_s == TEST_UNSET ? BOOT_TIMEOUT_S : (unsigned)options->timeout_s;
+    unsigned timeout_s = options->timeout_s == TRIAL_UNSET ? BOOT_TIMEOUT_S : (unsigned)options->timeout_s;
     const struct boot_options boot_options = {
         .disk_fd = disk_fd,
         .efi = options->efi,
-        .cpus = options->cpus == TEST_UNSET ? 0 : (unsigned)options->cpus,
+        .cpus = options->cpus == TRIAL_UNSET ? 0 : (unsigned)options->cpus,
         .memory_mib = (unsigned)(options->memory >> 20),
         .timeout_s = timeout_s,
         .relay = relay,
@@ -138,9 +138,9 @@ static int boot(struct common *common, const struct test_options *options, int d
 }
 
 /* Containers have no machine of their own, and their cluster is always of three. */
-static int check_native(const struct test_options *options, struct err *err)
+static int check_native(const struct trial_options *options, struct err *err)
 {
-    if (options->efi || options->serial || options->cpus != TEST_UNSET || options->metadata.count > 0 ||
+    if (options->efi || options->serial || options->cpus != TRIAL_UNSET || options->metadata.count > 0 ||
         (options->nodes != 1 && options->nodes != 3))
         return err_set(
             err, ERR_USAGE, 0,
@@ -154,7 +154,7 @@ static int check_native(const struct test_options *options, struct err *err)
     return 0;
 }
 
-static int check_options(const struct test_options *options, struct err *err)
+static int check_options(const struct trial_options *options, struct err *err)
 {
     if (package_options_check(&options->package, err) < 0)
         return -1;
@@ -164,30 +164,30 @@ static int check_options(const struct test_options *options, struct err *err)
         return err_set(err, ERR_USAGE, 0,
                        "--nodes is 1, or %d to %d: two members do not outlive the loss of one",
                        CLUSTER_GUESTS_MIN, CLUSTER_GUESTS_MAX);
-    if (options->timeout_s != TEST_UNSET &&
+    if (options->timeout_s != TRIAL_UNSET &&
         (options->timeout_s == 0 || options->timeout_s > BOOT_TIMEOUT_MAX_S))
         return err_set(err, ERR_USAGE, 0, "--timeout is 1 to %d seconds", BOOT_TIMEOUT_MAX_S);
-    if (options->cpus != TEST_UNSET && (options->cpus == 0 || options->cpus > GUEST_CPUS_MAX))
+    if (options->cpus != TRIAL_UNSET && (options->cpus == 0 || options->cpus > GUEST_CPUS_MAX))
         return err_set(err, ERR_USAGE, 0, "--cpus is 1 to %d", GUEST_CPUS_MAX);
     if (options->memory >> 20 < GUEST_MEMORY_MIN || options->memory >> 20 > GUEST_MEMORY_MAX)
         return err_set(err, ERR_USAGE, 0, "--memory is %dMiB to %dMiB", GUEST_MEMORY_MIN, GUEST_MEMORY_MAX);
     return 0;
 }
 
-int test_package(struct common *common, const struct test_options *options, struct err *err)
+int trial_package(struct common *common, const struct trial_options *options, struct err *err)
 {
     cleanup_disk struct disk disk = DISK_EMPTY;
     if (open_disk(common, options, &disk, err) < 0)
         return -1;
     if (options->native)
-        return native_test(common, options, disk.fd, err);
-    return options->nodes > 1 ? test_cluster(common, options, disk.fd, err)
+        return trial_native(common, options, disk.fd, err);
+    return options->nodes > 1 ? trial_cluster(common, options, disk.fd, err)
                               : boot(common, options, disk.fd, err);
 }
 
 int cmd_test(struct common *common, int argc, char **argv, struct err *err)
 {
-    struct test_options options = TEST_OPTIONS_DEFAULT;
+    struct trial_options options = TRIAL_OPTIONS_DEFAULT;
     bool done;
     const struct option_spec specs[] = {
         {"nodes", 'n', OPTION_UINT, &options.nodes, "N", "guests: 1, or a cluster of 3 to 9 (1)"},
@@ -218,5 +218,5 @@ int cmd_test(struct common *common, int argc, char **argv, struct err *err)
         return done ? 0 : -1;
     if (check_options(&options, err) < 0)
         return -1;
-    return test_package(common, &options, err);
+    return trial_package(common, &options, err);
 }

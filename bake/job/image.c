@@ -13,7 +13,7 @@
 #include "pack/pack.h"
 #include "bake/job/payload_check.h"
 #include "bake/job/pipeline.h"
-#include "bake/remote/push_ahead.h"
+#include "bake/remote/early_upload.h"
 #include "seal/contents.h"
 #include "seal/package.h"
 #include "seal/read.h"
@@ -134,8 +134,8 @@ static int pack(struct common *common, const struct image_options *options, stru
     cleanup_payload_check struct payload_check check = {0};
     payload_check_begin(&check, plan);
     how.approve = (struct pack_approval){approve, &check};
-    if (options->push_ahead)
-        push_ahead_begin(common, options->push_ahead, &how.sink);
+    if (options->early_upload)
+        early_upload_begin(common, options->early_upload, &how.sink);
     if (newfile_open(file, archive, 0644, err) < 0 ||
         pack_disk(&baking->disk, &how, file->fd, &common->run, packed, err) < 0)
         return err_wrap(err, "pack");

@@ -14,7 +14,7 @@
 #include "recipe/recipe.h"
 #include "verify/types.h"
 
-struct cloud_options;
+struct session_options;
 
 struct recipe_options {
     const char *path;         /* NULL: bake.json here, until recipe_choose(); unused with standin */
@@ -27,7 +27,7 @@ struct recipe_options {
     bool update;              /* resolve again and rewrite the lock */
     bool allow_downgrade;     /* to an older release than the lock has, too */
     const char *shared_cache; /* gs://BUCKET/FOLDER; NULL: none */
-    const struct cloud_options *cloud; /* for the shared cache; NULL without one */
+    const struct session_options *session; /* for the shared cache; NULL without one */
 };
 
 struct inputs {

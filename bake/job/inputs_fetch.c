@@ -353,27 +353,27 @@ static const char *name_of(const struct work *work, size_t index)
 }
 
 /* What other machines have fetched already, of what lock or recipe give a digest of: it then is in the cache. */
-static int take_shared(struct work *work, struct shared *shared, struct err *err)
+static int take_from_bucket(struct work *work, struct bucket_cache *remote, struct err *err)
 {
     for (size_t i = 0; i < work->count; i++) {
         const struct item *item = &work->items[i];
         struct sha256 want;
         if (is_local(item->url) || !wanted_sha256(item, &want))
             continue;
-        if (shared_take(shared, work->inputs->cache, name_of(work, i), &want,
-                        item->pinned ? item->pinned->size : 0, err) < 0)
+        if (bucket_cache_take(remote, work->inputs->cache, name_of(work, i), &want,
+                              item->pinned ? item->pinned->size : 0, err) < 0)
             return -1;
     }
     return 0;
 }
 
 /* Once it is verified. */
-static int give_shared(struct work *work, struct shared *shared, struct err *err)
+static int give_to_bucket(struct work *work, struct bucket_cache *remote, struct err *err)
 {
     for (size_t i = 0; i < work->count; i++) {
         const struct trusted *trusted = &work->items[i].trusted;
-        if (!is_local(work->items[i].url) &&
-            shared_give(shared, name_of(work, i), &trusted->sha256, trusted->fd, trusted->size, err) < 0)
+        if (!is_local(work->items[i].url) && bucket_cache_give(remote, name_of(work, i), &trusted->sha256,
+                                                               trusted->fd, trusted->size, err) < 0)
             return -1;
     }
     return 0;
@@ -388,14 +388,14 @@ int inputs_fetch(struct common *common, const struct recipe_options *options, st
                                            .locking = options->update || inputs->lock.input_count == 0};
     if (!inputs->cache && common_cache(common, &inputs->cache, err) < 0)
         return err_wrap(err, "cache");
-    cleanup_shared struct shared shared = {0};
-    const struct shared_options where = {options->shared_cache, options->cloud};
+    cleanup_bucket_cache struct bucket_cache remote = {0};
+    const struct bucket_cache_options where = {options->shared_cache, options->session};
     const struct fetch_options how = {.ca = ca_choose(common->ca_file)};
-    if (shared_open(common, &where, &shared, err) < 0 || fetcher_new(&how, &work.fetcher, err) < 0 ||
+    if (bucket_cache_open(common, &where, &remote, err) < 0 || fetcher_new(&how, &work.fetcher, err) < 0 ||
         list_items(&work, err) < 0)
         return -1;
     ui_step(&common->ui, "fetch", "%zu inputs", work.count);
-    if (take_shared(&work, &shared, err) < 0 || fetch_items(&work, err) < 0)
+    if (take_from_bucket(&work, &remote, err) < 0 || fetch_items(&work, err) < 0)
         return err_wrap(err, "fetch");
     ui_step(&common->ui, "verify", "%s", work.locking ? "digests and signatures" : "against the lock");
     for (size_t i = 0; i < work.count; i++) {
@@ -405,7 +405,7 @@ int inputs_fetch(struct common *common, const struct recipe_options *options, st
         if (work.items[i].trusted.signer[0])
             run_note(&common->run, "verify", "%s is signed by %s", name, work.items[i].trusted.signer);
     }
-    if (give_shared(&work, &shared, err) < 0 || (work.locking && make_lock(&work, err) < 0))
+    if (give_to_bucket(&work, &remote, err) < 0 || (work.locking && make_lock(&work, err) < 0))
         return -1;
     inputs->items = calloc(inputs->recipe.input_count + 1, sizeof *inputs->items);
     if (!inputs->items)

@@ -20,17 +20,17 @@
 #include "plan/plan.h"
 #include "seal/sign/key.h"
 
-struct push_ahead;
+struct early_upload;
 
 struct image_options {
     struct recipe_options recipe;
     bool unsigned_package;
-    const char *key_path;          /* NULL: unsigned */
-    bool small;                    /* a smaller archive */
-    bool check;                    /* read the archive back */
-    uint64_t threads;              /* 0: as many as there are cores */
-    uint64_t keep;                 /* packages of this name that stay in out_dir; KEEP_ALL */
-    struct push_ahead *push_ahead; /* parts go to the bucket while they are packed; NULL: they do not */
+    const char *key_path;              /* NULL: unsigned */
+    bool small;                        /* a smaller archive */
+    bool check;                        /* read the archive back */
+    uint64_t threads;                  /* 0: as many as there are cores */
+    uint64_t keep;                     /* packages of this name that stay in out_dir; KEEP_ALL */
+    struct early_upload *early_upload; /* parts go to the bucket while they are packed; NULL: they do not */
 };
 
 struct flow;

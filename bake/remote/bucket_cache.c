@@ -8,7 +8,7 @@ enum { URL_MAX = 400 };
 
 static const uint64_t size_max = UINT64_C(16) << 30; /* as fetch has it, for what the lock says no size of */
 
-int shared_check(const char *url, struct err *err)
+int bucket_cache_check(const char *url, struct err *err)
 {
     static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
     static const char any[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/";
@@ -25,13 +25,13 @@ int shared_check(const char *url, struct err *err)
                         "--shared-cache wants gs://BUCKET or gs://BUCKET/FOLDER, not \"%.250s\"", url);
 }
 
-int shared_open(struct common *common, const struct shared_options *options, struct shared *ret,
-                struct err *err)
+int bucket_cache_open(struct common *common, const struct bucket_cache_options *options,
+                      struct bucket_cache *ret, struct err *err)
 {
-    *ret = (struct shared){.common = common, .options = *options};
+    *ret = (struct bucket_cache){.common = common, .options = *options};
     if (!options->url)
         return 0;
-    if (shared_check(options->url, err) < 0)
+    if (bucket_cache_check(options->url, err) < 0)
         return -1;
     const char *bucket = options->url + 5;
     size_t len = strcspn(bucket, "/");
@@ -40,118 +40,119 @@ int shared_open(struct common *common, const struct shared_options *options, str
     ret->bucket = strndup(bucket, len);
     if (!ret->bucket || asprintf(&ret->folder, "%s%s", folder, slash ? "/" : "") < 0) {
         ret->folder = NULL;
-        shared_close(ret);
+        bucket_cache_close(ret);
         return err_oom(err);
     }
     return 0;
 }
 
-void shared_close(struct shared *shared)
+void bucket_cache_close(struct bucket_cache *remote)
 {
-    cloud_close(&shared->cloud);
-    free(shared->bucket);
-    free(shared->folder);
-    *shared = (struct shared){0};
+    session_close(&remote->session);
+    free(remote->bucket);
+    free(remote->folder);
+    *remote = (struct bucket_cache){0};
 }
 
 /* What is wrong with the bucket is told once; then it is left alone. -1: interrupted. */
-static int give_up(struct shared *shared, struct err *err)
+static int give_up(struct bucket_cache *remote, struct err *err)
 {
     if (err->kind == ERR_INTERRUPTED)
         return -1;
-    run_warn(&shared->common->run, "fetch", "the shared cache is not used: %s", err->text);
-    shared->silent = true;
+    run_warn(&remote->common->run, "fetch", "the shared cache is not used: %s", err->text);
+    remote->silent = true;
     return 0;
 }
 
 /* The session, when it is needed at all. *ret_ready is false when there is nothing to ask. */
-static int get_ready(struct shared *shared, bool *ret_ready, struct err *err)
+static int get_ready(struct bucket_cache *remote, bool *ret_ready, struct err *err)
 {
     *ret_ready = false;
-    if (!shared->bucket || shared->silent)
+    if (!remote->bucket || remote->silent)
         return 0;
-    if (!shared->open) {
-        if (cloud_open(shared->common, shared->options.cloud, &shared->cloud, err) < 0)
-            return give_up(shared, err);
+    if (!remote->open) {
+        if (session_open(remote->common, remote->options.session, &remote->session, err) < 0)
+            return give_up(remote, err);
         /* there is another way: it is not waited for as long as a push would */
-        shared->cloud.client.retry = (struct retry_policy){.attempts = 3, .deadline_s = 30};
-        shared->open = true;
+        remote->session.client.retry = (struct retry_policy){.attempts = 3, .deadline_s = 30};
+        remote->open = true;
     }
     *ret_ready = true;
     return 0;
 }
 
-static struct storage storage_of(const struct shared *shared)
+static struct storage storage_of(const struct bucket_cache *remote)
 {
-    return (struct storage){.api = shared->cloud.api, .bucket = shared->bucket};
+    return (struct storage){.api = remote->session.api, .bucket = remote->bucket};
 }
 
-static int object_name(const struct shared *shared, const struct sha256 *sha256, char **ret, struct err *err)
+static int object_name(const struct bucket_cache *remote, const struct sha256 *sha256, char **ret,
+                       struct err *err)
 {
     char hex[SHA256_HEX];
     hex_encode(sha256->bytes, SHA256_SIZE, hex);
-    return asprintf(ret, "%s" INPUTS_FOLDER "%s", shared->folder, hex) < 0 ? err_oom(err) : 0;
+    return asprintf(ret, "%s" INPUTS_FOLDER "%s", remote->folder, hex) < 0 ? err_oom(err) : 0;
 }
 
-static int bring(struct shared *shared, struct cache_entry *entry, const char *name,
+static int bring(struct bucket_cache *remote, struct cache_entry *entry, const char *name,
                  const struct sha256 *sha256, uint64_t size, struct err *err)
 {
     cleanup_free char *object = NULL;
     cleanup_close int fd = -1;
-    const struct storage storage = storage_of(shared);
-    struct run *run = &shared->common->run;
+    const struct storage storage = storage_of(remote);
+    struct run *run = &remote->common->run;
     struct sha256 found;
     bool there = false;
-    if (object_name(shared, sha256, &object, err) < 0)
+    if (object_name(remote, sha256, &object, err) < 0)
         return -1;
     if (storage_download(&storage, object, size ? size : size_max, entry->fd, &there, &found, err) < 0)
-        return give_up(shared, err);
+        return give_up(remote, err);
     if (!there)
         return 0;
     if (!sha256_equal(&found, sha256)) {
         run_warn(run, "fetch", "%s: gs://%s/%s is not what its name says, and is not used: remove it", name,
-                 shared->bucket, object);
+                 remote->bucket, object);
         return 0;
     }
-    run_note(run, "fetch", "%s comes from gs://%s", name, shared->bucket);
+    run_note(run, "fetch", "%s comes from gs://%s", name, remote->bucket);
     return cache_commit(entry, sha256, &fd, err);
 }
 
-int shared_take(struct shared *shared, struct cache *cache, const char *name, const struct sha256 *sha256,
-                uint64_t size, struct err *err)
+int bucket_cache_take(struct bucket_cache *remote, struct cache *cache, const char *name,
+                      const struct sha256 *sha256, uint64_t size, struct err *err)
 {
     cleanup_cache_entry struct cache_entry entry = CACHE_ENTRY_EMPTY;
     char hex[SHA256_HEX];
     bool ready;
-    if (get_ready(shared, &ready, err) < 0)
+    if (get_ready(remote, &ready, err) < 0)
         return -1;
     if (!ready)
         return 0;
     hex_encode(sha256->bytes, SHA256_SIZE, hex);
-    if (cache_begin(cache, "download", hex, &entry, &shared->common->run, err) < 0)
+    if (cache_begin(cache, "download", hex, &entry, &remote->common->run, err) < 0)
         return -1;
-    return entry.found_fd >= 0 ? 0 : bring(shared, &entry, name, sha256, size, err);
+    return entry.found_fd >= 0 ? 0 : bring(remote, &entry, name, sha256, size, err);
 }
 
-int shared_give(struct shared *shared, const char *name, const struct sha256 *sha256, int fd, uint64_t size,
-                struct err *err)
+int bucket_cache_give(struct bucket_cache *remote, const char *name, const struct sha256 *sha256, int fd,
+                      uint64_t size, struct err *err)
 {
     cleanup_free char *object = NULL;
     struct object found = {0};
     bool ready;
-    if (get_ready(shared, &ready, err) < 0)
+    if (get_ready(remote, &ready, err) < 0)
         return -1;
     if (!ready)
         return 0;
-    const struct storage storage = storage_of(shared);
-    if (object_name(shared, sha256, &object, err) < 0)
+    const struct storage storage = storage_of(remote);
+    if (object_name(remote, sha256, &object, err) < 0)
         return -1;
     if (storage_get(&storage, object, &found, err) < 0)
-        return give_up(shared, err);
+        return give_up(remote, err);
     if (found.generation != 0)
         return 0;
     if (storage_upload(&storage, object, fd, size, &found, err) < 0)
-        return give_up(shared, err);
-    run_note(&shared->common->run, "fetch", "%s goes to gs://%s", name, shared->bucket);
+        return give_up(remote, err);
+    run_note(&remote->common->run, "fetch", "%s goes to gs://%s", name, remote->bucket);
     return 0;
 }

@@ -24,7 +24,7 @@ static int check_labels(const struct option_list *given, struct err *err)
     cleanup_arena struct arena arena = {0};
     struct label labels[GIVEN_LABELS_MAX];
     size_t count = 0;
-    return cloud_labels(given, "label", &arena, labels, &count, GIVEN_LABELS_MAX, err) < 0
+    return session_labels(given, "label", &arena, labels, &count, GIVEN_LABELS_MAX, err) < 0
                ? -1
                : refuse_own(labels, count, err);
 }
@@ -32,14 +32,14 @@ static int check_labels(const struct option_list *given, struct err *err)
 int push_options_check(const struct push_options *options, struct err *err)
 {
     const char *architecture = options->architecture;
-    if (!options->cloud.bucket)
+    if (!options->session.bucket)
         return err_set(err, ERR_USAGE, 0, "which bucket? Say --bucket NAME");
     if (options->location && !options->create_bucket)
         return err_set(err, ERR_USAGE, 0,
                        "--location is the place of a new bucket: it needs --create-bucket");
     if (options->uploads > 64)
         return err_set(err, ERR_USAGE, 0, "--uploads is 1 to 64");
-    if (options->cloud.rate && options->cloud.rate < 1024)
+    if (options->session.rate && options->session.rate < 1024)
         return err_set(err, ERR_USAGE, 0, "--rate is at least 1KiB (a second)");
     if (architecture && strcmp(architecture, "X86_64") != 0 && strcmp(architecture, "ARM64") != 0)
         return err_set(err, ERR_USAGE, 0, "--architecture is X86_64 or ARM64");
@@ -102,8 +102,8 @@ static int read_labels(const struct push_options *options, struct pushing *pushi
                               GIVEN_LABELS_MAX);
         pushing->labels[spec->label_count++] = (struct label){item->string, item->valuestring};
     }
-    if (cloud_labels(&options->labels, "label", &pushing->arena, pushing->labels, &spec->label_count,
-                     GIVEN_LABELS_MAX, err) < 0 ||
+    if (session_labels(&options->labels, "label", &pushing->arena, pushing->labels, &spec->label_count,
+                       GIVEN_LABELS_MAX, err) < 0 ||
         refuse_own(pushing->labels, spec->label_count, err) < 0)
         return -1;
     spec->labels = pushing->labels;
@@ -180,14 +180,14 @@ static int read_text(const struct pushing *pushing, const char *key, const char 
     return option ? 0 : json_get_string(pushing->image, json_root(pushing->image), key, false, ret, err);
 }
 
-int pushing_prepare(const struct push_options *options, const struct cloud *cloud, struct pushing *pushing,
-                    struct err *err)
+int pushing_prepare(const struct push_options *options, const struct session *session,
+                    struct pushing *pushing, struct err *err)
 {
     struct push *push = &pushing->push;
     struct image_spec *spec = &push->spec;
-    *push = (struct push){.storage = cloud_storage(cloud, &options->cloud),
-                          .images = cloud_images(cloud),
-                          .prefix = cloud->prefix,
+    *push = (struct push){.storage = session_storage(session, &options->session),
+                          .images = session_images(session),
+                          .prefix = session->prefix,
                           .sealed = &pushing->sealed,
                           .packed = &pushing->package.packed,
                           .fd = pushing->fd,
@@ -195,7 +195,7 @@ int pushing_prepare(const struct push_options *options, const struct cloud *clou
                           .no_compose = options->no_compose,
                           .location = options->location,
                           .threads = (unsigned)options->uploads,
-                          .dry = options->cloud.dry_run ? &cloud->dry : NULL};
+                          .dry = options->session.dry_run ? &session->dry : NULL};
     const char *image = pushing->package.image;
     if (json_parse(image, strlen(image), "the manifest's \"image\"", JSON_STRICT, ERR_VERIFY, &pushing->image,
                    err) < 0 ||

@@ -8,7 +8,7 @@
 enum { PUSH_TEXTS_MAX = 2 * OPTION_LIST_MAX };
 
 struct push_options {
-    struct cloud_options cloud;
+    struct session_options session;
     const char *family, *description, *storage_location, *architecture, *kms_key;
     struct option_list labels, licenses, features;
     const char *pk;
@@ -19,13 +19,13 @@ struct push_options {
 };
 
 #define PUSH_OPTIONS(options)                                                                                  \
-    CLOUD_OPTIONS(&(options)->cloud), BUCKET_OPTIONS(&(options)->cloud),                                       \
+    CLOUD_OPTIONS(&(options)->session), BUCKET_OPTIONS(&(options)->session),                                   \
         {"create-bucket",           0,    OPTION_FLAG,                                                         \
          &(options)->create_bucket, NULL, "make the bucket when there is none"},                               \
         {"location", 0, OPTION_STRING, &(options)->location, "PLACE", "where to make it, such as EU"},         \
         {"no-compose", 0, OPTION_FLAG, &(options)->no_compose, NULL, "one resumable upload, no parts"},        \
         {"uploads", 0, OPTION_UINT, &(options)->uploads, "N", "requests side by side (8)"},                    \
-        {"rate", 0, OPTION_SIZE, &(options)->cloud.rate, "SIZE", "upload at most so much a second"},           \
+        {"rate", 0, OPTION_SIZE, &(options)->session.rate, "SIZE", "upload at most so much a second"},         \
         {"family", 0, OPTION_STRING, &(options)->family, "NAME", "family, else the recipe's"},                 \
         {"label", 0, OPTION_PAIRS, &(options)->labels, "K=V", "one more label, beside the recipe's"},          \
         {"description", 0, OPTION_STRING, &(options)->description, "TEXT", "else the recipe's"},               \
@@ -62,14 +62,14 @@ void pushing_free(struct pushing *pushing);
 
 must_check int push_options_check(const struct push_options *options, struct err *err);
 /* From PUSHING's package, sealed and fd. It must not be moved afterwards. */
-must_check int pushing_prepare(const struct push_options *options, const struct cloud *cloud,
+must_check int pushing_prepare(const struct push_options *options, const struct session *session,
                                struct pushing *pushing, struct err *err);
 /* Pushes and reports. */
-must_check int pushing_run(const struct pushing *pushing, const struct cloud *cloud, struct cache *cache,
+must_check int pushing_run(const struct pushing *pushing, const struct session *session, struct cache *cache,
                            struct push_result *ret, struct err *err);
 /* Promotes and reports. IMAGE NULL: back to what the head replaced. */
 struct promote_result;
-must_check int promote_front(const struct cloud *cloud, const char *family, const char *image, bool rollback,
-                             bool dry, struct promote_result *ret, struct err *err);
+must_check int promote_front(const struct session *session, const char *family, const char *image,
+                             bool rollback, bool dry, struct promote_result *ret, struct err *err);
 
 #endif

@@ -17,7 +17,7 @@ static bool only(const char *text, size_t least, size_t most, const char *chars)
     return len >= least && len <= most && strspn(text, chars) == len;
 }
 
-static int check_options(const struct cloud_options *options, struct err *err)
+static int check_options(const struct session_options *options, struct err *err)
 {
     const char *prefix = options->prefix;
     if (options->bucket && !only(options->bucket, 3, 222, LOWER DIGITS "._-"))
@@ -31,21 +31,21 @@ static int check_options(const struct cloud_options *options, struct err *err)
     return 0;
 }
 
-static int find_project(const struct cloud_options *options, struct cloud *cloud, struct err *err)
+static int find_project(const struct session_options *options, struct session *session, struct err *err)
 {
     const char *names[] = {"GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT"};
-    cloud->project = options->project;
-    for (size_t i = 0; i < 2 && !cloud->project; i++) {
+    session->project = options->project;
+    for (size_t i = 0; i < 2 && !session->project; i++) {
         const char *value = getenv(names[i]);
-        cloud->project = value && *value ? value : NULL;
+        session->project = value && *value ? value : NULL;
     }
-    if (!cloud->project)
-        cloud->project = credentials_project(cloud->credentials);
-    if (!cloud->project)
+    if (!session->project)
+        session->project = credentials_project(session->credentials);
+    if (!session->project)
         return err_set(err, ERR_USAGE, 0, "which project? Say --project, or set GOOGLE_CLOUD_PROJECT");
-    if (!only(cloud->project, 1, 63, LOWER DIGITS ".:-"))
+    if (!only(session->project, 1, 63, LOWER DIGITS ".:-"))
         return err_set(err, ERR_USAGE, 0, "\"%.100s\" cannot be a project's ID (it is no number and no name)",
-                       cloud->project);
+                       session->project);
     return 0;
 }
 
@@ -62,9 +62,10 @@ static void tell(void *ctx, const char *method, const char *url, const char *det
     ui_text(ui, "%-6s %s\n       %s\n", method, url, detail);
 }
 
-int cloud_open(struct common *common, const struct cloud_options *options, struct cloud *ret, struct err *err)
+int session_open(struct common *common, const struct session_options *options, struct session *ret,
+                 struct err *err)
 {
-    *ret = (struct cloud){.common = common, .prefix = options->prefix ? options->prefix : ""};
+    *ret = (struct session){.common = common, .prefix = options->prefix ? options->prefix : ""};
     if (check_options(options, err) < 0)
         return -1;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* keys and tokens stay out of core dumps */
@@ -89,26 +90,26 @@ int cloud_open(struct common *common, const struct cloud_options *options, struc
     return 0;
 }
 
-void cloud_close(struct cloud *cloud)
+void session_close(struct session *session)
 {
-    credentials_free(cloud->credentials);
-    http_free(cloud->http);
-    free(cloud->home);
-    *cloud = (struct cloud){0};
+    credentials_free(session->credentials);
+    http_free(session->http);
+    free(session->home);
+    *session = (struct session){0};
 }
 
-struct images cloud_images(const struct cloud *cloud)
+struct images session_images(const struct session *session)
 {
-    return (struct images){.api = cloud->api, .project = cloud->project};
+    return (struct images){.api = session->api, .project = session->project};
 }
 
-struct storage cloud_storage(const struct cloud *cloud, const struct cloud_options *options)
+struct storage session_storage(const struct session *session, const struct session_options *options)
 {
-    return (struct storage){.api = cloud->api, .bucket = options->bucket};
+    return (struct storage){.api = session->api, .bucket = options->bucket};
 }
 
-int cloud_labels(const struct option_list *list, const char *name, struct arena *arena, struct label *labels,
-                 size_t *count, size_t max, struct err *err)
+int session_labels(const struct option_list *list, const char *name, struct arena *arena,
+                   struct label *labels, size_t *count, size_t max, struct err *err)
 {
     for (size_t i = 0; i < list->count; i++) {
         const char *text = list->values[i], *equals = strchr(text, '=');
@@ -131,20 +132,20 @@ int cloud_labels(const struct option_list *list, const char *name, struct arena 
     return 0;
 }
 
-static int family_key(const struct cloud *cloud, const char *family, char key[static SHA256_HEX],
+static int family_key(const struct session *session, const char *family, char key[static SHA256_HEX],
                       struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(4096);
     struct sha256 sha256;
-    buf_printf(&text, "%s %s %s", cloud->api.endpoints->compute, cloud->project, family);
+    buf_printf(&text, "%s %s %s", session->api.endpoints->compute, session->project, family);
     if (buf_check(&text, "what names a family", err) < 0 || sha256_of(text.data, text.len, &sha256, err) < 0)
         return -1;
     hex_encode(sha256.bytes, SHA256_SIZE, key);
     return 0;
 }
 
-int cloud_lock_family(const struct cloud *cloud, struct cache *cache, const char *family, int *ret_fd,
-                      struct err *err)
+int session_lock_family(const struct session *session, struct cache *cache, const char *family, int *ret_fd,
+                        struct err *err)
 {
     char key[SHA256_HEX], note[160];
     if (!image_name_ok(family))
@@ -152,15 +153,15 @@ int cloud_lock_family(const struct cloud *cloud, struct cache *cache, const char
                        "family \"%.100s\": up to 63 of a-z, 0-9, '-', a letter first and no '-' last",
                        family);
     snprintf(note, sizeof note, "waiting for another run on the family %.63s", family);
-    if (family_key(cloud, family, key, err) < 0)
+    if (family_key(session, family, key, err) < 0)
         return -1;
-    return state_lock(cache, FAMILY_KIND, key, note, &cloud->common->run, ret_fd, err);
+    return state_lock(cache, FAMILY_KIND, key, note, &session->common->run, ret_fd, err);
 }
 
-void cloud_unlock_family(const struct cloud *cloud, struct cache *cache, const char *family, int *fd)
+void session_unlock_family(const struct session *session, struct cache *cache, const char *family, int *fd)
 {
     char key[SHA256_HEX];
     struct err ignored;
-    if (*fd >= 0 && family_key(cloud, family, key, &ignored) == 0)
+    if (*fd >= 0 && family_key(session, family, key, &ignored) == 0)
         cache_unlock(cache, FAMILY_KIND, key, fd);
 }

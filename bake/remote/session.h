@@ -3,7 +3,7 @@
  * In:    options and the environment.
  * Out:   a session: credentials, project, and what the cloud stage needs of them.
  * Fails: ERR_USAGE: no project, no credentials, names that cannot be names.
- * Owns:  the session, until cloud_close(); it must not be moved, as its parts point at each other.
+ * Owns:  the session, until session_close(); it must not be moved, as its parts point at each other.
  */
 #ifndef BAKE_FRONT_REMOTE_SESSION_H
 #define BAKE_FRONT_REMOTE_SESSION_H
@@ -13,7 +13,7 @@
 #include "bake/ui/common.h"
 #include "cache/cache.h"
 
-struct cloud_options {
+struct session_options {
     const char *project;    /* NULL: of the environment, of the credentials */
     const char *token_file; /* NULL: credentials in Google's order */
     const char *bucket, *prefix;
@@ -36,7 +36,7 @@ struct cloud_options {
         "prefix", 0, OPTION_STRING, &(options)->prefix, "DIR/", "in that folder of the bucket"               \
     }
 
-struct cloud {
+struct session {
     struct cloud_env env;
     char *home; /* what env.home points to */
     struct http *http;
@@ -49,18 +49,18 @@ struct cloud {
     struct common *common;
 };
 
-must_check int cloud_open(struct common *common, const struct cloud_options *options, struct cloud *ret,
-                          struct err *err);
-void cloud_close(struct cloud *cloud);
-#define cleanup_cloud cleanup(cloud_close)
+must_check int session_open(struct common *common, const struct session_options *options, struct session *ret,
+                            struct err *err);
+void session_close(struct session *session);
+#define cleanup_session cleanup(session_close)
 
 /* The library's view of it. */
-struct images cloud_images(const struct cloud *cloud);
-struct storage cloud_storage(const struct cloud *cloud, const struct cloud_options *options);
+struct images session_images(const struct session *session);
+struct storage session_storage(const struct session *session, const struct session_options *options);
 
 /* "a=b" texts into labels. NAME is the option's. */
-must_check int cloud_labels(const struct option_list *list, const char *name, struct arena *arena,
-                            struct label *labels, size_t *count, size_t max, struct err *err);
+must_check int session_labels(const struct option_list *list, const char *name, struct arena *arena,
+                              struct label *labels, size_t *count, size_t max, struct err *err);
 
 static inline void cache_close_fn(struct cache **cache)
 {
@@ -68,8 +68,8 @@ static inline void cache_close_fn(struct cache **cache)
 }
 #define cleanup_cache cleanup(cache_close_fn)
 /* One run at a time for each family on this machine: waits for another. The lock goes with the process. */
-must_check int cloud_lock_family(const struct cloud *cloud, struct cache *cache, const char *family,
-                                 int *ret_fd, struct err *err);
-void cloud_unlock_family(const struct cloud *cloud, struct cache *cache, const char *family, int *fd);
+must_check int session_lock_family(const struct session *session, struct cache *cache, const char *family,
+                                   int *ret_fd, struct err *err);
+void session_unlock_family(const struct session *session, struct cache *cache, const char *family, int *fd);
 
 #endif

@@ -7,11 +7,11 @@
 
 enum { SECRET_SIZE = 32 };
 
-void test_secret(char ret[static TEST_SECRET_TEXT])
+void trial_secret(char ret[static TRIAL_SECRET_TEXT])
 {
     unsigned char bytes[SECRET_SIZE];
     randombytes_buf(bytes, sizeof bytes);
-    sodium_bin2base64(ret, TEST_SECRET_TEXT, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2base64(ret, TRIAL_SECRET_TEXT, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL);
     sodium_memzero(bytes, sizeof bytes);
 }
 
@@ -34,7 +34,7 @@ static int split_guest(const char *text, size_t len, const char *const *guests, 
 }
 
 /* A key that is there already gets the new value. */
-static int add(struct test_attributes *to, const char *text, const char *const *guests, const char *guest,
+static int add(struct trial_attributes *to, const char *text, const char *const *guests, const char *guest,
                struct err *err)
 {
     const char *equals = strchr(text, '='), *whose = NULL, *at = text;
@@ -55,10 +55,11 @@ static int add(struct test_attributes *to, const char *text, const char *const *
     return 0;
 }
 
-int test_attributes_make(const struct test_options *options, const char *const *guests, const char *guest,
-                         const char *nodes, const char *secret, struct test_attributes *ret, struct err *err)
+int trial_attributes_make(const struct trial_options *options, const char *const *guests, const char *guest,
+                          const char *nodes, const char *secret, struct trial_attributes *ret,
+                          struct err *err)
 {
-    *ret = (struct test_attributes){
+    *ret = (struct trial_attributes){
         .list =
             {{"cluster-name", "test"},
              {"cluster-nodes", nodes},
@@ -72,7 +73,7 @@ int test_attributes_make(const struct test_options *options, const char *const *
     return 0;
 }
 
-const char *test_attribute(const struct test_attributes *attributes, const char *key)
+const char *trial_attribute(const struct trial_attributes *attributes, const char *key)
 {
     for (size_t i = 0; i < attributes->count; i++)
         if (strcmp(attributes->list[i].key, key) == 0)
@@ -80,19 +81,19 @@ const char *test_attribute(const struct test_attributes *attributes, const char 
     return "";
 }
 
-void test_attributes_free(struct test_attributes *attributes)
+void trial_attributes_free(struct trial_attributes *attributes)
 {
     arena_free(&attributes->arena);
-    *attributes = (struct test_attributes){0};
+    *attributes = (struct trial_attributes){0};
 }
 
-int test_open_serial(const char *path, int *ret_fd, struct err *err)
+int trial_open_serial(const char *path, int *ret_fd, struct err *err)
 {
     *ret_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
     return *ret_fd < 0 ? err_sys(err, errno, "open %s", path) : 0;
 }
 
-void test_add_seconds(struct json_writer *to, const char *name, double seconds)
+void trial_add_seconds(struct json_writer *to, const char *name, double seconds)
 {
     if (seconds >= 0)
         json_seconds(to, name, (uint64_t)(seconds * 10 + 0.5) * 100);
@@ -100,10 +101,10 @@ void test_add_seconds(struct json_writer *to, const char *name, double seconds)
         json_null(to, name);
 }
 
-void test_add_boot_seconds(struct json_writer *to, const struct boot_result *result)
+void trial_add_boot_seconds(struct json_writer *to, const struct boot_result *result)
 {
-    test_add_seconds(to, "loader", result->console_s);
-    test_add_seconds(to, "kernel", result->kernel_s);
-    test_add_seconds(to, "first_unit", result->unit_s);
-    test_add_seconds(to, "report", result->report_s);
+    trial_add_seconds(to, "loader", result->console_s);
+    trial_add_seconds(to, "kernel", result->kernel_s);
+    trial_add_seconds(to, "first_unit", result->unit_s);
+    trial_add_seconds(to, "report", result->report_s);
 }

@@ -16,9 +16,9 @@ static const char *const names[CLUSTER_GUESTS_MAX] = {"a", "b", "c", "d", "e", "
 struct guests {
     struct arena arena;
     const char *names[CLUSTER_GUESTS_MAX + 1]; /* NULL-terminated */
-    struct test_attributes attributes[CLUSTER_GUESTS_MAX], common;
+    struct trial_attributes attributes[CLUSTER_GUESTS_MAX], common;
     struct metadata_values values[CLUSTER_GUESTS_MAX];
-    char secret[TEST_SECRET_TEXT];
+    char secret[TRIAL_SECRET_TEXT];
     char nodes[CLUSTER_GUESTS_MAX * 24]; /* "a=10.128.0.2," each */
     size_t count;
 };
@@ -28,8 +28,8 @@ static void guests_free(struct guests **guests)
     if (!*guests)
         return;
     for (size_t i = 0; i < (*guests)->count; i++)
-        test_attributes_free(&(*guests)->attributes[i]);
-    test_attributes_free(&(*guests)->common);
+        trial_attributes_free(&(*guests)->attributes[i]);
+    trial_attributes_free(&(*guests)->common);
     arena_free(&(*guests)->arena);
     free(*guests);
 }
@@ -59,7 +59,7 @@ static int set_values(struct guests *guests, size_t i, struct err *err)
     return 0;
 }
 
-static int make_guests(const struct test_options *options, struct guests *guests, struct err *err)
+static int make_guests(const struct trial_options *options, struct guests *guests, struct err *err)
 {
     size_t len = 0;
     for (; guests->count < options->nodes; guests->count++) {
@@ -67,13 +67,13 @@ static int make_guests(const struct test_options *options, struct guests *guests
         len += (size_t)snprintf(guests->nodes + len, sizeof guests->nodes - len, "%s%s=" NETWORK_SUBNET "%zu",
                                 len > 0 ? "," : "", names[guests->count], FIRST_ADDRESS + guests->count);
     }
-    test_secret(guests->secret);
-    if (test_attributes_make(options, guests->names, NULL, guests->nodes, guests->secret, &guests->common,
-                             err) < 0)
+    trial_secret(guests->secret);
+    if (trial_attributes_make(options, guests->names, NULL, guests->nodes, guests->secret, &guests->common,
+                              err) < 0)
         return -1;
     for (size_t i = 0; i < guests->count; i++)
-        if (test_attributes_make(options, guests->names, guests->names[i], guests->nodes, guests->secret,
-                                 &guests->attributes[i], err) < 0 ||
+        if (trial_attributes_make(options, guests->names, guests->names[i], guests->nodes, guests->secret,
+                                  &guests->attributes[i], err) < 0 ||
             set_values(guests, i, err) < 0)
             return -1;
     return 0;
@@ -109,7 +109,7 @@ static int on_serial(void *ctx, const char *name, unsigned boot, int *ret_fd, st
         snprintf(times, sizeof times, ".%u", boot);
     if (snprintf(path, sizeof path, "%s.%s%s", listener->serial, name, times) >= (int)sizeof path)
         return err_set(err, ERR_USAGE, 0, "--serial: the path is too long");
-    return test_open_serial(path, ret_fd, err);
+    return trial_open_serial(path, ret_fd, err);
 }
 
 static void report_guest_json(struct json_writer *to, const struct cluster_guest_result *guest, bool failed)
@@ -119,8 +119,8 @@ static void report_guest_json(struct json_writer *to, const struct cluster_guest
     json_bool(to, "replacement", guest->replacement);
     json_string(to, "result", guest->boot.passed ? "pass" : "fail");
     json_open(to, "seconds", '{');
-    test_add_seconds(to, "started", guest->started_s);
-    test_add_boot_seconds(to, &guest->boot);
+    trial_add_seconds(to, "started", guest->started_s);
+    trial_add_boot_seconds(to, &guest->boot);
     json_close(to, '}');
     json_strings(to, "report", guest->boot.reports, guest->boot.report_count);
     if (failed)
@@ -128,7 +128,7 @@ static void report_guest_json(struct json_writer *to, const struct cluster_guest
     json_close(to, '}');
 }
 
-static void report_json(struct ui *ui, const struct test_options *options,
+static void report_json(struct ui *ui, const struct trial_options *options,
                         const struct cluster_result *result)
 {
     struct ui_line line;
@@ -142,11 +142,11 @@ static void report_json(struct ui *ui, const struct test_options *options,
     else
         json_null(&line.json, "killed");
     json_open(&line.json, "seconds", '{');
-    test_add_seconds(&line.json, "quorum", result->quorum_s);
-    test_add_seconds(&line.json, "formed", result->formed_s);
-    test_add_seconds(&line.json, "write_after_kill", result->write_s);
-    test_add_seconds(&line.json, "replacement_joined", result->joined_s);
-    test_add_seconds(&line.json, "total", result->total_s);
+    trial_add_seconds(&line.json, "quorum", result->quorum_s);
+    trial_add_seconds(&line.json, "formed", result->formed_s);
+    trial_add_seconds(&line.json, "write_after_kill", result->write_s);
+    trial_add_seconds(&line.json, "replacement_joined", result->joined_s);
+    trial_add_seconds(&line.json, "total", result->total_s);
     json_close(&line.json, '}');
     json_open(&line.json, "writes", '{');
     json_uint(&line.json, "attempted", result->attempted);
@@ -171,7 +171,7 @@ static void report_guest(struct ui *ui, const struct cluster_guest_result *guest
         ui_text(ui, "%s%s: %s\n", guest->name, which, guest->boot.reports[i]);
 }
 
-static void report(struct ui *ui, const struct test_options *options, const struct cluster_result *result)
+static void report(struct ui *ui, const struct trial_options *options, const struct cluster_result *result)
 {
     for (size_t i = 0; i < result->guest_count; i++)
         report_guest(ui, &result->guests[i], !result->passed);
@@ -186,25 +186,25 @@ static void report(struct ui *ui, const struct test_options *options, const stru
     report_json(ui, options, result);
 }
 
-int test_cluster(struct common *common, const struct test_options *options, int disk_fd, struct err *err)
+int trial_cluster(struct common *common, const struct trial_options *options, int disk_fd, struct err *err)
 {
     cleanup_guests struct guests *guests = calloc(1, sizeof *guests);
-    cleanup_test_keys struct test_keys keys = {0};
+    cleanup_trial_keys struct trial_keys keys = {0};
     cleanup_cluster_result struct cluster_result result = {0};
     struct listener listener = {common, options->serial};
     if (!guests)
         return err_oom(err);
     if (make_guests(options, guests, err) < 0 ||
-        test_keys_make(test_attribute(&guests->common, "cluster-name"),
-                       test_attribute(&guests->common, "cluster-secret"), &keys, err) < 0 ||
+        trial_keys_make(trial_attribute(&guests->common, "cluster-name"),
+                        trial_attribute(&guests->common, "cluster-secret"), &keys, err) < 0 ||
         network_enter(err) < 0)
         return -1;
     const struct cluster_test_options test = {
         .disk_fd = disk_fd,
         .efi = options->efi,
-        .cpus = options->cpus == TEST_UNSET ? 0 : (unsigned)options->cpus,
+        .cpus = options->cpus == TRIAL_UNSET ? 0 : (unsigned)options->cpus,
         .memory_mib = (unsigned)(options->memory >> 20),
-        .timeout_s = options->timeout_s == TEST_UNSET ? CLUSTER_TIMEOUT_S : (unsigned)options->timeout_s,
+        .timeout_s = options->timeout_s == TRIAL_UNSET ? CLUSTER_TIMEOUT_S : (unsigned)options->timeout_s,
         .guests = guests->values,
         .count = guests->count,
         .keys = {keys.authority.data, keys.cert.data, keys.key.data},

@@ -8,7 +8,7 @@
 #include "node/secret.h"
 #include "node/x509.h"
 
-void test_keys_clear(struct test_keys *keys)
+void trial_keys_clear(struct trial_keys *keys)
 {
     buf_free(&keys->authority);
     buf_free(&keys->cert);
@@ -26,13 +26,13 @@ static int make_authority(const struct secret *secret, const char *cluster, stru
     return r;
 }
 
-int test_keys_make(const char *cluster, const char *text, struct test_keys *ret, struct err *err)
+int trial_keys_make(const char *cluster, const char *text, struct trial_keys *ret, struct err *err)
 {
     static const struct x509_leaf leaf = {.common_name = "bake-test", .client = true};
     cleanup_secret struct secret secret = {0};
     cleanup_x509_pair struct x509_pair authority = {0};
     cleanup_x509_pair struct x509_pair client = {0};
-    *ret = (struct test_keys){BUF_INIT(X509_PEM_MAX), BUF_INIT(X509_PEM_MAX), BUF_INIT(X509_PEM_MAX)};
+    *ret = (struct trial_keys){BUF_INIT(X509_PEM_MAX), BUF_INIT(X509_PEM_MAX), BUF_INIT(X509_PEM_MAX)};
     if (secret_parse(text, &secret, err) < 0) {
         err->kind = ERR_USAGE;
         return err_wrap(err, "--metadata cluster-secret");

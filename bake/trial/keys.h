@@ -11,13 +11,13 @@
 
 #include "base/buf.h"
 
-struct test_keys {
+struct trial_keys {
     struct buf authority, cert, key;
 };
 
-must_check int test_keys_make(const char *cluster, const char *secret, struct test_keys *ret,
-                              struct err *err);
-void test_keys_clear(struct test_keys *keys);
-#define cleanup_test_keys cleanup(test_keys_clear)
+must_check int trial_keys_make(const char *cluster, const char *secret, struct trial_keys *ret,
+                               struct err *err);
+void trial_keys_clear(struct trial_keys *keys);
+#define cleanup_trial_keys cleanup(trial_keys_clear)
 
 #endif

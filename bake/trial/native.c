@@ -113,10 +113,10 @@ static int read_some(struct native *native, int fd, struct err *err)
     return n != 0;
 }
 
-static int watch(struct native *native, struct proc *proc, int out, const struct test_options *options,
+static int watch(struct native *native, struct proc *proc, int out, const struct trial_options *options,
                  int *ret_status, struct err *err)
 {
-    uint64_t limit_s = options->timeout_s == TEST_UNSET ? TIMEOUT_S : options->timeout_s;
+    uint64_t limit_s = options->timeout_s == TRIAL_UNSET ? TIMEOUT_S : options->timeout_s;
     int64_t deadline = now_ms() + (int64_t)limit_s * 1000;
     for (*ret_status = -1; *ret_status < 0;) {
         if (read_some(native, out, err) < 0 || run_check(&native->common->run, err) < 0 ||
@@ -145,7 +145,7 @@ static int take_down(struct native *native, struct proc *proc, int *guard, int o
                                DOWN_S, "tests/cluster does it");
 }
 
-static void report(struct native *native, const struct test_options *options, bool passed)
+static void report(struct native *native, const struct trial_options *options, bool passed)
 {
     struct ui_line line;
     ui_line_open(&line, &native->common->ui, "test");
@@ -185,7 +185,7 @@ static int start(const char *dir, int disk_fd, int guard_read, struct proc *proc
     return proc_start(&spec, proc, ret_out, err);
 }
 
-int native_test(struct common *common, const struct test_options *options, int disk_fd, struct err *err)
+int trial_native(struct common *common, const struct trial_options *options, int disk_fd, struct err *err)
 {
     char dir[PATH_MAX];
     const char *tmp = getenv("TMPDIR");

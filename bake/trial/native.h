@@ -15,7 +15,7 @@
 
 #include "bake/trial/trial.h"
 
-must_check int native_test(struct common *common, const struct test_options *options, int disk_fd,
-                           struct err *err);
+must_check int trial_native(struct common *common, const struct trial_options *options, int disk_fd,
+                            struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the kinds of `bake test` share: cmd_test.c boots one guest, test_cluster.c makes a cluster of several, native.c one of
+/* What the kinds of `bake test` share: cmd_test.c boots one guest, trial_cluster.c makes a cluster of several, native.c one of
  * containers; `bake image --test` boots one. */
 #ifndef BAKE_FRONT_TRIAL_TRIAL_H
 #define BAKE_FRONT_TRIAL_TRIAL_H
@@ -7,10 +7,10 @@
 #include "boot/boot.h"
 #include "bake/remote/package_file.h"
 
-enum { TEST_ATTRIBUTES_MAX = 4 + OPTION_LIST_MAX, TEST_SECRET_TEXT = 45 };
-#define TEST_UNSET UINT64_MAX /* an option that was not given */
+enum { TRIAL_ATTRIBUTES_MAX = 4 + OPTION_LIST_MAX, TRIAL_SECRET_TEXT = 45 };
+#define TRIAL_UNSET UINT64_MAX /* an option that was not given */
 
-struct test_options {
+struct trial_options {
     struct package_options package;
     const char *serial;
     bool efi, native;
@@ -18,42 +18,42 @@ struct test_options {
     uint64_t memory; /* bytes */
     struct option_list metadata;
 };
-#define TEST_OPTIONS_DEFAULT                                                                                 \
+#define TRIAL_OPTIONS_DEFAULT                                                                                \
     {                                                                                                        \
-        .nodes = 1, .timeout_s = TEST_UNSET, .cpus = TEST_UNSET, .memory = UINT64_C(1) << 30                 \
+        .nodes = 1, .timeout_s = TRIAL_UNSET, .cpus = TRIAL_UNSET, .memory = UINT64_C(1) << 30               \
     }
 
 /* A cluster's attributes as one of its guests gets them; NULL-terminated names in GUESTS. */
-struct test_attributes {
+struct trial_attributes {
     struct arena arena;
-    struct metadata_attribute list[TEST_ATTRIBUTES_MAX];
+    struct metadata_attribute list[TRIAL_ATTRIBUTES_MAX];
     size_t count;
 };
 
 /* Fresh for each test. */
-void test_secret(char ret[static TEST_SECRET_TEXT]);
+void trial_secret(char ret[static TRIAL_SECRET_TEXT]);
 
 /* The defaults, then --metadata: "K=V" for all, "GUEST:K=V" for that one. GUEST is the one whose attributes these are; NULL: those
  * that are for all. NODES is the value of cluster-nodes. ERR_USAGE for what is neither, or names no guest. */
-must_check int test_attributes_make(const struct test_options *options, const char *const *guests,
-                                    const char *guest, const char *nodes, const char *secret,
-                                    struct test_attributes *ret, struct err *err);
+must_check int trial_attributes_make(const struct trial_options *options, const char *const *guests,
+                                     const char *guest, const char *nodes, const char *secret,
+                                     struct trial_attributes *ret, struct err *err);
 /* "" when there is none. */
-const char *test_attribute(const struct test_attributes *attributes, const char *key);
-void test_attributes_free(struct test_attributes *attributes);
-#define cleanup_test_attributes cleanup(test_attributes_free)
+const char *trial_attribute(const struct trial_attributes *attributes, const char *key);
+void trial_attributes_free(struct trial_attributes *attributes);
+#define cleanup_trial_attributes cleanup(trial_attributes_free)
 
-must_check int test_open_serial(const char *path, int *ret_fd, struct err *err);
+must_check int trial_open_serial(const char *path, int *ret_fd, struct err *err);
 
 /* Seconds to a tenth; null when negative. */
-void test_add_seconds(struct json_writer *to, const char *name, double seconds);
-void test_add_boot_seconds(struct json_writer *to, const struct boot_result *result);
+void trial_add_seconds(struct json_writer *to, const char *name, double seconds);
+void trial_add_boot_seconds(struct json_writer *to, const struct boot_result *result);
 
 /* Verifies the package, boots it as the options say, reports. ERR_TEST: it did not pass. */
-must_check int test_package(struct common *common, const struct test_options *options, struct err *err);
+must_check int trial_package(struct common *common, const struct trial_options *options, struct err *err);
 
 /* --nodes 3 and more. */
-must_check int test_cluster(struct common *common, const struct test_options *options, int disk_fd,
-                            struct err *err);
+must_check int trial_cluster(struct common *common, const struct trial_options *options, int disk_fd,
+                             struct err *err);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "bake/command/image_run.h"
+#include "bake/command/image_job.h"
 #include "bake/ui/options.h"
 
 enum { WORDS_MAX = 16, WORD_CAP = 128 };

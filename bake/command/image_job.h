@@ -5,8 +5,8 @@
  * Fails: as the stages do.
  * Owns:  the key, once it was needed, until image_job_free().
  */
-#ifndef BAKE_FRONT_COMMAND_IMAGE_RUN_H
-#define BAKE_FRONT_COMMAND_IMAGE_RUN_H
+#ifndef BAKE_FRONT_COMMAND_IMAGE_JOB_H
+#define BAKE_FRONT_COMMAND_IMAGE_JOB_H
 
 #include "bake/job/keep.h"
 #include "bake/command/publish.h"
@@ -16,7 +16,7 @@
 struct image_job {
     struct image_options image;
     struct passphrase_options passphrase;
-    struct nightly_options nightly;
+    struct publish_options publish;
     char *key_path; /* found at the first run; NULL: unsigned, or not looked for yet */
     struct signing_key key;
     bool key_loaded;
@@ -43,14 +43,14 @@ void image_job_free(struct image_job *job);
          OPTION_STRING,  &(job)->image.recipe.shared_cache,                                                   \
          "gs://..",      "inputs in a bucket, for many machines"},                                            \
         {"test",      0,                                                                                      \
-         OPTION_FLAG, &(job)->nightly.do_test,                                                                \
+         OPTION_FLAG, &(job)->publish.do_test,                                                                \
          NULL,        "boot it, as bake test does, before it is pushed"},                                     \
-        {"test-timeout", 0, OPTION_UINT, &(job)->nightly.test_timeout_s, "S", "seconds that may take (600)"}, \
-        {"push", 0, OPTION_FLAG, &(job)->nightly.do_push, NULL, "then bake push; its options:"},              \
-        PUSH_OPTIONS(&(job)->nightly.push),                                                                   \
-        {"promote", 0, OPTION_FLAG, &(job)->nightly.do_promote, NULL, "then make it the family's head"},      \
+        {"test-timeout", 0, OPTION_UINT, &(job)->publish.test_timeout_s, "S", "seconds that may take (600)"}, \
+        {"push", 0, OPTION_FLAG, &(job)->publish.do_push, NULL, "then bake push; its options:"},              \
+        PUSH_OPTIONS(&(job)->publish.push),                                                                   \
+        {"promote", 0, OPTION_FLAG, &(job)->publish.do_promote, NULL, "then make it the family's head"},      \
     {                                                                                                         \
-        "unchanged-exit", 0, OPTION_UINT, &(job)->nightly.unchanged_exit, "N",                                \
+        "unchanged-exit", 0, OPTION_UINT, &(job)->publish.unchanged_exit, "N",                                \
             "exit code when nothing is new (0)"                                                               \
     }
 

@@ -1,10 +1,10 @@
-#include "bake/command/image_run.h"
+#include "bake/command/image_job.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #include "cache/cache.h"
-#include "bake/remote/push_ahead.h"
+#include "bake/remote/early_upload.h"
 #include "bake/remote/bucket_cache.h"
 
 /* The key's file: the one that was named, else the user's own. *ret is NULL for --unsigned. */
@@ -68,7 +68,7 @@ static int keep(struct common *common, const struct image_job *job, const char *
 {
     struct kept kept = {0};
     char bytes[16];
-    if (job->image.keep == KEEP_ALL || job->nightly.push.cloud.dry_run)
+    if (job->image.keep == KEEP_ALL || job->publish.push.session.dry_run)
         return 0;
     if (keep_newest(manifest, job->image.keep, &common->run, &kept, err) < 0)
         return err_wrap(err, "--keep");
@@ -90,7 +90,7 @@ static int bake(struct common *common, struct image_options *image, const struct
     ui_step(&common->ui, "cache", "once more, with everything in the cache hashed again");
     *err = (struct err){0};
     common->recheck = true;
-    image->push_ahead = NULL; /* has begun already */
+    image->early_upload = NULL; /* has begun already */
     int r = bake_image(common, image, key, ret_manifest, ret_unchanged, err);
     common->recheck = false;
     return r;
@@ -98,8 +98,8 @@ static int bake(struct common *common, struct image_options *image, const struct
 
 int image_job_run(struct common *common, struct image_job *job, enum image_result *ret, struct err *err)
 {
-    const struct nightly_options *nightly = &job->nightly;
-    bool go_on = nightly->do_test || nightly->do_push || nightly->do_promote, more = false;
+    const struct publish_options *publish = &job->publish;
+    bool go_on = publish->do_test || publish->do_push || publish->do_promote, more = false;
     cleanup_free char *manifest = NULL;
     common_begin(common); /* of a matrix, the cells before this one no longer need what they used */
     if (recipe_choose(common, &job->image.recipe, err) < 0)
@@ -108,11 +108,11 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
         return -1;
     struct image_options image = job->image;
     image.key_path = job->key_path;
-    image.recipe.cloud = &job->nightly.push.cloud;
-    cleanup_push_ahead struct push_ahead ahead = {.options = &nightly->push};
+    image.recipe.session = &job->publish.push.session;
+    cleanup_early_upload struct early_upload early = {.options = &publish->push};
     /* what is to be booted first is sent when it has been; --no-compose sends no parts */
-    if (nightly->do_push && !nightly->do_test && !nightly->push.no_compose && !nightly->push.cloud.dry_run)
-        image.push_ahead = &ahead;
+    if (publish->do_push && !publish->do_test && !publish->push.no_compose && !publish->push.session.dry_run)
+        image.early_upload = &early;
     const struct signing_key *with = job->key_path ? &job->key : NULL;
     if (bake_unchanged(common, &image, &manifest, err) < 0)
         return -1;
@@ -121,16 +121,16 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
         return -1;
     if (!unchanged && bake(common, &image, with, &manifest, &unchanged, err) < 0)
         return -1;
-    push_ahead_end(&ahead);
+    early_upload_end(&early);
     report(common, manifest, unchanged);
     /* not at the end: a push that fails night after night must not fill the disk */
     if (keep(common, job, manifest, err) < 0)
         return -1;
-    if (go_on && nightly_run(common, nightly, manifest, with, &more, err) < 0)
+    if (go_on && publish_run(common, publish, manifest, with, &more, err) < 0)
         return -1;
     /* what counts is what is in the project: a job that starts without its last package builds it again, to the same bytes */
-    bool is_new = nightly->do_push ? more : !unchanged || more;
-    *ret = nightly->push.cloud.dry_run ? IMAGE_DRY : is_new ? IMAGE_BUILT : IMAGE_UNCHANGED;
+    bool is_new = publish->do_push ? more : !unchanged || more;
+    *ret = publish->push.session.dry_run ? IMAGE_DRY : is_new ? IMAGE_BUILT : IMAGE_UNCHANGED;
     report_all(common, manifest, *ret);
     return 0;
 }
@@ -148,11 +148,11 @@ int image_job_check(const struct image_job *job, struct err *err)
     if (job->image.threads > 256)
         return err_set(err, ERR_USAGE, 0, "--threads is at most 256");
     const char *shared = job->image.recipe.shared_cache;
-    if (shared && shared_check(shared, err) < 0)
+    if (shared && bucket_cache_check(shared, err) < 0)
         return -1;
     if (job->image.keep == 0)
         return err_set(err, ERR_USAGE, 0, "--keep is at least 1: the package that is made stays");
-    return nightly_options_check(&job->nightly, err);
+    return publish_options_check(&job->publish, err);
 }
 
 void image_job_free(struct image_job *job)
