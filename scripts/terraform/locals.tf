@@ -1,10 +1,10 @@
-# All that follows from the variables alone. Nothing here asks a provider, so that a test can evaluate it without one, and
-# compare it with what scripts/gcloud-cluster does.
+# Everything that follows from the variables alone. Nothing here needs a provider, so a test can evaluate it without one and
+# compare it with scripts/gcloud-cluster.
 
 locals {
   region = replace(var.zones[0], "/-[a-z]$/", "")
 
-  # Addresses are known before anything is made: cluster-nodes is complete in the first apply.
+  # Addresses are known before anything is created, so cluster-nodes is complete in the first apply.
   nodes = { for i, zone in var.zones : "${var.name}-${i + 1}" => {
     zone    = zone
     address = cidrhost(var.subnet_cidr, 10 + i)
@@ -14,7 +14,7 @@ locals {
   # a for over the list: a map has no order of its own, and the tenth would come before the second
   cluster_nodes = join(",", [for i, zone in var.zones : "${var.name}-${i + 1}=${cidrhost(var.subnet_cidr, 10 + i)}"])
 
-  # Attributes that are null are not there.
+  # Attributes that are null are left out.
   cluster_attributes = { for key, value in {
     cluster-name         = var.name
     cluster-nodes        = local.cluster_nodes
@@ -29,7 +29,7 @@ locals {
     length(var.ssh_keys) > 0 ? { ssh-keys = join("\n", var.ssh_keys) } : {},
   )
 
-  # What a new network lets in is nothing; this is all that is added.
+  # A new network lets nothing in; this is all that is added.
   firewall = { for name, rule in {
     members = {
       tcp           = ["1053", "2379-2380", "6443", "10250"] # CoreDNS, etcd, API server, kubelet

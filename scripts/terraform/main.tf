@@ -54,7 +54,7 @@ resource "google_compute_firewall" "cluster" {
   }
 }
 
-# Reserved apart from the instances, so that a replaced one gets its address back.
+# Reserved separately from the instances, so that a replacement gets the same address.
 resource "google_compute_address" "internal" {
   for_each = local.nodes
 
@@ -80,7 +80,7 @@ resource "google_compute_instance" "node" {
   machine_type = var.machine_type
   tags         = [var.name]
 
-  # a pod may speak to another node's own address under its own: the answer comes back through the tunnel
+  # a pod may reach another node's own address from its pod address: the answer comes back through the tunnel
   can_ip_forward            = true
   allow_stopping_for_update = true
 
@@ -110,7 +110,7 @@ resource "google_compute_instance" "node" {
     enable_integrity_monitoring = true
   }
 
-  # There is no service_account block: a node calls no API of Google's, so it gets no account, and its pods cannot get one.
+  # No service_account block: a node calls none of Google's APIs, so it gets no account, and its pods cannot get one.
 
   metadata = merge(
     local.access_attributes,
@@ -119,7 +119,7 @@ resource "google_compute_instance" "node" {
     each.value.role != null ? { cluster-role = each.value.role } : {},
   )
 
-  # A new image in the family must not replace all nodes at once: `terraform apply -replace` does it one by one.
+  # A new image in the family must not replace all nodes at once; `terraform apply -replace` does it one by one.
   lifecycle {
     ignore_changes = [boot_disk[0].initialize_params[0].image]
   }
