@@ -26,7 +26,7 @@ void early_upload_begin(struct common *common, struct early_upload *early, struc
 void early_upload_end(struct early_upload *early)
 {
     char size[16];
-    struct sent sent = sender_end(steal_ptr(early->sender));
+    struct sender_counts sent = sender_end(steal_ptr(early->sender));
     if (sent.parts > 0)
         ui_step(&early->session.common->ui, "push", "%llu parts, %s, were sent while it was packed",
                 (unsigned long long)sent.parts, ui_bytes(sent.bytes, size));

@@ -24,7 +24,7 @@ static void fuzz_file(const char *text, size_t len)
     struct err err = {0};
     struct cloud_env env = {0};
     struct endpoints endpoints;
-    cleanup_secret_json struct json_doc *doc = NULL;
+    cleanup_sensitive_json struct json_doc *doc = NULL;
     cleanup_token_source struct token_source *source = NULL;
     check(endpoints_fill(&env, NULL, &endpoints, &err) == 0);
     struct token_context ctx = {.endpoints = &endpoints, .env = &env, .scope = "s", .clock = &clock_machine};

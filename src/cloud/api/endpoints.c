@@ -51,7 +51,7 @@ static bool has_part(CURLU *url, CURLUPart what)
     return true;
 }
 
-static void judge_host(struct url_parts *parts)
+static void classify_host(struct url_parts *parts)
 {
     struct in_addr v4;
     struct in6_addr v6;
@@ -111,7 +111,7 @@ int url_parts(const char *url, struct url_parts *ret, struct err *err)
         return err_set(err, ERR_RECIPE, 0, "a URL with a user, a password or a fragment is refused");
     if (copy_host(parsed, &made, err) < 0)
         return -1;
-    judge_host(&made);
+    classify_host(&made);
     *ret = made;
     return 0;
 }

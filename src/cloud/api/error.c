@@ -24,7 +24,7 @@ static bool control(const char *c, size_t len)
     return len == 2 && first == 0xc2 && (unsigned char)c[1] < 0xa0;
 }
 
-void api_error_safe(const char *from, size_t len, char *to, size_t room)
+void api_error_safe(const char *from, size_t len, char *to, size_t capacity)
 {
     static const char cut[] = "...";
     size_t out = 0;
@@ -34,7 +34,7 @@ void api_error_safe(const char *from, size_t len, char *to, size_t room)
         bool blank = n == 1 && strchr(" \t\r\n", from[at]);
         bool bad = n == 0 || (!blank && control(from + at, n));
         size_t add = bad || blank ? 1 : n;
-        if (out + add + sizeof cut > room) {
+        if (out + add + sizeof cut > capacity) {
             memcpy(to + out, cut, sizeof cut - 1);
             out += sizeof cut - 1;
             break;
@@ -59,10 +59,10 @@ static const char *text_of(const cJSON *object, const char *key)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
 }
 
-static void take(const char *text, char *to, size_t room)
+static void set_once(const char *text, char *to, size_t capacity)
 {
     if (text && !to[0])
-        api_error_safe(text, strlen(text), to, room);
+        api_error_safe(text, strlen(text), to, capacity);
 }
 
 static bool same_word(const char *a, const char *b)
@@ -116,17 +116,17 @@ static void from_json(const cJSON *root, struct api_error *ret)
 {
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(root, "error");
     if (cJSON_IsString(error)) {
-        take(error->valuestring, ret->reason, sizeof ret->reason);
-        take(text_of(root, "error_description"), ret->message, sizeof ret->message);
+        set_once(error->valuestring, ret->reason, sizeof ret->reason);
+        set_once(text_of(root, "error_description"), ret->message, sizeof ret->message);
         ret->passing = api_error_passing(error->valuestring);
         return;
     }
     const cJSON *errors = cJSON_GetObjectItemCaseSensitive(error, "errors");
     const cJSON *first = cJSON_GetArrayItem(errors, 0);
-    take(text_of(first, "reason"), ret->reason, sizeof ret->reason);
-    take(text_of(error, "status"), ret->reason, sizeof ret->reason);
-    take(text_of(error, "message"), ret->message, sizeof ret->message);
-    take(text_of(first, "message"), ret->message, sizeof ret->message);
+    set_once(text_of(first, "reason"), ret->reason, sizeof ret->reason);
+    set_once(text_of(error, "status"), ret->reason, sizeof ret->reason);
+    set_once(text_of(error, "message"), ret->message, sizeof ret->message);
+    set_once(text_of(first, "message"), ret->message, sizeof ret->message);
     ret->passing = any_passes(errors) || api_error_passing(text_of(error, "status")) ||
                    any_passes(cJSON_GetObjectItemCaseSensitive(error, "details"));
 }

@@ -29,6 +29,6 @@ void api_error_read(const struct http_answer *answer, struct api_error *ret);
 int api_error_set(const struct http_answer *answer, const char *what, struct err *err);
 
 /* Copies FROM into TO of ROOM bytes: one line, printable, valid UTF-8, "..." at the end when it was cut. */
-void api_error_safe(const char *from, size_t len, char *to, size_t room);
+void api_error_safe(const char *from, size_t len, char *to, size_t capacity);
 
 #endif

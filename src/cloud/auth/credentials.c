@@ -43,7 +43,7 @@ void credentials_free(struct credentials *c)
 static int read_file(const char *path, struct stat *ret_st, struct json_doc **ret, struct err *err)
 {
     cleanup_close int fd = -1;
-    cleanup_secret_buf struct buf text = {0};
+    cleanup_sensitive_buf struct buf text = {0};
     uint64_t size = 0;
     if (file_open(path, &fd, &size, err) < 0)
         return err_wrap(err, "credentials");
@@ -52,7 +52,7 @@ static int read_file(const char *path, struct stat *ret_st, struct json_doc **re
     if (size > FILE_MAX)
         return err_set(err, ERR_RECIPE, 0, "%s: larger than a credential file can be (%d KiB)", path,
                        FILE_MAX >> 10);
-    if (secret_buf_init(&text, FILE_MAX, err) < 0 ||
+    if (sensitive_buf_init(&text, FILE_MAX, err) < 0 ||
         file_pread(fd, text.data, (size_t)size, 0, path, err) < 0)
         return -1;
     return json_parse(text.data, (size_t)size, path, JSON_STRICT, ERR_RECIPE, ret, err);
@@ -124,7 +124,7 @@ static int take_quota(struct credentials *c, const char *of_file, struct err *er
 
 static int from_file(struct credentials *c, const char *path, const struct run *run, struct err *err)
 {
-    cleanup_secret_json struct json_doc *doc = NULL;
+    cleanup_sensitive_json struct json_doc *doc = NULL;
     const char *universe = NULL, *project = NULL, *quota = NULL;
     struct stat st = {0};
     if (read_file(path, &st, &doc, err) < 0)
@@ -179,16 +179,16 @@ static int from_metadata(struct credentials *c, const struct run *run, struct er
 }
 
 /* Where gcloud leaves application default credentials; "" when there is no home. */
-static void default_path(const struct cloud_env *env, char *to, size_t room)
+static void default_path(const struct cloud_env *env, char *to, size_t capacity)
 {
     to[0] = '\0';
     if (env->cloudsdk_config)
-        snprintf(to, room, "%s/application_default_credentials.json", env->cloudsdk_config);
+        snprintf(to, capacity, "%s/application_default_credentials.json", env->cloudsdk_config);
     else if (env->home)
-        snprintf(to, room, "%s/.config/gcloud/application_default_credentials.json", env->home);
+        snprintf(to, capacity, "%s/.config/gcloud/application_default_credentials.json", env->home);
 }
 
-static int find(struct credentials *c, const char *token_file, const struct run *run, struct err *err)
+static int find_source(struct credentials *c, const char *token_file, const struct run *run, struct err *err)
 {
     char path[4096];
     if (token_file)
@@ -222,7 +222,7 @@ int credentials_open(const struct credentials_options *options, struct http *htt
                                     .clock = options->clock ? options->clock : &clock_machine};
     if (options->retry)
         c->ctx.retry = *options->retry;
-    if (find(c, options->token_file, run, err) < 0)
+    if (find_source(c, options->token_file, run, err) < 0)
         return -1;
     run_note(run, "cloud", "credentials: %s", c->who);
     *ret = steal_ptr(c);
@@ -259,7 +259,7 @@ void access_token_free(struct access_token *token)
 }
 
 /* Needs the lock. */
-static int fetch(struct credentials *c, const struct run *run, struct err *err)
+static int fetch_token(struct credentials *c, const struct run *run, struct err *err)
 {
     cleanup_token struct token made = {0};
     if (c->source->ops->fetch(c->source, &c->ctx, run, &made, err) < 0) {
@@ -283,12 +283,12 @@ static int fetch(struct credentials *c, const struct run *run, struct err *err)
 }
 
 /* Needs the lock. */
-static int fresh(struct credentials *c, const struct run *run, struct err *err)
+static int ensure_fresh(struct credentials *c, const struct run *run, struct err *err)
 {
     int64_t now_ms = c->ctx.clock->now_ms(c->ctx.clock->ctx);
     if (c->token.text.text && now_ms < c->renew_ms)
         return 0;
-    if (fetch(c, run, err) == 0)
+    if (fetch_token(c, run, err) == 0)
         return 0;
     int64_t left_s = (c->expires_ms - c->ctx.clock->now_ms(c->ctx.clock->ctx)) / 1000;
     if (err->kind != ERR_NETWORK || !c->token.text.text || left_s < LAST_S)
@@ -311,7 +311,7 @@ static int hand_out(const struct credentials *c, struct access_token *ret, struc
 int credentials_token(struct credentials *c, const struct run *run, struct access_token *ret, struct err *err)
 {
     pthread_mutex_lock(&c->lock);
-    int done = fresh(c, run, err) < 0 ? -1 : hand_out(c, ret, err);
+    int done = ensure_fresh(c, run, err) < 0 ? -1 : hand_out(c, ret, err);
     pthread_mutex_unlock(&c->lock);
     return done;
 }
@@ -326,7 +326,7 @@ int credentials_renew(struct credentials *c, const struct access_token *refused,
 {
     pthread_mutex_lock(&c->lock);
     bool same = is_token(c, refused);
-    int done = same ? fetch(c, run, err) : fresh(c, run, err);
+    int done = same ? fetch_token(c, run, err) : ensure_fresh(c, run, err);
     if (done == 0 && is_token(c, refused))
         done =
             err_set(err, ERR_REMOTE, 0,

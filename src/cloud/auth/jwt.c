@@ -51,15 +51,15 @@ void jwt_key_free(EVP_PKEY *key)
 
 static void add_base64(struct buf *buf, const void *bytes, size_t len)
 {
-    size_t room = sodium_base64_ENCODED_LEN(len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    char *text = malloc(room);
+    size_t capacity = sodium_base64_ENCODED_LEN(len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    char *text = malloc(capacity);
     if (!text) {
         buf->failed = true;
         return;
     }
-    sodium_bin2base64(text, room, bytes, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    sodium_bin2base64(text, capacity, bytes, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     buf_str(buf, text);
-    sodium_memzero(text, room);
+    sodium_memzero(text, capacity);
     free(text);
 }
 

@@ -29,7 +29,7 @@ struct jwt_claims {
 must_check int jwt_key_read(const char *pem, EVP_PKEY **ret, struct err *err);
 void jwt_key_free(EVP_PKEY *key);
 
-/* RET is a buffer of secret_buf_init(). */
+/* RET is a buffer of sensitive_buf_init(). */
 must_check int jwt_sign(EVP_PKEY *key, const struct jwt_claims *claims, struct buf *ret, struct err *err);
 
 #endif

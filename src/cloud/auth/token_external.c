@@ -16,10 +16,10 @@ struct external_source {
     char *file, *url; /* one of them */
     char *field;      /* of a JSON text; NULL: the text is the token */
     struct http_header headers[HEADERS_MAX];
-    struct secret values[HEADERS_MAX]; /* of the headers: they may be secrets */
+    struct sensitive_text values[HEADERS_MAX]; /* of the headers: they may be secrets */
     size_t header_count;
-    struct secret basic; /* "Basic ..." for the token endpoint; empty: none */
-    struct secret client_secret;
+    struct sensitive_text basic; /* "Basic ..." for the token endpoint; empty: none */
+    struct sensitive_text client_secret;
     char *options; /* the form's "options"; NULL: none */
     bool impersonates;
     struct impersonation target;
@@ -58,11 +58,11 @@ static int read_url(const struct external_source *self, const struct token_conte
 }
 
 /* The token in TEXT, in guarded memory. */
-static int pick(const struct external_source *self, const struct buf *text, struct secret *ret,
-                struct err *err)
+static int extract_token(const struct external_source *self, const struct buf *text,
+                         struct sensitive_text *ret, struct err *err)
 {
     const char *where = self->file ? self->file : self->url;
-    cleanup_secret_json struct json_doc *doc = NULL;
+    cleanup_sensitive_json struct json_doc *doc = NULL;
     const char *token = text->data;
     size_t len = text->len;
     if (self->field) {
@@ -79,27 +79,27 @@ static int pick(const struct external_source *self, const struct buf *text, stru
         len--;
     if (len == 0 || memchr(token, '\0', len))
         return err_set(err, ERR_RECIPE, 0, "subject token: %.*s holds none", (int)strcspn(where, "?"), where);
-    return secret_set(ret, token, len, err);
+    return sensitive_set(ret, token, len, err);
 }
 
-static int subject(const struct external_source *self, const struct token_context *ctx, const struct run *run,
-                   struct secret *ret, struct err *err)
+static int subject_token(const struct external_source *self, const struct token_context *ctx,
+                         const struct run *run, struct sensitive_text *ret, struct err *err)
 {
-    cleanup_secret_buf struct buf text = {0};
-    if (secret_buf_init(&text, SUBJECT_MAX, err) < 0)
+    cleanup_sensitive_buf struct buf text = {0};
+    if (sensitive_buf_init(&text, SUBJECT_MAX, err) < 0)
         return -1;
     int got = self->file ? read_file(self, &text, err) : read_url(self, ctx, run, &text, err);
-    return got < 0 ? -1 : pick(self, &text, ret, err);
+    return got < 0 ? -1 : extract_token(self, &text, ret, err);
 }
 
 static int exchange(const struct external_source *self, const struct token_context *ctx,
                     const struct run *run, struct token *ret, struct err *err)
 {
-    cleanup_secret struct secret token = {0};
-    cleanup_secret_buf struct buf form = {0};
+    cleanup_sensitive struct sensitive_text token = {0};
+    cleanup_sensitive_buf struct buf form = {0};
     cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
     struct http_header basic = {"Authorization", self->basic.text};
-    if (subject(self, ctx, run, &token, err) < 0 || secret_buf_init(&form, FORM_MAX, err) < 0)
+    if (subject_token(self, ctx, run, &token, err) < 0 || sensitive_buf_init(&form, FORM_MAX, err) < 0)
         return -1;
     token_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
     token_form_add(&form, "audience", self->audience);
@@ -142,10 +142,10 @@ static void external_free(struct token_source *source)
     struct external_source *self = (struct external_source *)(void *)source;
     for (size_t i = 0; i < self->header_count; i++) {
         free((char *)(uintptr_t)self->headers[i].name);
-        secret_free(&self->values[i]);
+        sensitive_free(&self->values[i]);
     }
-    secret_free(&self->basic);
-    secret_free(&self->client_secret);
+    sensitive_free(&self->basic);
+    sensitive_free(&self->client_secret);
     impersonation_free(&self->target);
     free(self->audience);
     free(self->subject_type);
@@ -204,7 +204,7 @@ static int take_headers(const struct json_doc *doc, const cJSON *source, struct 
             return err_oom(err);
         made->headers[at].name = name;
         made->header_count++; /* from here on it is freed with the rest */
-        if (secret_set(&made->values[at], value, strlen(value), err) < 0)
+        if (sensitive_set(&made->values[at], value, strlen(value), err) < 0)
             return -1;
         made->headers[at].value = made->values[at].text;
     }
@@ -303,21 +303,21 @@ static int take_client(const struct json_doc *doc, const cJSON *object, struct e
     if (!id)
         return 0;
     size_t len = strlen(id) + (secret ? strlen(secret) : 0) + 1;
-    size_t room = sodium_base64_ENCODED_LEN(len, sodium_base64_VARIANT_ORIGINAL);
-    cleanup_secret_buf struct buf pair = {0}, value = {0};
-    if (secret_buf_init(&pair, len, err) < 0 || secret_buf_init(&value, room + 8, err) < 0)
+    size_t capacity = sodium_base64_ENCODED_LEN(len, sodium_base64_VARIANT_ORIGINAL);
+    cleanup_sensitive_buf struct buf pair = {0}, value = {0};
+    if (sensitive_buf_init(&pair, len, err) < 0 || sensitive_buf_init(&value, capacity + 8, err) < 0)
         return -1;
     buf_printf(&pair, "%s:%s", id, secret ? secret : "");
     buf_str(&value, "Basic ");
-    sodium_bin2base64(value.data + value.len, room, (const unsigned char *)pair.data, pair.len,
+    sodium_bin2base64(value.data + value.len, capacity, (const unsigned char *)pair.data, pair.len,
                       sodium_base64_VARIANT_ORIGINAL);
-    if (secret && secret_set(&made->client_secret, secret, strlen(secret), err) < 0)
+    if (secret && sensitive_set(&made->client_secret, secret, strlen(secret), err) < 0)
         return -1;
-    return secret_set(&made->basic, value.data, strlen(value.data), err);
+    return sensitive_set(&made->basic, value.data, strlen(value.data), err);
 }
 
-static int fill(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
-                struct external_source *made, struct err *err)
+static int read_fields(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
+                       struct external_source *made, struct err *err)
 {
     const char *audience = NULL, *type = NULL, *url = NULL, *target = NULL;
     if (token_field(doc, object, "audience", true, &audience, err) < 0 ||
@@ -344,7 +344,7 @@ int token_external_new(const struct json_doc *doc, const cJSON *object, const st
     if (!made)
         return err_oom(err);
     made->base.ops = &external_ops;
-    if (fill(doc, object, ctx, made, err) < 0) {
+    if (read_fields(doc, object, ctx, made, err) < 0) {
         external_free(&made->base);
         return -1;
     }

@@ -17,7 +17,7 @@ static int file_fetch(const struct token_source *source, const struct token_cont
 {
     const struct file_source *self = (const struct file_source *)(const void *)source;
     cleanup_close int fd = -1;
-    cleanup_secret_buf struct buf text = {0};
+    cleanup_sensitive_buf struct buf text = {0};
     uint64_t size = 0;
     (void)ctx;
     (void)run;
@@ -25,7 +25,7 @@ static int file_fetch(const struct token_source *source, const struct token_cont
         return -1;
     if (size > TOKEN_MAX)
         return err_set(err, ERR_RECIPE, 0, "%s: larger than an access token can be", self->path);
-    if (secret_buf_init(&text, TOKEN_MAX, err) < 0 ||
+    if (sensitive_buf_init(&text, TOKEN_MAX, err) < 0 ||
         file_pread(fd, text.data, (size_t)size, 0, self->path, err) < 0)
         return -1;
     size_t len = (size_t)size;
@@ -36,7 +36,7 @@ static int file_fetch(const struct token_source *source, const struct token_cont
                        "%s: an access token is expected, one line of printable characters and nothing else",
                        self->path);
     ret->lifetime_s = REREAD_S;
-    return secret_set(&ret->text, text.data, len, err);
+    return sensitive_set(&ret->text, text.data, len, err);
 }
 
 static void file_free(struct token_source *source)

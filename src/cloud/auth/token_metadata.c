@@ -19,8 +19,8 @@ static bool is_google(const struct http_answer *answer)
 
 static const struct http_header flavor_header = {"Metadata-Flavor", "Google"};
 
-static int get(const struct token_context *ctx, const char *path, unsigned attempts, const struct run *run,
-               struct http_answer *ret, struct err *err)
+static int get_metadata(const struct token_context *ctx, const char *path, unsigned attempts,
+                        const struct run *run, struct http_answer *ret, struct err *err)
 {
     char url[ENDPOINT_CAP + PATH_MAX_LEN];
     snprintf(url, sizeof url, "%s/computeMetadata/v1/%s", ctx->endpoints->metadata, path);
@@ -85,14 +85,14 @@ static const struct token_source_ops metadata_ops = {
         "check the VM's service account and its access scopes (cloud-platform is the one that always does)"};
 
 /* A small text of the metadata server; false when it does not have it. */
-static int fact(const struct token_context *ctx, const char *path, const struct run *run, char *to,
-                size_t room, bool *ret_there, struct err *err)
+static int read_fact(const struct token_context *ctx, const char *path, const struct run *run, char *to,
+                     size_t capacity, bool *ret_there, struct err *err)
 {
     cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
     *ret_there = false;
-    if (get(ctx, path, ATTEMPTS, run, &answer, err) < 0)
+    if (get_metadata(ctx, path, ATTEMPTS, run, &answer, err) < 0)
         return -1;
-    if (answer.status != 200 || !is_google(&answer) || answer.body.len == 0 || answer.body.len >= room ||
+    if (answer.status != 200 || !is_google(&answer) || answer.body.len == 0 || answer.body.len >= capacity ||
         !token_text_ok(answer.body.data, answer.body.len))
         return 0;
     memcpy(to, answer.body.data, answer.body.len + 1);
@@ -129,8 +129,8 @@ static int ask_account(const struct token_context *ctx, const struct run *run, s
     const struct cloud_env *env = ctx->env;
     bool named = env->metadata_host || env->metadata_ip || env->metadata_root;
     *ret_there = false;
-    if (get(ctx, "instance/service-accounts/default/?recursive=true", named ? ATTEMPTS : 3, run, &answer,
-            err) < 0) {
+    if (get_metadata(ctx, "instance/service-accounts/default/?recursive=true", named ? ATTEMPTS : 3, run,
+                     &answer, err) < 0) {
         if (err->kind == ERR_NETWORK && !named)
             return 0;
         return -1;
@@ -173,8 +173,9 @@ int token_metadata_new(const struct token_context *ctx, const struct run *run, s
         return -1;
     if (!there)
         return 0;
-    if (fact(ctx, "universe/universe-domain", run, found.universe, sizeof found.universe, &there, err) < 0 ||
-        fact(ctx, "project/project-id", run, found.project, sizeof found.project, &there, err) < 0)
+    if (read_fact(ctx, "universe/universe-domain", run, found.universe, sizeof found.universe, &there, err) <
+            0 ||
+        read_fact(ctx, "project/project-id", run, found.project, sizeof found.project, &there, err) < 0)
         return -1;
     *facts = found;
     *ret = steal_ptr(source);

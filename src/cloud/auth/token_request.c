@@ -114,7 +114,7 @@ static int take_token(const cJSON *node, const char *what, struct token *ret, st
     const char *text = cJSON_GetStringValue(node);
     if (!text || !token_text_ok(text, strlen(text)))
         return err_set(err, ERR_REMOTE, 0, "%s: the answer has no access token that could be one", what);
-    return secret_set(&ret->text, text, strlen(text), err);
+    return sensitive_set(&ret->text, text, strlen(text), err);
 }
 
 /* Whole seconds, as a number or as digits; the default when the answer does not say (RFC 6749 section 5.1). */
@@ -153,7 +153,7 @@ static const cJSON *member(const struct json_doc *doc, const char *key)
 
 int token_answer_oauth(const char *text, size_t len, const char *what, struct token *ret, struct err *err)
 {
-    cleanup_secret_json struct json_doc *doc = NULL;
+    cleanup_sensitive_json struct json_doc *doc = NULL;
     cleanup_token struct token made = {0};
     if (parse(text, len, what, &doc, err) < 0)
         return -1;
@@ -169,7 +169,7 @@ int token_answer_oauth(const char *text, size_t len, const char *what, struct to
 int token_answer_iam(const char *text, size_t len, const char *what, int64_t now_s, struct token *ret,
                      struct err *err)
 {
-    cleanup_secret_json struct json_doc *doc = NULL;
+    cleanup_sensitive_json struct json_doc *doc = NULL;
     cleanup_token struct token made = {0};
     int64_t at = 0;
     if (parse(text, len, what, &doc, err) < 0)

@@ -25,12 +25,13 @@ static int sign_at(const struct account_source *self, const struct token_context
     return jwt_sign(self->key, &claims, ret, err);
 }
 
-static int ask(const struct account_source *self, const struct token_context *ctx, int64_t now_s,
-               const struct run *run, struct token *ret, struct token_refusal *ret_why, struct err *err)
+static int request_token(const struct account_source *self, const struct token_context *ctx, int64_t now_s,
+                         const struct run *run, struct token *ret, struct token_refusal *ret_why,
+                         struct err *err)
 {
-    cleanup_secret_buf struct buf jwt = {0}, form = {0};
+    cleanup_sensitive_buf struct buf jwt = {0}, form = {0};
     cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
-    if (secret_buf_init(&jwt, JWT_MAX, err) < 0 || secret_buf_init(&form, FORM_MAX, err) < 0 ||
+    if (sensitive_buf_init(&jwt, JWT_MAX, err) < 0 || sensitive_buf_init(&form, FORM_MAX, err) < 0 ||
         sign_at(self, ctx, now_s, &jwt, err) < 0)
         return -1;
     token_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
@@ -53,14 +54,14 @@ static int account_fetch(const struct token_source *source, const struct token_c
     const struct account_source *self = (const struct account_source *)(const void *)source;
     int64_t now_s = ctx->clock->wall_s(ctx->clock->ctx);
     if (self->self_signed) {
-        cleanup_secret_buf struct buf jwt = {0};
-        if (secret_buf_init(&jwt, JWT_MAX, err) < 0 || sign_at(self, ctx, now_s, &jwt, err) < 0)
+        cleanup_sensitive_buf struct buf jwt = {0};
+        if (sensitive_buf_init(&jwt, JWT_MAX, err) < 0 || sign_at(self, ctx, now_s, &jwt, err) < 0)
             return -1;
         ret->lifetime_s = JWT_LIFETIME_S;
-        return secret_set(&ret->text, jwt.data, jwt.len, err);
+        return sensitive_set(&ret->text, jwt.data, jwt.len, err);
     }
     struct token_refusal why = {0};
-    if (ask(self, ctx, now_s, run, ret, &why, err) == 0)
+    if (request_token(self, ctx, now_s, run, ret, &why, err) == 0)
         return 0;
     int64_t skew_s = now_s - why.date_s;
     if (err->kind != ERR_REMOTE || strcmp(why.error.reason, "invalid_grant") != 0 || why.date_s == 0 ||
@@ -69,7 +70,7 @@ static int account_fetch(const struct token_source *source, const struct token_c
     /* "must be a short-lived token and in a reasonable timeframe": the server's own time will do */
     run_warn(run, "cloud", "this machine's clock is %lld s %s that of %s: set it; the server's time is used",
              (long long)(skew_s < 0 ? -skew_s : skew_s), skew_s < 0 ? "behind" : "ahead of", self->token_uri);
-    return ask(self, ctx, why.date_s, run, ret, NULL, err);
+    return request_token(self, ctx, why.date_s, run, ret, NULL, err);
 }
 
 static void account_free(struct token_source *source)

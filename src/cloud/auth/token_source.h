@@ -16,7 +16,7 @@
 #include "cloud/api/endpoints.h"
 #include "http/http.h"
 #include "cloud/api/retry.h"
-#include "cloud/auth/secret.h"
+#include "cloud/auth/sensitive.h"
 
 enum { TOKEN_MAX = 16 << 10, WHO_CAP = 640 };
 
@@ -32,12 +32,12 @@ struct token_context {
 };
 
 struct token {
-    struct secret text;
+    struct sensitive_text text;
     int64_t lifetime_s; /* from now */
 };
 static inline void token_free(struct token *token)
 {
-    secret_free(&token->text);
+    sensitive_free(&token->text);
 }
 #define cleanup_token cleanup(token_free)
 

@@ -8,16 +8,16 @@ enum { FORM_MAX = 64 << 10 };
 struct user_source {
     struct token_source base;
     char *token_url;
-    struct secret client_id, client_secret, refresh_token;
+    struct sensitive_text client_id, client_secret, refresh_token;
 };
 
 static int user_fetch(const struct token_source *source, const struct token_context *ctx,
                       const struct run *run, struct token *ret, struct err *err)
 {
     const struct user_source *self = (const struct user_source *)(const void *)source;
-    cleanup_secret_buf struct buf form = {0};
+    cleanup_sensitive_buf struct buf form = {0};
     cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
-    if (secret_buf_init(&form, FORM_MAX, err) < 0)
+    if (sensitive_buf_init(&form, FORM_MAX, err) < 0)
         return -1;
     token_form_add(&form, "grant_type", "refresh_token");
     token_form_add(&form, "client_id", self->client_id.text);
@@ -39,9 +39,9 @@ static void user_free(struct token_source *source)
 {
     struct user_source *self = (struct user_source *)(void *)source;
     free(self->token_url);
-    secret_free(&self->client_id);
-    secret_free(&self->client_secret);
-    secret_free(&self->refresh_token);
+    sensitive_free(&self->client_id);
+    sensitive_free(&self->client_secret);
+    sensitive_free(&self->refresh_token);
     free(self);
 }
 
@@ -71,9 +71,9 @@ int token_user_new(const struct json_doc *doc, const cJSON *object, const struct
         user_free(&made->base);
         return err_oom(err);
     }
-    if (secret_set(&made->client_id, id, strlen(id), err) < 0 ||
-        secret_set(&made->client_secret, secret, strlen(secret), err) < 0 ||
-        secret_set(&made->refresh_token, refresh, strlen(refresh), err) < 0) {
+    if (sensitive_set(&made->client_id, id, strlen(id), err) < 0 ||
+        sensitive_set(&made->client_secret, secret, strlen(secret), err) < 0 ||
+        sensitive_set(&made->refresh_token, refresh, strlen(refresh), err) < 0) {
         user_free(&made->base);
         return -1;
     }

@@ -62,7 +62,7 @@ bool image_name_ok(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
-static int keep(struct arena *arena, const char *text, const char **ret, struct err *err)
+static int copy_text(struct arena *arena, const char *text, const char **ret, struct err *err)
 {
     *ret = arena_strdup(arena, text);
     return *ret ? 0 : err_oom(err);
@@ -76,8 +76,8 @@ static int read_labels(const cJSON *json, struct arena *arena, struct image *ima
     if (!labels)
         return err_oom(err);
     for (const cJSON *node = count ? object->child : NULL; node; node = node->next, i++)
-        if (keep(arena, node->string, &labels[i].key, err) < 0 ||
-            keep(arena, cJSON_IsString(node) ? node->valuestring : "", &labels[i].value, err) < 0)
+        if (copy_text(arena, node->string, &labels[i].key, err) < 0 ||
+            copy_text(arena, cJSON_IsString(node) ? node->valuestring : "", &labels[i].value, err) < 0)
             return -1;
     image->labels = labels;
     image->label_count = count;
@@ -101,24 +101,24 @@ static int read_image(const cJSON *json, struct arena *arena, struct image *imag
     for (unsigned i = 0; i < sizeof states / sizeof *states; i++)
         if (strcmp(state, states[i]) == 0)
             image->state = (enum image_state)i;
-    if (keep(arena, api_text(json, "name"), &image->name, err) < 0 ||
-        keep(arena, api_text(json, "family"), &image->family, err) < 0 ||
-        keep(arena, api_text(json, "selfLink"), &image->self_link, err) < 0 ||
-        keep(arena, api_text(json, "labelFingerprint"), &image->fingerprint, err) < 0 ||
-        keep(arena, api_text(deprecated, "replacement"), &image->replacement, err) < 0)
+    if (copy_text(arena, api_text(json, "name"), &image->name, err) < 0 ||
+        copy_text(arena, api_text(json, "family"), &image->family, err) < 0 ||
+        copy_text(arena, api_text(json, "selfLink"), &image->self_link, err) < 0 ||
+        copy_text(arena, api_text(json, "labelFingerprint"), &image->fingerprint, err) < 0 ||
+        copy_text(arena, api_text(deprecated, "replacement"), &image->replacement, err) < 0)
         return -1;
     return read_labels(json, arena, image, err);
 }
 
 static int add_image(struct image_list *list, const cJSON *json, struct err *err)
 {
-    if (list->count == list->room) {
-        size_t room = list->room ? list->room * 2 : 16;
-        struct image *more = room > IMAGES_MAX ? NULL : reallocarray(list->items, room, sizeof *more);
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 16;
+        struct image *more = capacity > IMAGES_MAX ? NULL : reallocarray(list->items, capacity, sizeof *more);
         if (!more)
             return err_oom(err);
         list->items = more;
-        list->room = room;
+        list->capacity = capacity;
     }
     list->items[list->count] = (struct image){0};
     if (read_image(json, &list->arena, &list->items[list->count], err) < 0)

@@ -52,7 +52,7 @@ struct image {
 struct image_list {
     struct arena arena;
     struct image *items; /* newest first */
-    size_t count, room;
+    size_t count, capacity;
 };
 void image_list_free(struct image_list *list);
 #define cleanup_image_list cleanup(image_list_free)

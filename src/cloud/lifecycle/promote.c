@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { LOOK_MS = 500, LOOK_MORE_MS = 250, LOOK_MAX_MS = 5000, WAIT_S = 300 };
+enum { POLL_MS = 500, POLL_STEP_MS = 250, POLL_MAX_MS = 5000, WAIT_S = 300 };
 
 static void set_name(char to[static IMAGE_NAME_MAX + 1], const char *name)
 {
@@ -21,7 +21,7 @@ static bool dry(const struct promote *promote, const char *method, const char *n
 }
 
 /* Images of the family, newest first. */
-static int family_of(const struct promote *promote, struct image_list *ret, struct err *err)
+static int list_family(const struct promote *promote, struct image_list *ret, struct err *err)
 {
     char filter[IMAGE_NAME_MAX + 16];
     snprintf(filter, sizeof filter, "family=%.63s", promote->family);
@@ -29,15 +29,15 @@ static int family_of(const struct promote *promote, struct image_list *ret, stru
 }
 
 /* The newest of those that HEAD took the place of. */
-static int previous(const struct promote *promote, const struct image *head,
-                    char to[static IMAGE_NAME_MAX + 1], struct err *err)
+static int find_previous(const struct promote *promote, const struct image *head,
+                         char to[static IMAGE_NAME_MAX + 1], struct err *err)
 {
     cleanup_image_list struct image_list list = {0};
     if (!head)
         return err_set(err, ERR_REMOTE, 0,
                        "the family %s has no head to go back from: say which image is to be it",
                        promote->family);
-    if (family_of(promote, &list, err) < 0)
+    if (list_family(promote, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
         const struct image *image = &list.items[i];
@@ -52,8 +52,8 @@ static int previous(const struct promote *promote, const struct image *head,
                    promote->family, head->name);
 }
 
-static int check(const struct promote *promote, const struct image_list *list, const struct image *head,
-                 const char *name, struct err *err)
+static int check_candidate(const struct promote *promote, const struct image_list *list,
+                           const struct image *head, const char *name, struct err *err)
 {
     if (list->count == 0)
         return err_set(err, ERR_REMOTE, 0, "there is no image %s in the project %s: push it first", name,
@@ -103,7 +103,8 @@ static int set_label(const struct promote *promote, const struct image *image, b
 }
 
 /* In the family, and active: from here on readers get it, unless something newer is active. */
-static int enter(const struct promote *promote, const struct image *image, bool *ret_changed, struct err *err)
+static int enter_family(const struct promote *promote, const struct image *image, bool *ret_changed,
+                        struct err *err)
 {
     *ret_changed = false;
     if (set_label(promote, image, ret_changed, err) < 0)
@@ -124,11 +125,11 @@ static int enter(const struct promote *promote, const struct image *image, bool 
 }
 
 /* The oldest first, so that the head, when it is among them, is the last. */
-static int retire(const struct promote *promote, const struct image *image, unsigned *ret_count,
-                  struct err *err)
+static int retire_others(const struct promote *promote, const struct image *image, unsigned *ret_count,
+                         struct err *err)
 {
     cleanup_image_list struct image_list list = {0};
-    if (family_of(promote, &list, err) < 0)
+    if (list_family(promote, &list, err) < 0)
         return -1;
     *ret_count = 0;
     for (size_t i = list.count; i-- > 0;) {
@@ -156,8 +157,8 @@ static int is_active(const struct promote *promote, const char *name, bool *ret,
 }
 
 /* One look at what readers get. *ret_done: it is the image, or a newer one that somebody else has promoted. */
-static int look(const struct promote *promote, const struct image *image, struct promote_result *result,
-                bool *ret_done, struct err *err)
+static int poll_head(const struct promote *promote, const struct image *image, struct promote_result *result,
+                     bool *ret_done, struct err *err)
 {
     cleanup_image_list struct image_list head = {0};
     bool active = false;
@@ -184,16 +185,16 @@ static int look(const struct promote *promote, const struct image *image, struct
     return active ? 0 : images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err);
 }
 
-static int verify(const struct promote *promote, const struct image *image, struct promote_result *result,
-                  struct err *err)
+static int wait_for_head(const struct promote *promote, const struct image *image,
+                         struct promote_result *result, struct err *err)
 {
     const struct clock_source *clock =
         promote->images.api.client->clock ? promote->images.api.client->clock : &clock_machine;
     const struct run *run = promote->images.api.run;
     int64_t end = clock->now_ms(clock->ctx) + (int64_t)WAIT_S * 1000;
-    for (int64_t nap = LOOK_MS;; nap = nap < LOOK_MAX_MS ? nap + LOOK_MORE_MS : nap) {
+    for (int64_t nap = POLL_MS;; nap = nap < POLL_MAX_MS ? nap + POLL_STEP_MS : nap) {
         bool done = false;
-        if (look(promote, image, result, &done, err) < 0)
+        if (poll_head(promote, image, result, &done, err) < 0)
             return -1;
         if (done)
             return 0;
@@ -221,18 +222,19 @@ int promote_run(const struct promote *promote, struct promote_result *ret, struc
     const struct image *before = head.count ? &head.items[0] : NULL;
     if (promote->image)
         set_name(name, promote->image);
-    else if (previous(promote, before, name, err) < 0)
+    else if (find_previous(promote, before, name, err) < 0)
         return -1;
     set_name(made.image, name);
     if (before)
         set_name(made.before, before->name);
-    if (images_get(&promote->images, name, &list, err) < 0 || check(promote, &list, before, name, err) < 0 ||
-        enter(promote, &list.items[0], &changed, err) < 0 ||
-        retire(promote, &list.items[0], &made.deprecated, err) < 0)
+    if (images_get(&promote->images, name, &list, err) < 0 ||
+        check_candidate(promote, &list, before, name, err) < 0 ||
+        enter_family(promote, &list.items[0], &changed, err) < 0 ||
+        retire_others(promote, &list.items[0], &made.deprecated, err) < 0)
         return -1;
     if (promote->dry)
         set_name(made.after, name);
-    else if (verify(promote, &list.items[0], &made, err) < 0)
+    else if (wait_for_head(promote, &list.items[0], &made, err) < 0)
         return -1;
     if (!changed && made.deprecated == 0 && made.outcome == PROMOTE_DONE)
         made.outcome = PROMOTE_THERE;

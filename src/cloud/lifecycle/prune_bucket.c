@@ -9,7 +9,7 @@
 struct names {
     struct arena arena;
     const char **items;
-    size_t count, room;
+    size_t count, capacity;
 };
 
 static void names_free(struct names *names)
@@ -20,13 +20,13 @@ static void names_free(struct names *names)
 
 static int names_add(struct names *names, const char *name, struct err *err)
 {
-    if (names->count == names->room) {
-        size_t room = names->room ? names->room * 2 : 1024;
-        const char **more = reallocarray(names->items, room, sizeof *more);
+    if (names->count == names->capacity) {
+        size_t capacity = names->capacity ? names->capacity * 2 : 1024;
+        const char **more = reallocarray(names->items, capacity, sizeof *more);
         if (!more)
             return err_oom(err);
         names->items = more;
-        names->room = room;
+        names->capacity = capacity;
     }
     names->items[names->count] = arena_strdup(&names->arena, name);
     return names->items[names->count++] ? 0 : err_oom(err);

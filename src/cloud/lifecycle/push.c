@@ -268,7 +268,7 @@ static int create_bucket(const struct push *push, struct err *err)
 static int put_object(const struct push *push, const char *name, const char *type, const void *bytes,
                       size_t len, uint64_t replaces, struct err *err)
 {
-    const struct content content = content_of(bytes, len);
+    const struct object_content content = object_content_of(bytes, len);
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     struct object made;
     char detail[OBJECT_CAP + 64];
@@ -292,7 +292,7 @@ static int put_claim(const struct push *push, const char *image, const struct pa
     if (claim_write(push->sealed->name, image, push->family, parts, &claim, err) < 0 ||
         claim_name(push, name, err) < 0 || storage_get(&push->storage, name, &old, err) < 0)
         return -1;
-    const struct content content = content_of(claim.data, claim.len);
+    const struct object_content content = object_content_of(claim.data, claim.len);
     if (old.generation && old.size == content.len && old.crc32c == content.crc32c)
         return 0;
     if (put_object(push, name, "application/json", claim.data, claim.len, old.generation, err) == 0)
@@ -332,7 +332,7 @@ static void dry_upload(const struct push *push, const struct upload *upload, str
     const struct parts *parts = upload->parts;
     char detail[OBJECT_CAP + 64];
     for (size_t i = 0; i < parts->levels[0].count; i++) {
-        const struct part *part = &parts->nodes[i];
+        const struct upload_part *part = &parts->nodes[i];
         counts->parts += !part->again;
         if (part->again || part->generation != 0)
             continue;
@@ -345,7 +345,7 @@ static void dry_upload(const struct push *push, const struct upload *upload, str
         dry(push, "POST", url->data, detail);
     }
     for (size_t i = parts->levels[0].count; i <= parts->levels[parts->level_count - 1].first; i++) {
-        const struct part *node = &parts->nodes[i];
+        const struct upload_part *node = &parts->nodes[i];
         buf_free(url);
         storage_url(&push->storage, push->storage.api.endpoints->storage, node->name, url);
         buf_str(url, "/compose?ifGenerationMatch=0");
@@ -368,7 +368,7 @@ static int dry_archive(const struct push *push, const struct upload *upload, str
     bool no_bucket = false;
     char detail[80];
     counts->bytes = parts_root(upload->parts)->size;
-    if (upload_look(upload, push->create_bucket ? &no_bucket : NULL, err) < 0)
+    if (upload_find_parts(upload, push->create_bucket ? &no_bucket : NULL, err) < 0)
         return -1;
     if (!push->no_compose) {
         dry_upload(push, upload, counts, &url);
@@ -387,12 +387,12 @@ static int dry_archive(const struct push *push, const struct upload *upload, str
 static int put_archive(const struct push *push, const struct upload *upload, const char *image,
                        struct push_state *state, struct push_result *ret, struct err *err)
 {
-    const struct part *whole = parts_root(upload->parts);
+    const struct upload_part *whole = parts_root(upload->parts);
     const struct object want = {.size = whole->size, .crc32c = whole->crc32c};
     struct object found;
     bool mixed = false;
     if (storage_get(&push->storage, whole->name, &found, err) < 0 ||
-        (found.generation && storage_judge(&push->storage, whole->name, &found, &want, false, err) < 0) ||
+        (found.generation && storage_check(&push->storage, whole->name, &found, &want, false, err) < 0) ||
         put_claim(push, image, upload->parts, err) < 0)
         return -1;
     ret->archive_there = found.generation != 0;

@@ -12,19 +12,19 @@ void object_list_free(struct object_list *list)
     *list = (struct object_list){0};
 }
 
-static int add(struct object_list *list, const cJSON *json, struct err *err)
+static int add_object(struct object_list *list, const cJSON *json, struct err *err)
 {
     const char *name = api_text(json, "name");
     if (!*name || strlen(name) > OBJECT_NAME_MAX)
         return err_set(err, ERR_REMOTE, 0, "the list of the bucket has an object without a name");
-    if (list->count == list->room) {
-        size_t room = list->room ? list->room * 2 : PAGE;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : PAGE;
         struct object *more =
-            room > OBJECTS_MAX ? NULL : reallocarray(list->items, room, sizeof *list->items);
+            capacity > OBJECTS_MAX ? NULL : reallocarray(list->items, capacity, sizeof *list->items);
         if (!more)
             return err_oom(err);
         list->items = more;
-        list->room = room;
+        list->capacity = capacity;
     }
     struct object *object = &list->items[list->count];
     if (storage_read_object(json, name, object, err) < 0)
@@ -36,7 +36,7 @@ static int add(struct object_list *list, const cJSON *json, struct err *err)
     return 0;
 }
 
-static int order(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
     const struct object *x = a, *y = b;
     return strcmp(x->name, y->name);
@@ -45,7 +45,7 @@ static int order(const void *a, const void *b)
 const struct object *object_find(const struct object_list *list, const char *name)
 {
     const struct object key = {.name = name};
-    return list->count ? bsearch(&key, list->items, list->count, sizeof *list->items, order) : NULL;
+    return list->count ? bsearch(&key, list->items, list->count, sizeof *list->items, by_name) : NULL;
 }
 
 static int one_page(const struct storage *storage, const char *prefix, struct object_list *list,
@@ -81,7 +81,7 @@ static int one_page(const struct storage *storage, const char *prefix, struct ob
     }
     const cJSON *root = json_root(result.doc), *items = cJSON_GetObjectItemCaseSensitive(root, "items");
     for (const cJSON *item = items ? items->child : NULL; item; item = item->next)
-        if (add(list, item, err) < 0)
+        if (add_object(list, item, err) < 0)
             return -1;
     buf_free(token);
     buf_str(token, api_text(root, "nextPageToken"));
@@ -104,7 +104,7 @@ int storage_list(const struct storage *storage, const char *prefix, struct objec
             break;
     }
     if (list.count > 0)
-        qsort(list.items, list.count, sizeof *list.items, order);
+        qsort(list.items, list.count, sizeof *list.items, by_name);
     *ret = list;
     list = (struct object_list){0};
     return 0;

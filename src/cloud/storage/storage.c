@@ -120,7 +120,7 @@ static bool same_bytes(const struct object *a, const struct object *b)
     return a->size == b->size && a->crc32c == b->crc32c;
 }
 
-int storage_judge(const struct storage *storage, const char *name, const struct object *found,
+int storage_check(const struct storage *storage, const char *name, const struct object *found,
                   const struct object *want, bool made, struct err *err)
 {
     char have_sum[CRC32C_TEXT], want_sum[CRC32C_TEXT];
@@ -170,7 +170,7 @@ static int settle(const struct storage *storage, const char *name, const struct 
         *ret_none = true;
         return 0;
     }
-    if (storage_judge(storage, name, &found, want, made, err) < 0)
+    if (storage_check(storage, name, &found, want, made, err) < 0)
         return -1;
     *ret = found;
     return 0;
@@ -189,9 +189,10 @@ int storage_send(const struct storage *storage, const char *name, const struct h
                            req->what);
 }
 
-struct content content_of(const void *memory, size_t len)
+struct object_content object_content_of(const void *memory, size_t len)
 {
-    return (struct content){.memory = memory, .fd = -1, .len = len, .crc32c = crc32c_add(0, memory, len)};
+    return (struct object_content){
+        .memory = memory, .fd = -1, .len = len, .crc32c = crc32c_add(0, memory, len)};
 }
 
 void storage_describe(const char *name, const char *type, uint32_t crc32c, struct json_writer *to)
@@ -206,7 +207,7 @@ void storage_describe(const char *name, const char *type, uint32_t crc32c, struc
 }
 
 /* multipart/related (RFC 2387): the object's metadata, then its bytes. */
-static int multipart(const char *name, const char *type, const struct content *content,
+static int multipart(const char *name, const char *type, const struct object_content *content,
                      const char boundary[static BOUNDARY_CAP], struct buf *ret, struct err *err)
 {
     struct json_writer json = {.buf = ret};
@@ -228,7 +229,8 @@ static int multipart(const char *name, const char *type, const struct content *c
 }
 
 int storage_insert(const struct storage *storage, const char *name, const char *type,
-                   const struct content *content, uint64_t replaces, struct object *ret, struct err *err)
+                   const struct object_content *content, uint64_t replaces, struct object *ret,
+                   struct err *err)
 {
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     cleanup_buf struct buf body = BUF_INIT((size_t)content->len + FRAME_MAX);

@@ -38,7 +38,7 @@ bool object_same_class(const char *a, const char *b);
 struct object_list {
     struct arena arena;
     struct object *items; /* in byte order of name, as the server lists them */
-    size_t count, room;
+    size_t count, capacity;
 };
 void object_list_free(struct object_list *list);
 #define cleanup_object_list cleanup(object_list_free)
@@ -65,7 +65,7 @@ must_check int storage_download(const struct storage *storage, const char *name,
 must_check int storage_upload(const struct storage *storage, const char *name, int fd, uint64_t size,
                               struct object *ret, struct err *err);
 
-struct content {
+struct object_content {
     const void *memory; /* NULL: bytes of the file */
     int fd;
     uint64_t off;
@@ -75,10 +75,10 @@ struct content {
 /* An object in one request, which says the sum so that the server checks it before there is an object. REPLACES is the
  * generation that it takes the place of; 0: it is new. */
 must_check int storage_insert(const struct storage *storage, const char *name, const char *type,
-                              const struct content *content, uint64_t replaces, struct object *ret,
+                              const struct object_content *content, uint64_t replaces, struct object *ret,
                               struct err *err);
 /* crc32c of MEMORY filled in. */
-struct content content_of(const void *memory, size_t len);
+struct object_content object_content_of(const void *memory, size_t len);
 
 struct object_source {
     const char *name;
@@ -99,7 +99,7 @@ must_check int storage_delete_unless_kept(const struct storage *storage, const c
 
 /* Is what a request answered, or what was there before it, what was meant? Deletes a generation that this request made of
  * other bytes. */
-must_check int storage_judge(const struct storage *storage, const char *name, const struct object *found,
+must_check int storage_check(const struct storage *storage, const char *name, const struct object *found,
                              const struct object *want, bool made, struct err *err);
 /* The fields of an object's resource. */
 must_check int storage_read_object(const cJSON *json, const char *name, struct object *ret, struct err *err);

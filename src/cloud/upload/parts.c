@@ -13,7 +13,7 @@ void parts_free(struct parts *parts)
     *parts = (struct parts){0};
 }
 
-struct part *parts_root(const struct parts *parts)
+struct upload_part *parts_root(const struct parts *parts)
 {
     return &parts->nodes[parts->levels[parts->level_count - 1].first];
 }
@@ -24,8 +24,8 @@ static bool same_part(const struct segment *a, const struct segment *b)
 }
 
 /* Hashes one part's bytes. */
-static int read_leaf(int fd, struct part *part, const char *prefix, struct arena *arena, unsigned char *chunk,
-                     struct hasher *sha1, const struct run *run, struct err *err)
+static int read_leaf(int fd, struct upload_part *part, const char *prefix, struct arena *arena,
+                     unsigned char *chunk, struct hasher *sha1, const struct run *run, struct err *err)
 {
     cleanup_hasher struct hasher hasher = {0};
     struct sha256 sha256;
@@ -48,7 +48,7 @@ static int read_leaf(int fd, struct part *part, const char *prefix, struct arena
 }
 
 /* One node for each run of segments that belong together. */
-static size_t group(const struct packed *packed, struct part *nodes)
+static size_t group(const struct packed *packed, struct upload_part *nodes)
 {
     size_t count = 0;
     for (size_t i = 0; i < packed->segment_count; i++) {
@@ -58,7 +58,7 @@ static size_t group(const struct packed *packed, struct part *nodes)
         if (count > 0 && i > 0 && same_part(&packed->segments[i - 1], segment))
             nodes[count - 1].size += segment->packed_len;
         else
-            nodes[count++] = (struct part){.off = segment->packed_off, .size = segment->packed_len};
+            nodes[count++] = (struct upload_part){.off = segment->packed_off, .size = segment->packed_len};
     }
     return count;
 }
@@ -76,7 +76,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The same bytes at two places of the disk are sent once. */
-static int mark_twins(struct part *nodes, size_t count, struct err *err)
+static int mark_twins(struct upload_part *nodes, size_t count, struct err *err)
 {
     cleanup_free struct named_part *list = calloc(count + 1, sizeof *list);
     if (!list)
@@ -101,7 +101,7 @@ static int read_leaves(const struct packed *packed, int fd, const char *prefix, 
     if (hasher_init(&sha1, DIGEST_SHA1, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        struct part *part = &parts->nodes[i];
+        struct upload_part *part = &parts->nodes[i];
         if (part->size > PART_MAX)
             return err_set(err, ERR_VERIFY, 0, "a segment of %llu bytes is larger than a part may be",
                            (unsigned long long)part->size);
@@ -119,7 +119,7 @@ static int read_leaves(const struct packed *packed, int fd, const char *prefix, 
 }
 
 /* An inner node's name follows from its sources', so that a push that was killed finds its own again. */
-static int name_node(struct parts *parts, struct part *node, const char *prefix, struct err *err)
+static int name_node(struct parts *parts, struct upload_part *node, const char *prefix, struct err *err)
 {
     cleanup_hasher struct hasher hasher = {0};
     struct sha256 sha256;
@@ -138,11 +138,11 @@ static int name_node(struct parts *parts, struct part *node, const char *prefix,
     return node->name ? 0 : err_oom(err);
 }
 
-static void join(const struct parts *parts, struct part *node)
+static void join(const struct parts *parts, struct upload_part *node)
 {
     node->off = parts->nodes[node->first].off;
     for (size_t i = 0; i < node->count; i++) {
-        const struct part *source = &parts->nodes[node->first + i];
+        const struct upload_part *source = &parts->nodes[node->first + i];
         node->crc32c = crc32c_join(node->crc32c, source->crc32c, source->size);
         node->size += source->size;
     }
@@ -156,7 +156,7 @@ static int add_levels(struct parts *parts, const char *prefix, const char *name,
         if (parts->level_count == PART_LEVELS_MAX)
             return err_set(err, ERR_INTERNAL, 0, "more than %d levels of parts", PART_LEVELS_MAX);
         for (size_t i = 0; i < level.count; i++) {
-            struct part *node = &parts->nodes[level.first + i];
+            struct upload_part *node = &parts->nodes[level.first + i];
             size_t left = below.count - i * COMPOSE_MAX;
             node->first = below.first + i * COMPOSE_MAX;
             node->count = left < COMPOSE_MAX ? left : COMPOSE_MAX;

@@ -31,7 +31,7 @@ enum {
     PART_CLASS_CAP = 32,
 };
 
-struct part {
+struct upload_part {
     const char *name; /* of the object, its prefix included */
     uint64_t off;     /* bytes of the archive */
     uint64_t size;    /* bytes */
@@ -49,7 +49,7 @@ struct part_level {
 
 struct parts {
     struct arena arena;
-    struct part *nodes;
+    struct upload_part *nodes;
     struct part_level levels[PART_LEVELS_MAX]; /* 0: the leaves; the last one: the archive alone */
     size_t level_count;
     uint8_t archive_sha1[20]; /* what GCE's rawDisk.sha1Checksum wants */
@@ -62,6 +62,6 @@ void parts_free(struct parts *parts);
 #define cleanup_parts cleanup(parts_free)
 
 /* The archive's node. */
-struct part *parts_root(const struct parts *parts);
+struct upload_part *parts_root(const struct parts *parts);
 
 #endif

@@ -11,7 +11,7 @@ enum { CHUNK = 16 << 20 /* a multiple of 256 KiB, as all chunks but the last mus
 struct session {
     const struct upload *upload;
     struct push_state *state;
-    const struct part *whole; /* the archive */
+    const struct upload_part *whole; /* the archive */
     struct upload_counts *counts;
     char what[320];
     uint64_t at;          /* bytes that the server has kept */
@@ -25,7 +25,7 @@ static const struct api *api_of(const struct session *s)
 }
 
 /* "bytes=0-N": N + 1 bytes are kept; no Range: none are. */
-static int kept(struct session *s, const struct http_answer *answer, struct err *err)
+static int read_range(struct session *s, const struct http_answer *answer, struct err *err)
 {
     const char *range = http_header(answer, "Range", 0);
     unsigned long long last = 0;
@@ -41,7 +41,7 @@ static int kept(struct session *s, const struct http_answer *answer, struct err 
 }
 
 /* A session that has led to no good end is not gone on with by the next run. */
-static void forget(const struct session *s)
+static void forget_session(const struct session *s)
 {
     struct err ignored;
     s->state->session[0] = '\0';
@@ -50,7 +50,7 @@ static void forget(const struct session *s)
 }
 
 /* ASKED: it was finished before; what has become of the object since then? */
-static int finished(struct session *s, const struct http_answer *answer, bool asked, struct err *err)
+static int check_finished(struct session *s, const struct http_answer *answer, bool asked, struct err *err)
 {
     cleanup_json struct json_doc *doc = NULL;
     const struct object want = {.size = s->whole->size, .crc32c = s->whole->crc32c};
@@ -58,17 +58,17 @@ static int finished(struct session *s, const struct http_answer *answer, bool as
         if (storage_get(s->upload->storage, s->whole->name, &s->object, err) < 0)
             return -1;
         s->gone = s->object.generation == 0;
-        return s->gone ? 0 : storage_judge(s->upload->storage, s->whole->name, &s->object, &want, false, err);
+        return s->gone ? 0 : storage_check(s->upload->storage, s->whole->name, &s->object, &want, false, err);
     }
     if (json_parse(answer->body.data ? answer->body.data : "", answer->body.len, s->what, JSON_STRICT,
                    ERR_REMOTE, &doc, err) < 0 ||
         storage_read_object(json_root(doc), s->what, &s->object, err) < 0)
         return -1;
-    return storage_judge(s->upload->storage, s->whole->name, &s->object, &want, true, err);
+    return storage_check(s->upload->storage, s->whole->name, &s->object, &want, true, err);
 }
 
 /* Somebody else has made the object meanwhile. */
-static int found_there(struct session *s, struct err *err)
+static int check_existing(struct session *s, struct err *err)
 {
     const struct object want = {.size = s->whole->size, .crc32c = s->whole->crc32c};
     if (storage_get(s->upload->storage, s->whole->name, &s->object, err) < 0)
@@ -76,10 +76,10 @@ static int found_there(struct session *s, struct err *err)
     if (s->object.generation == 0)
         return err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
                        s->what);
-    return storage_judge(s->upload->storage, s->whole->name, &s->object, &want, false, err);
+    return storage_check(s->upload->storage, s->whole->name, &s->object, &want, false, err);
 }
 
-static int refused(const struct session *s, const struct http_answer *answer, struct err *err)
+static int session_refused(const struct session *s, const struct http_answer *answer, struct err *err)
 {
     struct api_result result = {.status = answer->status};
     char role[ROLE_CAP];
@@ -88,36 +88,36 @@ static int refused(const struct session *s, const struct http_answer *answer, st
 }
 
 /* What any answer of the session's says; *ret_retry: none that is final. */
-static int judge(struct session *s, const struct http_answer *answer, bool asked, bool *ret_retry,
-                 struct err *err)
+static int read_answer(struct session *s, const struct http_answer *answer, bool asked, bool *ret_retry,
+                       struct err *err)
 {
     *ret_retry = retry_wanted(answer);
     if (*ret_retry)
         return 0;
     switch (answer->status) {
     case 308:
-        return kept(s, answer, err);
+        return read_range(s, answer, err);
     case 200:
     case 201:
-        if (finished(s, answer, asked, err) == 0)
+        if (check_finished(s, answer, asked, err) == 0)
             return 0;
-        forget(s);
+        forget_session(s);
         return -1;
     case 404:
     case 410:
         s->gone = true;
         return 0;
     case 412:
-        return found_there(s, err);
+        return check_existing(s, err);
     default:
         if (answer->status != 401 && answer->status != 403) /* another day, another token */
-            forget(s);
-        return refused(s, answer, err);
+            forget_session(s);
+        return session_refused(s, answer, err);
     }
 }
 
 /* A PUT of the session's: LEN bytes from s->at, or, with LEN 0, the question how far it got. */
-static int put(struct session *s, uint64_t len, struct http_answer *answer, struct err *err)
+static int put_chunk(struct session *s, uint64_t len, struct http_answer *answer, struct err *err)
 {
     char range[80], hash[32], sum[CRC32C_TEXT];
     struct http_header headers[2] = {{"Content-Range", range}, {"X-Goog-Hash", hash}};
@@ -144,7 +144,7 @@ static int put(struct session *s, uint64_t len, struct http_answer *answer, stru
 }
 
 /* Until it is finished or gone. After every failure the server is asked how far it got, and nothing it has is sent again. */
-static int drive(struct session *s, bool ask, struct err *err)
+static int send_chunks(struct session *s, bool ask, struct err *err)
 {
     const struct run *run = api_of(s)->run;
     struct retry retry;
@@ -154,13 +154,13 @@ static int drive(struct session *s, bool ask, struct err *err)
         uint64_t left = s->whole->size - s->at, before = s->at, len = ask ? 0 : left < CHUNK ? left : CHUNK;
         bool again = false;
         run_progress(run, "push", s->whole->name, s->at, s->whole->size);
-        if (put(s, len, &answer, err) < 0) {
+        if (put_chunk(s, len, &answer, err) < 0) {
             if (retry_error(&retry, s->what, run, err) < 0)
                 return -1;
             ask = true;
             continue;
         }
-        if (judge(s, &answer, ask, &again, err) < 0)
+        if (read_answer(s, &answer, ask, &again, err) < 0)
             return -1;
         if (again) {
             if (retry_answer(&retry, s->what, &answer, run, err) < 0)
@@ -192,7 +192,7 @@ static bool same_server(const char *base, const char *url)
     return len > 0 && strncmp(base, url, len) == 0 && (url[len] == '/' || url[len] == '?');
 }
 
-static int begin(struct session *s, struct err *err)
+static int begin_session(struct session *s, struct err *err)
 {
     const struct storage *storage = s->upload->storage;
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
@@ -221,9 +221,9 @@ static int begin(struct session *s, struct err *err)
     if (client_call(storage->api.client, &req, storage->api.run, &answer, err) < 0)
         return -1;
     if (answer.status == 412)
-        return found_there(s, err);
+        return check_existing(s, err);
     if (answer.status != 200 && answer.status != 201)
-        return refused(s, &answer, err);
+        return session_refused(s, &answer, err);
     const char *location = http_header(&answer, "Location", 0);
     if (!location || strlen(location) >= SESSION_CAP || !same_server(url.data, location))
         return err_set(err, ERR_REMOTE, 0, "%s: the server gave no session that can be used", s->what);
@@ -249,9 +249,9 @@ int upload_resumable(const struct upload *upload, struct push_state *state, stru
             return err_set(err, ERR_REMOTE, 0, "%s: the server gave up %d sessions", s.what, SESSIONS_MAX);
         s.gone = false;
         s.at = 0;
-        if (!old && begin(&s, err) < 0)
+        if (!old && begin_session(&s, err) < 0)
             return -1;
-        if (s.object.generation == 0 && drive(&s, old, err) < 0)
+        if (s.object.generation == 0 && send_chunks(&s, old, err) < 0)
             return -1;
         old = false;
     }

@@ -27,7 +27,7 @@ struct sender {
     bool listed; /* the bucket's parts are known */
     bool over;   /* no more will come */
     bool given_up;
-    struct sent sent;
+    struct sender_counts sent;
     pthread_t threads[PARALLEL_MAX];
     unsigned thread_count;
 };
@@ -88,7 +88,7 @@ static int send_one(struct sender *sender, const struct waiting *part, bool *ret
     *ret_new = object_find(&sender->list, name) == NULL;
     if (!*ret_new)
         return 0;
-    const struct content content = {
+    const struct object_content content = {
         .memory = part->bytes, .fd = -1, .len = part->len, .crc32c = part->crc32c};
     return storage_insert(sender->storage, name, "application/octet-stream", &content, 0, &made, err);
 }
@@ -163,9 +163,9 @@ void sender_add(struct sender *sender, const void *bytes, size_t len, const stru
     struct err ignored = {0};
     char *made_name = NULL;
     pthread_mutex_lock(&sender->lock);
-    bool listed = sender->listed, room = !sender->given_up && len <= SENDER_WAITING - sender->bytes;
+    bool listed = sender->listed, fits = !sender->given_up && len <= SENDER_WAITING - sender->bytes;
     pthread_mutex_unlock(&sender->lock);
-    if (!room || name_of(sender, sha256, &made_name, &ignored) < 0)
+    if (!fits || name_of(sender, sha256, &made_name, &ignored) < 0)
         return;
     cleanup_free char *name = made_name;
     struct waiting *part = listed && object_find(&sender->list, name) ? NULL : malloc(sizeof *part + len);
@@ -183,17 +183,17 @@ void sender_add(struct sender *sender, const void *bytes, size_t len, const stru
     pthread_mutex_unlock(&sender->lock);
 }
 
-struct sent sender_end(struct sender *sender)
+struct sender_counts sender_end(struct sender *sender)
 {
     if (!sender)
-        return (struct sent){0};
+        return (struct sender_counts){0};
     pthread_mutex_lock(&sender->lock);
     sender->over = true;
     pthread_cond_broadcast(&sender->moved);
     pthread_mutex_unlock(&sender->lock);
     for (unsigned i = 0; i < sender->thread_count; i++)
         pthread_join(sender->threads[i], NULL);
-    struct sent sent = sender->sent;
+    struct sender_counts sent = sender->sent;
     drop_all(sender);
     object_list_free(&sender->list);
     pthread_cond_destroy(&sender->moved);

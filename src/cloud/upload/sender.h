@@ -23,9 +23,9 @@ must_check int sender_begin(const struct storage *storage, const char *prefix, u
 void sender_add(struct sender *sender, const void *bytes, size_t len, const struct sha256 *sha256,
                 uint32_t crc32c);
 /* Waits for what is on its way. SENDER may be NULL. */
-struct sent {
+struct sender_counts {
     uint64_t parts, bytes;
 };
-struct sent sender_end(struct sender *sender);
+struct sender_counts sender_end(struct sender *sender);
 
 #endif

@@ -15,7 +15,7 @@ struct sending {
     atomic_bool missing; /* a source of a composite is gone */
 };
 
-static void set_object(struct part *part, const struct object *object)
+static void set_object(struct upload_part *part, const struct object *object)
 {
     part->generation = object->generation;
     snprintf(part->storage_class, sizeof part->storage_class, "%s", object->storage_class);
@@ -23,7 +23,7 @@ static void set_object(struct part *part, const struct object *object)
 
 /* PART is there when the list has it with the right bytes; another object under that name is an error: parts are named by
  * their content. */
-static int look_up(const struct upload *upload, const struct object_list *list, struct part *part,
+static int look_up(const struct upload *upload, const struct object_list *list, struct upload_part *part,
                    struct err *err)
 {
     const struct object *found = object_find(list, part->name);
@@ -32,11 +32,11 @@ static int look_up(const struct upload *upload, const struct object_list *list, 
     if (!found)
         return 0;
     set_object(part, found);
-    return storage_judge(upload->storage, part->name, found, &want, false, err);
+    return storage_check(upload->storage, part->name, found, &want, false, err);
 }
 
 /* One list is cheaper than a question for each part until the bucket holds a thousand times as many as this archive has. */
-int upload_look(const struct upload *upload, bool *ret_no_bucket, struct err *err)
+int upload_find_parts(const struct upload *upload, bool *ret_no_bucket, struct err *err)
 {
     cleanup_object_list struct object_list list = {0};
     struct parts *parts = upload->parts;
@@ -53,8 +53,8 @@ static int send_part(void *ctx, size_t job, struct err *err)
 {
     struct sending *sending = ctx;
     const struct upload *upload = sending->upload;
-    struct part *part = &upload->parts->nodes[sending->nodes[job]];
-    const struct content content = {
+    struct upload_part *part = &upload->parts->nodes[sending->nodes[job]];
+    const struct object_content content = {
         .fd = upload->fd, .off = part->off, .len = part->size, .crc32c = part->crc32c};
     struct object made;
     if (storage_insert(upload->storage, part->name, "application/octet-stream", &content, part->generation,
@@ -71,13 +71,13 @@ static int compose_node(void *ctx, size_t job, struct err *err)
 {
     struct sending *sending = ctx;
     const struct upload *upload = sending->upload;
-    struct part *node = &upload->parts->nodes[sending->nodes[job]];
+    struct upload_part *node = &upload->parts->nodes[sending->nodes[job]];
     struct object_source sources[COMPOSE_MAX];
     const struct object want = {.size = node->size, .crc32c = node->crc32c};
     struct object made = {0};
     bool missing = false;
     for (size_t i = 0; i < node->count; i++) {
-        const struct part *source = &upload->parts->nodes[node->first + i];
+        const struct upload_part *source = &upload->parts->nodes[node->first + i];
         sources[i] = (struct object_source){source->name, source->generation};
     }
     if (storage_compose(upload->storage, node->name, ARCHIVE_TYPE, sources, node->count, node->generation,
@@ -94,14 +94,15 @@ static int compose_node(void *ctx, size_t job, struct err *err)
 
 static int order(const void *a, const void *b)
 {
-    return strcmp((*(const struct part *const *)a)->name, (*(const struct part *const *)b)->name);
+    return strcmp((*(const struct upload_part *const *)a)->name,
+                  (*(const struct upload_part *const *)b)->name);
 }
 
 /* Twins are where the part is that was sent for all of them. */
 static int settle_twins(struct parts *parts, struct err *err)
 {
     size_t count = parts->levels[0].count, found = 0;
-    cleanup_free const struct part **list = calloc(count + 1, sizeof *list);
+    cleanup_free const struct upload_part **list = calloc(count + 1, sizeof *list);
     if (!list)
         return err_oom(err);
     for (size_t i = 0; i < count; i++)
@@ -109,9 +110,10 @@ static int settle_twins(struct parts *parts, struct err *err)
             list[found++] = &parts->nodes[i];
     qsort(list, found, sizeof *list, order);
     for (size_t i = 0; i < count; i++) {
-        struct part *twin = &parts->nodes[i];
-        const struct part *key = twin;
-        const struct part **first = twin->again ? bsearch(&key, list, found, sizeof *list, order) : NULL;
+        struct upload_part *twin = &parts->nodes[i];
+        const struct upload_part *key = twin;
+        const struct upload_part **first =
+            twin->again ? bsearch(&key, list, found, sizeof *list, order) : NULL;
         if (!first)
             continue;
         twin->generation = (*first)->generation;
@@ -149,7 +151,7 @@ static size_t odd_ones(const struct parts *parts, struct part_level level, size_
     size_t count = 0, end = level.first + level.count;
     bool mixed = false;
     for (size_t i = level.first; i < end; i++) {
-        const struct part *node = &parts->nodes[i];
+        const struct upload_part *node = &parts->nodes[i];
         mixed = mixed || !object_same_class(some, node->storage_class);
         some = *some ? some : node->storage_class;
         fresh = node->made ? node->storage_class : fresh;
@@ -197,7 +199,7 @@ static int make_level(const struct upload *upload, size_t level, struct upload_c
 static int delete_node(void *ctx, size_t job, struct err *err)
 {
     struct sending *sending = ctx;
-    struct part *node = &sending->upload->parts->nodes[sending->nodes[job]];
+    struct upload_part *node = &sending->upload->parts->nodes[sending->nodes[job]];
     if (node->generation == 0)
         return 0;
     return storage_delete(sending->upload->storage, node->name, node->generation, err);
@@ -240,7 +242,7 @@ int upload_composed(const struct upload *upload, struct upload_counts *counts, b
             return err_set(err, ERR_REMOTE, 0,
                            "somebody keeps removing parts under gs://%s/%s: run the same command again later",
                            upload->storage->bucket, upload->part_prefix);
-        if (upload_look(upload, NULL, err) < 0)
+        if (upload_find_parts(upload, NULL, err) < 0)
             return -1;
         missing = false;
         for (size_t level = 0; level < parts->level_count && !missing && !*ret_mixed; level++)

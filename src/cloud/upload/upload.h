@@ -30,7 +30,7 @@ struct upload {
 };
 
 /* Which parts does the bucket have? Fills the generations in; *ret_no_bucket as in storage_list(). */
-must_check int upload_look(const struct upload *upload, bool *ret_no_bucket, struct err *err);
+must_check int upload_find_parts(const struct upload *upload, bool *ret_no_bucket, struct err *err);
 /* Parts that are missing, then the composition. Composing takes sources of one storage class, and a lifecycle rule or
  * Autoclass moves what is old: parts of another class than new objects get are sent again. *ret_mixed: the bucket does not
  * let them be replaced, and nothing is composed. */

@@ -9,7 +9,7 @@ static const struct object hello = {.size = 5, .crc32c = 0x9a71bb4c};
 
 static int insert(struct cloud_rig *rig, struct object *made)
 {
-    const struct content content = content_of("hello", 5);
+    const struct object_content content = object_content_of("hello", 5);
     assert_int_equal(content.crc32c, hello.crc32c);
     return storage_insert(&rig->storage, "o", "text/plain", &content, 0, made, &rig->err);
 }

@@ -124,7 +124,7 @@ static void many_parts_are_composed_in_levels(void **state)
     assert_int_equal(parts.levels[3].count, 1);
     for (size_t level = 1; level < parts.level_count; level++)
         for (size_t i = 0; i < parts.levels[level].count; i++) {
-            const struct part *node = &parts.nodes[parts.levels[level].first + i];
+            const struct upload_part *node = &parts.nodes[parts.levels[level].first + i];
             unsigned char bytes[3200];
             assert_in_range(node->count, 1, COMPOSE_MAX);
             if (level > 1)

@@ -1,10 +1,10 @@
-#include "cloud/auth/secret.h"
+#include "cloud/auth/sensitive.h"
 
 #include <string.h>
 
 #include <sodium.h>
 
-int secret_set(struct secret *secret, const char *bytes, size_t len, struct err *err)
+int sensitive_set(struct sensitive_text *secret, const char *bytes, size_t len, struct err *err)
 {
     if (sodium_init() < 0)
         return err_set(err, ERR_INTERNAL, 0, "libsodium cannot start");
@@ -13,21 +13,21 @@ int secret_set(struct secret *secret, const char *bytes, size_t len, struct err 
         return err_oom(err);
     memcpy(text, bytes, len);
     text[len] = '\0';
-    secret_free(secret);
+    sensitive_free(secret);
     secret->text = text;
     secret->len = len;
     return 0;
 }
 
-void secret_free(struct secret *secret)
+void sensitive_free(struct sensitive_text *secret)
 {
     int saved = errno;
     sodium_free(secret->text); /* wipes */
-    *secret = (struct secret){0};
+    *secret = (struct sensitive_text){0};
     errno = saved;
 }
 
-int secret_buf_init(struct buf *buf, size_t max, struct err *err)
+int sensitive_buf_init(struct buf *buf, size_t max, struct err *err)
 {
     char *data = malloc(max + 1);
     if (!data)
@@ -37,7 +37,7 @@ int secret_buf_init(struct buf *buf, size_t max, struct err *err)
     return 0;
 }
 
-void secret_buf_free(struct buf *buf)
+void sensitive_buf_free(struct buf *buf)
 {
     if (buf->data)
         sodium_memzero(buf->data, buf->room);
@@ -54,7 +54,7 @@ static void wipe(const cJSON *node)
     }
 }
 
-void secret_json_free(struct json_doc **doc)
+void sensitive_json_free(struct json_doc **doc)
 {
     if (!*doc)
         return;
