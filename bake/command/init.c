@@ -26,8 +26,8 @@ int cmd_init(struct common *common, int argc, char **argv, struct err *err)
         path = "bake.json";
     char name[80];
     snprintf(name, sizeof name, "%.60s.json", kind);
-    const struct builtin *example = NULL;
-    if (builtin_want("recipes/", name, &example, err) < 0) {
+    const struct embedded_file *example = NULL;
+    if (embedded_want("recipes/", name, &example, err) < 0) {
         err->kind = ERR_USAGE;
         return err_wrap(err, "--like %s", kind);
     }

@@ -11,7 +11,7 @@
 #include "layout/layout.h"
 #include "pack/precompress.h"
 #include "pack/pack.h"
-#include "bake/job/payload_check.h"
+#include "payload/check.h"
 #include "bake/job/pipeline.h"
 #include "bake/remote/early_upload.h"
 #include "seal/contents.h"

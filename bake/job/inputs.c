@@ -105,7 +105,7 @@ static int read_recipe(const struct recipe_options *options, struct inputs *inpu
         inputs->recipe_path = strdup(options->path);
         inputs->lock_path = lock_path_of(options->path, options->lock_tag);
     } else {
-        const struct builtin *standin = builtin_find(STANDIN);
+        const struct embedded_file *standin = embedded_find(STANDIN);
         if (!standin)
             return err_set(err, ERR_INTERNAL, 0, "the compiled-in recipe is missing");
         buf_add(text, standin->start, (size_t)(standin->end - standin->start));

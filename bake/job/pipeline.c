@@ -132,7 +132,9 @@ int baking_plan(struct common *common, const struct recipe_options *options, str
         return -1;
     if (plan_wants(&inputs->recipe, &baking->layout, &baking->wants, err) < 0)
         return err_wrap(err, "plan");
-    if (payload_load(common, inputs, &baking->wants, &baking->payload, err) < 0)
+    const struct payload_sources sources = {
+        .recipe = &inputs->recipe, .inputs = inputs->items, .cache = inputs->cache};
+    if (payload_load(&sources, &baking->wants, &common->run, &baking->payload, err) < 0)
         return err_wrap(err, "payload");
     const struct plan_args args = {.recipe = &inputs->recipe,
                                    .layout = &baking->layout,

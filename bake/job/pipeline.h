@@ -16,7 +16,7 @@
 #include "disk/disk.h"
 #include "layout/types.h"
 #include "pack/pack.h"
-#include "bake/job/payload.h"
+#include "payload/payload.h"
 #include "plan/plan.h"
 #include "seal/sign/key.h"
 

@@ -32,11 +32,11 @@ static int64_t now_ms(void)
 static int write_scripts(const char *dir, struct err *err)
 {
     for (const char *const *name = scripts; *name; name++) {
-        const struct builtin *script = NULL;
+        const struct embedded_file *script = NULL;
         cleanup_free char *path = NULL;
         if (asprintf(&path, "%s/%s", dir, *name) < 0)
             return err_oom(err);
-        if (builtin_want("trial/", *name, &script, err) < 0 ||
+        if (embedded_want("trial/", *name, &script, err) < 0 ||
             file_put(path, script->start, (size_t)(script->end - script->start), 0700, err) < 0)
             return -1;
     }

@@ -5,27 +5,27 @@
 #include "base/buf.h"
 
 /* Made by scripts/embed: ends with an empty name. */
-extern const struct builtin builtin_table[];
+extern const struct embedded_file embedded_table[];
 
-const struct builtin *builtin_find(const char *name)
+const struct embedded_file *embedded_find(const char *name)
 {
-    for (const struct builtin *b = builtin_table; b->name; b++)
+    for (const struct embedded_file *b = embedded_table; b->name; b++)
         if (strcmp(b->name, name) == 0)
             return b;
     return NULL;
 }
 
-int builtin_want(const char *prefix, const char *name, const struct builtin **ret, struct err *err)
+int embedded_want(const char *prefix, const char *name, const struct embedded_file **ret, struct err *err)
 {
     cleanup_buf struct buf full = BUF_INIT(512);
     buf_printf(&full, "%s%s", prefix, name);
     if (buf_check(&full, "the name of a compiled-in file", err) < 0)
         return -1;
-    *ret = builtin_find(full.data);
+    *ret = embedded_find(full.data);
     if (*ret)
         return 0;
     cleanup_buf struct buf names = BUF_INIT(4096);
-    for (const struct builtin *b = builtin_table; b->name; b++)
+    for (const struct embedded_file *b = embedded_table; b->name; b++)
         if (strncmp(b->name, prefix, strlen(prefix)) == 0)
             buf_printf(&names, "%s%s", names.len ? ", " : "", b->name + strlen(prefix));
     return err_set(err, ERR_RECIPE, 0, "no compiled-in file \"%s\"; there are: %s", name,

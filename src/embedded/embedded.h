@@ -6,17 +6,17 @@
 
 #include "base/err.h"
 
-struct builtin {
+struct embedded_file {
     const char *name; /* "units/etcd.service", "manifests/kube-apiserver.yaml", "recipes/standin.json",
                          "bake-agent" */
     const unsigned char *start, *end;
 };
 
 /* NULL when there is none of that name. */
-const struct builtin *builtin_find(const char *name);
+const struct embedded_file *embedded_find(const char *name);
 
 /* The same, or ERR_RECIPE with the names there are that begin with PREFIX. */
-must_check int builtin_want(const char *prefix, const char *name, const struct builtin **ret,
-                            struct err *err);
+must_check int embedded_want(const char *prefix, const char *name, const struct embedded_file **ret,
+                             struct err *err);
 
 #endif

@@ -13,11 +13,9 @@
 #define BAKE_PLAN_PLAN_H
 
 #include "base/buf.h"
-#include "base/file_meta.h"
 #include "json/write.h"
 #include "layout/types.h"
 #include "plan/types.h"
-#include "recipe/types.h"
 
 enum { PLAN_OPS_MAX = 200000, PLAN_UNIT_MAX = 1 << 20 };
 
@@ -37,61 +35,8 @@ enum { PLAN_OPS_MAX = 200000, PLAN_UNIT_MAX = 1 << 20 };
 #define PLAN_HYPERKUBE_BUILTIN "hyperkube"
 #define PLAN_PAUSE_BUILTIN     "bake-pause"
 
-enum plan_want_kind {
-    WANT_KUBERNETES,
-    WANT_FILE,
-    WANT_TREE,
-    WANT_UNIT,
-    WANT_DROPIN,
-    WANT_MANIFEST,
-    WANT_AGENT,
-    WANT_NETWORK,
-    WANT_PAUSE /* the source is the program; what is wanted is the container image with it */
-};
-
-/* A request for content. Builtin sources: WANT_UNIT and WANT_DROPIN are looked up among the units,
- * WANT_MANIFEST among the manifests, the rest among all compiled-in files. */
-struct plan_want {
-    enum plan_want_kind kind;
-    struct recipe_source source;
-    const char *image_path; /* where it goes; for WANT_TREE the folder */
-    const char *label;      /* "files[3]", "unit etcd.service": for messages */
-    size_t index;           /* of the recipe's files, units or manifests */
-};
-
-struct plan_wants {
-    struct arena arena; /* borrows strings of the recipe too */
-    struct plan_want *items;
-    size_t count;
-};
-static inline void plan_wants_free(struct plan_wants *wants)
-{
-    arena_free(&wants->arena);
-    *wants = (struct plan_wants){0};
-}
-#define cleanup_plan_wants cleanup(plan_wants_free)
-
 must_check int plan_wants(const struct recipe *recipe, const struct layout *layout, struct plan_wants *ret,
                           struct err *err);
-
-enum plan_tree_type { TREE_DIR, TREE_FILE, TREE_SYMLINK };
-struct plan_tree_entry {
-    const char
-        *path; /* below the tree: relative, normal ("a/b", no "./", no ".."); "" (a TREE_DIR) is its top */
-    enum plan_tree_type type;
-    const char *target; /* TREE_SYMLINK */
-    struct blob blob;   /* TREE_FILE */
-    struct file_meta meta;
-};
-
-/* The answer to one want, in the same order: a blob, or for WANT_TREE entries in any order. */
-struct plan_content {
-    struct blob blob;
-    bool has_meta; /* the archive said more than the content: plan/meta.c */
-    struct file_meta meta;
-    const struct plan_tree_entry *entries;
-    size_t entry_count;
-};
 
 /* layout_map() of layout/layout.h; a parameter, because plan knows a layout's value only. */
 typedef int (*plan_map_fn)(const struct layout *layout, const char *image_path,

@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/file_meta.h"
 #include "io/blob.h"
+#include "recipe/types.h"
 
 enum plan_op_kind {
     PLAN_DIR,  /* make the directory; when it is there already, leave it, set nothing unless `set_meta` */
@@ -48,6 +50,59 @@ struct plan {
     size_t note_count;
     int64_t epoch;        /* seconds since 1970: every time that is written into the image */
     struct sha256 digest; /* over all operations and the epoch, but not where the bytes lie */
+};
+
+enum plan_want_kind {
+    WANT_KUBERNETES,
+    WANT_FILE,
+    WANT_TREE,
+    WANT_UNIT,
+    WANT_DROPIN,
+    WANT_MANIFEST,
+    WANT_AGENT,
+    WANT_NETWORK,
+    WANT_PAUSE /* the source is the program; what is wanted is the container image with it */
+};
+
+/* A request for content. Builtin sources: WANT_UNIT and WANT_DROPIN are looked up among the units,
+ * WANT_MANIFEST among the manifests, the rest among all compiled-in files. */
+struct plan_want {
+    enum plan_want_kind kind;
+    struct recipe_source source;
+    const char *image_path; /* where it goes; for WANT_TREE the folder */
+    const char *label;      /* "files[3]", "unit etcd.service": for messages */
+    size_t index;           /* of the recipe's files, units or manifests */
+};
+
+struct plan_wants {
+    struct arena arena; /* borrows strings of the recipe too */
+    struct plan_want *items;
+    size_t count;
+};
+static inline void plan_wants_free(struct plan_wants *wants)
+{
+    arena_free(&wants->arena);
+    *wants = (struct plan_wants){0};
+}
+#define cleanup_plan_wants cleanup(plan_wants_free)
+
+enum plan_tree_type { TREE_DIR, TREE_FILE, TREE_SYMLINK };
+struct plan_tree_entry {
+    const char
+        *path; /* below the tree: relative, normal ("a/b", no "./", no ".."); "" (a TREE_DIR) is its top */
+    enum plan_tree_type type;
+    const char *target; /* TREE_SYMLINK */
+    struct blob blob;   /* TREE_FILE */
+    struct file_meta meta;
+};
+
+/* The answer to one want, in the same order: a blob, or for WANT_TREE entries in any order. */
+struct plan_content {
+    struct blob blob;
+    bool has_meta; /* the archive said more than the content: plan/meta.c */
+    struct file_meta meta;
+    const struct plan_tree_entry *entries;
+    size_t entry_count;
 };
 
 #endif

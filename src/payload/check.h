@@ -6,8 +6,8 @@
  * Fails: ERR_VERIFY, CACHE_ROT: a file is not what the plan says.
  * Owns:  a thread, until payload_check_end().
  */
-#ifndef BAKE_FRONT_JOB_PAYLOAD_CHECK_H
-#define BAKE_FRONT_JOB_PAYLOAD_CHECK_H
+#ifndef BAKE_PAYLOAD_CHECK_H
+#define BAKE_PAYLOAD_CHECK_H
 
 #include <pthread.h>
 #include <signal.h>

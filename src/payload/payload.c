@@ -1,4 +1,4 @@
-#include "bake/job/payload.h"
+#include "payload/payload.h"
 
 #include <string.h>
 
@@ -21,9 +21,10 @@ void payload_free(struct payload *payload)
     *payload = (struct payload){0};
 }
 
-static const struct trusted *trusted_of(const struct inputs *inputs, const struct recipe_input *input)
+static const struct trusted *trusted_of(const struct payload_sources *sources,
+                                        const struct recipe_input *input)
 {
-    return &inputs->items[input - inputs->recipe.inputs];
+    return &sources->inputs[input - sources->recipe->inputs];
 }
 
 static int load_local(struct payload *payload, const struct plan_want *want, const struct run *run,
@@ -47,7 +48,7 @@ static int load_local(struct payload *payload, const struct plan_want *want, con
     return 0;
 }
 
-static int load_builtin(const struct plan_want *want, struct plan_content *to, struct err *err)
+static int load_embedded(const struct plan_want *want, struct plan_content *to, struct err *err)
 {
     const char *prefix = "";
     if (want->kind == WANT_UNIT || want->kind == WANT_DROPIN)
@@ -56,26 +57,26 @@ static int load_builtin(const struct plan_want *want, struct plan_content *to, s
         prefix = "manifests/";
     else if (want->kind == WANT_KUBERNETES)
         prefix = "units/"; /* the dispatching "hyperkube" of the separate binaries lies there */
-    const struct builtin *builtin = NULL;
-    if (builtin_want(prefix, want->source.name, &builtin, err) < 0)
+    const struct embedded_file *file = NULL;
+    if (embedded_want(prefix, want->source.name, &file, err) < 0)
         return -1;
-    return blob_from_memory(builtin->start, (uint64_t)(builtin->end - builtin->start), &to->blob, err);
+    return blob_from_memory(file->start, (uint64_t)(file->end - file->start), &to->blob, err);
 }
 
 /* The program is compiled in, the container image around it is made here. */
 static int load_pause(const struct plan_want *want, struct payload *payload, struct plan_content *to,
                       struct err *err)
 {
-    const struct builtin *program = NULL;
+    const struct embedded_file *program = NULL;
     cleanup_buf struct buf image = BUF_INIT(PAUSE_IMAGE_MAX);
-    if (builtin_want("", want->source.name, &program, err) < 0 ||
+    if (embedded_want("", want->source.name, &program, err) < 0 ||
         oci_pause(program->start, (size_t)(program->end - program->start), &image, err) < 0)
         return -1;
     const char *kept = arena_strndup(&payload->arena, image.data, image.len);
     return kept ? blob_from_memory(kept, image.len, &to->blob, err) : err_oom(err);
 }
 
-static void take_member(struct payload *payload, struct member *member, struct plan_content *to)
+static void adopt_member(struct payload *payload, struct member *member, struct plan_content *to)
 {
     to->blob = member->blob;
     to->has_meta = member->has_meta;
@@ -84,8 +85,8 @@ static void take_member(struct payload *payload, struct member *member, struct p
 }
 
 /* All members that the recipe takes from one archive come out of it in one pass: a server tarball has hundreds of MB. */
-static int load_members(struct common *common, const struct inputs *inputs, const struct plan_wants *wants,
-                        size_t first, struct payload *payload, bool *loaded, struct err *err)
+static int load_members(const struct payload_sources *sources, const struct plan_wants *wants, size_t first,
+                        const struct run *run, struct payload *payload, bool *loaded, struct err *err)
 {
     const struct recipe_input *input = wants->items[first].source.input;
     const char *paths[MEMBERS_MAX];
@@ -100,23 +101,21 @@ static int load_members(struct common *common, const struct inputs *inputs, cons
     struct member members[MEMBERS_MAX];
     for (size_t i = 0; i < count; i++)
         members[i] = (struct member)MEMBER_EMPTY;
-    if (unpack_members(trusted_of(inputs, input), paths, count, inputs->cache, &common->run, members, err) <
-        0)
+    if (unpack_members(trusted_of(sources, input), paths, count, sources->cache, run, members, err) < 0)
         return err_wrap(err, "input %s", input->name);
     for (size_t i = 0; i < count; i++) {
-        take_member(payload, &members[i], &payload->contents[indexes[i]]);
+        adopt_member(payload, &members[i], &payload->contents[indexes[i]]);
         loaded[indexes[i]] = true;
     }
     return 0;
 }
 
-static int load_tree(struct common *common, const struct inputs *inputs, const struct plan_want *want,
-                     struct payload *payload, struct plan_content *to, struct err *err)
+static int load_tree(const struct payload_sources *sources, const struct plan_want *want,
+                     const struct run *run, struct payload *payload, struct plan_content *to, struct err *err)
 {
     const struct recipe_input *input = want->source.input;
     struct tree *tree = &payload->trees[payload->tree_count];
-    if (unpack_tree(trusted_of(inputs, input), want->source.member, inputs->cache, &common->run, tree, err) <
-        0)
+    if (unpack_tree(trusted_of(sources, input), want->source.member, sources->cache, run, tree, err) < 0)
         return err_wrap(err, "input %s", input->name);
     payload->tree_count++;
     struct plan_tree_entry *entries = arena_array(&payload->arena, tree->entry_count + 1, sizeof *entries);
@@ -137,8 +136,8 @@ static int load_tree(struct common *common, const struct inputs *inputs, const s
     return 0;
 }
 
-static int load_one(struct common *common, const struct inputs *inputs, const struct plan_wants *wants,
-                    size_t i, struct payload *payload, bool *loaded, struct err *err)
+static int load_want(const struct payload_sources *sources, const struct plan_wants *wants, size_t i,
+                     const struct run *run, struct payload *payload, bool *loaded, struct err *err)
 {
     const struct plan_want *want = &wants->items[i];
     struct plan_content *to = &payload->contents[i];
@@ -149,23 +148,23 @@ static int load_one(struct common *common, const struct inputs *inputs, const st
     case SOURCE_TEXT:
         return blob_from_memory(want->source.text, strlen(want->source.text), &to->blob, err);
     case SOURCE_LOCAL:
-        return load_local(payload, want, &common->run, to, err);
+        return load_local(payload, want, run, to, err);
     case SOURCE_BUILTIN:
-        return want->kind == WANT_PAUSE ? load_pause(want, payload, to, err) : load_builtin(want, to, err);
+        return want->kind == WANT_PAUSE ? load_pause(want, payload, to, err) : load_embedded(want, to, err);
     case SOURCE_INPUT:
-        if (unpack_whole(trusted_of(inputs, want->source.input), &whole, err) < 0)
+        if (unpack_whole(trusted_of(sources, want->source.input), &whole, err) < 0)
             return -1;
-        take_member(payload, &whole, to);
+        adopt_member(payload, &whole, to);
         return 0;
     case SOURCE_MEMBER:
-        return load_members(common, inputs, wants, i, payload, loaded, err);
+        return load_members(sources, wants, i, run, payload, loaded, err);
     case SOURCE_TREE:
-        return load_tree(common, inputs, want, payload, to, err);
+        return load_tree(sources, want, run, payload, to, err);
     }
     return err_set(err, ERR_INTERNAL, 0, "a source of an unknown kind");
 }
 
-int payload_load(struct common *common, const struct inputs *inputs, const struct plan_wants *wants,
+int payload_load(const struct payload_sources *sources, const struct plan_wants *wants, const struct run *run,
                  struct payload *ret, struct err *err)
 {
     cleanup_payload struct payload made = {0};
@@ -179,7 +178,7 @@ int payload_load(struct common *common, const struct inputs *inputs, const struc
     for (size_t i = 0; i < wants->count; i++) {
         if (loaded[i])
             continue;
-        if (load_one(common, inputs, wants, i, &made, loaded, err) < 0)
+        if (load_want(sources, wants, i, run, &made, loaded, err) < 0)
             return err_wrap(err, "%s (%s)", wants->items[i].label, wants->items[i].image_path);
     }
     *ret = made;

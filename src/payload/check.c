@@ -1,4 +1,4 @@
-#include "bake/job/payload_check.h"
+#include "payload/check.h"
 
 #include "cache/cache.h"
 #include "io/file.h"
