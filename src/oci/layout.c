@@ -13,30 +13,30 @@
 enum { JSON_MAX = 4096 };
 
 /* A blob and what refers to it. */
-struct part {
+struct oci_blob {
     const void *bytes;
     size_t size;
     char sha256[SHA256_HEX];
 };
 
-static int make_part(const void *bytes, size_t size, struct part *ret, struct err *err)
+static int make_blob(const void *bytes, size_t size, struct oci_blob *ret, struct err *err)
 {
     struct sha256 sha256;
     if (sha256_of(bytes, size, &sha256, err) < 0)
         return -1;
-    *ret = (struct part){.bytes = bytes, .size = size};
+    *ret = (struct oci_blob){.bytes = bytes, .size = size};
     hex_encode(sha256.bytes, SHA256_SIZE, ret->sha256);
     return 0;
 }
 
-static void put_descriptor(struct buf *out, const char *media, const struct part *part)
+static void put_descriptor(struct buf *out, const char *media, const struct oci_blob *blob)
 {
     buf_printf(out, "{\"mediaType\":\"" MEDIA "%s\",\"digest\":\"sha256:%s\",\"size\":%zu", media,
-               part->sha256, part->size);
+               blob->sha256, blob->size);
 }
 
 /* The time is a fixed one: the image is the same in every build of one bake, and so is its id. */
-static void put_config(struct buf *out, const struct oci_image *image, const struct part *layer)
+static void put_config(struct buf *out, const struct oci_image *image, const struct oci_blob *layer)
 {
     buf_printf(out,
                "{\"created\":\"1970-01-01T00:00:00Z\",\"architecture\":\"%s\",\"os\":\"linux\",\"config\":{"
@@ -46,7 +46,7 @@ static void put_config(struct buf *out, const struct oci_image *image, const str
                image->architecture, image->path, image->entrypoint, layer->sha256);
 }
 
-static void put_manifest(struct buf *out, const struct part *config, const struct part *layer)
+static void put_manifest(struct buf *out, const struct oci_blob *config, const struct oci_blob *layer)
 {
     buf_str(out, "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA "manifest.v1+json\",\"config\":");
     put_descriptor(out, "config.v1+json", config);
@@ -56,7 +56,7 @@ static void put_manifest(struct buf *out, const struct part *config, const struc
 }
 
 /* Both annotations: the first is the specification's, the second is what containerd takes as the full name. */
-static void put_index(struct buf *out, const struct oci_image *image, const struct part *manifest)
+static void put_index(struct buf *out, const struct oci_image *image, const struct oci_blob *manifest)
 {
     buf_str(out, "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA "index.v1+json\",\"manifests\":[");
     put_descriptor(out, "manifest.v1+json", manifest);
@@ -72,14 +72,14 @@ static int add_file(struct tar *tar, const char *name, const void *bytes, size_t
         tar, &(struct tar_entry){.name = name, .mode = S_IFREG | 0644, .bytes = bytes, .size = size}, err);
 }
 
-static int add_part(struct tar *tar, const struct part *part, struct err *err)
+static int add_blob(struct tar *tar, const struct oci_blob *blob, struct err *err)
 {
     char name[sizeof BLOBS + SHA256_HEX];
-    snprintf(name, sizeof name, BLOBS "/%s", part->sha256);
-    return add_file(tar, name, part->bytes, part->size, err);
+    snprintf(name, sizeof name, BLOBS "/%s", blob->sha256);
+    return add_file(tar, name, blob->bytes, blob->size, err);
 }
 
-static int add_all(struct tar *tar, const struct buf *index, const struct part parts[3], struct err *err)
+static int add_all(struct tar *tar, const struct buf *index, const struct oci_blob blobs[3], struct err *err)
 {
     static const char version[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
     const struct tar_entry dirs[] = {{.name = "blobs", .mode = S_IFDIR | 0755},
@@ -89,7 +89,7 @@ static int add_all(struct tar *tar, const struct buf *index, const struct part p
         tar_add(tar, &dirs[1], err) < 0)
         return -1;
     for (size_t i = 0; i < 3; i++)
-        if (add_part(tar, &parts[i], err) < 0)
+        if (add_blob(tar, &blobs[i], err) < 0)
             return -1;
     return 0;
 }
@@ -98,23 +98,23 @@ int oci_layout(const struct oci_image *image, struct buf *ret, struct err *err)
 {
     cleanup_buf struct buf config = BUF_INIT(JSON_MAX), manifest = BUF_INIT(JSON_MAX),
                            index = BUF_INIT(JSON_MAX);
-    enum { MANIFEST, CONFIG, LAYER, PARTS };
-    struct part parts[PARTS];
-    if (make_part(image->layer, image->layer_size, &parts[LAYER], err) < 0)
+    enum { MANIFEST, CONFIG, LAYER, BLOB_COUNT };
+    struct oci_blob blobs[BLOB_COUNT];
+    if (make_blob(image->layer, image->layer_size, &blobs[LAYER], err) < 0)
         return -1;
-    put_config(&config, image, &parts[LAYER]);
+    put_config(&config, image, &blobs[LAYER]);
     if (buf_check(&config, "image configuration", err) < 0 ||
-        make_part(config.data, config.len, &parts[CONFIG], err) < 0)
+        make_blob(config.data, config.len, &blobs[CONFIG], err) < 0)
         return -1;
-    put_manifest(&manifest, &parts[CONFIG], &parts[LAYER]);
+    put_manifest(&manifest, &blobs[CONFIG], &blobs[LAYER]);
     if (buf_check(&manifest, "image manifest", err) < 0 ||
-        make_part(manifest.data, manifest.len, &parts[MANIFEST], err) < 0)
+        make_blob(manifest.data, manifest.len, &blobs[MANIFEST], err) < 0)
         return -1;
-    put_index(&index, image, &parts[MANIFEST]);
+    put_index(&index, image, &blobs[MANIFEST]);
     if (buf_check(&index, "image index", err) < 0)
         return -1;
     cleanup_tar struct tar tar = {0};
-    if (tar_begin(&tar, err) < 0 || add_all(&tar, &index, parts, err) < 0)
+    if (tar_begin(&tar, err) < 0 || add_all(&tar, &index, blobs, err) < 0)
         return -1;
     return tar_end(&tar, ret, err);
 }

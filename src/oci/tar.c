@@ -6,7 +6,7 @@
 
 enum { TAR_MAX = 16 << 20, TAR_BLOCK = 512 };
 
-static la_ssize_t take(struct archive *archive, void *tar, const void *bytes, size_t len)
+static la_ssize_t append_bytes(struct archive *archive, void *tar, const void *bytes, size_t len)
 {
     struct buf *out = &((struct tar *)tar)->out;
     buf_add(out, bytes, len);
@@ -31,7 +31,7 @@ int tar_begin(struct tar *tar, struct err *err)
     if (!archive || archive_write_set_format_ustar(archive) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(archive, TAR_BLOCK) != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(archive, TAR_BLOCK) != ARCHIVE_OK ||
-        archive_write_open(archive, tar, NULL, take, NULL) != ARCHIVE_OK) {
+        archive_write_open(archive, tar, NULL, append_bytes, NULL) != ARCHIVE_OK) {
         int result = fail(tar, "open", err);
         tar_free(tar);
         return result;

@@ -69,13 +69,13 @@ static const char *why_refused(const char *path, bool own)
 
 static struct draft *new_draft(struct builder *b)
 {
-    if (b->count == b->room) {
-        size_t room = b->room ? 2 * b->room : 64;
-        struct draft *grown = reallocarray(b->drafts, room, sizeof *grown);
+    if (b->count == b->capacity) {
+        size_t capacity = b->capacity ? 2 * b->capacity : 64;
+        struct draft *grown = reallocarray(b->drafts, capacity, sizeof *grown);
         if (!grown)
             return NULL;
         b->drafts = grown;
-        b->room = room;
+        b->capacity = capacity;
     }
     struct draft *draft = &b->drafts[b->count++];
     *draft = (struct draft){0};

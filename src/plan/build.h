@@ -33,7 +33,7 @@ struct builder {
     const char *file; /* the recipe's name, NULL when there is none */
     bool own;         /* bake itself asks: its own folder is open */
     struct draft *drafts;
-    size_t count, room;
+    size_t count, capacity;
     const char **notes;
     size_t note_count;
     struct err *err;

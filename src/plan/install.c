@@ -8,13 +8,13 @@ static const char *const key_names[INSTALL_KEYS] = {"WantedBy", "RequiredBy", "U
 
 enum { LINE_CAP = 8192 };
 
-struct lines {
+struct unit_text {
     const char *text;
     size_t len, at;
 };
 
 /* One physical line without its end; false at the end of the text. */
-static bool next_raw(struct lines *in, const char **ret, size_t *ret_len)
+static bool next_physical_line(struct unit_text *in, const char **ret, size_t *ret_len)
 {
     if (in->at >= in->len)
         return false;
@@ -38,12 +38,12 @@ static bool is_comment(const char *line, size_t len)
 }
 
 /* One logical line: continuations joined by a space, comments between them left out. 1, 0 at the end, -1. */
-static int next_line(struct lines *in, char out[static LINE_CAP], struct err *err)
+static int next_logical_line(struct unit_text *in, char out[static LINE_CAP], struct err *err)
 {
     const char *line;
     size_t len, at = 0;
     bool more = true, any = false;
-    while (more && next_raw(in, &line, &len)) {
+    while (more && next_physical_line(in, &line, &len)) {
         if (is_comment(line, len))
             continue;
         any = true;
@@ -124,12 +124,12 @@ static int add_assignment(char *line, struct arena *arena, struct install *made,
 
 int install_parse(const char *text, size_t len, struct arena *arena, struct install *ret, struct err *err)
 {
-    struct lines in = {.text = text, .len = len};
+    struct unit_text in = {.text = text, .len = len};
     struct install made = {0};
     char line[LINE_CAP];
     bool inside = false;
     int got;
-    while ((got = next_line(&in, line, err)) > 0) {
+    while ((got = next_logical_line(&in, line, err)) > 0) {
         char *at = strip(line);
         if (at[0] == '[') {
             inside = strcmp(at, "[Install]") == 0;

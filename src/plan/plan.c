@@ -202,7 +202,7 @@ static int add_wanted(struct builder *b, const struct recipe *recipe, const stru
     return 0;
 }
 
-static int make(struct builder *b, const struct plan_args *args)
+static int add_and_finish(struct builder *b, const struct plan_args *args)
 {
     /* Labels of wants outlive the builder's use of them: the wants are borrowed until this returns. */
     for (size_t i = 0; i < args->wants->count; i++)
@@ -218,7 +218,7 @@ int plan_make(const struct plan_args *args, struct plan *ret, struct err *err)
     cleanup_plan struct plan plan = {.arena = {.max = PLAN_ARENA_MAX}, .epoch = args->epoch};
     cleanup_builder struct builder b = {
         .plan = &plan, .layout = args->layout, .map = args->map, .file = args->recipe->file, .err = err};
-    if (make(&b, args) < 0)
+    if (add_and_finish(&b, args) < 0)
         return -1;
     *ret = plan;
     plan = (struct plan){0};

@@ -13,20 +13,20 @@ struct enabling {
     const struct plan_content **content; /* by unit: its text, NULL for one of the image */
     bool *enable;                        /* by unit */
     const char **presets;                /* lines */
-    size_t preset_count, preset_room;
+    size_t preset_count, preset_capacity;
 };
 
 static int add_preset(struct enabling *e, const char *line)
 {
     if (!line)
         return err_oom(e->b->err);
-    if (e->preset_count == e->preset_room) {
-        size_t room = e->preset_room ? 2 * e->preset_room : 32;
-        const char **grown = reallocarray(e->presets, room, sizeof *grown);
+    if (e->preset_count == e->preset_capacity) {
+        size_t capacity = e->preset_capacity ? 2 * e->preset_capacity : 32;
+        const char **grown = reallocarray(e->presets, capacity, sizeof *grown);
         if (!grown)
             return err_oom(e->b->err);
         e->presets = grown;
-        e->preset_room = room;
+        e->preset_capacity = capacity;
     }
     e->presets[e->preset_count++] = line;
     return 0;
