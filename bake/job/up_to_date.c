@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "fetch/url.h"
+#include "http/url.h"
 #include "cache/note.h"
 #include "io/file.h"
 #include "pack/pack.h"
@@ -31,8 +31,8 @@ static int add_url(struct buf *files, const char *text, struct err *err)
 {
     if (!text || strncmp(text, "file:", 5) != 0)
         return 0;
-    cleanup_fetch_url struct fetch_url url = {0};
-    if (fetch_url_parse(text, &url, err) < 0)
+    cleanup_url struct url url = {0};
+    if (url_parse(text, &url, err) < 0)
         return -1;
     add_path(files, url.path);
     return 0;

@@ -170,10 +170,10 @@ int fetch_text(struct fetcher *fetcher, const char *url, size_t max, struct buf 
 {
     struct fetch_request req = {.name = url, .url = url, .max_size = max};
     struct transfer one;
-    cleanup_fetch_url struct fetch_url parsed = {0};
-    if (fetch_url_parse(url, &parsed, err) < 0)
+    cleanup_url struct url parsed = {0};
+    if (url_parse(url, &parsed, err) < 0)
         return err_wrap(err, "fetch");
-    if (parsed.scheme == FETCH_FILE)
+    if (parsed.scheme == URL_FILE)
         return file_read(parsed.path, max, ret, err);
     req.name = parsed.shown;
     size_t before = ret->len;

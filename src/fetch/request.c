@@ -195,7 +195,7 @@ static int add_conditions(struct transfer *t, struct err *err)
 static CURLcode set_target(struct transfer *t)
 {
     const struct fetch_options *options = &t->fetcher->options;
-    const struct fetch_url *url = t->hop.clean ? &t->hop : &t->url;
+    const struct url *url = t->hop.clean ? &t->hop : &t->url;
     bool same_site = strcmp(url->site, t->url.site) == 0;
     CURL *easy = t->easy;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)options->low_speed);

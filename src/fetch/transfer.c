@@ -30,7 +30,7 @@ int transfer_init(struct transfer *t, const struct fetcher *fetcher, struct cach
                            .req = *req,
                            .part = PARTIAL_EMPTY,
                            .result = ARTIFACT_EMPTY};
-    if (fetch_url_parse(req->url, &t->url, err) < 0)
+    if (url_parse(req->url, &t->url, err) < 0)
         return -1;
     return cache ? partial_init(&t->part, cache, t->url.clean, err) : 0;
 }
@@ -103,7 +103,7 @@ static int finish(struct transfer *t, struct err *err);
 
 int transfer_begin(struct transfer *t, struct err *err)
 {
-    if (t->url.scheme == FETCH_FILE) {
+    if (t->url.scheme == URL_FILE) {
         t->phase = TRANSFER_DONE;
         return fetch_local(t->cache, &t->req, t->url.path, t->url.clean, t->run, &t->result, err);
     }
@@ -136,7 +136,7 @@ int transfer_begin(struct transfer *t, struct err *err)
 
 static int again(struct transfer *t, struct err *err)
 {
-    fetch_url_free(&t->hop);
+    url_free(&t->hop);
     t->hops = 0;
     return request_start(t, err);
 }
@@ -222,7 +222,7 @@ static int retry(struct transfer *t, struct err *err)
         strncmp(err->text, t->req.name, strlen(t->req.name)) == 0; /* a text has its URL for a name */
     run_warn(t->run, "fetch", "%s%s%s; attempt %d of %d in %.1f s", named ? "" : t->req.name,
              named ? "" : ": ", err->text, t->failures + 1, options->retries + 1, (double)ms / 1000);
-    fetch_url_free(&t->hop); /* where a redirect led may be gone by then */
+    url_free(&t->hop); /* where a redirect led may be gone by then */
     t->hops = 0;
     wait_ms(t, (int64_t)ms);
     return 0;
@@ -231,26 +231,26 @@ static int retry(struct transfer *t, struct err *err)
 static int redirect(struct transfer *t, struct err *err)
 {
     char *target = NULL;
-    struct fetch_url next = {0};
+    struct url next = {0};
     struct err why;
     const char *from = request_where(t);
-    const struct fetch_url *now = t->hop.clean ? &t->hop : &t->url;
+    const struct url *now = t->hop.clean ? &t->hop : &t->url;
     if (++t->hops > HOPS_MAX)
         return err_set(err, ERR_REMOTE, 0, "%s: more than %d redirects, the last one to %s", t->url.clean,
                        HOPS_MAX, from);
     if (curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &target) != CURLE_OK || !target)
         return err_set(err, ERR_REMOTE, 0, "%s: HTTP %d, but it does not say where to", from, t->head.status);
-    if (fetch_url_parse(target, &next, &why) < 0)
+    if (url_parse(target, &next, &why) < 0)
         return err_set(err, ERR_REMOTE, 0, "%s redirects to what is refused: %s", from, why.text);
-    bool down = now->scheme == FETCH_HTTPS && next.scheme == FETCH_HTTP;
-    if (next.scheme == FETCH_FILE || down) {
+    bool down = now->scheme == URL_HTTPS && next.scheme == URL_HTTP;
+    if (next.scheme == URL_FILE || down) {
         err_set(err, ERR_REMOTE, 0, "%s redirects to %s, which is refused: %s", from, next.shown,
                 down ? "it would be without encryption" : "servers may not name local files");
-        fetch_url_free(&next);
+        url_free(&next);
         return -1;
     }
     run_note(t->run, "fetch", "%s: redirected to %s", t->req.name, next.shown);
-    fetch_url_free(&t->hop);
+    url_free(&t->hop);
     t->hop = next;
     return request_start(t, err);
 }
@@ -344,6 +344,6 @@ void transfer_close(struct transfer *t)
     t->headers = NULL;
     partial_close(&t->part);
     artifact_free(&t->result);
-    fetch_url_free(&t->url);
-    fetch_url_free(&t->hop);
+    url_free(&t->url);
+    url_free(&t->hop);
 }

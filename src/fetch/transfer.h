@@ -14,7 +14,7 @@
 #include "fetch/head.h"
 #include "fetch/index.h"
 #include "fetch/partial.h"
-#include "fetch/url.h"
+#include "http/url.h"
 #include "http/transport.h"
 
 struct fetcher {
@@ -37,8 +37,8 @@ struct transfer {
     enum transfer_phase phase;
     int64_t wake_ms;
 
-    struct fetch_url url; /* as asked for */
-    struct fetch_url hop; /* where the redirects lead; empty: url */
+    struct url url; /* as asked for */
+    struct url hop; /* where the redirects lead; empty: url */
     unsigned hops;
     int failures;       /* attempts in a row that brought little or nothing */
     uint64_t best;      /* bytes that were here at the end of the best attempt */

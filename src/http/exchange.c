@@ -5,7 +5,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "cloud/api/endpoints.h"
+#include "http/url.h"
 #include "io/file.h"
 
 enum {

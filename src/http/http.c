@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <string.h>
-#include <strings.h>
 
 #include "http/exchange.h"
 
@@ -90,12 +89,12 @@ static curl_off_t off_info(CURL *easy, CURLINFO what)
 
 print_like(3, 4) static int stalled(const struct exchange *x, struct err *err, const char *fmt, ...)
 {
-    char host[TRANSPORT_HOST], what[128];
+    char host[URL_HOST_CAP], what[128];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
-    transport_host(x->req->url, host);
+    url_host(x->req->url, host);
     return err_set(err, ERR_NETWORK, 0, "%s: %s: %s; check the network, or try again later", x->where, host,
                    what);
 }
@@ -224,42 +223,4 @@ int http_exchange(struct http *http, const struct http_request *req, const struc
     else /* what it has looked up and connected may be why: the next attempt finds its own way */
         slot_free(slot);
     return done;
-}
-
-const char *http_header(const struct http_answer *answer, const char *name, unsigned nth)
-{
-    size_t len = strlen(name);
-    const struct buf *head = &answer->head;
-    for (size_t at = 0; at < head->len; at += strlen(head->data + at) + 1) {
-        const char *line = head->data + at;
-        if (strncasecmp(line, name, len) == 0 && line[len] == ':' && nth-- == 0)
-            return line + len + 1;
-    }
-    return NULL;
-}
-
-void http_answer_free(struct http_answer *answer)
-{
-    if (answer->body.data)
-        explicit_bzero(answer->body.data, answer->body.room);
-    if (answer->head.data)
-        explicit_bzero(answer->head.data, answer->head.room);
-    buf_free(&answer->body);
-    buf_free(&answer->head);
-    answer->status = 0;
-}
-
-void http_escape(struct buf *buf, const char *text)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (const char *c = text; *c; c++) {
-        unsigned char byte = (unsigned char)*c;
-        bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                     (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
-        char escaped[3] = {'%', digits[byte >> 4], digits[byte & 15]};
-        if (plain)
-            buf_add(buf, c, 1);
-        else
-            buf_add(buf, escaped, sizeof escaped);
-    }
 }

@@ -21,9 +21,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/run.h"
+#include "http/answer.h"
 #include "http/ca.h"
+#include "http/url.h"
 
 struct http;
 
@@ -55,7 +56,7 @@ enum http_body {
     HTTP_FILE /* read with pread() only: threads may share the descriptor */
 };
 
-enum { HTTP_ANSWER_MAX = 4 << 20, HTTP_HEAD_MAX = 64 << 10, HTTP_URL_MAX = 8192 };
+enum { HTTP_ANSWER_MAX = 4 << 20, HTTP_HEAD_MAX = 64 << 10 };
 
 struct http_request {
     const char *method; /* GET, HEAD, POST, PUT, PATCH, DELETE */
@@ -87,27 +88,7 @@ struct http_request {
     bool secret;                 /* the answer holds a secret: it is not moved about in memory */
 };
 
-struct http_answer {
-    int status;
-    struct buf head; /* see http_header() */
-    struct buf body;
-};
-#define HTTP_ANSWER_EMPTY                                                                                    \
-    {                                                                                                        \
-        .status = 0                                                                                          \
-    }
-
 must_check int http_exchange(struct http *http, const struct http_request *req, const struct run *run,
                              struct http_answer *ret, struct err *err);
-
-/* The NTH (from 0) value of header NAME, without white space around it; NULL when there is none. */
-const char *http_header(const struct http_answer *answer, const char *name, unsigned nth);
-
-void http_answer_free(struct http_answer *answer);
-#define cleanup_http_answer cleanup(http_answer_free)
-
-/* Percent-encodes all but RFC 3986's unreserved characters ('/' too): for one segment of a path or one value
- * of a query or form. */
-void http_escape(struct buf *buf, const char *text);
 
 #endif

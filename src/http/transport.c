@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/url.h"
+
 enum { DOWNLOAD_BUFFER = 256 << 10 };
 
 #define CHECK_HOST  "check the host's name, and this machine's network and DNS"
@@ -131,19 +133,6 @@ int transport_begin(const struct transport *how, CURL **easy, struct err *err)
     return transport_set(set_needed(*easy, how), err);
 }
 
-void transport_host(const char *url, char to[static TRANSPORT_HOST])
-{
-    const char *host = strstr(url, "://");
-    host = host ? host + 3 : url;
-    size_t len = strcspn(host, "/?#");
-    const char *user = memrchr(host, '@', len);
-    if (user) {
-        len -= (size_t)(user + 1 - host);
-        host = user + 1;
-    }
-    snprintf(to, TRANSPORT_HOST, "%.*s", (int)len, host);
-}
-
 /* The variable that libcurl takes the proxy of URL from, before it looks at no_proxy; NULL when there is none. */
 static const char *proxy_variable(const struct transport *how)
 {
@@ -182,7 +171,7 @@ static void reason_of(const struct transport *how, CURL *easy, CURLcode code, ch
 /* Do libcurl's words name the server? They have it without port and brackets. */
 static bool names_host(const char *reason, const char *host)
 {
-    char name[TRANSPORT_HOST];
+    char name[URL_HOST_CAP];
     bool v6 = host[0] == '[';
     snprintf(name, sizeof name, "%.*s", (int)strcspn(host + v6, v6 ? "]" : ":"), host + v6);
     return strstr(reason, name) != NULL;
@@ -215,7 +204,7 @@ static bool proxy_failed(const struct transport *how, CURL *easy, CURLcode code,
 int transport_failed(const struct transport *how, CURL *easy, CURLcode code, const char *where,
                      struct err *err)
 {
-    char host[TRANSPORT_HOST], reason[CURL_ERROR_SIZE];
+    char host[URL_HOST_CAP], reason[CURL_ERROR_SIZE];
     curl_off_t looked_up = 1;
     if (code == CURLE_OUT_OF_MEMORY)
         return err_oom(err);
@@ -224,7 +213,7 @@ int transport_failed(const struct transport *how, CURL *easy, CURLcode code, con
         curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up) == CURLE_OK && looked_up == 0)
         code = CURLE_COULDNT_RESOLVE_HOST; /* a name server that is silent is one that is not there */
     const struct meaning meaning = meaning_of(code);
-    transport_host(how->url, host);
+    url_host(how->url, host);
     if (proxy_failed(how, easy, code, host, reason, where, err))
         return -1;
     bool named = strstr(where, host) || names_host(reason, host);

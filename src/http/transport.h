@@ -40,8 +40,4 @@ must_check int transport_set(CURLcode code, struct err *err);
 int transport_failed(const struct transport *how, CURL *easy, CURLcode code, const char *where,
                      struct err *err);
 
-/* "host" or "host:port" of a URL, for messages; cut where it does not fit. */
-enum { TRANSPORT_HOST = 128 };
-void transport_host(const char *url, char to[static TRANSPORT_HOST]);
-
 #endif

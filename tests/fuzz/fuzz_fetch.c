@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "fetch/head.h"
-#include "fetch/url.h"
+#include "http/url.h"
 #include "io/note.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,18 +24,18 @@ static void check(int holds)
 static void fuzz_url(const char *text)
 {
     struct err err = {0};
-    cleanup_fetch_url struct fetch_url url = {0}, again = {0};
-    if (fetch_url_parse(text, &url, &err) < 0) {
+    cleanup_url struct url url = {0}, again = {0};
+    if (url_parse(text, &url, &err) < 0) {
         check(err.kind == ERR_RECIPE);
         return;
     }
-    if (url.scheme == FETCH_FILE) {
+    if (url.scheme == URL_FILE) {
         check(url.path[0] == '/');
         return;
     }
     /* escaping may lengthen a URL over the cap, and nothing else */
-    if (fetch_url_parse(url.clean, &again, &err) < 0) {
-        check(strlen(url.clean) > FETCH_URL_MAX);
+    if (url_parse(url.clean, &again, &err) < 0) {
+        check(strlen(url.clean) > HTTP_URL_MAX);
         return;
     }
     check(!again.user && !again.password && strcmp(again.clean, url.clean) == 0 &&

@@ -1,14 +1,10 @@
 #include "cloud/api/endpoints.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
-#include "http/http.h"
+#include "http/url.h"
 
 static const char *variable(const char *name)
 {
@@ -35,93 +31,6 @@ void cloud_env_read(struct cloud_env *ret)
         .metadata_root = variable("GCE_METADATA_ROOT"),
         .ca_certs = variable("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"),
     };
-}
-
-static void curlu_free(CURLU **url)
-{
-    curl_url_cleanup(*url);
-}
-
-static bool has_part(CURLU *url, CURLUPart what)
-{
-    char *value = NULL;
-    if (curl_url_get(url, what, &value, 0) != CURLUE_OK)
-        return false;
-    curl_free(value);
-    return true;
-}
-
-static void classify_host(struct url_parts *parts)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (inet_pton(AF_INET, parts->host, &v4) == 1) {
-        uint32_t host = ntohl(v4.s_addr);
-        parts->loopback = host >> 24 == 127;
-        parts->link_local = host >> 16 == 0xa9fe;
-    } else if (inet_pton(AF_INET6, parts->host, &v6) == 1) {
-        static const struct in6_addr metadata = {
-            .s6_addr = {0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54}};
-        parts->loopback = IN6_IS_ADDR_LOOPBACK(&v6);
-        parts->link_local = IN6_IS_ADDR_LINKLOCAL(&v6) || memcmp(&v6, &metadata, sizeof v6) == 0;
-    } else {
-        parts->loopback = strcmp(parts->host, "localhost") == 0;
-    }
-}
-
-static int copy_host(CURLU *url, struct url_parts *made, struct err *err)
-{
-    char *host = NULL;
-    if (curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK || !host)
-        return err_set(err, ERR_RECIPE, 0, "a URL that names no host");
-    size_t len = strlen(host), from = 0;
-    if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
-        from = 1;
-        len -= 2;
-    }
-    bool fits = len > 0 && len < sizeof made->host;
-    for (size_t i = 0; fits && i < len; i++)
-        made->host[i] = (char)tolower((unsigned char)host[from + i]);
-    curl_free(host);
-    return fits ? 0 : err_set(err, ERR_RECIPE, 0, "a URL whose host's name is too long, or none");
-}
-
-int url_parts(const char *url, struct url_parts *ret, struct err *err)
-{
-    struct url_parts made = {0};
-    size_t len = strnlen(url, HTTP_URL_MAX + 1);
-    if (len == 0 || len > HTTP_URL_MAX)
-        return err_set(err, ERR_RECIPE, 0, "a URL must have 1 to %d bytes", HTTP_URL_MAX);
-    for (const char *c = url; *c; c++)
-        if ((unsigned char)*c <= 0x20 || *c == 0x7f)
-            return err_set(err, ERR_RECIPE, 0, "not a URL: a space or control character in it");
-    made.https = strncmp(url, "https://", 8) == 0;
-    if (!made.https && strncmp(url, "http://", 7) != 0)
-        return err_set(err, ERR_RECIPE, 0, "not a URL of https:// or http://");
-    if (url[made.https ? 8 : 7] == '/') /* libcurl would take the path's first part for the host */
-        return err_set(err, ERR_RECIPE, 0, "a URL that names no host");
-    cleanup(curlu_free) CURLU *parsed = curl_url();
-    if (!parsed)
-        return err_oom(err);
-    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
-    if (code != CURLUE_OK)
-        return err_set(err, ERR_RECIPE, 0, "not a URL: %s", curl_url_strerror(code));
-    if (has_part(parsed, CURLUPART_USER) || has_part(parsed, CURLUPART_PASSWORD) ||
-        has_part(parsed, CURLUPART_FRAGMENT))
-        return err_set(err, ERR_RECIPE, 0, "a URL with a user, a password or a fragment is refused");
-    if (copy_host(parsed, &made, err) < 0)
-        return -1;
-    classify_host(&made);
-    *ret = made;
-    return 0;
-}
-
-bool url_host_under(const struct url_parts *parts, const char *domain)
-{
-    size_t host = strlen(parts->host), len = strlen(domain);
-    if (len == 0 || host < len || strcmp(parts->host + host - len, domain) != 0)
-        return false;
-    return host == len || parts->host[host - len - 1] == '.';
 }
 
 /* "a.b": letters, digits, '-' and '.', as it becomes part of host names. */

@@ -52,17 +52,4 @@ struct endpoints {
 must_check int endpoints_fill(const struct cloud_env *env, const char *universe, struct endpoints *ret,
                               struct err *err);
 
-/* A URL's parts as far as trust in it is decided by them. */
-struct url_parts {
-    bool https;
-    bool loopback;   /* 127.0.0.0/8, ::1, localhost */
-    bool link_local; /* 169.254.0.0/16, fe80::/10, fd20:ce::254: metadata services of clouds */
-    char host[256];  /* lower case, without brackets */
-};
-/* ERR_RECIPE: not a whole http or https URL, or one with a user, a password or a fragment. The message does not
- * repeat it. */
-must_check int url_parts(const char *url, struct url_parts *ret, struct err *err);
-/* The host is DOMAIN or ends in ".DOMAIN". */
-bool url_host_under(const struct url_parts *parts, const char *domain);
-
 #endif

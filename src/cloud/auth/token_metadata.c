@@ -168,7 +168,7 @@ int token_metadata_new(const struct token_context *ctx, const struct run *run, s
     source = &made->base;
     buf_printf(&made->token_url, "%s/computeMetadata/v1/instance/service-accounts/default/token?scopes=",
                ctx->endpoints->metadata);
-    http_escape(&made->token_url, ctx->scope);
+    url_escape(&made->token_url, ctx->scope);
     if (buf_check(&made->token_url, "a URL", err) < 0 || ask_account(ctx, run, made, &there, err) < 0)
         return -1;
     if (!there)

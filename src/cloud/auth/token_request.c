@@ -11,9 +11,9 @@ void token_form_add(struct buf *form, const char *name, const char *value)
 {
     if (form->len > 0)
         buf_str(form, "&");
-    http_escape(form, name);
+    url_escape(form, name);
     buf_str(form, "=");
-    http_escape(form, value);
+    url_escape(form, value);
 }
 
 /* True when TEXT repeats SECRET, or a piece of it that would help somebody. */

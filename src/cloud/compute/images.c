@@ -13,11 +13,11 @@ enum {
 void images_url(const struct images *images, const char *name, const char *verb, struct buf *ret)
 {
     buf_printf(ret, "%s/projects/", images->api.endpoints->compute);
-    http_escape(ret, images->project);
+    url_escape(ret, images->project);
     buf_str(ret, "/global/images");
     if (name) {
         buf_str(ret, "/");
-        http_escape(ret, name);
+        url_escape(ret, name);
     }
     if (verb)
         buf_printf(ret, "/%s", verb);
@@ -179,11 +179,11 @@ static int one_page(const struct images *images, const char *filter, struct imag
     buf_printf(&url, "?maxResults=%d", PAGE);
     if (filter) {
         buf_str(&url, "&filter=");
-        http_escape(&url, filter);
+        url_escape(&url, filter);
     }
     if (token->len > 0) {
         buf_str(&url, "&pageToken=");
-        http_escape(&url, token->data);
+        url_escape(&url, token->data);
     }
     if (buf_check(&url, "a URL", err) < 0)
         return -1;

@@ -75,9 +75,9 @@ int operation_wait(const struct images *images, const struct api_result *result,
     if (!*name)
         return err_set(err, ERR_REMOTE, 0, "%s: the server's answer names no operation", what);
     buf_printf(&url, "%s/projects/", images->api.endpoints->compute);
-    http_escape(&url, images->project);
+    url_escape(&url, images->project);
     buf_str(&url, "/global/operations/");
-    http_escape(&url, name);
+    url_escape(&url, name);
     buf_str(&url, "/wait");
     if (buf_check(&url, "a URL", err) < 0)
         return -1;

@@ -258,7 +258,7 @@ static int create_bucket(const struct push *push, struct err *err)
     if (!push->dry)
         return storage_create_bucket(&push->storage, &options, &created, err);
     buf_printf(&url, "%s/b?project=", push->storage.api.endpoints->storage);
-    http_escape(&url, push->images.project);
+    url_escape(&url, push->images.project);
     if (buf_check(&url, "a URL", err) < 0 || storage_bucket_body(&push->storage, &options, &body, err) < 0)
         return -1;
     dry(push, "POST", url.data, body.data);

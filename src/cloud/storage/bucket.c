@@ -45,7 +45,7 @@ static int take_existing(const struct storage *storage, const struct bucket_opti
     cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
     cleanup_api_result struct api_result result = {0};
     buf_printf(&url, "%s/b/", storage->api.endpoints->storage);
-    http_escape(&url, storage->bucket);
+    url_escape(&url, storage->bucket);
     buf_str(&url, "?fields=name,location");
     if (buf_check(&url, "a URL", err) < 0 ||
         api_call(&storage->api, "GET", url.data, NULL, "bucket", &result, err) < 0)
@@ -71,7 +71,7 @@ int storage_create_bucket(const struct storage *storage, const struct bucket_opt
     cleanup_buf struct buf body = BUF_INIT(16 << 10);
     cleanup_api_result struct api_result result = {0};
     buf_printf(&url, "%s/b?project=", storage->api.endpoints->storage);
-    http_escape(&url, options->project);
+    url_escape(&url, options->project);
     if (buf_check(&url, "a URL", err) < 0 || storage_bucket_body(storage, options, &body, err) < 0 ||
         api_call(&storage->api, "POST", url.data, &body, "bucket", &result, err) < 0)
         return -1;

@@ -57,11 +57,11 @@ static int one_page(const struct storage *storage, const char *prefix, struct ob
     snprintf(what, sizeof what, "list of gs://%.222s/%.200s", storage->bucket, prefix);
     storage_url(storage, storage->api.endpoints->storage, NULL, &url);
     buf_printf(&url, "?maxResults=%d&prefix=", PAGE);
-    http_escape(&url, prefix);
+    url_escape(&url, prefix);
     buf_str(&url, "&fields=nextPageToken,items(name,size,crc32c,generation,timeCreated,storageClass)");
     if (token->len > 0) {
         buf_str(&url, "&pageToken=");
-        http_escape(&url, token->data);
+        url_escape(&url, token->data);
     }
     if (buf_check(&url, "a URL", err) < 0)
         return -1;

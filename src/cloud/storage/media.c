@@ -141,7 +141,7 @@ int storage_upload(const struct storage *storage, const char *name, int fd, uint
     char what[WHAT_CAP], sum[CRC32C_TEXT], hash[16 + CRC32C_TEXT];
     storage_url(storage, storage->api.endpoints->storage_upload, NULL, &url);
     buf_str(&url, "?uploadType=media&ifGenerationMatch=0&name=");
-    http_escape(&url, name);
+    url_escape(&url, name);
     if (buf_check(&url, "a URL", err) < 0 || file_crc32c(fd, size, &want.crc32c, err) < 0)
         return -1;
     crc32c_text(want.crc32c, sum);

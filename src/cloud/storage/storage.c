@@ -13,11 +13,11 @@ enum { BOUNDARY_BYTES = 16, BOUNDARY_CAP = 2 * BOUNDARY_BYTES + 8 };
 void storage_url(const struct storage *storage, const char *base, const char *name, struct buf *ret)
 {
     buf_printf(ret, "%s/b/", base);
-    http_escape(ret, storage->bucket);
+    url_escape(ret, storage->bucket);
     buf_str(ret, "/o");
     if (name) {
         buf_str(ret, "/");
-        http_escape(ret, name);
+        url_escape(ret, name);
     }
 }
 

@@ -1,4 +1,4 @@
-/* What fetch and the cache parse: URLs, response headers, notes. */
+/* What fetch and the cache parse: response headers, notes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,86 +8,7 @@
 #include <cmocka.h>
 
 #include "fetch/head.h"
-#include "fetch/url.h"
 #include "io/note.h"
-
-static void urls_are_taken_apart(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *clean, *shown, *site, *user, *password, *path;
-    } cases[] = {
-        {"http://h/x", "http://h/x", "http://h/x", "http://h:80", NULL, NULL, NULL},
-        {"HTTPS://H.example:444/a?sig=1#frag", "https://H.example:444/a?sig=1", "https://H.example:444/a?...",
-         "https://H.example:444", NULL, NULL, NULL},
-        {"https://u%3a:p%40@h/x", "https://h/x", "https://h/x", "https://h:443", "u:", "p@", NULL},
-        {"http://[::1]:80/x", "http://[::1]:80/x", "http://[::1]:80/x", "http://[::1]:80", NULL, NULL, NULL},
-        {"file:/a/b%20c", "file:/a/b%20c", "file:/a/b%20c", NULL, NULL, NULL, "/a/b c"},
-        {"file:///a", "file:///a", "file:///a", NULL, NULL, NULL, "/a"},
-        {"file://localhost/a%23", "file://localhost/a%23", "file://localhost/a%23", NULL, NULL, NULL, "/a#"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct err err = {0};
-        cleanup_fetch_url struct fetch_url url = {0};
-        if (fetch_url_parse(cases[i].text, &url, &err) < 0)
-            fail_msg("%s: %s", cases[i].text, err.text);
-        assert_string_equal(url.clean, cases[i].clean);
-        assert_string_equal(url.shown, cases[i].shown);
-        const char *const pairs[][2] = {{url.site, cases[i].site},
-                                        {url.user, cases[i].user},
-                                        {url.password, cases[i].password},
-                                        {url.path, cases[i].path}};
-        for (size_t p = 0; p < 4; p++) {
-            assert_int_equal(!pairs[p][0], !pairs[p][1]);
-            if (pairs[p][0])
-                assert_string_equal(pairs[p][0], pairs[p][1]);
-        }
-    }
-}
-
-static void what_is_no_url_is_refused(void **state)
-{
-    (void)state;
-    static const char *const bad[] = {
-        "",
-        "x",
-        "/etc/passwd",
-        "ftp://h/x",
-        "gopher://h/x",
-        "http:",
-        "http://",
-        "http:///x",
-        "http://h:99999/x",
-        "http://h/a b",
-        "http://h/\nx",
-        "http://geheim@/x",
-        "file:x",
-        "file://h/x",
-        "file:////x",
-        "file:/a%00b",
-        "file:/a%0ab",
-        "file:/a%4",
-        "file:/a?",
-        "file:/a#b",
-        "javascript:1",
-        "http://u:geheim@h:99999/",
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct err err = {0};
-        struct fetch_url url = {0};
-        if (fetch_url_parse(bad[i], &url, &err) == 0)
-            fail_msg("%s was taken", bad[i]);
-        assert_int_equal(err.kind, ERR_RECIPE);
-        assert_null(strstr(err.text, "geheim"));
-        assert_null(url.clean);
-    }
-    static char longest[FETCH_URL_MAX + 2];
-    struct err err = {0};
-    struct fetch_url url = {0};
-    memset(longest, 'a', sizeof longest - 1);
-    memcpy(longest, "http://h/", 9);
-    assert_int_equal(fetch_url_parse(longest, &url, &err), -1);
-}
 
 static void feed(struct fetch_head *head, const char *text)
 {
@@ -201,8 +122,6 @@ static void notes_are_read_as_written_or_not_at_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(urls_are_taken_apart),
-        cmocka_unit_test(what_is_no_url_is_refused),
         cmocka_unit_test(headers_are_read),
         cmocka_unit_test(malformed_headers_count_as_not_given),
         cmocka_unit_test(notes_are_read_as_written_or_not_at_all),

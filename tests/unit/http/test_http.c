@@ -455,15 +455,6 @@ static void test_tls_and_proxy(void **state)
     nginx_stop(&nginx);
 }
 
-static void test_escape(void **state)
-{
-    (void)state;
-    struct buf buf = BUF_INIT(100);
-    http_escape(&buf, "a/b c~_-.\xc3\xa9+&=%");
-    assert_string_equal(buf.data, "a%2Fb%20c~_-.%C3%A9%2B%26%3D%25");
-    buf_free(&buf);
-}
-
 #define with_rig(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -485,7 +476,6 @@ int main(void)
         with_rig(test_sink),
         with_rig(test_file_is_cut_meanwhile),
         with_rig(test_tls_and_proxy),
-        cmocka_unit_test(test_escape),
     };
     return cmocka_run_group_tests_name("cloud/http", tests, NULL, NULL);
 }
