@@ -101,7 +101,7 @@ $(B)/libbake.a: $(LIB_OBJ) $(GEN_OBJ)
 $(B)/libfront.a: $(FRONT_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/bake: $(B)/obj/bake/main.o $(B)/libfront.a $(B)/libbake.a $(B)/libagent.a
+$(B)/bake: $(B)/obj/bake/main.o $(B)/libfront.a $(B)/libbake.a
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 

@@ -28,9 +28,9 @@ static int copy(const char *text, size_t len, char *out, size_t cap, const char 
 
 static int read_node(struct cluster *cluster, const char *text, size_t len, struct err *err)
 {
-    if (cluster->node_count == METADATA_NODES_MAX)
+    if (cluster->node_count == NODE_MEMBERS_MAX)
         return err_set(err, ERR_USAGE, 0, "--nodes: more than %d: etcd grows slower with each member",
-                       METADATA_NODES_MAX);
+                       NODE_MEMBERS_MAX);
     struct cluster_node *node = &cluster->nodes[cluster->node_count++];
     const char *equals = memchr(text, '=', len);
     size_t name_len = equals ? (size_t)(equals - text) : len;
@@ -128,7 +128,7 @@ int cluster_read(const struct cluster_options *options, struct cluster *ret, str
 
 int cluster_make_secret(struct cluster *cluster, struct err *err)
 {
-    unsigned char bytes[SECRET_SIZE];
+    unsigned char bytes[CLUSTER_SECRET_SIZE];
     cleanup_wiped struct buf text = BUF_INIT(CLUSTER_SECRET_TEXT);
     /* up to 256 bytes come whole once the kernel's generator is seeded, and it waits for that: getrandom(2) */
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
@@ -175,12 +175,12 @@ int cluster_check(const struct cluster *cluster, struct err *err)
 {
     for (size_t i = 0; i < cluster->node_count; i++) {
         cleanup_wiped struct buf document = BUF_INIT(CLUSTER_TEXT_MAX);
-        cleanup_secret struct secret secret = {0};
-        struct metadata metadata;
+        cleanup_cluster_secret struct cluster_secret secret = {0};
+        struct node_metadata metadata;
         if (node_document(cluster, &cluster->nodes[i], &document, err) < 0)
             return -1;
-        if (metadata_parse(&(struct metadata_text){document.data, document.len},
-                           &(struct metadata_text){"{}", 2}, &metadata, &secret, err) < 0)
+        if (node_metadata_parse(&(struct node_metadata_text){document.data, document.len},
+                                &(struct node_metadata_text){"{}", 2}, &metadata, &secret, err) < 0)
             return as_usage(err);
     }
     return 0;

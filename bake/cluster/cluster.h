@@ -15,8 +15,8 @@
 #include "json/write.h"
 
 enum {
-    CLUSTER_SECRET_TEXT = 45, /* base64 of 32 bytes and NUL */
-    CLUSTER_NODES_TEXT = METADATA_NODES_MAX * (VALUE_NAME_CAP + VALUE_IP_CAP), /* "a=10.0.0.2," each */
+    CLUSTER_SECRET_TEXT = 45,                                                /* base64 of 32 bytes and NUL */
+    CLUSTER_NODES_TEXT = NODE_MEMBERS_MAX * (VALUE_NAME_CAP + VALUE_IP_CAP), /* "a=10.0.0.2," each */
     CLUSTER_TEXT_MAX = 64 << 10,
 };
 
@@ -33,7 +33,7 @@ struct cluster_node {
 
 struct cluster {
     struct cluster_options options;
-    struct cluster_node nodes[METADATA_NODES_MAX];
+    struct cluster_node nodes[NODE_MEMBERS_MAX];
     size_t node_count, witness_count;
     char nodes_text[CLUSTER_NODES_TEXT]; /* the attribute */
     char secret[CLUSTER_SECRET_TEXT];
@@ -45,7 +45,7 @@ must_check int cluster_read(const struct cluster_options *options, struct cluste
 /* A fresh secret from the kernel. */
 must_check int cluster_make_secret(struct cluster *cluster, struct err *err);
 
-/* Every node's metadata through metadata_parse(), as the node will do it. Needs the secret. */
+/* Every node's metadata through node_metadata_parse(), as the node will do it. Needs the secret. */
 must_check int cluster_check(const struct cluster *cluster, struct err *err);
 
 /* One line a node: its name, then arguments of `gcloud compute instances create`, as words of a shell. SECRET_FILE

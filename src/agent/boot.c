@@ -1,6 +1,5 @@
 #include "agent/boot.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "agent/config/acquire.h"
@@ -10,22 +9,11 @@
 
 enum { FAULTS_MAX = 4096, NODE_ENV_MAX = 16 << 10 };
 
-static void say_printf(const struct say *say, const char *fmt, ...) print_like(2, 3);
-static void say_printf(const struct say *say, const char *fmt, ...)
-{
-    char text[ERR_TEXT_MAX];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    say_line(say, text);
-}
-
-static void say_faults(const struct say *say, const struct buf *faults)
+static void log_faults(const struct log *log, const struct buf *faults)
 {
     const char *end = faults->data ? faults->data + faults->len : NULL;
     for (const char *at = faults->data, *stop; at && at < end && (stop = strchr(at, '\n')); at = stop + 1)
-        say_printf(say, "CONTENTS BAD: %.*s", (int)(stop - at), at);
+        log_printf(log, "CONTENTS BAD: %.*s", (int)(stop - at), at);
 }
 
 static int write_verdict(const struct root *root, const char *text, struct err *err)
@@ -33,36 +21,36 @@ static int write_verdict(const struct root *root, const char *text, struct err *
     return root_write(root, BOOT_VERDICT, text, strlen(text), 0600, err);
 }
 
-static int check_contents(const struct root *root, const struct say *say, struct err *err)
+static int check_contents(const struct root *root, const struct log *log, struct err *err)
 {
     cleanup_buf struct buf faults = BUF_INIT(FAULTS_MAX);
-    struct verdict verdict;
+    struct contents_verdict verdict;
     char text[ERR_TEXT_MAX + 16];
     if (contents_check(root, &verdict, &faults, err) < 0) {
         struct err unwritten;
-        say_faults(say, &faults);
+        log_faults(log, &faults);
         snprintf(text, sizeof text, "bad: %s\n", err->text);
         if (write_verdict(root, text, &unwritten) < 0)
-            say_line(say, unwritten.text);
+            log_line(log, unwritten.text);
         return err_wrap(err, "the image's contents are bad");
     }
     snprintf(text, sizeof text, "ok %zu files %s%s\n", verdict.files,
              verdict.is_signed ? "signed " : "unsigned", verdict.key_id);
-    say_printf(say, "contents %.*s", (int)strcspn(text, "\n"), text);
+    log_printf(log, "contents %.*s", (int)strcspn(text, "\n"), text);
     return write_verdict(root, text, err);
 }
 
-int boot_run(const struct root *root, const struct http_peer *peer, unsigned metadata_timeout_s,
-             const struct say *say, struct err *err)
+int boot_run(const struct root *root, const struct wire_peer *peer, unsigned metadata_timeout_s,
+             const struct log *log, struct err *err)
 {
-    struct metadata metadata;
-    cleanup_secret struct secret secret = {0};
+    struct node_metadata metadata;
+    cleanup_cluster_secret struct cluster_secret secret = {0};
     unsigned changed = 0; /* nothing runs yet that would have to read it again */
-    if (check_contents(root, say, err) < 0 ||
-        metadata_acquire(root, peer, metadata_timeout_s, say, &metadata, &secret, err) < 0 ||
+    if (check_contents(root, log, err) < 0 ||
+        acquire_metadata(root, peer, metadata_timeout_s, log, &metadata, &secret, err) < 0 ||
         configure(root, &metadata, &secret, time(NULL), &changed, err) < 0)
         return -1;
-    say_printf(say, "node %s ip %s cluster %s%s", metadata.name, metadata.ip, metadata.cluster_name,
+    log_printf(log, "node %s ip %s cluster %s%s", metadata.name, metadata.ip, metadata.cluster_name,
                secret.set ? "" : " (from the last good metadata)");
     return 0;
 }

@@ -18,8 +18,8 @@
 
 enum { BOOT_VERDICT_MAX = 4096 };
 
-must_check int boot_run(const struct root *root, const struct http_peer *peer, unsigned metadata_timeout_s,
-                        const struct say *say, struct err *err);
+must_check int boot_run(const struct root *root, const struct wire_peer *peer, unsigned metadata_timeout_s,
+                        const struct log *log, struct err *err);
 
 /* Sets the host's name to the node's as rendered. Needs CAP_SYS_ADMIN, which bake-node.service does not give to
  * boot itself. */

@@ -2,12 +2,12 @@
 
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/boot.h"
 #include "agent/os/child.h"
 #include "agent/contents/contents.h"
 #include "agent/contents/units.h"
+#include "base/clock.h"
 #include "node/values.h"
 
 #define PREFIX    "bake-report: "
@@ -18,12 +18,12 @@ enum { REASONS_MAX = 4096, VERSION_MAX = 4096, HEALTH_MAX = 4096, ETCD_REQUEST_M
 struct report {
     const struct root *root;
     const struct report_options *options;
-    const struct say *say;
+    const struct log *log;
     struct buf reasons; /* "; "-separated; empty: PASS */
 };
 
-static void tell(const struct report *report, const char *fmt, ...) print_like(2, 3);
-static void tell(const struct report *report, const char *fmt, ...)
+static void report_line(const struct report *report, const char *fmt, ...) print_like(2, 3);
+static void report_line(const struct report *report, const char *fmt, ...)
 {
     char text[REASONS_MAX + 64] = PREFIX;
     va_list ap;
@@ -33,11 +33,11 @@ static void tell(const struct report *report, const char *fmt, ...)
     for (char *at = text; *at; at++) /* one line, and nothing that a terminal acts on */
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = ' ';
-    say_line(report->say, text);
+    log_line(report->log, text);
 }
 
-static void blame(struct report *report, const char *fmt, ...) print_like(2, 3);
-static void blame(struct report *report, const char *fmt, ...)
+static void add_reason(struct report *report, const char *fmt, ...) print_like(2, 3);
+static void add_reason(struct report *report, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
@@ -47,13 +47,6 @@ static void blame(struct report *report, const char *fmt, ...)
     buf_printf(&report->reasons, "%s%s", report->reasons.len > 0 ? "; " : "", text);
 }
 
-static void pause_s(unsigned seconds)
-{
-    struct timespec left = {.tv_sec = seconds};
-    while (nanosleep(&left, &left) < 0 && errno == EINTR)
-        ;
-}
-
 static void report_node(struct report *report)
 {
     char name[VALUE_NAME_CAP], ip[VALUE_IP_CAP], cluster[VALUE_NAME_CAP];
@@ -61,11 +54,11 @@ static void report_node(struct report *report)
     if (boot_node_value(report->root, "BAKE_NODE_NAME", name, sizeof name, &err) < 0 ||
         boot_node_value(report->root, "BAKE_NODE_IP", ip, sizeof ip, &err) < 0 ||
         boot_node_value(report->root, "BAKE_CLUSTER_NAME", cluster, sizeof cluster, &err) < 0)
-        blame(report, "%s", err.text);
+        add_reason(report, "%s", err.text);
     else if (!value_name_ok(name) || !value_ip_ok(ip) || !value_name_ok(cluster))
-        blame(report, "the node is not configured: see bake-node.service");
+        add_reason(report, "the node is not configured: see bake-node.service");
     else
-        tell(report, "node %s ip %s cluster %s", name, ip, cluster);
+        report_line(report, "node %s ip %s cluster %s", name, ip, cluster);
 }
 
 static void report_contents(struct report *report)
@@ -74,37 +67,37 @@ static void report_contents(struct report *report)
     struct err err;
     bool found = false;
     if (root_read(report->root, BOOT_VERDICT, &text, &found, &err) < 0) {
-        blame(report, "%s", err.text);
+        add_reason(report, "%s", err.text);
         return;
     }
     if (!found || text.len == 0) {
-        tell(report, "contents not checked");
-        blame(report, "the contents were not checked: see bake-node.service");
+        report_line(report, "contents not checked");
+        add_reason(report, "the contents were not checked: see bake-node.service");
         return;
     }
     int len = (int)strcspn(text.data, "\n");
-    tell(report, "contents %.*s", len, text.data);
+    report_line(report, "contents %.*s", len, text.data);
     if (strncmp(text.data, "ok ", 3) != 0)
-        blame(report, "contents %.*s", len, text.data);
+        add_reason(report, "contents %.*s", len, text.data);
 }
 
 /* Twice at rest, a second apart: a service that dies and is started again is at rest in between. */
-static int settle(struct report *report, struct units *units, struct err *err)
+static int settle(struct report *report, struct baked_units *units, struct err *err)
 {
-    int64_t deadline = http_now_ms() + (int64_t)report->options->timeout_s * 1000;
+    int64_t deadline = clock_now_ms() + (int64_t)report->options->timeout_s * 1000;
     bool before = false;
     for (;;) {
         if (units_ask(report->root, units, err) < 0)
             return -1;
         bool now = units_settled(units);
-        if ((now && before) || units->count == 0 || http_now_ms() >= deadline)
+        if ((now && before) || units->count == 0 || clock_now_ms() >= deadline)
             return 0;
         before = now;
-        pause_s(1);
+        clock_sleep_ms(1000);
     }
 }
 
-static const struct unit *find(const struct units *units, const char *name)
+static const struct baked_unit *find_unit(const struct baked_units *units, const char *name)
 {
     for (size_t i = 0; i < units->count; i++)
         if (strcmp(units->all[i].name, name) == 0)
@@ -112,28 +105,28 @@ static const struct unit *find(const struct units *units, const char *name)
     return NULL;
 }
 
-static int report_units(struct report *report, struct units *units)
+static int report_units(struct report *report, struct baked_units *units)
 {
     cleanup_buf struct buf list = BUF_INIT(CONTENTS_LIST_MAX);
     struct err err;
     if (contents_read(report->root, &list, &err) < 0 || units_list(list.data, list.len, units, &err) < 0 ||
         settle(report, units, &err) < 0) {
-        blame(report, "%s", err.text);
+        add_reason(report, "%s", err.text);
         return -1;
     }
     for (size_t i = 0; i < units->count; i++) {
-        const struct unit *unit = &units->all[i];
-        tell(report, "unit %s %s", unit->name, unit_word(unit));
+        const struct baked_unit *unit = &units->all[i];
+        report_line(report, "unit %s %s", unit->name, unit_word(unit));
         if (strcmp(unit->active, "failed") == 0)
-            blame(report, "%s failed (%s)", unit->name, unit->result);
+            add_reason(report, "%s failed (%s)", unit->name, unit->result);
         else if (unit->later)
             continue;
         else if (unit_dropped(unit))
-            blame(report, "%s never started: a unit that it requires failed", unit->name);
+            add_reason(report, "%s never started: a unit that it requires failed", unit->name);
         else if (unit->queued && strcmp(unit->active, "inactive") == 0)
-            blame(report, "%s still waits for its turn to start", unit->name);
+            add_reason(report, "%s still waits for its turn to start", unit->name);
         else if (strcmp(unit->active, "active") != 0 && strcmp(unit->active, "inactive") != 0)
-            blame(report, "%s is still %s (%s)", unit->name, unit->active, unit->sub);
+            add_reason(report, "%s is still %s (%s)", unit->name, unit->active, unit->sub);
     }
     return 0;
 }
@@ -148,23 +141,23 @@ static void report_hyperkube(struct report *report)
     if (!child_there(report->root, HYPERKUBE))
         return;
     if (child_run(report->root, &child, &out, &code, &err) < 0) {
-        blame(report, "%s", err.text);
+        add_reason(report, "%s", err.text);
         return;
     }
     if (code != 0 || out.len == 0 || strncmp(out.data, "Kubernetes v", 12) != 0)
-        blame(report, "%s kubelet --version ended with %d and no version", HYPERKUBE, code);
+        add_reason(report, "%s kubelet --version ended with %d and no version", HYPERKUBE, code);
     else
-        tell(report, "hyperkube %.*s", (int)strcspn(out.data, "\n"), out.data);
+        report_line(report, "hyperkube %.*s", (int)strcspn(out.data, "\n"), out.data);
 }
 
 /* etcd 3.4 says {"health":"true"}, 3.5 adds a reason. */
 static bool healthy(const struct report *report, struct err *err)
 {
-    struct http_request request = {
+    struct agent_http_request request = {
         .peer = &report->options->etcd, .path = "/health", .timeout_ms = ETCD_REQUEST_MS};
     cleanup_buf struct buf body = BUF_INIT(HEALTH_MAX);
     int status = 0;
-    if (http_get(&request, &status, &body, err) < 0)
+    if (agent_http_get(&request, &status, &body, err) < 0)
         return false;
     if (status == 200 && body.data && strstr(body.data, "\"health\":\"true\""))
         return true;
@@ -172,29 +165,29 @@ static bool healthy(const struct report *report, struct err *err)
     return false;
 }
 
-static void report_etcd(struct report *report, const struct units *units)
+static void report_etcd(struct report *report, const struct baked_units *units)
 {
-    const struct unit *etcd = find(units, "etcd.service");
-    int64_t deadline = http_now_ms() + (int64_t)report->options->timeout_s * 1000;
+    const struct baked_unit *etcd = find_unit(units, "etcd.service");
+    int64_t deadline = clock_now_ms() + (int64_t)report->options->timeout_s * 1000;
     struct err err;
     if (!etcd || strcmp(etcd->active, "active") != 0)
         return;
     while (!healthy(report, &err)) {
-        if (http_now_ms() >= deadline) {
-            tell(report, "etcd unhealthy");
-            blame(report, "etcd is unhealthy: %s", err.text);
+        if (clock_now_ms() >= deadline) {
+            report_line(report, "etcd unhealthy");
+            add_reason(report, "etcd is unhealthy: %s", err.text);
             return;
         }
-        pause_s(1);
+        clock_sleep_ms(1000);
     }
-    tell(report, "etcd healthy");
+    report_line(report, "etcd healthy");
 }
 
-int report_run(const struct root *root, const struct report_options *options, const struct say *say,
+int report_run(const struct root *root, const struct report_options *options, const struct log *log,
                bool *ret_pass, struct err *err)
 {
-    cleanup_free struct units *units = calloc(1, sizeof *units);
-    struct report report = {.root = root, .options = options, .say = say, .reasons = BUF_INIT(REASONS_MAX)};
+    cleanup_free struct baked_units *units = calloc(1, sizeof *units);
+    struct report report = {.root = root, .options = options, .log = log, .reasons = BUF_INIT(REASONS_MAX)};
     if (!units)
         return err_oom(err);
     bool known = report_units(&report, units) == 0; /* waits: what follows is the state after that */
@@ -205,9 +198,9 @@ int report_run(const struct root *root, const struct report_options *options, co
         report_etcd(&report, units);
     bool pass = report.reasons.len == 0 && !report.reasons.failed;
     if (pass)
-        tell(&report, "PASS");
+        report_line(&report, "PASS");
     else
-        tell(&report, "FAIL %s", report.reasons.data ? report.reasons.data : "for many reasons");
+        report_line(&report, "FAIL %s", report.reasons.data ? report.reasons.data : "for many reasons");
     buf_free(&report.reasons);
     *ret_pass = pass;
     return 0;

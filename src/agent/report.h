@@ -16,10 +16,10 @@
 struct report_options {
     unsigned timeout_s;    /* for the units to settle, and again for etcd */
     unsigned hyperkube_s;  /* for hyperkube to say its version */
-    struct http_peer etcd; /* where it is asked for its health */
+    struct wire_peer etcd; /* where it is asked for its health */
 };
 
 must_check int report_run(const struct root *root, const struct report_options *options,
-                          const struct say *say, bool *ret_pass, struct err *err);
+                          const struct log *log, bool *ret_pass, struct err *err);
 
 #endif

@@ -1,24 +1,17 @@
 #include "agent/watch.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "agent/config/acquire.h"
 #include "agent/os/child.h"
 #include "agent/config/configure.h"
 
-enum { SYSTEMCTL_MS = 120000, SYSTEMCTL_SAYS = 4096 };
-
-static void pause_s(unsigned seconds)
-{
-    struct timespec left = {.tv_sec = seconds};
-    while (nanosleep(&left, &left) < 0 && errno == EINTR)
-        ;
-}
+enum { SYSTEMCTL_MS = 120000, SYSTEMCTL_OUTPUT_MAX = 4096 };
 
 /* The first value that a running node cannot change; NULL: none. */
-static const char *fixed_difference(const struct metadata *a, const struct metadata *b)
+static const char *fixed_difference(const struct node_metadata *a, const struct node_metadata *b)
 {
     if (strcmp(a->name, b->name) != 0)
         return "the instance's name";
@@ -35,7 +28,7 @@ static const char *fixed_difference(const struct metadata *a, const struct metad
     return a->role != b->role ? "cluster-role" : NULL;
 }
 
-static bool same_members(const struct metadata *a, const struct metadata *b)
+static bool same_members(const struct node_metadata *a, const struct node_metadata *b)
 {
     if (a->node_count != b->node_count || a->api_name_count != b->api_name_count)
         return false;
@@ -48,11 +41,11 @@ static bool same_members(const struct metadata *a, const struct metadata *b)
     return true;
 }
 
-static int systemctl(const struct watch *watch, const char *verb, const char *unit, struct err *err)
+static int systemctl(const struct metadata_watch *watch, const char *verb, const char *unit, struct err *err)
 {
     const char *argv[] = {"/usr/bin/systemctl", "--no-block", verb, unit, NULL};
     struct child child = {.argv = argv, .timeout_ms = SYSTEMCTL_MS};
-    cleanup_buf struct buf out = BUF_INIT(SYSTEMCTL_SAYS);
+    cleanup_buf struct buf out = BUF_INIT(SYSTEMCTL_OUTPUT_MAX);
     int code = 0;
     if (!watch->act)
         return 0;
@@ -65,7 +58,7 @@ static int systemctl(const struct watch *watch, const char *verb, const char *un
 
 /* Static pods are kubelet's to restart when their manifests change, and what reads its certificates at each handshake
  * needs nothing: the rest is here. */
-static int act(const struct watch *watch, unsigned changed, struct err *err)
+static int restart_readers(const struct metadata_watch *watch, unsigned changed, struct err *err)
 {
     static const struct {
         unsigned bits;
@@ -85,24 +78,13 @@ static int act(const struct watch *watch, unsigned changed, struct err *err)
     return result;
 }
 
-static void say_printf(const struct watch *watch, const char *fmt, ...) print_like(2, 3);
-static void say_printf(const struct watch *watch, const char *fmt, ...)
+int watch_once(struct metadata_watch *watch, struct err *err)
 {
-    char text[ERR_TEXT_MAX];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    say_line(watch->say, text);
-}
-
-int watch_once(struct watch *watch, struct err *err)
-{
-    struct metadata before, now;
-    cleanup_secret struct secret secret = {0};
+    struct node_metadata before, now;
+    cleanup_cluster_secret struct cluster_secret secret = {0};
     bool wrong, found = false;
-    if (metadata_last(watch->root, &before, &found, err) < 0 ||
-        metadata_fetch(watch->peer, WATCH_FETCH_S, NULL, &now, &secret, &wrong, err) < 0)
+    if (acquire_last(watch->root, &before, &found, err) < 0 ||
+        acquire_fetch(watch->peer, WATCH_FETCH_S, NULL, &now, &secret, &wrong, err) < 0)
         return -1;
     if (found) {
         const char *fixed = fixed_difference(&before, &now);
@@ -113,38 +95,38 @@ int watch_once(struct watch *watch, struct err *err)
                 err, ERR_VERIFY, 0,
                 "metadata: %s was changed: a running node does not follow that; the next boot does", fixed);
         if (!same_members(&before, &now)) {
-            say_printf(watch, "the cluster's members or API names were changed: acting in %u s",
+            log_printf(watch->log, "the cluster's members or API names were changed: acting in %u s",
                        watch->stagger_s * (unsigned)now.self);
-            pause_s(watch->stagger_s * (unsigned)now.self);
+            clock_sleep_ms((int64_t)watch->stagger_s * 1000 * (int64_t)now.self);
         }
     }
     unsigned changed = 0;
     if (configure(watch->root, &now, &secret, time(NULL), &changed, err) < 0)
         return -1;
     if (changed)
-        say_printf(watch, "configuration was written again");
-    if (act(watch, changed, err) < 0)
+        log_printf(watch->log, "configuration was written again");
+    if (restart_readers(watch, changed, err) < 0)
         return -1;
     /* last: until all is done, the next look starts from the old state */
-    return metadata_save(watch->root, &now, err);
+    return acquire_save(watch->root, &now, err);
 }
 
 /* The same fault every minute is one line. */
-static void say_once(struct watch *watch, const char *text)
+static void log_once(struct metadata_watch *watch, const char *text)
 {
-    if (strncmp(watch->said, text, sizeof watch->said - 1) != 0)
-        say_line(watch->say, text[0] ? text : "all is well again");
-    snprintf(watch->said, sizeof watch->said, "%s", text);
+    if (strncmp(watch->last_problem, text, sizeof watch->last_problem - 1) != 0)
+        log_line(watch->log, text[0] ? text : "all is well again");
+    snprintf(watch->last_problem, sizeof watch->last_problem, "%s", text);
 }
 
-void watch_run(struct watch *watch)
+void watch_run(struct metadata_watch *watch)
 {
     for (;;) {
         struct err err = {0};
-        int64_t began = http_now_ms();
-        say_once(watch, watch_once(watch, &err) < 0 ? err.text : "");
+        int64_t began = clock_now_ms();
+        log_once(watch, watch_once(watch, &err) < 0 ? err.text : "");
         /* a server that is away, or answers at once, must not make this a busy loop */
-        if (metadata_wait(watch->peer, WATCH_WAIT_S, &err) < 0 || http_now_ms() - began < 1000)
-            pause_s(WATCH_STAGGER_S);
+        if (acquire_wait(watch->peer, WATCH_WAIT_S, &err) < 0 || clock_now_ms() - began < 1000)
+            clock_sleep_ms(WATCH_STAGGER_S * 1000);
     }
 }

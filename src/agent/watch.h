@@ -17,19 +17,19 @@
 
 enum { WATCH_WAIT_S = 60, WATCH_FETCH_S = 30, WATCH_STAGGER_S = 10 };
 
-struct watch {
+struct metadata_watch {
     const struct root *root;
-    const struct http_peer *peer;
-    const struct say *say;
-    unsigned stagger_s;      /* between members that act on one change */
-    bool act;                /* restart units; tests do not */
-    char said[ERR_TEXT_MAX]; /* what was wrong the last time */
+    const struct wire_peer *peer;
+    const struct log *log;
+    unsigned stagger_s;              /* between members that act on one change */
+    bool act;                        /* restart units; tests do not */
+    char last_problem[ERR_TEXT_MAX]; /* "" when all was well */
 };
 
 /* For ever. */
-_Noreturn void watch_run(struct watch *watch);
+_Noreturn void watch_run(struct metadata_watch *watch);
 
 /* Looks at the metadata once, and acts on it. */
-must_check int watch_once(struct watch *watch, struct err *err);
+must_check int watch_once(struct metadata_watch *watch, struct err *err);
 
 #endif

@@ -2,74 +2,74 @@
 
 #include <string.h>
 
-void jread_fail(struct jread *j, const char *message)
+void json_pull_fail(struct json_pull *j, const char *message)
 {
     if (!j->message)
         j->message = message;
 }
 
-static void skip_space(struct jread *j)
+static void skip_space(struct json_pull *j)
 {
     while (j->at < j->len && j->text[j->at] != '\0' && strchr(" \t\r\n", j->text[j->at]))
         j->at++;
 }
 
-char jread_peek(struct jread *j)
+char json_pull_peek(struct json_pull *j)
 {
     skip_space(j);
     return j->message || j->at >= j->len ? '\0' : j->text[j->at];
 }
 
-static bool take(struct jread *j, char c)
+static bool take_byte(struct json_pull *j, char c)
 {
-    if (jread_peek(j) != c)
+    if (json_pull_peek(j) != c)
         return false;
     j->at++;
     return true;
 }
 
-void jread_open(struct jread *j, char bracket)
+void json_pull_open(struct json_pull *j, char bracket)
 {
-    if (!take(j, bracket))
-        jread_fail(j, bracket == '{' ? "an object is expected" : "an array is expected");
-    else if (++j->depth > JREAD_DEPTH_MAX)
-        jread_fail(j, "it is nested too deeply");
+    if (!take_byte(j, bracket))
+        json_pull_fail(j, bracket == '{' ? "an object is expected" : "an array is expected");
+    else if (++j->depth > JSON_PULL_DEPTH_MAX)
+        json_pull_fail(j, "it is nested too deeply");
     j->first = true;
 }
 
 /* At the end of an element: true when another one follows. */
-static bool next(struct jread *j, char close)
+static bool next_element(struct json_pull *j, char close)
 {
     if (j->message)
         return false;
     bool first = j->first;
     j->first = false;
-    if (take(j, close)) {
+    if (take_byte(j, close)) {
         j->depth--;
         return false;
     }
-    if (!first && !take(j, ','))
-        jread_fail(j, "a comma or a closing bracket is expected");
+    if (!first && !take_byte(j, ','))
+        json_pull_fail(j, "a comma or a closing bracket is expected");
     return !j->message;
 }
 
-bool jread_item(struct jread *j)
+bool json_pull_item(struct json_pull *j)
 {
-    return next(j, ']');
+    return next_element(j, ']');
 }
 
 /* Bytes of the UTF-8 sequence at the current place (RFC 3629), 0 when it is malformed. */
-static size_t utf8_here(const struct jread *j)
+static size_t utf8_here(const struct json_pull *j)
 {
     const unsigned char *s = (const unsigned char *)j->text + j->at;
-    size_t room = j->len - j->at;
+    size_t left = j->len - j->at;
     if (s[0] < 0x80)
         return 1;
     size_t len = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
                  : (s[0] & 0xf0) == 0xe0        ? 3
                  : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
                                                 : 0;
-    if (len == 0 || len > room)
+    if (len == 0 || len > left)
         return 0;
     for (size_t i = 1; i < len; i++)
         if ((s[i] & 0xc0) != 0x80)
@@ -80,7 +80,7 @@ static size_t utf8_here(const struct jread *j)
 }
 
 /* The four hex digits after \u at the current place; -1 when there are none. */
-static int take_hex4(struct jread *j)
+static int take_hex4(struct json_pull *j)
 {
     int value = 0;
     if (j->len - j->at < 4)
@@ -114,7 +114,7 @@ static size_t to_utf8(unsigned code, char out[static 4])
 }
 
 /* A \u escape, the current place after the 'u'. */
-static size_t take_unicode(struct jread *j, char out[static 4])
+static size_t take_unicode(struct json_pull *j, char out[static 4])
 {
     int high = take_hex4(j);
     if (high > 0 && (high < 0xd800 || high > 0xdfff))
@@ -125,17 +125,17 @@ static size_t take_unicode(struct jread *j, char out[static 4])
         if (low >= 0xdc00 && low <= 0xdfff)
             return to_utf8(0x10000 + (((unsigned)high - 0xd800) << 10) + ((unsigned)low - 0xdc00), out);
     }
-    jread_fail(j, "a \\u escape is wrong");
+    json_pull_fail(j, "a \\u escape is wrong");
     return 0;
 }
 
 /* One character of a string, escapes resolved. */
-static size_t take_char(struct jread *j, char out[static 4])
+static size_t take_char(struct json_pull *j, char out[static 4])
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
     size_t len = utf8_here(j);
     if (len == 0 || (unsigned char)j->text[j->at] < 0x20) {
-        jread_fail(j, len == 0 ? "a string is not UTF-8" : "a control character stands in a string");
+        json_pull_fail(j, len == 0 ? "a string is not UTF-8" : "a control character stands in a string");
         return 0;
     }
     memcpy(out, j->text + j->at, len);
@@ -147,7 +147,7 @@ static size_t take_char(struct jread *j, char out[static 4])
         return take_unicode(j, out);
     const char *name = c ? strchr(names, c) : NULL;
     if (!name) {
-        jread_fail(j, "an escape is unknown");
+        json_pull_fail(j, "an escape is unknown");
         return 0;
     }
     out[0] = values[name - names];
@@ -155,16 +155,16 @@ static size_t take_char(struct jread *j, char out[static 4])
 }
 
 /* Reads a string; true when it fitted. OUT may be NULL with CAP 0. */
-static bool string(struct jread *j, char *out, size_t cap)
+static bool read_string(struct json_pull *j, char *out, size_t cap)
 {
     size_t used = 0;
     bool fits = cap > 0;
-    if (!take(j, '"'))
-        jread_fail(j, "a string is expected");
+    if (!take_byte(j, '"'))
+        json_pull_fail(j, "a string is expected");
     while (!j->message) {
         char c[4];
         if (j->at >= j->len) {
-            jread_fail(j, "a string has no end");
+            json_pull_fail(j, "a string has no end");
             break;
         }
         if (j->text[j->at] == '"') {
@@ -182,23 +182,23 @@ static bool string(struct jread *j, char *out, size_t cap)
     return fits;
 }
 
-bool jread_key(struct jread *j, char *key, size_t cap)
+bool json_pull_key(struct json_pull *j, char *key, size_t cap)
 {
-    if (!next(j, '}'))
+    if (!next_element(j, '}'))
         return false;
-    (void)string(j, key, cap);
-    if (!take(j, ':'))
-        jread_fail(j, "a colon is expected");
+    (void)read_string(j, key, cap);
+    if (!take_byte(j, ':'))
+        json_pull_fail(j, "a colon is expected");
     return !j->message;
 }
 
-void jread_string(struct jread *j, char *out, size_t cap)
+void json_pull_string(struct json_pull *j, char *out, size_t cap)
 {
-    if (!string(j, out, cap))
-        jread_fail(j, "a string is too long");
+    if (!read_string(j, out, cap))
+        json_pull_fail(j, "a string is too long");
 }
 
-static size_t take_run(struct jread *j)
+static size_t take_digits(struct json_pull *j)
 {
     size_t start = j->at;
     while (j->at < j->len && j->text[j->at] >= '0' && j->text[j->at] <= '9')
@@ -207,60 +207,60 @@ static size_t take_run(struct jread *j)
 }
 
 /* The grammar of RFC 8259 section 6. */
-static void number(struct jread *j)
+static void skip_number(struct json_pull *j)
 {
     if (j->text[j->at] == '-')
         j->at++;
     size_t first = j->at;
-    size_t digits = take_run(j);
+    size_t digits = take_digits(j);
     bool ok = digits == 1 || (digits > 1 && j->text[first] != '0');
     if (ok && j->at < j->len && j->text[j->at] == '.') {
         j->at++;
-        ok = take_run(j) > 0;
+        ok = take_digits(j) > 0;
     }
     if (ok && j->at < j->len && (j->text[j->at] == 'e' || j->text[j->at] == 'E')) {
         j->at++;
         if (j->at < j->len && (j->text[j->at] == '+' || j->text[j->at] == '-'))
             j->at++;
-        ok = take_run(j) > 0;
+        ok = take_digits(j) > 0;
     }
     if (!ok)
-        jread_fail(j, "a value is expected");
+        json_pull_fail(j, "a value is expected");
 }
 
-uint64_t jread_uint(struct jread *j)
+uint64_t json_pull_uint(struct json_pull *j)
 {
     uint64_t value = 0;
-    char c = jread_peek(j);
+    char c = json_pull_peek(j);
     size_t start = j->at;
     if (c < '0' || c > '9') {
-        jread_fail(j, "a number is expected");
+        json_pull_fail(j, "a number is expected");
         return 0;
     }
-    number(j);
+    skip_number(j);
     for (size_t i = start; i < j->at && !j->message; i++)
         if (j->text[i] < '0' || j->text[i] > '9' || __builtin_mul_overflow(value, (uint64_t)10, &value) ||
             __builtin_add_overflow(value, (uint64_t)(j->text[i] - '0'), &value))
-            jread_fail(j, "a number is not an integer below 2^64");
+            json_pull_fail(j, "a number is not an integer below 2^64");
     return j->message ? 0 : value;
 }
 
-void jread_digits(struct jread *j, char *out, size_t cap)
+void json_pull_digits(struct json_pull *j, char *out, size_t cap)
 {
-    if (jread_peek(j) == '"') {
-        jread_string(j, out, cap);
+    if (json_pull_peek(j) == '"') {
+        json_pull_string(j, out, cap);
         return;
     }
     size_t start = j->at;
-    (void)jread_uint(j);
+    (void)json_pull_uint(j);
     size_t len = j->at - start;
     if (!j->message && len >= cap)
-        jread_fail(j, "a number is too long");
+        json_pull_fail(j, "a number is too long");
     memcpy(out, j->text + start, j->message ? 0 : len);
     out[j->message ? 0 : len] = '\0';
 }
 
-static void literal(struct jread *j)
+static void skip_literal(struct json_pull *j)
 {
     static const char *const words[] = {"true", "false", "null"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -270,33 +270,33 @@ static void literal(struct jread *j)
             return;
         }
     }
-    jread_fail(j, "a value is expected");
+    json_pull_fail(j, "a value is expected");
 }
 
-void jread_skip(struct jread *j)
+void json_pull_skip(struct json_pull *j)
 {
-    char c = jread_peek(j), key[1];
+    char c = json_pull_peek(j), key[1];
     if (c == '{') {
-        for (jread_open(j, '{'); jread_key(j, key, sizeof key);)
-            jread_skip(j);
+        for (json_pull_open(j, '{'); json_pull_key(j, key, sizeof key);)
+            json_pull_skip(j);
     } else if (c == '[') {
-        for (jread_open(j, '['); jread_item(j);)
-            jread_skip(j);
+        for (json_pull_open(j, '['); json_pull_item(j);)
+            json_pull_skip(j);
     } else if (c == '"') {
-        (void)string(j, NULL, 0);
+        (void)read_string(j, NULL, 0);
     } else if (c == '-' || (c >= '0' && c <= '9')) {
-        number(j);
+        skip_number(j);
     } else if (!j->message) {
-        literal(j);
+        skip_literal(j);
     }
 }
 
-int jread_end(struct jread *j, const char *name, struct err *err)
+int json_pull_end(struct json_pull *j, const char *name, struct err *err)
 {
-    if (!j->message && jread_peek(j) != '\0')
-        jread_fail(j, "there is text after its end");
+    if (!j->message && json_pull_peek(j) != '\0')
+        json_pull_fail(j, "there is text after its end");
     else if (!j->message && j->at < j->len)
-        jread_fail(j, "there is a NUL after its end");
+        json_pull_fail(j, "there is a NUL after its end");
     if (j->message)
         return err_set(err, ERR_VERIFY, 0, "%s: byte %zu: %s", name, j->at, j->message);
     return 0;

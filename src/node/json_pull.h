@@ -2,14 +2,14 @@
  *
  * In:    text from outside (the metadata server, a file of the image).
  * Out:   the values the caller asks for, in the order of the text; the rest is skipped, its grammar checked.
- * Fails: sticky: after the first mistake every call does nothing, and jread_end() says what and where.
+ * Fails: sticky: after the first mistake every call does nothing, and json_pull_end() says what and where.
  * Owns:  nothing; the text must outlive the reader.
  * Never: converts a number to floating point: instance ids are over 2^53.
  * Source: RFC 8259, read strictly: UTF-8, no \u0000, no lone surrogates.
  *
- *     jread_open(&j, '{');
- *     while (jread_key(&j, key, sizeof key))
- *         if (strcmp(key, "size") == 0) size = jread_uint(&j); else jread_skip(&j);
+ *     json_pull_open(&j, '{');
+ *     while (json_pull_key(&j, key, sizeof key))
+ *         if (strcmp(key, "size") == 0) size = json_pull_uint(&j); else json_pull_skip(&j);
  */
 #ifndef BAKE_NODE_JSON_PULL_H
 #define BAKE_NODE_JSON_PULL_H
@@ -20,9 +20,9 @@
 
 #include "base/err.h"
 
-enum { JREAD_DEPTH_MAX = 32 };
+enum { JSON_PULL_DEPTH_MAX = 32 };
 
-struct jread {
+struct json_pull {
     const char *text;
     size_t len, at;
     unsigned depth;
@@ -30,31 +30,31 @@ struct jread {
     const char *message; /* what is wrong, a literal; NULL while all is well */
 };
 
-#define JREAD_INIT(bytes, size)                                                                              \
+#define JSON_PULL_INIT(bytes, size)                                                                          \
     {                                                                                                        \
         .text = (bytes), .len = (size)                                                                       \
     }
 
 /* Enters an object ('{') or an array ('['). */
-void jread_open(struct jread *j, char bracket);
+void json_pull_open(struct json_pull *j, char bracket);
 /* The next member's key, cut off nothing: one that does not fit CAP (with NUL) becomes "", which no caller asks
  * for. False at the closing brace, which is consumed, and on a mistake. */
-bool jread_key(struct jread *j, char *key, size_t cap);
+bool json_pull_key(struct json_pull *j, char *key, size_t cap);
 /* Whether there is another element in the array; false consumes the closing bracket. */
-bool jread_item(struct jread *j);
+bool json_pull_item(struct json_pull *j);
 /* A string into OUT with NUL; one that does not fit CAP is a mistake. */
-void jread_string(struct jread *j, char *out, size_t cap);
+void json_pull_string(struct json_pull *j, char *out, size_t cap);
 /* An integer in [0, 2^64); 0 on a mistake. */
-uint64_t jread_uint(struct jread *j);
+uint64_t json_pull_uint(struct json_pull *j);
 /* A number's digits as they stand, or a string: GCE gives ids as numbers, imitations as strings. */
-void jread_digits(struct jread *j, char *out, size_t cap);
+void json_pull_digits(struct json_pull *j, char *out, size_t cap);
 /* Any value. */
-void jread_skip(struct jread *j);
+void json_pull_skip(struct json_pull *j);
 /* The first byte of the next value ('{', '[', '"', ...), 0 at the end. */
-char jread_peek(struct jread *j);
+char json_pull_peek(struct json_pull *j);
 /* Makes the text wrong for a reason of the caller's; MESSAGE must be a literal. */
-void jread_fail(struct jread *j, const char *message);
+void json_pull_fail(struct json_pull *j, const char *message);
 /* 0 when all was well and the text is over; else ERR_VERIFY naming NAME, the byte and the mistake. */
-must_check int jread_end(struct jread *j, const char *name, struct err *err);
+must_check int json_pull_end(struct json_pull *j, const char *name, struct err *err);
 
 #endif

@@ -76,22 +76,22 @@ static void trim(char *value, bool list)
     *to = '\0';
 }
 
-static void read_attributes(struct jread *j, struct raw *raw)
+static void read_attributes(struct json_pull *j, struct raw *raw)
 {
     bool seen[RAW_COUNT] = {false};
     char key[64];
-    for (jread_open(j, '{'); jread_key(j, key, sizeof key);) {
+    for (json_pull_open(j, '{'); json_pull_key(j, key, sizeof key);) {
         size_t i = CLUSTER_NAME;
         while (i < RAW_COUNT && strcmp(key, raw_names[i]) != 0)
             i++;
         if (i == RAW_COUNT) {
-            jread_skip(j);
+            json_pull_skip(j);
             continue;
         }
         char value[RAW_CAP];
-        jread_string(j, value, sizeof value);
+        json_pull_string(j, value, sizeof value);
         if (seen[i])
-            jread_fail(j, "an attribute stands there twice");
+            json_pull_fail(j, "an attribute stands there twice");
         seen[i] = true;
         trim(value, is_list(i));
         if (value[0] != '\0')
@@ -99,31 +99,31 @@ static void read_attributes(struct jread *j, struct raw *raw)
     }
 }
 
-static void read_interface(struct jread *j, struct raw *raw)
+static void read_interface(struct json_pull *j, struct raw *raw)
 {
     char key[64];
-    for (jread_open(j, '{'); jread_key(j, key, sizeof key);)
+    for (json_pull_open(j, '{'); json_pull_key(j, key, sizeof key);)
         if (strcmp(key, "ip") == 0)
-            jread_string(j, raw->text[IP], RAW_CAP);
+            json_pull_string(j, raw->text[IP], RAW_CAP);
         else
-            jread_skip(j);
+            json_pull_skip(j);
 }
 
-static void read_interfaces(struct jread *j, struct raw *raw)
+static void read_interfaces(struct json_pull *j, struct raw *raw)
 {
     bool first = true;
-    for (jread_open(j, '['); jread_item(j); first = false)
+    for (json_pull_open(j, '['); json_pull_item(j); first = false)
         if (first)
             read_interface(j, raw);
         else
-            jread_skip(j);
+            json_pull_skip(j);
 }
 
-static void read_instance(struct jread *j, struct raw *raw)
+static void read_instance(struct json_pull *j, struct raw *raw)
 {
     bool attributes = false, interfaces = false, seen[RAW_COUNT] = {false};
     char key[64];
-    for (jread_open(j, '{'); jread_key(j, key, sizeof key);) {
+    for (json_pull_open(j, '{'); json_pull_key(j, key, sizeof key);) {
         size_t i = 0;
         while (i < IP && strcmp(key, raw_names[i]) != 0)
             i++;
@@ -136,13 +136,13 @@ static void read_instance(struct jread *j, struct raw *raw)
             read_interfaces(j, raw);
         } else if (i < IP) {
             twice = &seen[i];
-            jread_digits(j, raw->text[i], RAW_CAP);
+            json_pull_digits(j, raw->text[i], RAW_CAP);
         } else {
-            jread_skip(j);
+            json_pull_skip(j);
             continue;
         }
         if (*twice)
-            jread_fail(j, "a value stands there twice");
+            json_pull_fail(j, "a value stands there twice");
         *twice = true;
     }
 }
@@ -167,7 +167,7 @@ struct rule {
     const char *fallback; /* NULL: required */
 };
 
-static int take(const struct raw *raw, const struct rule *rule, char *out, size_t cap, struct err *err)
+static int take_value(const struct raw *raw, const struct rule *rule, char *out, size_t cap, struct err *err)
 {
     const char *text = raw->text[rule->key];
     if (text[0] == '\0' && rule->fallback)
@@ -178,7 +178,7 @@ static int take(const struct raw *raw, const struct rule *rule, char *out, size_
     return 0;
 }
 
-static int take_all(const struct raw *raw, struct metadata *m, struct err *err)
+static int take_values(const struct raw *raw, struct node_metadata *m, struct err *err)
 {
     const char *label = "lower-case letters, digits and dashes, at most 63, a letter first";
     const char *range = "an IPv4 range ADDRESS/BITS with 8 to 30 bits, and no bits set behind them";
@@ -199,16 +199,16 @@ static int take_all(const struct raw *raw, struct metadata *m, struct err *err)
         {{DOMAIN, value_domain_ok, domain, "cluster.local"}, m->domain, sizeof m->domain},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (take(raw, &all[i].rule, all[i].out, all[i].cap, err) < 0)
+        if (take_value(raw, &all[i].rule, all[i].out, all[i].cap, err) < 0)
             return -1;
     return 0;
 }
 
 /* One "NAME=IP" of cluster-nodes. */
-static bool take_node(const char *text, size_t len, struct metadata *m)
+static bool take_node(const char *text, size_t len, struct node_metadata *m)
 {
     const char *equals = memchr(text, '=', len);
-    struct metadata_node *node = &m->nodes[m->node_count];
+    struct node_member *node = &m->nodes[m->node_count];
     size_t name_len = equals ? (size_t)(equals - text) : len;
     if (!equals || name_len >= sizeof node->name || len - name_len - 1 >= sizeof node->ip)
         return false;
@@ -223,7 +223,7 @@ static bool take_node(const char *text, size_t len, struct metadata *m)
     return value_name_ok(node->name) && value_ip_ok(node->ip);
 }
 
-static int take_nodes(const struct raw *raw, struct metadata *m, struct err *err)
+static int take_nodes(const struct raw *raw, struct node_metadata *m, struct err *err)
 {
     const char *text = raw->text[CLUSTER_NODES];
     if (text[0] == '\0') {
@@ -234,7 +234,7 @@ static int take_nodes(const struct raw *raw, struct metadata *m, struct err *err
     }
     for (const char *at = text;;) {
         size_t len = strcspn(at, ",");
-        if (m->node_count == METADATA_NODES_MAX || !take_node(at, len, m))
+        if (m->node_count == NODE_MEMBERS_MAX || !take_node(at, len, m))
             return refuse(CLUSTER_NODES, text, "NAME=IP,NAME=IP,..., at most 9, each name and address once",
                           err);
         if (at[len] == '\0')
@@ -251,12 +251,12 @@ static int take_nodes(const struct raw *raw, struct metadata *m, struct err *err
     return err_set(err, ERR_VERIFY, 0, "metadata: cluster-nodes does not name this instance, %s", m->name);
 }
 
-static int take_api_names(const struct raw *raw, struct metadata *m, struct err *err)
+static int take_api_names(const struct raw *raw, struct node_metadata *m, struct err *err)
 {
     const char *text = raw->text[API_NAMES];
     for (const char *at = text; *at; at += *at == ',') {
         size_t len = strcspn(at, ",");
-        if (m->api_name_count == METADATA_API_NAMES_MAX || len >= sizeof m->api_names[0])
+        if (m->api_name_count == NODE_API_NAMES_MAX || len >= sizeof m->api_names[0])
             return refuse(API_NAMES, text, "at most 8 names or addresses, comma between", err);
         char *name = m->api_names[m->api_name_count];
         memcpy(name, at, len);
@@ -272,20 +272,20 @@ static int take_api_names(const struct raw *raw, struct metadata *m, struct err 
     return 0;
 }
 
-static int take_role(const struct raw *raw, struct metadata *m, struct err *err)
+static int take_role(const struct raw *raw, struct node_metadata *m, struct err *err)
 {
     const char *text = raw->text[ROLE];
     if (text[0] == '\0' || strcmp(text, "node") == 0)
-        m->role = METADATA_NODE;
+        m->role = NODE_ROLE_NODE;
     else if (strcmp(text, "witness") == 0)
-        m->role = METADATA_WITNESS;
+        m->role = NODE_ROLE_WITNESS;
     else
         return refuse(ROLE, text, "node or witness", err);
     return 0;
 }
 
 /* Ranges that overlap would route some pods', services' or nodes' packets to the wrong place, and show it much later. */
-static int check_ranges(const struct metadata *m, struct err *err)
+static int check_ranges(const struct node_metadata *m, struct err *err)
 {
     if (value_cidrs_overlap(m->pod_cidr, m->service_cidr))
         return err_set(err, ERR_VERIFY, 0,
@@ -304,10 +304,10 @@ static int check_ranges(const struct metadata *m, struct err *err)
     return 0;
 }
 
-static int take_secret(const struct raw *raw, struct secret *ret, struct err *err)
+static int take_secret(const struct raw *raw, struct cluster_secret *ret, struct err *err)
 {
-    *ret = (struct secret){0};
-    if (raw->text[SECRET][0] != '\0' && secret_parse(raw->text[SECRET], ret, err) < 0)
+    *ret = (struct cluster_secret){0};
+    if (raw->text[SECRET][0] != '\0' && cluster_secret_parse(raw->text[SECRET], ret, err) < 0)
         return err_wrap(err, "metadata: %s", raw_names[SECRET]);
     return 0;
 }
@@ -319,27 +319,27 @@ static void free_raw(struct raw **raw)
     free(*raw);
 }
 
-int metadata_parse(const struct metadata_text *instance, const struct metadata_text *project,
-                   struct metadata *ret, struct secret *ret_secret, struct err *err)
+int node_metadata_parse(const struct node_metadata_text *instance, const struct node_metadata_text *project,
+                        struct node_metadata *ret, struct cluster_secret *ret_secret, struct err *err)
 {
-    struct jread of_project = JREAD_INIT(project->text, project->len);
-    struct jread of_instance = JREAD_INIT(instance->text, instance->len);
-    struct metadata made = {0};
-    struct secret secret = {0};
+    struct json_pull of_project = JSON_PULL_INIT(project->text, project->len);
+    struct json_pull of_instance = JSON_PULL_INIT(instance->text, instance->len);
+    struct node_metadata made = {0};
+    struct cluster_secret secret = {0};
     cleanup(free_raw) struct raw *raw = calloc(1, sizeof *raw);
     if (!raw)
         return err_oom(err);
     read_attributes(&of_project, raw);
     read_instance(&of_instance, raw);
-    if (jread_end(&of_project, "metadata: project/attributes/", err) < 0 ||
-        jread_end(&of_instance, "metadata: instance/", err) < 0)
+    if (json_pull_end(&of_project, "metadata: project/attributes/", err) < 0 ||
+        json_pull_end(&of_instance, "metadata: instance/", err) < 0)
         return -1;
     char *slash = strrchr(raw->text[ZONE], '/'); /* projects/NUMBER/zones/ZONE */
     if (slash)
         memmove(raw->text[ZONE], slash + 1, strlen(slash));
-    if (take_all(raw, &made, err) < 0 || take_nodes(raw, &made, err) < 0 || take_role(raw, &made, err) < 0 ||
-        take_api_names(raw, &made, err) < 0 || check_ranges(&made, err) < 0 ||
-        (ret_secret && take_secret(raw, &secret, err) < 0))
+    if (take_values(raw, &made, err) < 0 || take_nodes(raw, &made, err) < 0 ||
+        take_role(raw, &made, err) < 0 || take_api_names(raw, &made, err) < 0 ||
+        check_ranges(&made, err) < 0 || (ret_secret && take_secret(raw, &secret, err) < 0))
         return -1;
     if (ret_secret)
         *ret_secret = secret;
@@ -348,24 +348,24 @@ int metadata_parse(const struct metadata_text *instance, const struct metadata_t
     return 0;
 }
 
-void metadata_write_nodes(const struct metadata *m, struct buf *ret)
+void node_metadata_write_members(const struct node_metadata *m, struct buf *ret)
 {
     for (size_t i = 0; i < m->node_count; i++)
         buf_printf(ret, "%s%s=%s", i > 0 ? "," : "", m->nodes[i].name, m->nodes[i].ip);
 }
 
 /* Nothing needs escaping: no checked value holds a quote, backslash or control character. */
-void metadata_write(const struct metadata *m, struct buf *ret)
+void node_metadata_write(const struct node_metadata *m, struct buf *ret)
 {
     buf_str(ret, "{\"attributes\":{\"cluster-api-names\":\"");
     for (size_t i = 0; i < m->api_name_count; i++)
         buf_printf(ret, "%s%s", i > 0 ? "," : "", m->api_names[i]);
     buf_printf(ret, "\",\"cluster-domain\":\"%s\",\"cluster-name\":\"%s\",\"cluster-nodes\":\"", m->domain,
                m->cluster_name);
-    metadata_write_nodes(m, ret);
+    node_metadata_write_members(m, ret);
     buf_printf(ret,
                "\",\"cluster-pod-cidr\":\"%s\",\"cluster-role\":\"%s\",\"cluster-service-cidr\":\"%s\"},",
-               m->pod_cidr, m->role == METADATA_WITNESS ? "witness" : "node", m->service_cidr);
+               m->pod_cidr, m->role == NODE_ROLE_WITNESS ? "witness" : "node", m->service_cidr);
     buf_printf(ret, "\"hostname\":\"%s\",\"id\":%s,\"name\":\"%s\",", m->hostname, m->id, m->name);
     buf_printf(ret, "\"networkInterfaces\":[{\"ip\":\"%s\"}],\"zone\":\"%s\"}\n", m->ip, m->zone);
 }

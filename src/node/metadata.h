@@ -13,24 +13,24 @@
 
 #include <stddef.h>
 
-#include "node/secret.h"
+#include "node/cluster_secret.h"
 #include "node/values.h"
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { METADATA_NODES_MAX = 9, METADATA_API_NAMES_MAX = 8, METADATA_COPY_MAX = 16 << 10 };
+enum { NODE_MEMBERS_MAX = 9, NODE_API_NAMES_MAX = 8, NODE_METADATA_COPY_MAX = 16 << 10 };
 
-enum metadata_role {
-    METADATA_NODE,    /* a member of etcd that runs the control plane and pods */
-    METADATA_WITNESS, /* a member of etcd and nothing else */
+enum node_role {
+    NODE_ROLE_NODE,    /* a member of etcd that runs the control plane and pods */
+    NODE_ROLE_WITNESS, /* a member of etcd and nothing else */
 };
 
-struct metadata_node {
+struct node_member {
     char name[VALUE_NAME_CAP];
     char ip[VALUE_IP_CAP];
 };
 
-struct metadata {
+struct node_metadata {
     char name[VALUE_NAME_CAP]; /* the instance's, and the node's */
     char id[VALUE_ID_CAP];
     char hostname[VALUE_DOMAIN_CAP];
@@ -40,16 +40,16 @@ struct metadata {
     char pod_cidr[VALUE_CIDR_CAP];
     char service_cidr[VALUE_CIDR_CAP];
     char domain[VALUE_DOMAIN_CAP];
-    char api_names[METADATA_API_NAMES_MAX][VALUE_DOMAIN_CAP]; /* more names and addresses of the API server */
+    char api_names[NODE_API_NAMES_MAX][VALUE_DOMAIN_CAP]; /* more names and addresses of the API server */
     size_t api_name_count;
-    enum metadata_role role;
-    struct metadata_node
-        nodes[METADATA_NODES_MAX]; /* at least this one; the order is the operator's, and counts */
+    enum node_role role;
+    struct node_member
+        nodes[NODE_MEMBERS_MAX]; /* at least this one; the order is the operator's, and counts */
     size_t node_count;
     size_t self; /* which of them this one is */
 };
 
-struct metadata_text {
+struct node_metadata_text {
     const char *text;
     size_t len;
 };
@@ -57,13 +57,14 @@ struct metadata_text {
 /* An attribute of the instance goes before the project's; an empty one is none. Without cluster-nodes the cluster
  * is this node; with it, this node must be in it. RET_SECRET gets cluster-secret, unset when there is none; NULL: it is
  * not looked at. */
-must_check int metadata_parse(const struct metadata_text *instance, const struct metadata_text *project,
-                              struct metadata *ret, struct secret *ret_secret, struct err *err);
+must_check int node_metadata_parse(const struct node_metadata_text *instance,
+                                   const struct node_metadata_text *project, struct node_metadata *ret,
+                                   struct cluster_secret *ret_secret, struct err *err);
 
-/* The values as an instance/ document that metadata_parse() takes back, with "{}" for the project. */
-void metadata_write(const struct metadata *metadata, struct buf *ret);
+/* The values as an instance/ document that node_metadata_parse() takes back, with "{}" for the project. */
+void node_metadata_write(const struct node_metadata *metadata, struct buf *ret);
 
 /* "a=10.0.0.2,b=10.0.1.2" */
-void metadata_write_nodes(const struct metadata *metadata, struct buf *ret);
+void node_metadata_write_members(const struct node_metadata *metadata, struct buf *ret);
 
 #endif

@@ -28,7 +28,7 @@ static void free_names(GENERAL_NAMES **names)
     GENERAL_NAMES_free(*names);
 }
 
-void x509_free_secret_buf(struct buf *buf)
+void x509_wipe(struct buf *buf)
 {
     if (buf->data)
         OPENSSL_cleanse(buf->data, buf->len);
@@ -82,14 +82,14 @@ static bool add_extension(X509 *cert, const X509 *issuer, int nid, const char *v
     return ok;
 }
 
-static EVP_PKEY *key_of_seed(const unsigned char seed[SECRET_KEY_SIZE])
+static EVP_PKEY *key_of_seed(const unsigned char seed[DERIVED_KEY_SIZE])
 {
-    return EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, SECRET_KEY_SIZE);
+    return EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, DERIVED_KEY_SIZE);
 }
 
 static bool authority_fields(X509 *cert, EVP_PKEY *key, const char *common_name)
 {
-    unsigned char public[SECRET_KEY_SIZE], digest[SHA256_DIGEST_LENGTH];
+    unsigned char public[DERIVED_KEY_SIZE], digest[SHA256_DIGEST_LENGTH];
     size_t len = sizeof public;
     X509_NAME *name = make_name(NULL, common_name);
     bool ok = name && EVP_PKEY_get_raw_public_key(key, public, &len) == 1 && SHA256(public, len, digest) &&
@@ -105,7 +105,7 @@ static bool authority_fields(X509 *cert, EVP_PKEY *key, const char *common_name)
     return ok;
 }
 
-int x509_authority(const unsigned char seed[SECRET_KEY_SIZE], const char *common_name, struct x509_pair *ret,
+int x509_authority(const unsigned char seed[DERIVED_KEY_SIZE], const char *common_name, struct x509_pair *ret,
                    struct err *err)
 {
     cleanup_x509_pair struct x509_pair made = {.key = key_of_seed(seed), .cert = X509_new()};
@@ -207,13 +207,13 @@ static EVP_PKEY *key_of_scalar(const BIGNUM *scalar, const EC_GROUP *group)
 }
 
 /* The first of hash(seed, 0), hash(seed, 1), ... that is a scalar of the group: all but one in 2^32 are. */
-static bool pick_scalar(const unsigned char seed[SECRET_KEY_SIZE], const EC_GROUP *group, BIGNUM *scalar)
+static bool pick_scalar(const unsigned char seed[DERIVED_KEY_SIZE], const EC_GROUP *group, BIGNUM *scalar)
 {
-    unsigned char input[SECRET_KEY_SIZE + 1], digest[SHA256_DIGEST_LENGTH];
+    unsigned char input[DERIVED_KEY_SIZE + 1], digest[SHA256_DIGEST_LENGTH];
     bool found = false;
-    memcpy(input, seed, SECRET_KEY_SIZE);
+    memcpy(input, seed, DERIVED_KEY_SIZE);
     for (unsigned char i = 0; !found && i < SCALAR_TRIES; i++) {
-        input[SECRET_KEY_SIZE] = i;
+        input[DERIVED_KEY_SIZE] = i;
         found = SHA256(input, sizeof input, digest) && BN_bin2bn(digest, sizeof digest, scalar) &&
                 !BN_is_zero(scalar) && BN_cmp(scalar, EC_GROUP_get0_order(group)) < 0;
     }
@@ -222,7 +222,7 @@ static bool pick_scalar(const unsigned char seed[SECRET_KEY_SIZE], const EC_GROU
     return found;
 }
 
-int x509_token_key(const unsigned char seed[SECRET_KEY_SIZE], EVP_PKEY **ret, struct err *err)
+int x509_token_key(const unsigned char seed[DERIVED_KEY_SIZE], EVP_PKEY **ret, struct err *err)
 {
     EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
     BIGNUM *scalar = BN_secure_new();
@@ -308,7 +308,7 @@ X509 *x509_read_cert(const struct buf *pem)
 EVP_PKEY *x509_read_key(const struct buf *pem)
 {
     struct err unwritten;
-    cleanup_secret_buf struct buf again = BUF_INIT(X509_PEM_MAX);
+    cleanup_x509_wipe struct buf again = BUF_INIT(X509_PEM_MAX);
     BIO *bio = open_pem(pem);
     EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
     BIO_free(bio);

@@ -19,7 +19,7 @@
 
 #include <openssl/x509.h>
 
-#include "node/secret.h"
+#include "node/cluster_secret.h"
 #include "base/buf.h"
 
 enum {
@@ -45,7 +45,7 @@ struct x509_leaf {
     size_t name_count;
 };
 
-must_check int x509_authority(const unsigned char seed[SECRET_KEY_SIZE], const char *common_name,
+must_check int x509_authority(const unsigned char seed[DERIVED_KEY_SIZE], const char *common_name,
                               struct x509_pair *ret, struct err *err);
 
 /* A new key and its certificate, good from X509_BACKDATE_S before NOW, for clocks that are behind, to X509_DAYS after. */
@@ -53,7 +53,7 @@ must_check int x509_issue(const struct x509_pair *authority, const struct x509_l
                           struct x509_pair *ret, struct err *err);
 
 /* The service accounts' key: P-256, since tokens are not signed with Ed25519. The same for the same seed. */
-must_check int x509_token_key(const unsigned char seed[SECRET_KEY_SIZE], EVP_PKEY **ret, struct err *err);
+must_check int x509_token_key(const unsigned char seed[DERIVED_KEY_SIZE], EVP_PKEY **ret, struct err *err);
 
 /* Adds PEM to RET. x509_write_key() gives PKCS #8, x509_write_public() a SubjectPublicKeyInfo. */
 must_check int x509_write_cert(const X509 *cert, struct buf *ret, struct err *err);
@@ -73,7 +73,7 @@ bool x509_fits(const struct buf *cert, const struct buf *key, const X509 *author
                const struct x509_leaf *leaf, time_t now, time_t spare_s);
 
 /* For PEM of keys, and whatever else is secret. */
-void x509_free_secret_buf(struct buf *buf);
-#define cleanup_secret_buf cleanup(x509_free_secret_buf)
+void x509_wipe(struct buf *buf);
+#define cleanup_x509_wipe cleanup(x509_wipe)
 
 #endif

@@ -8,12 +8,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 /* Whatever is handed out is a normal path that comes after the last one, and a value in range. */
-static int visit(void *ctx, const struct entry *entry, struct err *err)
+static int visit(void *ctx, const struct contents_entry *entry, struct err *err)
 {
     char *above = ctx;
     char normal[PATH_CAP];
     if (path_normalize(entry->path, normal, err) < 0 || strcmp(normal, entry->path) != 0 ||
-        strcmp(above, entry->path) >= 0 || entry->type == ENTRY_NONE ||
+        strcmp(above, entry->path) >= 0 || entry->type == CONTENTS_TYPE_NONE ||
         (entry->has_mode && entry->mode > 07777) || entry->xattr_count > CONTENTS_XATTRS_MAX)
         abort();
     for (size_t i = 0; i < entry->xattr_count; i++)

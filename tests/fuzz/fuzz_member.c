@@ -4,24 +4,24 @@
 #include <string.h>
 
 #include "agent/etcd/api.h"
-#include "agent/etcd/packet.h"
+#include "agent/etcd/peer_message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 /* One encoding each: what is taken is written back the same, byte for byte. */
 static void check_packet(const uint8_t *bytes, size_t len)
 {
-    struct packet packet;
-    unsigned char again[SEALED_MESSAGE_MAX];
-    if (!packet_read(bytes, len, &packet))
+    struct peer_message packet;
+    unsigned char again[BOX_MESSAGE_MAX];
+    if (!peer_message_read(bytes, len, &packet))
         return;
-    if (packet_write(&packet, again) != len || memcmp(bytes, again, len) != 0)
+    if (peer_message_write(&packet, again) != len || memcmp(bytes, again, len) != 0)
         abort();
 }
 
 static void check_roster(const char *text, size_t len)
 {
-    struct roster roster;
+    struct member_roster roster;
     struct err err = {0};
     cleanup_buf struct buf again = BUF_INIT(ROSTER_TEXT_MAX);
     if (roster_parse(text, len, &roster, &err) < 0)

@@ -25,23 +25,24 @@ enum {
 
 /* RET_SECRET is unset when the copy was used, and only then. The copy is renewed otherwise; that it could not be is said,
  * and no failure. */
-must_check int metadata_acquire(const struct root *root, const struct http_peer *peer, unsigned limit_s,
-                                const struct say *say, struct metadata *ret, struct secret *ret_secret,
-                                struct err *err);
+must_check int acquire_metadata(const struct root *root, const struct wire_peer *peer, unsigned limit_s,
+                                const struct log *log, struct node_metadata *ret,
+                                struct cluster_secret *ret_secret, struct err *err);
 
 /* From the server alone, and without keeping a copy. *RET_WRONG: it answered, and what it said is no good: asking again
  * does not mend that. */
-must_check int metadata_fetch(const struct http_peer *peer, unsigned limit_s, const struct say *say,
-                              struct metadata *ret, struct secret *ret_secret, bool *ret_wrong,
-                              struct err *err);
+must_check int acquire_fetch(const struct wire_peer *peer, unsigned limit_s, const struct log *log,
+                             struct node_metadata *ret, struct cluster_secret *ret_secret, bool *ret_wrong,
+                             struct err *err);
 
 /* Ends after LIMIT_S seconds at the latest, before that when a value of the instance changed. The project's values have
  * no part in it: who waits looks at them each time. */
-must_check int metadata_wait(const struct http_peer *peer, unsigned limit_s, struct err *err);
+must_check int acquire_wait(const struct wire_peer *peer, unsigned limit_s, struct err *err);
 
-must_check int metadata_save(const struct root *root, const struct metadata *metadata, struct err *err);
+must_check int acquire_save(const struct root *root, const struct node_metadata *metadata, struct err *err);
 
 /* The last good metadata; *RET_FOUND false when none was ever kept. */
-must_check int metadata_last(const struct root *root, struct metadata *ret, bool *ret_found, struct err *err);
+must_check int acquire_last(const struct root *root, struct node_metadata *ret, bool *ret_found,
+                            struct err *err);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "agent/pki/pki.h"
+#include "agent/pki/files.h"
 #include "agent/config/render.h"
 
 #define NETWORK_WORD "/opt/bake/network"
@@ -50,15 +50,15 @@ static unsigned of_keys(unsigned folders)
     return changed;
 }
 
-int configure(const struct root *root, const struct metadata *metadata, const struct secret *secret,
-              time_t now, unsigned *ret_changed, struct err *err)
+int configure(const struct root *root, const struct node_metadata *metadata,
+              const struct cluster_secret *secret, time_t now, unsigned *ret_changed, struct err *err)
 {
     char network[NETWORK_WORD_CAP];
     unsigned folders = 0;
     if (configure_network_word(root, network, err) < 0)
         return -1;
-    if (secret->set ? pki_write(root, metadata, secret, now, &folders, err) < 0
-                    : pki_check(root, metadata, now, err) < 0)
+    if (secret->set ? pki_files_write(root, metadata, secret, now, &folders, err) < 0
+                    : pki_files_check(root, metadata, now, err) < 0)
         return -1;
     unsigned rendered = 0;
     if (render_all(root, metadata, network, &rendered, err) < 0)
@@ -67,8 +67,8 @@ int configure(const struct root *root, const struct metadata *metadata, const st
     return 0;
 }
 
-bool configure_same_secret(const struct root *root, const struct metadata *metadata,
-                           const struct secret *secret)
+bool configure_same_secret(const struct root *root, const struct node_metadata *metadata,
+                           const struct cluster_secret *secret)
 {
-    return pki_same_secret(root, metadata, secret);
+    return pki_files_same_secret(root, metadata, secret);
 }

@@ -24,12 +24,13 @@ enum configured {
 };
 
 /* RET_CHANGED: bits of enum configured. */
-must_check int configure(const struct root *root, const struct metadata *metadata,
-                         const struct secret *secret, time_t now, unsigned *ret_changed, struct err *err);
+must_check int configure(const struct root *root, const struct node_metadata *metadata,
+                         const struct cluster_secret *secret, time_t now, unsigned *ret_changed,
+                         struct err *err);
 
 /* Whether the keys on this disk were made of this secret. */
-bool configure_same_secret(const struct root *root, const struct metadata *metadata,
-                           const struct secret *secret);
+bool configure_same_secret(const struct root *root, const struct node_metadata *metadata,
+                           const struct cluster_secret *secret);
 
 /* The recipe's pod network, from /opt/bake/network; "vxlan" in an image without that file. */
 enum { NETWORK_WORD_CAP = 16 };

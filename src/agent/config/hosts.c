@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "agent/pki/pki.h"
+#include "node/pki.h"
 
 #define HOSTS "/etc/hosts"
 #define BEGIN "# bake: begin\n"
@@ -10,10 +10,10 @@
 
 enum { HOSTS_MAX = 256 << 10 };
 
-static void block(const struct metadata *m, struct buf *ret)
+static void block(const struct node_metadata *m, struct buf *ret)
 {
     buf_str(ret, BEGIN);
-    if (m->role == METADATA_NODE)
+    if (m->role == NODE_ROLE_NODE)
         buf_printf(ret, "127.0.0.1 %s\n", PKI_API_NAME);
     /* from its own place on, so that the clients of a dead API server do not all go to the same other one */
     for (size_t i = 1; i < m->node_count; i++)
@@ -32,7 +32,8 @@ static char *find_line(char *file, const char *text)
     return NULL;
 }
 
-int hosts_render(const struct root *root, const struct metadata *metadata, bool *ret_changed, struct err *err)
+int hosts_render(const struct root *root, const struct node_metadata *metadata, bool *ret_changed,
+                 struct err *err)
 {
     cleanup_buf struct buf old = BUF_INIT(HOSTS_MAX), made = BUF_INIT(2UL * HOSTS_MAX);
     bool found = false;

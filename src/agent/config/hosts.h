@@ -15,7 +15,7 @@
 #include "node/metadata.h"
 #include "agent/os/root.h"
 
-must_check int hosts_render(const struct root *root, const struct metadata *metadata, bool *ret_changed,
+must_check int hosts_render(const struct root *root, const struct node_metadata *metadata, bool *ret_changed,
                             struct err *err);
 
 #endif

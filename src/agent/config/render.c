@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/config/hosts.h"
-#include "agent/pki/pki.h"
+#include "node/pki.h"
 #include "agent/net/slots.h"
 #include "agent/config/template.h"
 #include "base/path.h"
@@ -14,11 +14,11 @@ enum { RENDER_MAX = 16 << 10, TEMPLATE_MAX = 1 << 20, MARKS = 12, TEMPLATES_MAX 
 
 static const char addon_prefix[] = "addon-", api_server[] = "kube-apiserver.yaml";
 
-void render_node(const struct metadata *m, struct buf *ret)
+void render_node(const struct node_metadata *m, struct buf *ret)
 {
     buf_printf(ret, "BAKE_NODE_NAME=%s\nBAKE_NODE_IP=%s\n", m->name, m->ip);
     buf_printf(ret, "BAKE_CLUSTER_NAME=%s\nBAKE_CLUSTER_NODES=", m->cluster_name);
-    metadata_write_nodes(m, ret);
+    node_metadata_write_members(m, ret);
     buf_printf(ret, "\nBAKE_CLUSTER_DOMAIN=%s\nBAKE_POD_CIDR=%s\nBAKE_SERVICE_CIDR=%s\n", m->domain,
                m->pod_cidr, m->service_cidr);
     /* the names that kubelet.service and kube-proxy.service use */
@@ -27,7 +27,7 @@ void render_node(const struct metadata *m, struct buf *ret)
 
 /* ETCD_INITIAL_CLUSTER, its state and token are decided when etcd starts, see join.h. On loopback it listens too, for who works
  * on the node; its health is told there without a certificate, and to nobody else. */
-void render_etcd(const struct metadata *m, struct buf *ret)
+void render_etcd(const struct node_metadata *m, struct buf *ret)
 {
     buf_printf(ret, "ETCD_NAME=%s\n", m->name);
     buf_printf(ret, "ETCD_LISTEN_CLIENT_URLS=https://%s:2379,https://127.0.0.1:2379\n", m->ip);
@@ -42,9 +42,9 @@ void render_etcd(const struct metadata *m, struct buf *ret)
                  "ETCD_PEER_TRUSTED_CA_FILE=/run/etcd/ca.crt\nETCD_PEER_CLIENT_CERT_AUTH=true\n");
 }
 
-struct work {
+struct renderer {
     const struct root *root;
-    const struct metadata *metadata;
+    const struct node_metadata *metadata;
     unsigned changed;
     struct template_mark marks[MARKS];
     size_t mark_count;
@@ -52,50 +52,50 @@ struct work {
     struct err *err;
 };
 
-static void add_mark(struct work *work, const char *name, const char *value)
+static void add_mark(struct renderer *r, const char *name, const char *value)
 {
-    if (work->mark_count < MARKS)
-        work->marks[work->mark_count++] = (struct template_mark){name, value};
+    if (r->mark_count < MARKS)
+        r->marks[r->mark_count++] = (struct template_mark){name, value};
 }
 
 /* Its own member alone. With all of them, etcd's client spreads its requests, and for 40 s after a machine died without a word
  * a third of them hang: leases are lost by that. An API server that has lost its own member is one that its clients leave. */
 #define ETCD_SERVER "https://127.0.0.1:2379"
 
-static void make_marks(struct work *work, const char *network)
+static void make_marks(struct renderer *r, const char *network)
 {
-    const struct metadata *m = work->metadata;
-    pki_service_address(m, 10, work->dns);
-    slot_cidr(m, m->self, work->cidr);
-    add_mark(work, "ETCD_SERVERS", ETCD_SERVER);
-    add_mark(work, "SERVICE_CIDR", m->service_cidr);
-    add_mark(work, "POD_CIDR", m->pod_cidr);
-    add_mark(work, "CLUSTER_DOMAIN", m->domain);
-    add_mark(work, "CLUSTER_NAME", m->cluster_name);
-    add_mark(work, "CLUSTER_DNS", work->dns);
-    add_mark(work, "NODE_NAME", m->name);
-    add_mark(work, "NODE_IP", m->ip);
-    add_mark(work, "NODE_CIDR", work->cidr);
+    const struct node_metadata *m = r->metadata;
+    pki_service_address(m, 10, r->dns);
+    slot_cidr(m, m->self, r->cidr);
+    add_mark(r, "ETCD_SERVERS", ETCD_SERVER);
+    add_mark(r, "SERVICE_CIDR", m->service_cidr);
+    add_mark(r, "POD_CIDR", m->pod_cidr);
+    add_mark(r, "CLUSTER_DOMAIN", m->domain);
+    add_mark(r, "CLUSTER_NAME", m->cluster_name);
+    add_mark(r, "CLUSTER_DNS", r->dns);
+    add_mark(r, "NODE_NAME", m->name);
+    add_mark(r, "NODE_IP", m->ip);
+    add_mark(r, "NODE_CIDR", r->cidr);
     /* flannel takes each node's range from its Node object; the members' own network has it from metadata, and calico deals
      * out blocks of its own */
-    add_mark(work, "ALLOCATE_NODE_CIDRS", strcmp(network, "flannel") == 0 ? "true" : "false");
-    add_mark(work, "MTU", "1410"); /* Compute Engine's 1460 less a VXLAN header's 50 */
+    add_mark(r, "ALLOCATE_NODE_CIDRS", strcmp(network, "flannel") == 0 ? "true" : "false");
+    add_mark(r, "MTU", "1410"); /* Compute Engine's 1460 less a VXLAN header's 50 */
 }
 
-static int write_env(struct work *work, const char *path, void (*fill)(const struct metadata *, struct buf *),
-                     unsigned bit)
+static int write_env(struct renderer *r, const char *path,
+                     void (*render)(const struct node_metadata *, struct buf *), unsigned bit)
 {
     cleanup_buf struct buf text = BUF_INIT(RENDER_MAX);
     bool changed = false;
-    fill(work->metadata, &text);
-    if (buf_check(&text, path, work->err) < 0 ||
-        root_keep(work->root, path, text.data, text.len, 0600, &changed, work->err) < 0)
+    render(r->metadata, &text);
+    if (buf_check(&text, path, r->err) < 0 ||
+        root_keep(r->root, path, text.data, text.len, 0600, &changed, r->err) < 0)
         return -1;
-    work->changed |= changed ? bit : 0;
+    r->changed |= changed ? bit : 0;
     return 0;
 }
 
-static unsigned where_to(const char *name, char path[static PATH_CAP])
+static unsigned target_of(const char *name, char path[static PATH_CAP])
 {
     if (strcmp(name, "kubelet.yaml") == 0 || strcmp(name, "kube-proxy.yaml") == 0) {
         snprintf(path, PATH_CAP, RENDER_KUBE "/%s", name);
@@ -106,21 +106,20 @@ static unsigned where_to(const char *name, char path[static PATH_CAP])
     return addon ? RENDERED_ADDONS : RENDERED_OTHER;
 }
 
-static int render_one(struct work *work, const char *name)
+static int render_template(struct renderer *r, const char *name)
 {
     char from[PATH_CAP], to[PATH_CAP];
     cleanup_buf struct buf text = BUF_INIT(TEMPLATE_MAX), made = BUF_INIT(2UL * TEMPLATE_MAX);
     bool found = false, changed = false;
     snprintf(from, sizeof from, RENDER_TEMPLATES "/%s", name);
-    unsigned bit = where_to(name, to);
-    if (root_read(work->root, from, &text, &found, work->err) < 0)
+    unsigned bit = target_of(name, to);
+    if (root_read(r->root, from, &text, &found, r->err) < 0)
         return -1;
-    if (template_fill(text.data ? text.data : "", text.len, work->marks, work->mark_count, &made, work->err) <
-        0)
-        return err_wrap(work->err, "%s", from);
-    if (root_keep(work->root, to, made.data ? made.data : "", made.len, 0600, &changed, work->err) < 0)
+    if (template_fill(text.data ? text.data : "", text.len, r->marks, r->mark_count, &made, r->err) < 0)
+        return err_wrap(r->err, "%s", from);
+    if (root_keep(r->root, to, made.data ? made.data : "", made.len, 0600, &changed, r->err) < 0)
         return -1;
-    work->changed |= changed ? bit : 0;
+    r->changed |= changed ? bit : 0;
     return 0;
 }
 
@@ -164,34 +163,34 @@ static int list_templates(const struct root *root, char (*names)[NAME_CAP], size
 }
 
 /* A node that became a witness runs no pods. */
-static int remove_one(const struct root *root, const char *name, struct err *err)
+static int remove_rendered(const struct root *root, const char *name, struct err *err)
 {
     char path[PATH_CAP];
-    (void)where_to(name, path);
+    (void)target_of(name, path);
     return root_remove(root, path, err);
 }
 
-int render_all(const struct root *root, const struct metadata *metadata, const char *network,
+int render_all(const struct root *root, const struct node_metadata *metadata, const char *network,
                unsigned *ret_changed, struct err *err)
 {
-    struct work work = {.root = root, .metadata = metadata, .err = err};
+    struct renderer r = {.root = root, .metadata = metadata, .err = err};
     cleanup_free char(*names)[NAME_CAP] = calloc(TEMPLATES_MAX, sizeof *names);
     size_t count = 0;
     bool hosts_changed = false;
     if (!names)
         return err_oom(err);
-    make_marks(&work, network);
+    make_marks(&r, network);
     if (slot_check(root, metadata, err) < 0 || list_templates(root, names, &count, err) < 0 ||
         hosts_render(root, metadata, &hosts_changed, err) < 0 ||
-        write_env(&work, RENDER_NODE_ENV, render_node, RENDERED_MEMBERS) < 0)
+        write_env(&r, RENDER_NODE_ENV, render_node, RENDERED_MEMBERS) < 0)
         return -1;
     for (size_t i = 0; i < count; i++)
-        if (metadata->role == METADATA_WITNESS ? remove_one(root, names[i], err) < 0
-                                               : render_one(&work, names[i]) < 0)
+        if (metadata->role == NODE_ROLE_WITNESS ? remove_rendered(root, names[i], err) < 0
+                                                : render_template(&r, names[i]) < 0)
             return -1;
     /* etcd.env last: etcd's unit needs it, and what it needs besides is there by then */
-    if (write_env(&work, RENDER_ETCD_ENV, render_etcd, RENDERED_OTHER) < 0)
+    if (write_env(&r, RENDER_ETCD_ENV, render_etcd, RENDERED_OTHER) < 0)
         return -1;
-    *ret_changed = work.changed | (hosts_changed ? RENDERED_OTHER : 0);
+    *ret_changed = r.changed | (hosts_changed ? RENDERED_OTHER : 0);
     return 0;
 }

@@ -29,11 +29,11 @@ enum rendered {
     RENDERED_OTHER = 1 << 4,
 };
 
-void render_node(const struct metadata *metadata, struct buf *ret);
-void render_etcd(const struct metadata *metadata, struct buf *ret);
+void render_node(const struct node_metadata *metadata, struct buf *ret);
+void render_etcd(const struct node_metadata *metadata, struct buf *ret);
 
 /* All of it. NETWORK is "vxlan", "flannel" or "calico". RET_CHANGED: bits of enum rendered. */
-must_check int render_all(const struct root *root, const struct metadata *metadata, const char *network,
+must_check int render_all(const struct root *root, const struct node_metadata *metadata, const char *network,
                           unsigned *ret_changed, struct err *err);
 
 #endif

@@ -25,19 +25,19 @@ enum {
     CONTENTS_LIST_MAX = 8 << 20,     /* bytes, as src/seal/contents.h */
     CONTENTS_XATTRS_MAX = 100,       /* of one entry, as recipes have it */
     CONTENTS_XATTRS_SIZE = 64 << 10, /* of all values of one entry; an ext4 block holds no more */
-    CONTENTS_FORMAT = 1,
+    CONTENTS_LIST_FORMAT = 1,
 };
 
-enum entry_type { ENTRY_NONE, ENTRY_DIRECTORY, ENTRY_FILE, ENTRY_SYMLINK };
+enum contents_type { CONTENTS_TYPE_NONE, CONTENTS_TYPE_DIRECTORY, CONTENTS_TYPE_FILE, CONTENTS_TYPE_SYMLINK };
 
-struct entry_xattr {
+struct contents_xattr {
     char name[256];
     size_t at, size; /* in xattr_values */
 };
 
-struct entry {
+struct contents_entry {
     char path[PATH_CAP];
-    enum entry_type type;
+    enum contents_type type;
     bool has_mode, has_uid, has_gid, has_size, has_sha256; /* which members were there */
     mode_t mode;
     uid_t uid;
@@ -47,19 +47,20 @@ struct entry {
     char target[PATH_CAP];    /* symlinks only; "" when not given */
     size_t xattr_count;
     size_t xattr_bytes;
-    struct entry_xattr xattrs[CONTENTS_XATTRS_MAX];
+    struct contents_xattr xattrs[CONTENTS_XATTRS_MAX];
     unsigned char xattr_values[CONTENTS_XATTRS_SIZE];
 };
 
 /* Gets each entry; 0 to go on, -1 with err to stop. */
-typedef int entry_visit(void *ctx, const struct entry *entry, struct err *err);
+typedef int contents_visit(void *ctx, const struct contents_entry *entry, struct err *err);
 
-must_check int contents_walk(const char *text, size_t len, entry_visit *visit, void *ctx, struct err *err);
+must_check int contents_walk(const char *text, size_t len, contents_visit *visit, void *ctx, struct err *err);
 
 /* Whether the file system holds what the entry says; ERR_VERIFY naming the path. */
-must_check int entry_check(const struct root *root, const struct entry *entry, struct err *err);
+must_check int contents_check_entry(const struct root *root, const struct contents_entry *entry,
+                                    struct err *err);
 
-struct verdict {
+struct contents_verdict {
     size_t files;                /* entries of type file */
     bool is_signed;              /* else the list has neither signature nor key */
     char key_id[MINISIG_ID_HEX]; /* "" when unsigned */
@@ -67,7 +68,7 @@ struct verdict {
 
 /* The whole check. When files differ, each gets a line in RET_FAULTS (as far as they fit; cut quietly), and err
  * names the first and how many there are. */
-must_check int contents_check(const struct root *root, struct verdict *ret, struct buf *ret_faults,
+must_check int contents_check(const struct root *root, struct contents_verdict *ret, struct buf *ret_faults,
                               struct err *err);
 
 /* The list's text, into a buffer of CONTENTS_LIST_MAX. */

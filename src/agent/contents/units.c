@@ -13,12 +13,12 @@
 
 enum { ANSWER_MAX = 256 << 10, ASK_MS = 30000 };
 
-static int add_unit(void *ctx, const struct entry *entry, struct err *err)
+static int add_unit(void *ctx, const struct contents_entry *entry, struct err *err)
 {
-    struct units *units = ctx;
+    struct baked_units *units = ctx;
     const char *name = entry->path + strlen(UNIT_FOLDER);
     size_t len = strlen(entry->path);
-    if (entry->type != ENTRY_FILE || len <= strlen(UNIT_FOLDER) + strlen(UNIT_END) ||
+    if (entry->type != CONTENTS_TYPE_FILE || len <= strlen(UNIT_FOLDER) + strlen(UNIT_END) ||
         strncmp(entry->path, UNIT_FOLDER, strlen(UNIT_FOLDER)) != 0 || strchr(name, '/') ||
         strchr(name, '@') || strcmp(entry->path + len - strlen(UNIT_END), UNIT_END) != 0 ||
         strcmp(name, "bake-report.service") == 0)
@@ -32,12 +32,13 @@ static int add_unit(void *ctx, const struct entry *entry, struct err *err)
 }
 
 /* A link need not stand behind its unit in the list, so this is a second walk. */
-static int enable_unit(void *ctx, const struct entry *entry, struct err *err)
+static int enable_unit(void *ctx, const struct contents_entry *entry, struct err *err)
 {
-    struct units *units = ctx;
+    struct baked_units *units = ctx;
     (void)err;
-    if (entry->type != ENTRY_SYMLINK || (strncmp(entry->path, WANTS_FOLDER, strlen(WANTS_FOLDER)) != 0 &&
-                                         strncmp(entry->path, REQUIRES_FOLDER, strlen(REQUIRES_FOLDER)) != 0))
+    if (entry->type != CONTENTS_TYPE_SYMLINK ||
+        (strncmp(entry->path, WANTS_FOLDER, strlen(WANTS_FOLDER)) != 0 &&
+         strncmp(entry->path, REQUIRES_FOLDER, strlen(REQUIRES_FOLDER)) != 0))
         return 0;
     for (size_t i = 0; i < units->count; i++)
         if (strcmp(units->all[i].name, path_base(entry->path)) == 0)
@@ -45,9 +46,9 @@ static int enable_unit(void *ctx, const struct entry *entry, struct err *err)
     return 0;
 }
 
-int units_list(const char *contents, size_t len, struct units *ret, struct err *err)
+int units_list(const char *contents, size_t len, struct baked_units *ret, struct err *err)
 {
-    cleanup_free struct units *made = calloc(1, sizeof *made);
+    cleanup_free struct baked_units *made = calloc(1, sizeof *made);
     if (!made)
         return err_oom(err);
     if (contents_walk(contents, len, add_unit, made, err) < 0 ||
@@ -68,7 +69,7 @@ static bool has_word(const char *list, size_t len, const char *word)
     return false;
 }
 
-static void set_property(struct unit *unit, const char *line, size_t len)
+static void set_property(struct baked_unit *unit, const char *line, size_t len)
 {
     const struct {
         const char *name;
@@ -93,10 +94,10 @@ static void set_property(struct unit *unit, const char *line, size_t len)
 }
 
 /* A block of the answer, one unit's properties in whatever order; the one with this Id gets them. */
-static void set_block(struct units *units, const char *block, size_t len)
+static void set_block(struct baked_units *units, const char *block, size_t len)
 {
     const char *end = block + len;
-    struct unit *unit = NULL;
+    struct baked_unit *unit = NULL;
     for (int pass = 0; pass < 2; pass++) {
         for (const char *at = block, *stop; at < end; at = stop + 1) {
             stop = memchr(at, '\n', (size_t)(end - at));
@@ -112,10 +113,10 @@ static void set_block(struct units *units, const char *block, size_t len)
     }
 }
 
-int units_parse(const char *answer, struct units *units, struct err *err)
+int units_parse(const char *answer, struct baked_units *units, struct err *err)
 {
     for (size_t i = 0; i < units->count; i++) {
-        struct unit *unit = &units->all[i];
+        struct baked_unit *unit = &units->all[i];
         unit->active[0] = unit->sub[0] = unit->result[0] = '\0';
         unit->condition_no = unit->asked = unit->queued = unit->later = false;
     }
@@ -132,7 +133,7 @@ int units_parse(const char *answer, struct units *units, struct err *err)
     return 0;
 }
 
-int units_ask(const struct root *root, struct units *units, struct err *err)
+int units_ask(const struct root *root, struct baked_units *units, struct err *err)
 {
     cleanup_buf struct buf answer = BUF_INIT(ANSWER_MAX);
     const char *argv[UNITS_MAX + 6] = {
@@ -153,7 +154,7 @@ int units_ask(const struct root *root, struct units *units, struct err *err)
     return units_parse(answer.data ? answer.data : "", units, err);
 }
 
-bool units_settled(const struct units *units)
+bool units_settled(const struct baked_units *units)
 {
     static const char *const still[] = {"active", "failed", "inactive"};
     for (size_t i = 0; i < units->count; i++) {
@@ -166,13 +167,13 @@ bool units_settled(const struct units *units)
     return true;
 }
 
-bool unit_dropped(const struct unit *unit)
+bool unit_dropped(const struct baked_unit *unit)
 {
     return unit->enabled && !unit->asked && !unit->queued && !unit->later &&
            strcmp(unit->active, "inactive") == 0;
 }
 
-const char *unit_word(const struct unit *unit)
+const char *unit_word(const struct baked_unit *unit)
 {
     if (strcmp(unit->active, "inactive") == 0 && unit->condition_no && unit->asked)
         return "skipped (condition)";

@@ -17,7 +17,7 @@
 
 enum { UNITS_MAX = 64, UNIT_WORD = 32 };
 
-struct unit {
+struct baked_unit {
     char name[NAME_CAP];
     char active[UNIT_WORD]; /* ActiveState */
     char sub[UNIT_WORD];    /* SubState */
@@ -29,28 +29,28 @@ struct unit {
     bool later;        /* it waits for the report, so the report cannot wait for it */
 };
 
-struct units {
-    struct unit all[UNITS_MAX];
+struct baked_units {
+    struct baked_unit all[UNITS_MAX];
     size_t count;
 };
 
 /* The services of the list right below /etc/systemd/system, but templates and bake-report.service itself. */
-must_check int units_list(const char *contents, size_t len, struct units *ret, struct err *err);
+must_check int units_list(const char *contents, size_t len, struct baked_units *ret, struct err *err);
 
 /* Fills in the states from the answer of systemctl show. */
-must_check int units_parse(const char *answer, struct units *units, struct err *err);
+must_check int units_parse(const char *answer, struct baked_units *units, struct err *err);
 
 /* Asks systemctl once. */
-must_check int units_ask(const struct root *root, struct units *units, struct err *err);
+must_check int units_ask(const struct root *root, struct baked_units *units, struct err *err);
 
 /* No unit is on its way to another state, or waits for its turn. */
-bool units_settled(const struct units *units);
+bool units_settled(const struct baked_units *units);
 
 /* Enabled, and systemd never came to it though nothing holds it up: a unit that it requires failed. systemd leaves
  * such a unit "inactive", as if nobody had wanted it. */
-bool unit_dropped(const struct unit *unit);
+bool unit_dropped(const struct baked_unit *unit);
 
 /* "active", "skipped (condition)", "failed", "inactive", or systemd's own word for what is in between. */
-const char *unit_word(const struct unit *unit);
+const char *unit_word(const struct baked_unit *unit);
 
 #endif

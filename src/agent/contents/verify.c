@@ -15,12 +15,12 @@ static const char *type_name(mode_t mode)
                            : "a special file";
 }
 
-static int differs(const struct entry *entry, struct err *err, const char *what)
+static int differs(const struct contents_entry *entry, struct err *err, const char *what)
 {
     return err_set(err, ERR_VERIFY, 0, "%s: %s", entry->path, what);
 }
 
-static int check_meta(const struct entry *entry, const struct stat *st, struct err *err)
+static int check_meta(const struct contents_entry *entry, const struct stat *st, struct err *err)
 {
     static const mode_t kinds[] = {0, S_IFDIR, S_IFREG, S_IFLNK};
     if ((st->st_mode & S_IFMT) != kinds[entry->type])
@@ -36,7 +36,7 @@ static int check_meta(const struct entry *entry, const struct stat *st, struct e
 }
 
 /* FD is of O_PATH: fgetxattr() would refuse it, its name below /proc does not, and is no link to follow. */
-static int check_xattrs(const struct entry *entry, int fd, struct err *err)
+static int check_xattrs(const struct contents_entry *entry, int fd, struct err *err)
 {
     char path[64];
     cleanup_free unsigned char *value = malloc(CONTENTS_XATTRS_SIZE);
@@ -44,7 +44,7 @@ static int check_xattrs(const struct entry *entry, int fd, struct err *err)
         return err_oom(err);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     for (size_t i = 0; i < entry->xattr_count; i++) {
-        const struct entry_xattr *xattr = &entry->xattrs[i];
+        const struct contents_xattr *xattr = &entry->xattrs[i];
         ssize_t size = getxattr(path, xattr->name, value, CONTENTS_XATTRS_SIZE);
         if (size < 0 && errno != ENODATA && errno != ERANGE)
             return err_sys(err, errno, "%s: read its xattr %s", entry->path, xattr->name);
@@ -55,7 +55,7 @@ static int check_xattrs(const struct entry *entry, int fd, struct err *err)
     return 0;
 }
 
-static int check_target(const struct entry *entry, int fd, struct err *err)
+static int check_target(const struct contents_entry *entry, int fd, struct err *err)
 {
     char target[PATH_CAP];
     ssize_t len = readlinkat(fd, "", target, sizeof target);
@@ -89,7 +89,7 @@ static int hash_fd(int fd, const char *path, unsigned char out[static 32], struc
     return 0;
 }
 
-static int check_file(const struct root *root, const struct entry *entry, const struct stat *seen,
+static int check_file(const struct root *root, const struct contents_entry *entry, const struct stat *seen,
                       struct err *err)
 {
     struct stat st;
@@ -109,7 +109,7 @@ static int check_file(const struct root *root, const struct entry *entry, const 
                : differs(entry, err, "its content was changed (sha256)");
 }
 
-int entry_check(const struct root *root, const struct entry *entry, struct err *err)
+int contents_check_entry(const struct root *root, const struct contents_entry *entry, struct err *err)
 {
     struct stat st;
     cleanup_close int fd = root_openat(root, entry->path, O_PATH | O_NOFOLLOW);
@@ -119,27 +119,27 @@ int entry_check(const struct root *root, const struct entry *entry, struct err *
         return err_sys(err, errno, "%s: look at it", entry->path);
     if (check_meta(entry, &st, err) < 0 || check_xattrs(entry, fd, err) < 0)
         return -1;
-    if (entry->type == ENTRY_SYMLINK)
+    if (entry->type == CONTENTS_TYPE_SYMLINK)
         return check_target(entry, fd, err);
-    return entry->type == ENTRY_FILE ? check_file(root, entry, &st, err) : 0;
+    return entry->type == CONTENTS_TYPE_FILE ? check_file(root, entry, &st, err) : 0;
 }
 
-struct check {
+struct contents_checker {
     const struct root *root;
     struct buf *faults;
     struct err first;
     size_t files, bad;
 };
 
-static int check_one(void *ctx, const struct entry *entry, struct err *err)
+static int check_entry(void *ctx, const struct contents_entry *entry, struct err *err)
 {
-    struct check *check = ctx;
-    check->files += entry->type == ENTRY_FILE;
-    if (entry_check(check->root, entry, err) == 0)
+    struct contents_checker *checker = ctx;
+    checker->files += entry->type == CONTENTS_TYPE_FILE;
+    if (contents_check_entry(checker->root, entry, err) == 0)
         return 0;
-    if (check->bad++ == 0)
-        check->first = *err;
-    buf_printf(check->faults, "%s\n", err->text);
+    if (checker->bad++ == 0)
+        checker->first = *err;
+    buf_printf(checker->faults, "%s\n", err->text);
     return 0;
 }
 
@@ -154,7 +154,7 @@ int contents_read(const struct root *root, struct buf *ret, struct err *err)
 
 /* The signature, or that there is neither signature nor key. One without the other is no unsigned image: it is
  * one that somebody took the other from. */
-static int check_signature(const struct root *root, const struct buf *list, struct verdict *verdict,
+static int check_signature(const struct root *root, const struct buf *list, struct contents_verdict *verdict,
                            struct err *err)
 {
     cleanup_buf struct buf key = BUF_INIT(MINISIG_FILE_MAX);
@@ -174,19 +174,20 @@ static int check_signature(const struct root *root, const struct buf *list, stru
                           list->len, path_base(CONTENTS_LIST), verdict->key_id, err);
 }
 
-int contents_check(const struct root *root, struct verdict *ret, struct buf *ret_faults, struct err *err)
+int contents_check(const struct root *root, struct contents_verdict *ret, struct buf *ret_faults,
+                   struct err *err)
 {
     cleanup_buf struct buf list = BUF_INIT(CONTENTS_LIST_MAX);
-    struct verdict verdict = {0};
-    struct check check = {.root = root, .faults = ret_faults};
+    struct contents_verdict verdict = {0};
+    struct contents_checker checker = {.root = root, .faults = ret_faults};
     if (contents_read(root, &list, err) < 0 || check_signature(root, &list, &verdict, err) < 0 ||
-        contents_walk(list.data, list.len, check_one, &check, err) < 0)
+        contents_walk(list.data, list.len, check_entry, &checker, err) < 0)
         return -1;
-    if (check.bad > 0) {
-        *err = check.first;
-        return check.bad == 1 ? -1 : err_wrap(err, "%zu entries are not as listed, the first", check.bad);
+    if (checker.bad > 0) {
+        *err = checker.first;
+        return checker.bad == 1 ? -1 : err_wrap(err, "%zu entries are not as listed, the first", checker.bad);
     }
-    verdict.files = check.files;
+    verdict.files = checker.files;
     *ret = verdict;
     return 0;
 }

@@ -15,52 +15,52 @@ static bool url_ok(const char *url)
     return len > 0 && strspn(rest, "abcdefghijklmnopqrstuvwxyz0123456789.-:") == len;
 }
 
-static void read_urls(struct jread *j, struct etcd_member *member)
+static void read_urls(struct json_pull *j, struct etcd_member *member)
 {
     unsigned count = 0;
-    for (jread_open(j, '['); jread_item(j); count++)
-        jread_string(j, member->peer_url, sizeof member->peer_url);
+    for (json_pull_open(j, '['); json_pull_item(j); count++)
+        json_pull_string(j, member->peer_url, sizeof member->peer_url);
     if (count != 1 || !url_ok(member->peer_url))
-        jread_fail(j, "a member has not one plain peer URL: no node of ours added it");
+        json_pull_fail(j, "a member has not one plain peer URL: no node of ours added it");
 }
 
-static void read_member(struct jread *j, struct etcd_member *member)
+static void read_member(struct json_pull *j, struct etcd_member *member)
 {
     char key[32], name[NAME_MAX_BYTES] = "";
-    for (jread_open(j, '{'); jread_key(j, key, sizeof key);) {
+    for (json_pull_open(j, '{'); json_pull_key(j, key, sizeof key);) {
         if (strcmp(key, "ID") == 0)
-            jread_digits(j, member->id, sizeof member->id);
+            json_pull_digits(j, member->id, sizeof member->id);
         else if (strcmp(key, "name") == 0)
-            jread_string(j, name, sizeof name);
+            json_pull_string(j, name, sizeof name);
         else if (strcmp(key, "peerURLs") == 0)
             read_urls(j, member);
         else
-            jread_skip(j);
+            json_pull_skip(j);
     }
     snprintf(member->name, sizeof member->name, "%.63s", name[0] == '\0' || value_name_ok(name) ? name : "?");
     if (!value_id_ok(member->id) || member->peer_url[0] == '\0')
-        jread_fail(j, "a member has no id or no peer URL");
+        json_pull_fail(j, "a member has no id or no peer URL");
 }
 
 int etcd_members_parse(const char *text, size_t len, struct etcd_members *ret, struct err *err)
 {
-    struct jread j = JREAD_INIT(text, len);
+    struct json_pull j = JSON_PULL_INIT(text, len);
     struct etcd_members made = {0};
     char key[32];
-    for (jread_open(&j, '{'); jread_key(&j, key, sizeof key);) {
+    for (json_pull_open(&j, '{'); json_pull_key(&j, key, sizeof key);) {
         if (strcmp(key, "members") != 0) {
-            jread_skip(&j);
+            json_pull_skip(&j);
             continue;
         }
-        for (jread_open(&j, '['); jread_item(&j); made.count++) {
+        for (json_pull_open(&j, '['); json_pull_item(&j); made.count++) {
             if (made.count == ETCD_MEMBERS_MAX) {
-                jread_fail(&j, "there are too many members");
+                json_pull_fail(&j, "there are too many members");
                 break;
             }
             read_member(&j, &made.members[made.count]);
         }
     }
-    if (jread_end(&j, "etcd's members", err) < 0)
+    if (json_pull_end(&j, "etcd's members", err) < 0)
         return -1;
     if (made.count == 0)
         return err_set(err, ERR_VERIFY, 0, "etcd's members: there are none");
@@ -70,16 +70,16 @@ int etcd_members_parse(const char *text, size_t len, struct etcd_members *ret, s
 
 void etcd_reason_parse(const char *text, size_t len, char *ret, size_t cap)
 {
-    struct jread j = JREAD_INIT(text, len);
+    struct json_pull j = JSON_PULL_INIT(text, len);
     struct err unused;
     char key[32], reason[REASON_MAX] = "";
-    for (jread_open(&j, '{'); jread_key(&j, key, sizeof key);) {
-        if (strcmp(key, "error") == 0 && jread_peek(&j) == '"')
-            jread_string(&j, reason, sizeof reason);
+    for (json_pull_open(&j, '{'); json_pull_key(&j, key, sizeof key);) {
+        if (strcmp(key, "error") == 0 && json_pull_peek(&j) == '"')
+            json_pull_string(&j, reason, sizeof reason);
         else
-            jread_skip(&j);
+            json_pull_skip(&j);
     }
-    if (jread_end(&j, "refusal", &unused) < 0)
+    if (json_pull_end(&j, "refusal", &unused) < 0)
         reason[0] = '\0';
     for (char *at = reason; *at; at++)
         if (*at < ' ' || *at > '~')
@@ -103,8 +103,8 @@ static int post(const struct etcd_api *api, const char *path, const char *body, 
 
 int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struct err *err)
 {
-    cleanup_buf struct buf key = BUF_INIT(HTTP_BODY_MAX);
-    cleanup_buf struct buf list = BUF_INIT(HTTP_BODY_MAX);
+    cleanup_buf struct buf key = BUF_INIT(AGENT_HTTP_BODY_MAX);
+    cleanup_buf struct buf list = BUF_INIT(AGENT_HTTP_BODY_MAX);
     /* The key is one NUL byte, the first there can be. Whether it exists matters not: etcd waits for the quorum. */
     if (post(api, "/v3/kv/range", "{\"key\":\"AA==\",\"limit\":\"1\",\"keys_only\":true}", ETCD_ASK_MS, &key,
              err) < 0 ||
@@ -115,7 +115,7 @@ int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struc
 
 int etcd_member_remove(const struct etcd_api *api, const char *id, struct err *err)
 {
-    cleanup_buf struct buf answer = BUF_INIT(HTTP_BODY_MAX);
+    cleanup_buf struct buf answer = BUF_INIT(AGENT_HTTP_BODY_MAX);
     char body[64];
     snprintf(body, sizeof body, "{\"ID\":\"%s\"}", id);
     return post(api, "/v3/cluster/member/remove", body, ETCD_CHANGE_MS, &answer, err);
@@ -124,7 +124,7 @@ int etcd_member_remove(const struct etcd_api *api, const char *id, struct err *e
 int etcd_member_add(const struct etcd_api *api, const char *peer_url, struct etcd_members *ret,
                     struct err *err)
 {
-    cleanup_buf struct buf answer = BUF_INIT(HTTP_BODY_MAX);
+    cleanup_buf struct buf answer = BUF_INIT(AGENT_HTTP_BODY_MAX);
     char body[ETCD_URL_CAP + 64];
     snprintf(body, sizeof body, "{\"peerURLs\":[\"%s\"]}", peer_url);
     if (post(api, "/v3/cluster/member/add", body, ETCD_CHANGE_MS, &answer, err) < 0)

@@ -1,6 +1,6 @@
 /* The members of a living etcd, asked and changed through the JSON gateway of its v3 API.
  *
- * In:    one member's client address, the files for TLS; answers of up to HTTP_BODY_MAX bytes.
+ * In:    one member's client address, the files for TLS; answers of up to AGENT_HTTP_BODY_MAX bytes.
  * Out:   members: id in decimal, name (empty until it has started), its one peer URL.
  * Fails: ERR_NETWORK: that member cannot be reached, or (in its words) has no quorum in time; ERR_REMOTE: etcd refuses, with its
  *        reason; ERR_VERIFY: the answer is not etcd's, or lists what no node of ours would have added.
@@ -32,7 +32,7 @@ struct etcd_members {
 
 struct etcd_api {
     const struct tls_files *files;
-    struct http_peer peer;
+    struct wire_peer peer;
 };
 
 must_check int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struct err *err);

@@ -17,16 +17,16 @@
 #include "base/cleanup.h"
 
 enum {
-    SEALED_KEY_SIZE = 32,
-    SEALED_OVERHEAD = 4 + 24 + 16,
-    SEALED_MAX = 1300, /* fits every network's packets whole: GCE's are 1460 bytes */
-    SEALED_MESSAGE_MAX = SEALED_MAX - SEALED_OVERHEAD,
+    BOX_KEY_SIZE = 32,
+    BOX_OVERHEAD = 4 + 24 + 16,
+    BOX_MAX = 1300, /* fits every network's packets whole: GCE's are 1460 bytes */
+    BOX_MESSAGE_MAX = BOX_MAX - BOX_OVERHEAD,
 };
 
-must_check bool sealed_seal(const unsigned char key[SEALED_KEY_SIZE], const void *message, size_t len,
-                            unsigned char ret[SEALED_MAX], size_t *ret_len);
+must_check bool box_seal(const unsigned char key[BOX_KEY_SIZE], const void *message, size_t len,
+                         unsigned char ret[BOX_MAX], size_t *ret_len);
 
-must_check bool sealed_open(const unsigned char key[SEALED_KEY_SIZE], const unsigned char *packet, size_t len,
-                            unsigned char ret[SEALED_MESSAGE_MAX], size_t *ret_len);
+must_check bool box_open(const unsigned char key[BOX_KEY_SIZE], const unsigned char *packet, size_t len,
+                         unsigned char ret[BOX_MESSAGE_MAX], size_t *ret_len);
 
 #endif

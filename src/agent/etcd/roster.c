@@ -26,7 +26,7 @@ bool roster_read_id(const char *hex, size_t len, unsigned char ret[ROSTER_ID_SIZ
     return true;
 }
 
-void roster_write(const struct roster *roster, struct buf *ret)
+void roster_write(const struct member_roster *roster, struct buf *ret)
 {
     char hex[ROSTER_ID_HEX + 1];
     buf_str(ret, HEAD);
@@ -37,14 +37,14 @@ void roster_write(const struct roster *roster, struct buf *ret)
     }
 }
 
-static int compare(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
     const struct roster_entry *x = a, *y = b;
     return strcmp(x->name, y->name);
 }
 
 /* Whether entry I keeps the rules, next to those before it. */
-static bool entry_ok(const struct roster *roster, size_t i)
+static bool entry_ok(const struct member_roster *roster, size_t i)
 {
     const struct roster_entry *entry = &roster->entries[i];
     if (!value_name_ok(entry->name) || !value_ip_ok(entry->ip))
@@ -57,7 +57,7 @@ static bool entry_ok(const struct roster *roster, size_t i)
     return true;
 }
 
-static int check(const struct roster *roster, struct err *err)
+static int check_rules(const struct member_roster *roster, struct err *err)
 {
     if (roster->count == 0)
         return err_set(err, ERR_VERIFY, 0, "the roster is empty");
@@ -68,10 +68,10 @@ static int check(const struct roster *roster, struct err *err)
     return 0;
 }
 
-int roster_settle(struct roster *roster, struct err *err)
+int roster_settle(struct member_roster *roster, struct err *err)
 {
-    qsort(roster->entries, roster->count, sizeof roster->entries[0], compare);
-    return check(roster, err);
+    qsort(roster->entries, roster->count, sizeof roster->entries[0], compare_names);
+    return check_rules(roster, err);
 }
 
 /* A word up to STOP; moves *AT behind it. */
@@ -95,23 +95,23 @@ static bool take_entry(const char **at, const char *end, struct roster_entry *re
            roster_read_id(hex, strlen(hex), ret->id);
 }
 
-int roster_parse(const char *text, size_t len, struct roster *ret, struct err *err)
+int roster_parse(const char *text, size_t len, struct member_roster *ret, struct err *err)
 {
-    struct roster made = {0};
+    struct member_roster made = {0};
     const char *at = text, *end = text + len;
     size_t head = strlen(HEAD);
     if (len < head || memcmp(text, HEAD, head) != 0)
         return err_set(err, ERR_VERIFY, 0, "this is no roster");
     for (at += head; at < end; made.count++)
-        if (made.count == METADATA_NODES_MAX || !take_entry(&at, end, &made.entries[made.count]))
+        if (made.count == NODE_MEMBERS_MAX || !take_entry(&at, end, &made.entries[made.count]))
             return err_set(err, ERR_VERIFY, 0, "the roster's line %zu is malformed", made.count + 2);
-    if (check(&made, err) < 0)
+    if (check_rules(&made, err) < 0)
         return -1;
     *ret = made;
     return 0;
 }
 
-bool roster_holds(const struct roster *roster, const char *name, const char *ip,
+bool roster_holds(const struct member_roster *roster, const char *name, const char *ip,
                   const unsigned char id[ROSTER_ID_SIZE])
 {
     for (size_t i = 0; i < roster->count; i++)

@@ -29,19 +29,19 @@ struct roster_entry {
     unsigned char id[ROSTER_ID_SIZE];
 };
 
-struct roster {
-    struct roster_entry entries[METADATA_NODES_MAX];
+struct member_roster {
+    struct roster_entry entries[NODE_MEMBERS_MAX];
     size_t count; /* 0: there is none */
 };
 
-must_check int roster_parse(const char *text, size_t len, struct roster *ret, struct err *err);
-void roster_write(const struct roster *roster, struct buf *ret);
+must_check int roster_parse(const char *text, size_t len, struct member_roster *ret, struct err *err);
+void roster_write(const struct member_roster *roster, struct buf *ret);
 
 /* Sorts, and ERR_VERIFY if it breaks a rule above. */
-must_check int roster_settle(struct roster *roster, struct err *err);
+must_check int roster_settle(struct member_roster *roster, struct err *err);
 
 /* Whether this disk is on it: the name with this address and incarnation. */
-bool roster_holds(const struct roster *roster, const char *name, const char *ip,
+bool roster_holds(const struct member_roster *roster, const char *name, const char *ip,
                   const unsigned char id[ROSTER_ID_SIZE]);
 
 /* 32 lower-case hex digits and nothing else. */

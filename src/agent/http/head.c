@@ -31,7 +31,7 @@ static int parse_status(const struct text *line, int *ret, struct err *err)
     return 0;
 }
 
-static int parse_length(const struct text *value, struct http_head *head, struct err *err)
+static int parse_length(const struct text *value, struct agent_http_head *head, struct err *err)
 {
     uint64_t length = 0;
     bool ok = value->len > 0;
@@ -46,7 +46,7 @@ static int parse_length(const struct text *value, struct http_head *head, struct
     return 0;
 }
 
-static int parse_field(const struct text *line, struct http_head *head, struct err *err)
+static int parse_field(const struct text *line, struct agent_http_head *head, struct err *err)
 {
     const char *colon = memchr(line->at, ':', line->len);
     /* A line that starts with a blank continues the last one, in a form that RFC 9112 5.2 has given up. */
@@ -75,9 +75,9 @@ static int parse_field(const struct text *line, struct http_head *head, struct e
     return 0;
 }
 
-int http_head_parse(const char *text, size_t len, struct http_head *ret, struct err *err)
+int agent_http_head_parse(const char *text, size_t len, struct agent_http_head *ret, struct err *err)
 {
-    struct http_head head = {0};
+    struct agent_http_head head = {0};
     bool first = true;
     if (memchr(text, '\0', len))
         return err_set(err, ERR_VERIFY, 0, "the answer's header holds a NUL");
@@ -100,7 +100,7 @@ int http_head_parse(const char *text, size_t len, struct http_head *ret, struct 
     return 0;
 }
 
-bool http_chunk_size(const char *line, uint64_t *ret)
+bool agent_http_chunk_size(const char *line, uint64_t *ret)
 {
     uint64_t size = 0;
     size_t i = 0;

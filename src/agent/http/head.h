@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-struct http_head {
+struct agent_http_head {
     int status;
     bool google; /* "Metadata-Flavor: Google" */
     bool chunked;
@@ -23,9 +23,10 @@ struct http_head {
     uint64_t length; /* bytes of the body */
 };
 
-must_check int http_head_parse(const char *text, size_t len, struct http_head *ret, struct err *err);
+must_check int agent_http_head_parse(const char *text, size_t len, struct agent_http_head *ret,
+                                     struct err *err);
 
 /* The size that opens a chunk: hex digits, then perhaps ";extension". */
-bool http_chunk_size(const char *line, uint64_t *ret);
+bool agent_http_chunk_size(const char *line, uint64_t *ret);
 
 #endif

@@ -12,33 +12,22 @@
 #define BAKE_AGENT_HTTP_HTTP_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
+#include "agent/http/wire.h"
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { HTTP_HEADER_MAX = 16 << 10, HTTP_BODY_MAX = 1 << 20, HTTP_PATH_MAX = 512 };
+enum { AGENT_HTTP_HEADER_MAX = 16 << 10, AGENT_HTTP_BODY_MAX = 1 << 20, AGENT_HTTP_PATH_MAX = 512 };
 
-struct http_peer {
-    char host[16]; /* dotted IPv4 */
-    uint16_t port;
-};
-
-struct http_request {
-    const struct http_peer *peer;
+struct agent_http_request {
+    const struct wire_peer *peer;
     const char *path; /* with the query; no white space */
     bool metadata;
     unsigned timeout_ms; /* for all of it */
 };
 
-/* "10.0.0.1" or "10.0.0.1:8080"; ERR_USAGE. */
-must_check int http_peer_parse(const char *text, struct http_peer *ret, struct err *err);
-
 /* The body is added to RET_BODY only for status 200. */
-must_check int http_get(const struct http_request *request, int *ret_status, struct buf *ret_body,
-                        struct err *err);
-
-/* Milliseconds of a clock that never jumps. */
-int64_t http_now_ms(void);
+must_check int agent_http_get(const struct agent_http_request *request, int *ret_status, struct buf *ret_body,
+                              struct err *err);
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Adds what there is to in[]; *RET_EOF when the peer is done. */
-static int fill(struct http_reader *reader, const char *what, bool *ret_eof, struct err *err)
+static int fill_buffer(struct agent_http_reader *reader, const char *what, bool *ret_eof, struct err *err)
 {
     size_t got = 0;
     if (reader->at == reader->have)
@@ -16,30 +16,30 @@ static int fill(struct http_reader *reader, const char *what, bool *ret_eof, str
     return 0;
 }
 
-int http_read_head(struct http_reader *reader, struct http_head *ret, struct err *err)
+int agent_http_read_head(struct agent_http_reader *reader, struct agent_http_head *ret, struct err *err)
 {
     const char *end;
     while (!(end = memmem(reader->in, reader->have, "\r\n\r\n", 4))) {
         bool eof = false;
         if (reader->have == sizeof reader->in)
-            return err_set(err, ERR_VERIFY, 0, "the answer's header is over %d bytes", HTTP_HEADER_MAX);
-        if (fill(reader, "waiting for the answer", &eof, err) < 0)
+            return err_set(err, ERR_VERIFY, 0, "the answer's header is over %d bytes", AGENT_HTTP_HEADER_MAX);
+        if (fill_buffer(reader, "waiting for the answer", &eof, err) < 0)
             return -1;
         if (eof)
             return err_set(err, ERR_NETWORK, 0, "the connection was closed before the end of the header");
     }
     reader->at = (size_t)(end - reader->in) + 4;
-    return http_head_parse(reader->in, reader->at, ret, err);
+    return agent_http_head_parse(reader->in, reader->at, ret, err);
 }
 
 /* LEN bytes of the body. */
-static int read_exactly(struct http_reader *reader, uint64_t len, struct buf *ret, struct err *err)
+static int read_exactly(struct agent_http_reader *reader, uint64_t len, struct buf *ret, struct err *err)
 {
     if (len > ret->max - ret->len)
         return err_set(err, ERR_VERIFY, 0, "the answer is over %zu bytes", ret->max);
     while (len > 0) {
         bool eof = false;
-        if (reader->at == reader->have && fill(reader, "reading the answer", &eof, err) < 0)
+        if (reader->at == reader->have && fill_buffer(reader, "reading the answer", &eof, err) < 0)
             return -1;
         if (eof)
             return err_set(err, ERR_NETWORK, 0, "the answer ended %llu bytes early", (unsigned long long)len);
@@ -53,11 +53,11 @@ static int read_exactly(struct http_reader *reader, uint64_t len, struct buf *re
 }
 
 /* A line of the chunked coding into OUT, without its CRLF. */
-static int read_line(struct http_reader *reader, char *out, size_t cap, struct err *err)
+static int read_line(struct agent_http_reader *reader, char *out, size_t cap, struct err *err)
 {
     for (size_t len = 0;;) {
         bool eof = false;
-        if (reader->at == reader->have && fill(reader, "reading the answer", &eof, err) < 0)
+        if (reader->at == reader->have && fill_buffer(reader, "reading the answer", &eof, err) < 0)
             return -1;
         if (eof)
             return err_set(err, ERR_NETWORK, 0, "the answer ended inside its chunks");
@@ -72,14 +72,14 @@ static int read_line(struct http_reader *reader, char *out, size_t cap, struct e
     }
 }
 
-static int read_chunked(struct http_reader *reader, struct buf *ret, struct err *err)
+static int read_chunked(struct agent_http_reader *reader, struct buf *ret, struct err *err)
 {
     char line[256];
     uint64_t size;
     for (;;) {
         if (read_line(reader, line, sizeof line, err) < 0)
             return -1;
-        if (!http_chunk_size(line, &size))
+        if (!agent_http_chunk_size(line, &size))
             return err_set(err, ERR_VERIFY, 0, "the answer's chunks are malformed: a size is no number");
         if (size == 0)
             break;
@@ -98,20 +98,21 @@ static int read_chunked(struct http_reader *reader, struct buf *ret, struct err 
     return err_set(err, ERR_VERIFY, 0, "the answer has too many trailers");
 }
 
-static int read_to_end(struct http_reader *reader, struct buf *ret, struct err *err)
+static int read_to_end(struct agent_http_reader *reader, struct buf *ret, struct err *err)
 {
     for (bool eof = false; !eof;) {
         buf_add(ret, reader->in + reader->at, reader->have - reader->at);
         reader->at = reader->have;
         if (ret->failed)
             return err_set(err, ERR_VERIFY, 0, "the answer is over %zu bytes", ret->max);
-        if (fill(reader, "reading the answer", &eof, err) < 0)
+        if (fill_buffer(reader, "reading the answer", &eof, err) < 0)
             return -1;
     }
     return 0;
 }
 
-int http_read_body(struct http_reader *reader, const struct http_head *head, struct buf *ret, struct err *err)
+int agent_http_read_body(struct agent_http_reader *reader, const struct agent_http_head *head,
+                         struct buf *ret, struct err *err)
 {
     if (head->chunked)
         return read_chunked(reader, ret, err);

@@ -12,17 +12,18 @@
 #include "agent/http/http.h"
 #include "agent/http/head.h"
 
-struct http_reader {
+struct agent_http_reader {
     /* At least one byte; *RET_LEN 0 at the end. */
     int (*fill)(void *ctx, void *out, size_t cap, const char *what, size_t *ret_len, struct err *err);
     void *ctx;
     size_t at, have; /* what of in[] is unread */
-    char in[HTTP_HEADER_MAX];
+    char in[AGENT_HTTP_HEADER_MAX];
 };
 
-must_check int http_read_head(struct http_reader *reader, struct http_head *ret, struct err *err);
+must_check int agent_http_read_head(struct agent_http_reader *reader, struct agent_http_head *ret,
+                                    struct err *err);
 /* Added to RET, up to its cap. */
-must_check int http_read_body(struct http_reader *reader, const struct http_head *head, struct buf *ret,
-                              struct err *err);
+must_check int agent_http_read_body(struct agent_http_reader *reader, const struct agent_http_head *head,
+                                    struct buf *ret, struct err *err);
 
 #endif

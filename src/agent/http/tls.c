@@ -7,7 +7,6 @@
 #include <openssl/ssl.h>
 
 #include "agent/http/read.h"
-#include "agent/http/wire.h"
 
 enum { RECORD_MAX = 16 << 10 };
 
@@ -184,9 +183,9 @@ static int shake_hands(struct channel *channel, struct err *err)
     }
 }
 
-static int ask(struct channel *channel, const struct tls_request *request, struct err *err)
+static int send_request(struct channel *channel, const struct tls_request *request, struct err *err)
 {
-    cleanup_buf struct buf text = BUF_INIT(HTTP_BODY_MAX);
+    cleanup_buf struct buf text = BUF_INIT(AGENT_HTTP_BODY_MAX);
     buf_printf(&text,
                "POST %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: bake-agent/" BAKE_VERSION "\r\n"
                "Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
@@ -202,7 +201,8 @@ static int ask(struct channel *channel, const struct tls_request *request, struc
     return flush(channel, err);
 }
 
-static int fill(void *ctx, void *out, size_t cap, const char *what, size_t *ret_len, struct err *err)
+static int fill_from_channel(void *ctx, void *out, size_t cap, const char *what, size_t *ret_len,
+                             struct err *err)
 {
     struct channel *channel = ctx;
     for (;;) {
@@ -220,21 +220,21 @@ static int fill(void *ctx, void *out, size_t cap, const char *what, size_t *ret_
     }
 }
 
-static int talk(const struct tls_request *request, SSL_CTX *ctx, int *ret_status, struct buf *ret,
-                struct err *err)
+static int exchange(const struct tls_request *request, SSL_CTX *ctx, int *ret_status, struct buf *ret,
+                    struct err *err)
 {
     cleanup(close_channel) struct channel channel = {.wire = WIRE_INIT};
-    cleanup_free struct http_reader *reader = calloc(1, sizeof *reader);
+    cleanup_free struct agent_http_reader *reader = calloc(1, sizeof *reader);
     cleanup_buf struct buf body = BUF_INIT(ret->max - ret->len);
-    struct http_head head;
+    struct agent_http_head head;
     if (!reader)
         return err_oom(err);
-    reader->fill = fill;
+    reader->fill = fill_from_channel;
     reader->ctx = &channel;
     if (use_ca(ctx, request->files, err) < 0 || use_cert(ctx, request->files, err) < 0 ||
         use_key(ctx, request->files, err) < 0 || start(request, ctx, &channel, err) < 0 ||
-        shake_hands(&channel, err) < 0 || ask(&channel, request, err) < 0 ||
-        http_read_head(reader, &head, err) < 0 || http_read_body(reader, &head, &body, err) < 0)
+        shake_hands(&channel, err) < 0 || send_request(&channel, request, err) < 0 ||
+        agent_http_read_head(reader, &head, err) < 0 || agent_http_read_body(reader, &head, &body, err) < 0)
         return -1;
     buf_add(ret, body.data, body.len);
     if (buf_check(ret, "the answer", err) < 0)
@@ -249,7 +249,7 @@ int tls_post(const struct tls_request *request, int *ret_status, struct buf *ret
     /* no configuration: the machine's may load modules, which a static program cannot, or weaken the rules */
     if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 || !(ctx = SSL_CTX_new(TLS_client_method())))
         return fail(ERR_INTERNAL, "start TLS", err);
-    if (talk(request, ctx, ret_status, ret_body, err) < 0)
+    if (exchange(request, ctx, ret_status, ret_body, err) < 0)
         return err_wrap(err, "https://%s:%u%s", request->peer->host, (unsigned)request->peer->port,
                         request->path);
     return 0;

@@ -24,7 +24,7 @@ struct tls_files {
 
 struct tls_request {
     const struct tls_files *files;
-    const struct http_peer *peer;
+    const struct wire_peer *peer;
     const char *path, *body;
     unsigned timeout_ms; /* for all of it */
 };

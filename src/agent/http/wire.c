@@ -3,13 +3,40 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+
+#include "base/clock.h"
+
+int wire_peer_parse(const char *text, struct wire_peer *ret, struct err *err)
+{
+    struct wire_peer peer = {.port = 80};
+    size_t len = strcspn(text, ":");
+    struct in_addr addr;
+    const char *port = text + len;
+    if (len < sizeof peer.host) {
+        memcpy(peer.host, text, len);
+        unsigned long number = 80;
+        if (*port == ':') {
+            size_t digits = strspn(port + 1, "0123456789");
+            number = digits > 0 && digits < 6 && port[1 + digits] == '\0' ? strtoul(port + 1, NULL, 10) : 0;
+        }
+        if (inet_pton(AF_INET, peer.host, &addr) == 1 && number > 0 && number <= UINT16_MAX) {
+            peer.port = (uint16_t)number;
+            *ret = peer;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_USAGE, 0, "\"%.100s\" is no address: give an IPv4 address, or ADDRESS:PORT",
+                   text);
+}
 
 static int wait_for(const struct wire *wire, short events, const char *what, struct err *err)
 {
     for (;;) {
         struct pollfd fd = {.fd = wire->fd, .events = events};
-        int64_t left = wire->deadline - http_now_ms();
+        int64_t left = wire->deadline - clock_now_ms();
         if (left <= 0)
             return err_set(err, ERR_NETWORK, 0, "too slow: time ran out while %s", what);
         int n = poll(&fd, 1, left > 60000 ? 60000 : (int)left);
@@ -20,7 +47,7 @@ static int wait_for(const struct wire *wire, short events, const char *what, str
     }
 }
 
-static int dial(const struct wire *wire, const struct http_peer *peer, struct err *err)
+static int dial(const struct wire *wire, const struct wire_peer *peer, struct err *err)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(peer->port)};
     int status = 0;
@@ -38,10 +65,10 @@ static int dial(const struct wire *wire, const struct http_peer *peer, struct er
     return status == 0 ? 0 : err_set(err, ERR_NETWORK, status, "connect");
 }
 
-int wire_dial(const struct http_peer *peer, unsigned timeout_ms, struct wire *ret, struct err *err)
+int wire_dial(const struct wire_peer *peer, unsigned timeout_ms, struct wire *ret, struct err *err)
 {
     cleanup_wire struct wire wire = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
-                                     .deadline = http_now_ms() + timeout_ms};
+                                     .deadline = clock_now_ms() + timeout_ms};
     if (wire.fd < 0)
         return err_set(err, ERR_NETWORK, errno, "socket");
     if (dial(&wire, peer, err) < 0)

@@ -12,12 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/http/http.h"
 #include "base/err.h"
+
+struct wire_peer {
+    char host[16]; /* dotted IPv4 */
+    uint16_t port;
+};
 
 struct wire {
     int fd;
-    int64_t deadline; /* of http_now_ms() */
+    int64_t deadline; /* of clock_now_ms() */
 };
 
 #define WIRE_INIT                                                                                            \
@@ -25,7 +29,10 @@ struct wire {
         .fd = -1                                                                                             \
     }
 
-must_check int wire_dial(const struct http_peer *peer, unsigned timeout_ms, struct wire *ret,
+/* "10.0.0.1" (port 80) or "10.0.0.1:8080"; ERR_USAGE. */
+must_check int wire_peer_parse(const char *text, struct wire_peer *ret, struct err *err);
+
+must_check int wire_dial(const struct wire_peer *peer, unsigned timeout_ms, struct wire *ret,
                          struct err *err);
 void wire_close(struct wire *wire);
 #define cleanup_wire cleanup(wire_close)

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-size_t decide_founder(const struct metadata *metadata)
+size_t decide_founder(const struct node_metadata *metadata)
 {
     size_t first = 0;
     for (size_t i = 1; i < metadata->node_count; i++)
@@ -23,7 +23,7 @@ static void settle(struct decision *ret, enum decision_kind kind, const char *fm
 }
 
 /* What others have decided goes before anything else. */
-static bool follow(const struct metadata *m, const unsigned char *id, const struct peers_reply *replies,
+static bool follow(const struct node_metadata *m, const unsigned char *id, const struct peers_reply *replies,
                    struct decision *ret)
 {
     for (size_t i = 0; i < m->node_count; i++)
@@ -34,7 +34,7 @@ static bool follow(const struct metadata *m, const unsigned char *id, const stru
             return true;
         }
     for (size_t i = 0; i < m->node_count; i++)
-        if (replies[i].got && replies[i].state != DISK_WAITING) {
+        if (replies[i].got && replies[i].state != MEMBER_WAITING) {
             settle(ret, DECISION_REPLACE,
                    "%s is a member of a cluster that does not know this disk: joining as a "
                    "replacement",
@@ -45,7 +45,7 @@ static bool follow(const struct metadata *m, const unsigned char *id, const stru
 }
 
 /* ", a, b" of the members for which TEST holds. */
-static void add_names(const struct metadata *m, const struct peers_reply *replies,
+static void add_names(const struct node_metadata *m, const struct peers_reply *replies,
                       bool (*test)(const struct peers_reply *), char *out, size_t cap)
 {
     size_t len = 0;
@@ -68,7 +68,7 @@ static bool differs(const struct peers_reply *reply)
     return reply->got && !reply->same_list;
 }
 
-static bool same_as_before(const struct metadata *m, const struct peers_reply *replies,
+static bool same_as_before(const struct node_metadata *m, const struct peers_reply *replies,
                            const struct peers_reply *before)
 {
     for (size_t i = 0; before && i < m->node_count; i++)
@@ -77,7 +77,7 @@ static bool same_as_before(const struct metadata *m, const struct peers_reply *r
     return before != NULL;
 }
 
-static void found(const struct metadata *m, const unsigned char *id, const struct peers_reply *replies,
+static void found(const struct node_metadata *m, const unsigned char *id, const struct peers_reply *replies,
                   const struct peers_reply *before, struct decision *ret)
 {
     struct err err = {0};
@@ -99,11 +99,11 @@ static void found(const struct metadata *m, const unsigned char *id, const struc
         settle(ret, DECISION_NEW, "all %zu members are there: founding the cluster", m->node_count);
 }
 
-void decide(const struct metadata *m, const unsigned char id[ROSTER_ID_SIZE],
-            const struct peers_reply replies[METADATA_NODES_MAX], const struct peers_reply *before,
+void decide(const struct node_metadata *m, const unsigned char id[ROSTER_ID_SIZE],
+            const struct peers_reply replies[NODE_MEMBERS_MAX], const struct peers_reply *before,
             struct decision *ret)
 {
-    char names[METADATA_NODES_MAX * (VALUE_NAME_CAP + 2)];
+    char names[NODE_MEMBERS_MAX * (VALUE_NAME_CAP + 2)];
     size_t founder = decide_founder(m);
     *ret = (struct decision){0};
     if (follow(m, id, replies, ret))

@@ -23,16 +23,16 @@ enum { DECISION_WHY_CAP = 1024 };
 
 struct decision {
     enum decision_kind kind;
-    struct roster roster;       /* of DECISION_NEW */
-    char why[DECISION_WHY_CAP]; /* a line to say */
+    struct member_roster roster; /* of DECISION_NEW */
+    char why[DECISION_WHY_CAP];  /* a line to say */
 };
 
 /* The place of the founder: the first name in byte order. */
-size_t decide_founder(const struct metadata *metadata);
+size_t decide_founder(const struct node_metadata *metadata);
 
 /* BEFORE is NULL unless the round before ended in DECISION_CONFIRM. */
-void decide(const struct metadata *metadata, const unsigned char id[ROSTER_ID_SIZE],
-            const struct peers_reply replies[METADATA_NODES_MAX], const struct peers_reply *before,
+void decide(const struct node_metadata *metadata, const unsigned char id[ROSTER_ID_SIZE],
+            const struct peers_reply replies[NODE_MEMBERS_MAX], const struct peers_reply *before,
             struct decision *ret);
 
 #endif

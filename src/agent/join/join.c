@@ -3,25 +3,24 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
-
 #include <sodium.h>
 
+#include "base/clock.h"
+
 #include "agent/join/decide.h"
-#include "agent/http/http.h"
 #include "agent/join/replace.h"
 
-enum { ENV_MAX = 4096, TOKEN_SIZE = 8, SAID_LINES = 4 };
+enum { ENV_MAX = 4096, TOKEN_SIZE = 8, RECENT_LINES = 4 };
 
 struct join {
     struct replace replace;
     struct peers peers;
-    struct disk disk;
+    struct member_state disk;
     const struct join_options *options;
-    const struct say *say;
-    int64_t deadline;                    /* of http_now_ms(); 0: none */
-    char said[SAID_LINES][ERR_TEXT_MAX]; /* the last ones */
-    size_t said_at;
+    const struct log *log;
+    int64_t deadline;                        /* of clock_now_ms(); 0: none */
+    char recent[RECENT_LINES][ERR_TEXT_MAX]; /* the last lines logged */
+    size_t recent_at;
 };
 
 int join_options_read(const struct root *root, struct join_options *ret, struct err *err)
@@ -31,26 +30,24 @@ int join_options_read(const struct root *root, struct join_options *ret, struct 
     return peers_read_key(root, &ret->key, err);
 }
 
-/* What was said lately is not said again: two reasons to wait may take turns every second, for days. */
-static void say_once(struct join *join, const char *line)
+/* Skips a line that was logged recently: two reasons to wait may alternate every second, for days. */
+static void log_once(struct join *join, const char *line)
 {
-    for (size_t i = 0; i < SAID_LINES; i++)
-        if (strcmp(join->said[i], line) == 0)
+    for (size_t i = 0; i < RECENT_LINES; i++)
+        if (strcmp(join->recent[i], line) == 0)
             return;
-    snprintf(join->said[join->said_at], sizeof join->said[0], "%s", line);
-    join->said_at = (join->said_at + 1) % SAID_LINES;
-    say_line(join->say, line);
+    snprintf(join->recent[join->recent_at], sizeof join->recent[0], "%s", line);
+    join->recent_at = (join->recent_at + 1) % RECENT_LINES;
+    log_line(join->log, line);
 }
 
 /* Before another try; -1 when the time is over. */
 static int pause_or_stop(const struct join *join, const char *why, struct err *err)
 {
-    int64_t left = join->deadline == 0 ? JOIN_PAUSE_MS : join->deadline - http_now_ms();
+    int64_t left = join->deadline == 0 ? JOIN_PAUSE_MS : join->deadline - clock_now_ms();
     if (left <= 0)
         return err_set(err, ERR_NETWORK, 0, "it took too long: %.1900s", why);
-    long ms = left < JOIN_PAUSE_MS ? (long)left : JOIN_PAUSE_MS;
-    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    nanosleep(&pause, NULL);
+    clock_sleep_ms(left < JOIN_PAUSE_MS ? left : JOIN_PAUSE_MS);
     return 0;
 }
 
@@ -75,7 +72,7 @@ static void add_member(struct buf *cluster, const char *name, const char *ip, ui
 /* With data etcd goes by what it has; the variables only need to be well-formed. */
 static int start_as_is(const struct join *join, struct err *err)
 {
-    const struct metadata *m = join->replace.metadata;
+    const struct node_metadata *m = join->replace.metadata;
     cleanup_buf struct buf cluster = BUF_INIT(ENV_MAX);
     for (size_t i = 0; i < m->node_count; i++)
         add_member(&cluster, m->nodes[i].name, m->nodes[i].ip, join->options->peer_port);
@@ -85,8 +82,8 @@ static int start_as_is(const struct join *join, struct err *err)
 /* Members and token come from the roster alone, which is the same on all disks, whatever cluster-nodes says by now. */
 static int start_new(const struct join *join, struct err *err)
 {
-    const struct roster *roster = &join->disk.roster;
-    const struct metadata *m = join->replace.metadata;
+    const struct member_roster *roster = &join->disk.roster;
+    const struct node_metadata *m = join->replace.metadata;
     cleanup_buf struct buf cluster = BUF_INIT(ENV_MAX);
     cleanup_buf struct buf text = BUF_INIT(ROSTER_TEXT_MAX);
     unsigned char digest[crypto_generichash_BYTES];
@@ -96,7 +93,7 @@ static int start_new(const struct join *join, struct err *err)
             err, ERR_VERIFY, 0,
             "%s does not hold this disk as %s %s: if it was another node's, or its name or address has "
             "changed, it needs an empty disk",
-            DISK_ROSTER, m->name, m->ip);
+            MEMBER_STATE_ROSTER, m->name, m->ip);
     for (size_t i = 0; i < roster->count; i++)
         add_member(&cluster, roster->entries[i].name, roster->entries[i].ip, join->options->peer_port);
     roster_write(roster, &text);
@@ -138,16 +135,16 @@ static int try_replace(struct join *join, const char *why, char line[ERR_TEXT_MA
                        struct err *err)
 {
     struct etcd_members members;
-    struct err said = {0};
-    *ret_done = replace_run(&join->replace, &members, &said) == 0;
+    struct err failed = {0};
+    *ret_done = replace_run(&join->replace, &members, &failed) == 0;
     if (*ret_done)
         return start_replacement(join, &members, err);
-    if (said.kind == ERR_IO || said.kind == ERR_SPACE || said.kind == ERR_INTERNAL) {
-        *err = said;
+    if (failed.kind == ERR_IO || failed.kind == ERR_SPACE || failed.kind == ERR_INTERNAL) {
+        *err = failed;
         return -1;
     }
-    snprintf(line, ERR_TEXT_MAX, "%.600s; waiting for a quorum to take it in: %.1200s", why, said.text);
-    say_once(join, line);
+    snprintf(line, ERR_TEXT_MAX, "%.600s; waiting for a quorum to take it in: %.1200s", why, failed.text);
+    log_once(join, line);
     return 0;
 }
 
@@ -161,9 +158,9 @@ static int replace_loop(struct join *join, const char *why, struct err *err)
 }
 
 /* The roster that this disk is on, durably; then etcd may start. */
-static int take_part(struct join *join, const struct roster *roster, struct err *err)
+static int take_part(struct join *join, const struct member_roster *roster, struct err *err)
 {
-    if (disk_decide(join->replace.root, roster, err) < 0)
+    if (member_state_decide(join->replace.root, roster, err) < 0)
         return -1;
     join->disk.roster = *roster;
     return start_new(join, err);
@@ -172,7 +169,7 @@ static int take_part(struct join *join, const struct roster *roster, struct err 
 /* Not joined to anything yet, a replacement keeps asking: another member may come that has a roster with this disk. */
 static int first_start(struct join *join, struct err *err)
 {
-    struct peers_reply rounds[2][METADATA_NODES_MAX];
+    struct peers_reply rounds[2][NODE_MEMBERS_MAX];
     struct decision decision = {0};
     char line[ERR_TEXT_MAX];
     for (unsigned i = 0;; i ^= 1) {
@@ -183,7 +180,7 @@ static int first_start(struct join *join, struct err *err)
         if (decision.kind == DECISION_CONFIRM)
             continue;
         if (decision.kind == DECISION_NEW) {
-            say_once(join, decision.why);
+            log_once(join, decision.why);
             return take_part(join, &decision.roster, err);
         }
         if (decision.kind == DECISION_REPLACE) {
@@ -192,12 +189,12 @@ static int first_start(struct join *join, struct err *err)
                 return -1;
             if (done)
                 return 0;
-            if (disk_load(join->replace.root, &join->disk, err) < 0)
+            if (member_state_load(join->replace.root, &join->disk, err) < 0)
                 return -1;
             if (join->disk.marked) /* something may be changed by now: there is no way back */
                 return replace_loop(join, decision.why, err);
         } else {
-            say_once(join, decision.why);
+            log_once(join, decision.why);
         }
         if (pause_or_stop(join, decision.why, err) < 0)
             return -1;
@@ -212,74 +209,75 @@ static int check_removed(struct join *join, struct err *err)
     cleanup_close int earlier = root_openat(root, JOIN_ENV, O_PATH);
     if (earlier < 0 || join->replace.metadata->node_count < 2 || !replace_removed(&join->replace))
         return 0;
-    say_once(join,
+    log_once(join,
              "the cluster has removed this member: its data is moved aside, and it joins as a replacement");
-    if (disk_mark_joined(root, "replacing", err) < 0 || disk_set_aside(root, (long long)time(NULL), err) < 0)
+    if (member_state_mark_joined(root, "replacing", err) < 0 ||
+        member_state_set_aside(root, (long long)time(NULL), err) < 0)
         return -1;
-    return disk_load(root, &join->disk, err);
+    return member_state_load(root, &join->disk, err);
 }
 
-static int run(struct join *join, struct err *err)
+static int decide_and_start(struct join *join, struct err *err)
 {
     const struct root *root = join->replace.root;
-    struct disk *disk = &join->disk;
+    struct member_state *disk = &join->disk;
     bool alone = join->replace.metadata->node_count == 1;
-    if (disk_load(root, disk, err) < 0 || (disk->has_data && check_removed(join, err) < 0))
+    if (member_state_load(root, disk, err) < 0 || (disk->has_data && check_removed(join, err) < 0))
         return -1;
     if (disk->has_data)
         return start_as_is(join, err);
     if (disk->marked && !alone) {
-        if (disk->roster.count > 0 && disk_start_over(root, err) < 0)
+        if (disk->roster.count > 0 && member_state_start_over(root, err) < 0)
             return -1;
         return replace_loop(join, "this disk took part before and has no data: joining as a replacement",
                             err);
     }
-    if (disk->state == DISK_DECIDED)
+    if (disk->state == MEMBER_DECIDED)
         return start_new(join, err);
-    if (!disk->has_id && disk_incarnate(root, disk->id, err) < 0)
+    if (!disk->has_id && member_state_incarnate(root, disk->id, err) < 0)
         return -1;
     disk->has_id = true;
     if (!alone)
         return first_start(join, err);
-    struct peers_reply none[METADATA_NODES_MAX] = {0};
+    struct peers_reply none[NODE_MEMBERS_MAX] = {0};
     struct decision decision;
     decide(join->replace.metadata, disk->id, none, none, &decision);
     return take_part(join, &decision.roster, err);
 }
 
 /* One at a time: what is on disk is read, then changed. */
-static int lock(const struct root *root, int *ret_fd, struct err *err)
+static int lock_folder(const struct root *root, int *ret_fd, struct err *err)
 {
     cleanup_close int fd = -1;
-    if (root_write(root, DISK_FOLDER "/lock", "", 0, 0600, err) < 0)
+    if (root_write(root, MEMBER_STATE_FOLDER "/lock", "", 0, 0600, err) < 0)
         return -1;
-    fd = root_openat(root, DISK_FOLDER, O_RDONLY | O_DIRECTORY);
+    fd = root_openat(root, MEMBER_STATE_FOLDER, O_RDONLY | O_DIRECTORY);
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? err_set(err, ERR_IO, 0, "another join is at work on this disk")
-                                    : err_sys(err, errno, "lock %s", DISK_FOLDER);
+                                    : err_sys(err, errno, "lock %s", MEMBER_STATE_FOLDER);
     *ret_fd = steal_fd(&fd);
     return 0;
 }
 
-int join_run(const struct root *root, const struct metadata *metadata, const struct join_options *options,
-             const struct say *say, struct err *err)
+int join_run(const struct root *root, const struct node_metadata *metadata,
+             const struct join_options *options, const struct log *log, struct err *err)
 {
     cleanup_close int held = -1;
-    struct peers_said said = {0};
+    struct peers_reported reported = {0};
     cleanup_free struct join *join = calloc(1, sizeof *join);
     if (!join)
         return err_oom(err);
     join->options = options;
-    join->say = say;
+    join->log = log;
     join->replace = (struct replace){root, metadata, options->client_port, options->peer_port};
-    join->peers = (struct peers){root, metadata, &options->key, say, &said, options->roster_port};
-    join->deadline = options->limit_s ? http_now_ms() + (int64_t)options->limit_s * 1000 : 0;
-    if (lock(root, &held, err) < 0)
+    join->peers = (struct peers){root, metadata, &options->key, log, &reported, options->roster_port};
+    join->deadline = options->limit_s ? clock_now_ms() + (int64_t)options->limit_s * 1000 : 0;
+    if (lock_folder(root, &held, err) < 0)
         return -1;
-    return run(join, err);
+    return decide_and_start(join, err);
 }
 
 int joined_run(const struct root *root, struct err *err)
 {
-    return disk_mark_joined(root, "joined", err);
+    return member_state_mark_joined(root, "joined", err);
 }

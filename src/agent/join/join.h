@@ -5,7 +5,7 @@
  *        ETCD_INITIAL_CLUSTER_STATE and, for a new cluster, ETCD_INITIAL_CLUSTER_TOKEN.
  * Fails: ERR_NETWORK when the limit is over; ERR_VERIFY on a damaged file of this disk; ERR_IO, ERR_SPACE. Waiting is
  *        no failure: it says once for what, and again when that changes.
- * Owns:  DISK_FOLDER, under a lock. It may be killed at any moment and run again.
+ * Owns:  MEMBER_STATE_FOLDER, under a lock. It may be killed at any moment and run again.
  * Never: needs the metadata server. Starts a member with state `new` on a disk that the founder did not name.
  *
  * Why no fresh disks can ever stand in for a quorum that has data (split brain):
@@ -59,8 +59,8 @@ struct join_options {
 /* PEERS_KEY and the default ports, no limit. */
 must_check int join_options_read(const struct root *root, struct join_options *ret, struct err *err);
 
-must_check int join_run(const struct root *root, const struct metadata *metadata,
-                        const struct join_options *options, const struct say *say, struct err *err);
+must_check int join_run(const struct root *root, const struct node_metadata *metadata,
+                        const struct join_options *options, const struct log *log, struct err *err);
 
 /* To be run once etcd says that it is ready. */
 must_check int joined_run(const struct root *root, struct err *err);

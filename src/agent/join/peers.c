@@ -7,20 +7,20 @@
 
 #include <sodium.h>
 
-#include "agent/http/http.h"
+#include "base/clock.h"
 
 enum { BATCH = 64 };
 
 int peers_read_key(const struct root *root, struct peers_key *ret, struct err *err)
 {
-    cleanup_buf struct buf text = BUF_INIT(2 * SEALED_KEY_SIZE + 1);
+    cleanup_buf struct buf text = BUF_INIT(2 * BOX_KEY_SIZE + 1);
     bool found = false;
     size_t len = 0;
     const char *end = NULL;
     if (root_read(root, PEERS_KEY, &text, &found, err) < 0)
         return -1;
     size_t digits = found && text.len > 0 && text.data[text.len - 1] == '\n' ? text.len - 1 : text.len;
-    int status = !found || digits != 2UL * SEALED_KEY_SIZE
+    int status = !found || digits != 2UL * BOX_KEY_SIZE
                      ? -1
                      : sodium_hex2bin(ret->bytes, sizeof ret->bytes, text.data, digits, NULL, &len, &end);
     if (text.data)
@@ -48,27 +48,27 @@ int peers_listen(const char *ip, uint16_t port, int *ret_fd, struct err *err)
     return 0;
 }
 
-static void say_unsealed(const struct peers *self, in_addr_t sender)
+static void log_unsealed(const struct peers *self, in_addr_t sender)
 {
-    struct peers_said *said = self->said;
+    struct peers_reported *reported = self->reported;
     char ip[VALUE_IP_CAP], line[128];
-    for (size_t i = 0; i < said->count; i++)
-        if (said->senders[i] == sender)
+    for (size_t i = 0; i < reported->count; i++)
+        if (reported->senders[i] == sender)
             return;
     /* a full table is quiet: whoever forges that many senders wants the log full */
-    if (said->count == PEERS_SAID_MAX)
+    if (reported->count == PEERS_REPORTED_MAX)
         return;
-    said->senders[said->count++] = sender;
+    reported->senders[reported->count++] = sender;
     (void)inet_ntop(AF_INET, &(struct in_addr){sender}, ip, sizeof ip);
     snprintf(line, sizeof line, "a packet from %s is not sealed with this cluster's secret", ip);
-    say_line(self->say, line);
+    log_line(self->log, line);
 }
 
 /* The next packet that a member sealed for this one. 0: none is left; 1: PACKET is one; 2: it was noise. */
-static int receive(int fd, const struct peers *self, struct packet *packet, struct sockaddr_in *from,
+static int receive(int fd, const struct peers *self, struct peer_message *packet, struct sockaddr_in *from,
                    struct err *err)
 {
-    unsigned char bytes[SEALED_MAX + 1], message[SEALED_MESSAGE_MAX];
+    unsigned char bytes[BOX_MAX + 1], message[BOX_MESSAGE_MAX];
     socklen_t from_len = sizeof *from;
     size_t len = 0;
     ssize_t n = recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr *)from, &from_len);
@@ -81,22 +81,22 @@ static int receive(int fd, const struct peers *self, struct packet *packet, stru
         return err_set(err, ERR_NETWORK, errno, "receive");
     if (from_len != sizeof *from || from->sin_family != AF_INET)
         return 2;
-    if (!sealed_open(self->key->bytes, bytes, (size_t)n, message, &len)) {
-        say_unsealed(self, from->sin_addr.s_addr);
+    if (!box_open(self->key->bytes, bytes, (size_t)n, message, &len)) {
+        log_unsealed(self, from->sin_addr.s_addr);
         return 2;
     }
-    bool ok = packet_read(message, len, packet) &&
+    bool ok = peer_message_read(message, len, packet) &&
               strcmp(packet->cluster, self->metadata->cluster_name) == 0 &&
               strcmp(packet->to, self->metadata->name) == 0;
     return ok ? 1 : 2;
 }
 
-static void send_packet(int fd, const struct peers *self, const struct packet *packet,
+static void send_packet(int fd, const struct peers *self, const struct peer_message *packet,
                         const struct sockaddr_in *to)
 {
-    unsigned char message[SEALED_MESSAGE_MAX], bytes[SEALED_MAX];
-    size_t len = packet_write(packet, message);
-    if (!sealed_seal(self->key->bytes, message, len, bytes, &len))
+    unsigned char message[BOX_MESSAGE_MAX], bytes[BOX_MAX];
+    size_t len = peer_message_write(packet, message);
+    if (!box_seal(self->key->bytes, message, len, bytes, &len))
         return;
     /* lost here or lost on the way: it is asked again */
     (void)!sendto(fd, bytes, len, MSG_NOSIGNAL, (const struct sockaddr *)to, sizeof *to);
@@ -105,20 +105,20 @@ static void send_packet(int fd, const struct peers *self, const struct packet *p
 int peers_answer(int fd, const struct peers *self, struct err *err)
 {
     for (unsigned i = 0; i < BATCH; i++) {
-        struct packet question, answer;
+        struct peer_message question, answer;
         struct sockaddr_in from;
-        struct disk disk;
+        struct member_state disk;
         int got = receive(fd, self, &question, &from, err);
         if (got <= 0)
             return got;
-        if (got != 1 || question.type != PACKET_QUESTION)
+        if (got != 1 || question.type != PEER_MESSAGE_QUESTION)
             continue;
-        if (disk_load(self->root, &disk, err) < 0)
+        if (member_state_load(self->root, &disk, err) < 0)
             return -1;
-        if (!disk.has_id && disk.state == DISK_WAITING)
+        if (!disk.has_id && disk.state == MEMBER_WAITING)
             continue; /* `join` has not run yet, and there is nothing to tell */
-        packet_start(self->metadata, &answer);
-        answer.type = PACKET_ANSWER;
+        peer_message_start(self->metadata, &answer);
+        answer.type = PEER_MESSAGE_ANSWER;
         memcpy(answer.echo, question.echo, sizeof answer.echo);
         memcpy(answer.to, question.from, sizeof answer.to);
         memcpy(answer.id, disk.id, sizeof answer.id);
@@ -131,21 +131,21 @@ int peers_answer(int fd, const struct peers *self, struct err *err)
 
 struct asking {
     int fd;
-    struct packet questions[METADATA_NODES_MAX];
-    struct sockaddr_in addrs[METADATA_NODES_MAX];
+    struct peer_message questions[NODE_MEMBERS_MAX];
+    struct sockaddr_in addrs[NODE_MEMBERS_MAX];
     size_t open; /* not answered yet */
 };
 
 static int start_asking(const struct peers *self, struct asking *asking, struct err *err)
 {
-    const struct metadata *m = self->metadata;
+    const struct node_metadata *m = self->metadata;
     /* its own address, so that a firewall that knows members lets it pass */
     if (peers_listen(m->ip, 0, &asking->fd, err) < 0)
         return -1;
     for (size_t i = 0; i < m->node_count; i++) {
-        struct packet *question = &asking->questions[i];
-        packet_start(m, question);
-        question->type = PACKET_QUESTION;
+        struct peer_message *question = &asking->questions[i];
+        peer_message_start(m, question);
+        question->type = PEER_MESSAGE_QUESTION;
         randombytes_buf(question->echo, sizeof question->echo);
         memcpy(question->to, m->nodes[i].name, sizeof question->to);
         asking->addrs[i] = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(self->port)};
@@ -157,11 +157,11 @@ static int start_asking(const struct peers *self, struct asking *asking, struct 
 }
 
 /* Puts an answer where its question was asked from, if it is one. */
-static void take_answer(const struct peers *self, struct asking *asking, const struct packet *answer,
+static void take_answer(const struct peers *self, struct asking *asking, const struct peer_message *answer,
                         const struct sockaddr_in *from, struct peers_reply *replies)
 {
     for (size_t i = 0; i < self->metadata->node_count; i++) {
-        const struct packet *question = &asking->questions[i];
+        const struct peer_message *question = &asking->questions[i];
         if (i == self->metadata->self || replies[i].got || strcmp(answer->from, question->to) != 0 ||
             from->sin_addr.s_addr != asking->addrs[i].sin_addr.s_addr ||
             from->sin_port != asking->addrs[i].sin_port ||
@@ -180,12 +180,12 @@ static int collect(const struct peers *self, struct asking *asking, struct peers
                    struct err *err)
 {
     for (unsigned i = 0; i < BATCH && asking->open > 0; i++) {
-        struct packet answer;
+        struct peer_message answer;
         struct sockaddr_in from;
         int got = receive(asking->fd, self, &answer, &from, err);
         if (got <= 0)
             return got;
-        if (got == 1 && answer.type == PACKET_ANSWER)
+        if (got == 1 && answer.type == PEER_MESSAGE_ANSWER)
             take_answer(self, asking, &answer, &from, replies);
     }
     return 0;
@@ -194,7 +194,7 @@ static int collect(const struct peers *self, struct asking *asking, struct peers
 static int ask_all(const struct peers *self, struct asking *asking, int64_t deadline,
                    struct peers_reply *replies, struct err *err)
 {
-    for (int64_t now = http_now_ms(), resend = now; asking->open > 0 && now < deadline;) {
+    for (int64_t now = clock_now_ms(), resend = now; asking->open > 0 && now < deadline;) {
         for (size_t i = 0; now >= resend && i < self->metadata->node_count; i++)
             if (i != self->metadata->self && !replies[i].got)
                 send_packet(asking->fd, self, &asking->questions[i], &asking->addrs[i]);
@@ -206,22 +206,22 @@ static int ask_all(const struct peers *self, struct asking *asking, int64_t dead
             return err_set(err, ERR_NETWORK, errno, "poll");
         if (collect(self, asking, replies, err) < 0)
             return -1;
-        now = http_now_ms();
+        now = clock_now_ms();
     }
     return 0;
 }
 
-int peers_ask(const struct peers *self, unsigned limit_ms, struct peers_reply replies[METADATA_NODES_MAX],
+int peers_ask(const struct peers *self, unsigned limit_ms, struct peers_reply replies[NODE_MEMBERS_MAX],
               struct err *err)
 {
-    memset(replies, 0, sizeof *replies * METADATA_NODES_MAX);
+    memset(replies, 0, sizeof *replies * NODE_MEMBERS_MAX);
     cleanup_free struct asking *asking = calloc(1, sizeof *asking);
     if (!asking)
         return err_oom(err);
     asking->fd = -1;
     int status = start_asking(self, asking, err);
     if (status == 0)
-        status = ask_all(self, asking, http_now_ms() + limit_ms, replies, err);
+        status = ask_all(self, asking, clock_now_ms() + limit_ms, replies, err);
     cleanup_close_fn(&asking->fd);
     return status;
 }

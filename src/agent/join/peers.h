@@ -14,37 +14,37 @@
 
 #include <netinet/in.h>
 
-#include "agent/etcd/packet.h"
+#include "agent/etcd/peer_message.h"
 #include "agent/os/log.h"
 
-enum { PEERS_PORT = 2378, PEERS_SAID_MAX = 32, PEERS_RESEND_MS = 200 };
+enum { PEERS_PORT = 2378, PEERS_REPORTED_MAX = 32, PEERS_RESEND_MS = 200 };
 
 #define PEERS_KEY "/etc/kubernetes/pki/agent/peer.key"
 
 struct peers_key {
-    unsigned char bytes[SEALED_KEY_SIZE];
+    unsigned char bytes[BOX_KEY_SIZE];
 };
 
-/* Senders of which it was said that their packets do not open, so that it is said once. */
-struct peers_said {
-    in_addr_t senders[PEERS_SAID_MAX];
+/* Senders whose packets do not open and were reported: each is reported once. */
+struct peers_reported {
+    in_addr_t senders[PEERS_REPORTED_MAX];
     size_t count;
 };
 
 struct peers {
     const struct root *root;
-    const struct metadata *metadata;
+    const struct node_metadata *metadata;
     const struct peers_key *key;
-    const struct say *say;
-    struct peers_said *said;
+    const struct log *log;
+    struct peers_reported *reported;
     uint16_t port;
 };
 
 struct peers_reply {
     bool got, same_list; /* same_list: it has the same cluster-nodes */
     unsigned char id[ROSTER_ID_SIZE];
-    enum disk_state state;
-    struct roster roster;
+    enum member_phase state;
+    struct member_roster roster;
 };
 
 /* PEERS_KEY: 64 hex digits. ERR_VERIFY when it is missing or is something else. */
@@ -61,6 +61,6 @@ must_check int peers_answer(int fd, const struct peers *self, struct err *err);
 /* Asks all other members at once, again and again, until each has answered or LIMIT_MS is over. REPLIES are by
  * their place in metadata->nodes; one's own stays empty. */
 must_check int peers_ask(const struct peers *self, unsigned limit_ms,
-                         struct peers_reply replies[METADATA_NODES_MAX], struct err *err);
+                         struct peers_reply replies[NODE_MEMBERS_MAX], struct err *err);
 
 #endif

@@ -20,7 +20,7 @@ static bool is_mine(const struct replace *self, const struct etcd_member *member
 /* A node that cluster-nodes lists: by name, or by address as long as it has not started. */
 static bool is_listed(const struct replace *self, const struct etcd_member *member)
 {
-    const struct metadata *m = self->metadata;
+    const struct node_metadata *m = self->metadata;
     for (size_t i = 0; i < m->node_count; i++) {
         char url[ETCD_URL_CAP];
         snprintf(url, sizeof url, "https://%s:%u", m->nodes[i].ip, (unsigned)self->peer_port);
@@ -38,7 +38,7 @@ static int replace_through(const struct replace *self, const struct etcd_api *ap
     char url[ETCD_URL_CAP];
     if (etcd_members_ask(api, &now, err) < 0)
         return -1;
-    if (disk_mark_joined(self->root, "replacing", err) < 0)
+    if (member_state_mark_joined(self->root, "replacing", err) < 0)
         return -1;
     for (size_t i = 0; i < now.count; i++) {
         const struct etcd_member *member = &now.members[i];
@@ -55,7 +55,7 @@ static int replace_through(const struct replace *self, const struct etcd_api *ap
 static bool api_of(const struct replace *self, const struct tls_files *files, size_t node,
                    struct etcd_api *ret)
 {
-    const struct metadata *m = self->metadata;
+    const struct node_metadata *m = self->metadata;
     if (node == m->self)
         return false;
     *ret = (struct etcd_api){.files = files, .peer = {.port = self->client_port}};

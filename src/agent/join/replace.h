@@ -19,7 +19,7 @@
 
 struct replace {
     const struct root *root;
-    const struct metadata *metadata;
+    const struct node_metadata *metadata;
     uint16_t client_port, peer_port;
 };
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/network.h"
 #include "agent/net/slots.h"
+#include "agent/net/vxlan.h"
 
 enum { CNI_MAX = 4096, SUBNET_MAX = 1024, VALUE_CAP = 32, MTU_LEAST = 576, MTU_MOST = 65535 };
 
@@ -17,7 +17,7 @@ static int bad_subnet(struct err *err, const char *what)
 }
 
 /* Copies the value of KEY, which must be in the text exactly once, and takes its line for read. */
-static bool take(const char *text, const char *key, char ret[static VALUE_CAP], size_t *lines)
+static bool read_value(const char *text, const char *key, char ret[static VALUE_CAP], size_t *lines)
 {
     size_t len = strlen(key), found = 0;
     for (const char *at = text, *stop; (stop = strchr(at, '\n')) != NULL; at = stop + 1) {
@@ -58,9 +58,10 @@ int cni_flannel_parse(const char *text, const char *pod_cidr, struct cni_flannel
     size_t lines = 0, all = 0, len = strlen(text);
     for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
         all++;
-    if (!take(text, "FLANNEL_NETWORK", network, &lines) || !take(text, "FLANNEL_SUBNET", subnet, &lines) ||
-        !take(text, "FLANNEL_MTU", mtu, &lines) || !take(text, "FLANNEL_IPMASQ", masquerades, &lines) ||
-        lines != all || text[len - 1] != '\n')
+    if (!read_value(text, "FLANNEL_NETWORK", network, &lines) ||
+        !read_value(text, "FLANNEL_SUBNET", subnet, &lines) ||
+        !read_value(text, "FLANNEL_MTU", mtu, &lines) ||
+        !read_value(text, "FLANNEL_IPMASQ", masquerades, &lines) || lines != all || text[len - 1] != '\n')
         return bad_subnet(err,
                           "not what flanneld writes: FLANNEL_NETWORK, _SUBNET, _MTU and _IPMASQ, once each");
     /* the value was text of anybody's: it is shown only when it is an address range */
@@ -105,7 +106,7 @@ static void write_bridge(const char *cidr, unsigned mtu, bool masquerade, struct
                mtu, masquerade ? "true" : "false", cidr);
 }
 
-static void write_calico(const struct metadata *m, struct buf *ret)
+static void write_calico(const struct node_metadata *m, struct buf *ret)
 {
     buf_printf(ret,
                "{\n"
@@ -122,24 +123,24 @@ static void write_calico(const struct metadata *m, struct buf *ret)
                "    { \"type\": \"portmap\", \"snat\": true, \"capabilities\": { \"portMappings\": true } }\n"
                "  ]\n"
                "}\n",
-               m->name, NETWORK_MTU);
+               m->name, VXLAN_MTU);
 }
 
 /* What flanneld is to set up, before it starts. Source: flannel's Documentation/configuration.md, backends.md. */
-static int write_flannel_net(const struct root *root, const struct metadata *m, struct err *err)
+static int write_flannel_net(const struct root *root, const struct node_metadata *m, struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(CNI_MAX);
     bool changed;
     buf_printf(&text,
                "{ \"Network\": \"%s\", \"Backend\": { \"Type\": \"vxlan\", \"VNI\": %d, \"Port\": %d } }\n",
-               m->pod_cidr, NETWORK_VNI, NETWORK_PORT);
+               m->pod_cidr, VXLAN_VNI, VXLAN_PORT);
     if (buf_check(&text, CNI_FLANNEL_NET, err) < 0)
         return -1;
     return root_keep(root, CNI_FLANNEL_NET, text.data, text.len, 0600, &changed, err);
 }
 
-static int fill_flannel(const struct root *root, const struct metadata *m, struct buf *ret, bool *ret_ready,
-                        struct err *err)
+static int fill_flannel(const struct root *root, const struct node_metadata *m, struct buf *ret,
+                        bool *ret_ready, struct err *err)
 {
     cleanup_buf struct buf subnet = BUF_INIT(SUBNET_MAX);
     struct cni_flannel flannel;
@@ -157,8 +158,8 @@ static int fill_flannel(const struct root *root, const struct metadata *m, struc
 }
 
 /* calico-node writes the node's name there when it has entered this node. */
-static int fill_calico(const struct root *root, const struct metadata *m, struct buf *ret, bool *ret_ready,
-                       struct err *err)
+static int fill_calico(const struct root *root, const struct node_metadata *m, struct buf *ret,
+                       bool *ret_ready, struct err *err)
 {
     cleanup_buf struct buf name = BUF_INIT(SUBNET_MAX);
     if (root_read(root, CNI_CALICO_NODENAME, &name, ret_ready, err) < 0)
@@ -169,8 +170,8 @@ static int fill_calico(const struct root *root, const struct metadata *m, struct
     return 0;
 }
 
-int cni_write(const struct root *root, const struct metadata *metadata, const char *network, bool *ret_ready,
-              struct err *err)
+int cni_write(const struct root *root, const struct node_metadata *metadata, const char *network,
+              bool *ret_ready, struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(CNI_MAX);
     char cidr[VALUE_CIDR_CAP];
@@ -183,7 +184,7 @@ int cni_write(const struct root *root, const struct metadata *metadata, const ch
         status = fill_calico(root, metadata, &text, ret_ready, err);
     } else {
         slot_cidr(metadata, metadata->self, cidr);
-        write_bridge(cidr, NETWORK_MTU, false, &text);
+        write_bridge(cidr, VXLAN_MTU, false, &text);
     }
     if (status < 0 || buf_check(&text, CNI_FILE, err) < 0)
         return -1;

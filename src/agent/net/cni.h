@@ -34,7 +34,7 @@ must_check int cni_flannel_parse(const char *text, const char *pod_cidr, struct 
                                  struct err *err);
 
 /* NETWORK is "vxlan", "flannel" or "calico". *RET_READY: the configuration is there. */
-must_check int cni_write(const struct root *root, const struct metadata *metadata, const char *network,
+must_check int cni_write(const struct root *root, const struct node_metadata *metadata, const char *network,
                          bool *ret_ready, struct err *err);
 
 #endif

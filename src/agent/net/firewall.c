@@ -20,7 +20,8 @@ static int jump(const struct root *root, const char *table, const char *from, co
     return tool_run(root, iptables, NULL, err, "-w", "-t", table, first ? "-I" : "-A", from, "-j", to, NULL);
 }
 
-int firewall_set(const struct root *root, const struct metadata *metadata, bool masquerade, struct err *err)
+int firewall_set(const struct root *root, const struct node_metadata *metadata, bool masquerade,
+                 struct err *err)
 {
     cleanup_buf struct buf rules = BUF_INIT(RULES_MAX);
     char own[VALUE_CIDR_CAP];

@@ -19,7 +19,7 @@
 #include "agent/os/root.h"
 
 /* MASQUERADE: pods' packets to the world get the node's address; flannel and calico see to that themselves. */
-must_check int firewall_set(const struct root *root, const struct metadata *metadata, bool masquerade,
+must_check int firewall_set(const struct root *root, const struct node_metadata *metadata, bool masquerade,
                             struct err *err);
 
 #endif

@@ -8,7 +8,8 @@
 
 enum { SLOT_FILE_MAX = 128 };
 
-void slot_address(const struct metadata *metadata, size_t slot, unsigned nth, char ret[static VALUE_IP_CAP])
+void slot_address(const struct node_metadata *metadata, size_t slot, unsigned nth,
+                  char ret[static VALUE_IP_CAP])
 {
     char base[VALUE_CIDR_CAP];
     struct in_addr address = {0};
@@ -18,14 +19,14 @@ void slot_address(const struct metadata *metadata, size_t slot, unsigned nth, ch
     (void)inet_ntop(AF_INET, &address, ret, VALUE_IP_CAP);
 }
 
-void slot_cidr(const struct metadata *metadata, size_t slot, char ret[static VALUE_CIDR_CAP])
+void slot_cidr(const struct node_metadata *metadata, size_t slot, char ret[static VALUE_CIDR_CAP])
 {
     char first[VALUE_IP_CAP];
     slot_address(metadata, slot, 0, first);
     snprintf(ret, VALUE_CIDR_CAP, "%s/%d", first, SLOT_BITS);
 }
 
-int slot_check(const struct root *root, const struct metadata *metadata, struct err *err)
+int slot_check(const struct root *root, const struct node_metadata *metadata, struct err *err)
 {
     cleanup_buf struct buf has = BUF_INIT(SLOT_FILE_MAX);
     char wants[VALUE_CIDR_CAP + 1];

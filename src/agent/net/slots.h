@@ -15,11 +15,12 @@
 enum { SLOT_BITS = 24 };
 
 /* "10.244.1.0" of slot 1, offset by NTH addresses. */
-void slot_address(const struct metadata *metadata, size_t slot, unsigned nth, char ret[static VALUE_IP_CAP]);
+void slot_address(const struct node_metadata *metadata, size_t slot, unsigned nth,
+                  char ret[static VALUE_IP_CAP]);
 /* "10.244.1.0/24" */
-void slot_cidr(const struct metadata *metadata, size_t slot, char ret[static VALUE_CIDR_CAP]);
+void slot_cidr(const struct node_metadata *metadata, size_t slot, char ret[static VALUE_CIDR_CAP]);
 
 /* Keeps this node's slot where there was none. */
-must_check int slot_check(const struct root *root, const struct metadata *metadata, struct err *err);
+must_check int slot_check(const struct root *root, const struct node_metadata *metadata, struct err *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "agent/http/http.h"
+#include "base/clock.h"
 #include "base/path.h"
 
 /* The path as it is outside the root: programs look at argv[0]. */
@@ -62,7 +62,7 @@ static int collect(int fd, int64_t deadline, const char *name, struct buf *out, 
 {
     char piece[4096];
     for (;;) {
-        int64_t left = deadline - http_now_ms();
+        int64_t left = deadline - clock_now_ms();
         struct pollfd poller = {.fd = fd, .events = POLLIN};
         if (left <= 0)
             return err_set(err, ERR_VERIFY, 0, "%s takes too long", name);
@@ -88,7 +88,7 @@ static int reap(pid_t pid, int64_t deadline, bool *ret_done, int *ret_status)
     for (;;) {
         pid_t got = waitpid(pid, ret_status, WNOHANG);
         *ret_done = got == pid;
-        if (got == pid || http_now_ms() >= deadline)
+        if (got == pid || clock_now_ms() >= deadline)
             return 0;
         if (got < 0 && errno != EINTR)
             return -1;
@@ -148,7 +148,7 @@ int child_run(const struct root *root, const struct child *child, struct buf *re
     if (real_path(root, name, path) < 0 || pipe2(ends, O_CLOEXEC) < 0)
         return err_sys(err, errno, "run %s", name);
     cleanup_close int out = ends[0];
-    int64_t deadline = http_now_ms() + child->timeout_ms;
+    int64_t deadline = clock_now_ms() + child->timeout_ms;
     pid_t pid = fork();
     if (pid == 0)
         become(path, child, in, ends[1]);

@@ -3,45 +3,47 @@
 #include <openssl/crypto.h>
 #include <sodium.h>
 
-#include "agent/pki/list.h"
+#include "agent/pki/files.h"
+#include "agent/pki/leaf.h"
 
 #define ONLY_THERE "and only the metadata server has the secret to make it again"
 
-struct look {
+struct pki_checker {
     const struct root *root;
-    const struct metadata *metadata;
+    const struct node_metadata *metadata;
     time_t now;
     X509 *authorities[PKI_AUTHORITIES];
     struct err *err;
 };
 
-static void free_look(struct look *look)
+static void free_checker(struct pki_checker *checker)
 {
     for (size_t i = 0; i < PKI_AUTHORITIES; i++)
-        X509_free(look->authorities[i]);
+        X509_free(checker->authorities[i]);
 }
-#define cleanup_look cleanup(free_look)
+#define cleanup_pki_checker cleanup(free_checker)
 
 static void free_key(EVP_PKEY **key)
 {
     EVP_PKEY_free(*key);
 }
 
-static int bad(const struct look *look, enum pki_folder folder, const char *file, const char *what)
+static int bad(const struct pki_checker *checker, enum pki_folder folder, const char *file, const char *what)
 {
     char path[PATH_CAP];
     pki_path(folder, file, "", path);
-    return err_set(look->err, ERR_VERIFY, 0, "%s is %s, " ONLY_THERE, path, what);
+    return err_set(checker->err, ERR_VERIFY, 0, "%s is %s, " ONLY_THERE, path, what);
 }
 
-static int read_file(const struct look *look, enum pki_folder folder, const char *file, struct buf *ret)
+static int read_file(const struct pki_checker *checker, enum pki_folder folder, const char *file,
+                     struct buf *ret)
 {
     char path[PATH_CAP];
     bool found = false;
     pki_path(folder, file, "", path);
-    if (root_read(look->root, path, ret, &found, look->err) < 0)
+    if (root_read(checker->root, path, ret, &found, checker->err) < 0)
         return -1;
-    return found && ret->len > 0 ? 0 : bad(look, folder, file, found ? "empty" : "missing");
+    return found && ret->len > 0 ? 0 : bad(checker, folder, file, found ? "empty" : "missing");
 }
 
 static bool same(const struct buf *a, const struct buf *b)
@@ -50,71 +52,71 @@ static bool same(const struct buf *a, const struct buf *b)
 }
 
 /* All copies of an authority's certificate must be one: else a client does not know its server. */
-static int check_copy(struct look *look, const struct pki_copy *copy)
+static int check_copy(struct pki_checker *checker, const struct pki_copy *copy)
 {
     cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
-    X509 **first = &look->authorities[copy->authority];
-    if (read_file(look, copy->folder, copy->file, &text) < 0)
+    X509 **first = &checker->authorities[copy->authority];
+    if (read_file(checker, copy->folder, copy->file, &text) < 0)
         return -1;
     X509 *cert = x509_read_cert(&text);
-    bool good = cert && x509_authority_good(cert, look->now) && (!*first || X509_cmp(cert, *first) == 0);
+    bool good = cert && x509_authority_good(cert, checker->now) && (!*first || X509_cmp(cert, *first) == 0);
     if (*first)
         X509_free(cert);
     else
         *first = cert;
-    return good ? 0 : bad(look, copy->folder, copy->file, "damaged or of another cluster");
+    return good ? 0 : bad(checker, copy->folder, copy->file, "damaged or of another cluster");
 }
 
-static int check_leaf(const struct look *look, const struct pki_leaf *leaf)
+static int check_leaf(const struct pki_checker *checker, const struct pki_leaf *leaf)
 {
     cleanup_buf struct buf cert = BUF_INIT(PKI_FILE_MAX);
-    cleanup_secret_buf struct buf key = BUF_INIT(PKI_FILE_MAX);
+    cleanup_x509_wipe struct buf key = BUF_INIT(PKI_FILE_MAX);
     char path[PATH_CAP];
-    if (pki_leaf_fits(look->root, leaf, look->authorities[leaf->authority], look->metadata, look->now, 0,
-                      &cert, &key))
+    if (pki_leaf_fits(checker->root, leaf, checker->authorities[leaf->authority], checker->metadata,
+                      checker->now, 0, &cert, &key))
         return 0;
     pki_path(leaf->folder, leaf->file, ".crt", path);
-    return err_set(look->err, ERR_VERIFY, 0,
+    return err_set(checker->err, ERR_VERIFY, 0,
                    "%s is missing, expired or not this node's, or its key is not its own, " ONLY_THERE, path);
 }
 
-static int check_authority_key(const struct look *look)
+static int check_authority_key(const struct pki_checker *checker)
 {
-    cleanup_secret_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
-    if (read_file(look, PKI_CONTROLLER_MANAGER, "ca.key", &text) < 0)
+    cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
+    if (read_file(checker, PKI_CONTROLLER_MANAGER, "ca.key", &text) < 0)
         return -1;
     cleanup(free_key) EVP_PKEY *key = x509_read_key(&text);
-    return key && X509_check_private_key(look->authorities[PKI_OF_CLUSTER], key) == 1
+    return key && X509_check_private_key(checker->authorities[PKI_OF_CLUSTER], key) == 1
                ? 0
-               : bad(look, PKI_CONTROLLER_MANAGER, "ca.key", "damaged or of another cluster");
+               : bad(checker, PKI_CONTROLLER_MANAGER, "ca.key", "damaged or of another cluster");
 }
 
-static int check_token_keys(const struct look *look)
+static int check_token_keys(const struct pki_checker *checker)
 {
-    cleanup_secret_buf struct buf text = BUF_INIT(PKI_FILE_MAX), other = BUF_INIT(PKI_FILE_MAX);
+    cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX), other = BUF_INIT(PKI_FILE_MAX);
     cleanup_buf struct buf public = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
-    if (read_file(look, PKI_APISERVER, "sa.key", &text) < 0 ||
-        read_file(look, PKI_CONTROLLER_MANAGER, "sa.key", &other) < 0 ||
-        read_file(look, PKI_APISERVER, "sa.pub", &public) < 0)
+    if (read_file(checker, PKI_APISERVER, "sa.key", &text) < 0 ||
+        read_file(checker, PKI_CONTROLLER_MANAGER, "sa.key", &other) < 0 ||
+        read_file(checker, PKI_APISERVER, "sa.pub", &public) < 0)
         return -1;
     cleanup(free_key) EVP_PKEY *key = x509_read_key(&text);
     if (!key)
-        return bad(look, PKI_APISERVER, "sa.key", "damaged");
+        return bad(checker, PKI_APISERVER, "sa.key", "damaged");
     if (!same(&text, &other))
-        return bad(look, PKI_CONTROLLER_MANAGER, "sa.key", "not the API server's");
-    if (x509_write_public(key, &wants, look->err) < 0)
+        return bad(checker, PKI_CONTROLLER_MANAGER, "sa.key", "not the API server's");
+    if (x509_write_public(key, &wants, checker->err) < 0)
         return -1;
-    return same(&public, &wants) ? 0 : bad(look, PKI_APISERVER, "sa.pub", "not that of sa.key");
+    return same(&public, &wants) ? 0 : bad(checker, PKI_APISERVER, "sa.pub", "not that of sa.key");
 }
 
 /* The key itself is any 32 bytes. */
-static int check_encryption(const struct look *look)
+static int check_encryption(const struct pki_checker *checker)
 {
     static const char before[] = "secret: ";
-    unsigned char bytes[SECRET_KEY_SIZE];
+    unsigned char bytes[DERIVED_KEY_SIZE];
     size_t got = 0;
-    cleanup_secret_buf struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
-    if (read_file(look, PKI_APISERVER, "encryption.yaml", &text) < 0)
+    cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
+    if (read_file(checker, PKI_APISERVER, "encryption.yaml", &text) < 0)
         return -1;
     const char *at = memmem(text.data, text.len, before, sizeof before - 1);
     size_t left = at ? text.len - (size_t)(at + sizeof before - 1 - text.data) : 0;
@@ -125,54 +127,56 @@ static int check_encryption(const struct look *look)
     sodium_memzero(bytes, sizeof bytes);
     if (good)
         pki_encryption(at + sizeof before - 1, &wants);
-    return good && same(&text, &wants) ? 0 : bad(look, PKI_APISERVER, "encryption.yaml", "damaged");
+    return good && same(&text, &wants) ? 0 : bad(checker, PKI_APISERVER, "encryption.yaml", "damaged");
 }
 
-static int check_peer_key(const struct look *look)
+static int check_peer_key(const struct pki_checker *checker)
 {
-    cleanup_secret_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
-    if (read_file(look, PKI_AGENT, "peer.key", &text) < 0)
+    cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
+    if (read_file(checker, PKI_AGENT, "peer.key", &text) < 0)
         return -1;
-    return text.len == 2 * (size_t)SECRET_KEY_SIZE && strspn(text.data, "0123456789abcdef") == text.len
+    return text.len == 2 * (size_t)DERIVED_KEY_SIZE && strspn(text.data, "0123456789abcdef") == text.len
                ? 0
-               : bad(look, PKI_AGENT, "peer.key", "damaged");
+               : bad(checker, PKI_AGENT, "peer.key", "damaged");
 }
 
-static int check_kubeconfig(const struct look *look, enum pki_folder folder)
+static int check_kubeconfig(const struct pki_checker *checker, enum pki_folder folder)
 {
     cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
-    pki_kubeconfig(look->metadata, folder, &wants);
+    pki_kubeconfig(checker->metadata, folder, &wants);
     if (wants.len == 0)
         return 0;
-    if (read_file(look, folder, "kubeconfig", &text) < 0)
+    if (read_file(checker, folder, "kubeconfig", &text) < 0)
         return -1;
-    return same(&text, &wants) ? 0 : bad(look, folder, "kubeconfig", "not this node's");
+    return same(&text, &wants) ? 0 : bad(checker, folder, "kubeconfig", "not this node's");
 }
 
-static int check_kubernetes(const struct look *look)
+static int check_kubernetes(const struct pki_checker *checker)
 {
-    if (check_authority_key(look) < 0 || check_token_keys(look) < 0 || check_encryption(look) < 0)
+    if (check_authority_key(checker) < 0 || check_token_keys(checker) < 0 || check_encryption(checker) < 0)
         return -1;
     for (enum pki_folder i = 0; i < PKI_FOLDERS; i++)
-        if (check_kubeconfig(look, i) < 0)
+        if (check_kubeconfig(checker, i) < 0)
             return -1;
     return 0;
 }
 
-int pki_check(const struct root *root, const struct metadata *metadata, time_t now, struct err *err)
+int pki_files_check(const struct root *root, const struct node_metadata *metadata, time_t now,
+                    struct err *err)
 {
-    cleanup_look struct look look = {.root = root, .metadata = metadata, .now = now, .err = err};
+    cleanup_pki_checker struct pki_checker checker = {
+        .root = root, .metadata = metadata, .now = now, .err = err};
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
         return err_set(err, ERR_INTERNAL, 0, "OpenSSL does not start");
     for (size_t i = 0; i < PKI_COPIES; i++)
         if (pki_has(metadata, pki_copies[i].folder, pki_copies[i].authority == PKI_OF_ETCD) &&
-            check_copy(&look, &pki_copies[i]) < 0)
+            check_copy(&checker, &pki_copies[i]) < 0)
             return -1;
     for (size_t i = 0; i < PKI_LEAVES; i++)
         if (pki_has(metadata, pki_leaves[i].folder, pki_leaves[i].authority == PKI_OF_ETCD) &&
-            check_leaf(&look, &pki_leaves[i]) < 0)
+            check_leaf(&checker, &pki_leaves[i]) < 0)
             return -1;
-    if (check_peer_key(&look) < 0)
+    if (check_peer_key(&checker) < 0)
         return -1;
-    return metadata->role == METADATA_WITNESS ? 0 : check_kubernetes(&look);
+    return metadata->role == NODE_ROLE_WITNESS ? 0 : check_kubernetes(&checker);
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "agent/config/acquire.h"
 #include "agent/boot.h"
 #include "agent/contents/contents.h"
@@ -80,7 +81,7 @@ static int boot(const struct place *place, raw_handler *handler, unsigned limit_
 {
     struct rawserver server = {0};
     assert_int_equal(rawserver_start(&server, handler), 0);
-    struct http_peer peer = {"127.0.0.1", (uint16_t)server.port};
+    struct wire_peer peer = {"127.0.0.1", (uint16_t)server.port};
     int result = boot_run(&place->root, &peer, limit_s, NULL, &last);
     rawserver_stop(&server);
     return result;
@@ -147,10 +148,10 @@ static void hostile_metadata_changes_nothing(void **state)
 {
     struct place *place = *state;
     put_text(place, CONTENTS_LIST, NO_FILES);
-    int64_t start = http_now_ms();
+    int64_t start = clock_now_ms();
     assert_int_equal(boot(place, hostile, 60), -1);
     assert_says(last, "metadata: cluster-name is ");
-    assert_in_range(http_now_ms() - start, 0, 5000); /* asking again would not mend it */
+    assert_in_range(clock_now_ms() - start, 0, 5000); /* asking again would not mend it */
     assert_false(there(place, RENDER_NODE_ENV));
     assert_false(there(place, RENDER_ETCD_ENV));
     assert_false(there(place, ACQUIRE_COPY));
@@ -196,7 +197,7 @@ static void bad_contents_come_first(void **state)
 /* Writes one of two clusters for ever, until it is killed. */
 static _Noreturn void render_for_ever(const struct place *place)
 {
-    struct metadata clusters[2] = {CLUSTER};
+    struct node_metadata clusters[2] = {CLUSTER};
     unsigned changed;
     struct err err;
     clusters[1] = clusters[0];
@@ -209,7 +210,7 @@ static _Noreturn void render_for_ever(const struct place *place)
 static void kill_leaves_old_or_new(void **state)
 {
     struct place *place = *state;
-    struct metadata m = CLUSTER;
+    struct node_metadata m = CLUSTER;
     unsigned changed;
     cleanup_buf struct buf one = BUF_INIT(4096);
     cleanup_buf struct buf two = BUF_INIT(4096);

@@ -4,17 +4,17 @@
 
 #include <ctype.h>
 
-#include "node/secret.h"
+#include "node/cluster_secret.h"
 #include "node/x509.h"
 
 static struct err last;
 
 #define SECRET "hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo="
 
-static struct secret parse(const char *base64)
+static struct cluster_secret parse(const char *base64)
 {
-    struct secret made = {0};
-    if (secret_parse(base64, &made, &last) < 0)
+    struct cluster_secret made = {0};
+    if (cluster_secret_parse(base64, &made, &last) < 0)
         fail_msg("%s", last.text);
     return made;
 }
@@ -38,13 +38,13 @@ static void python(const char *program, const char *label, const char *cluster, 
 static void keys_are_blake2b_of_version_label_and_cluster(void **state)
 {
     (void)state;
-    struct secret secret = parse(SECRET);
+    struct cluster_secret secret = parse(SECRET);
     static const char *const all[][2] = {
         {"ca cluster", "prod"}, {"ca etcd", "prod"}, {"peer", "a-b-c"}, {"", ""}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        unsigned char key[SECRET_KEY_SIZE];
-        char hex[2 * SECRET_KEY_SIZE + 1], wants[256];
-        secret_derive(&secret, all[i][1], all[i][0], key);
+        unsigned char key[DERIVED_KEY_SIZE];
+        char hex[2 * DERIVED_KEY_SIZE + 1], wants[256];
+        cluster_secret_derive(&secret, all[i][1], all[i][0], key);
         for (size_t j = 0; j < sizeof key; j++)
             snprintf(hex + 2 * j, 3, "%02x", key[j]);
         python(DERIVE "print(key.hex(), end='')", all[i][0], all[i][1], wants, sizeof wants);
@@ -56,28 +56,28 @@ static void keys_are_blake2b_of_version_label_and_cluster(void **state)
 static void no_two_uses_share_a_key(void **state)
 {
     (void)state;
-    struct secret secret = parse(SECRET), other = secret;
+    struct cluster_secret secret = parse(SECRET), other = secret;
     other.bytes[31] ^= 1;
-    unsigned char keys[5][SECRET_KEY_SIZE];
-    secret_derive(&secret, "c", "ab", keys[0]);
-    secret_derive(&secret, "bc", "a", keys[1]);
-    secret_derive(&secret, "", "abc", keys[2]);
-    secret_derive(&secret, "abc", "", keys[3]);
-    secret_derive(&other, "c", "ab", keys[4]);
+    unsigned char keys[5][DERIVED_KEY_SIZE];
+    cluster_secret_derive(&secret, "c", "ab", keys[0]);
+    cluster_secret_derive(&secret, "bc", "a", keys[1]);
+    cluster_secret_derive(&secret, "", "abc", keys[2]);
+    cluster_secret_derive(&secret, "abc", "", keys[3]);
+    cluster_secret_derive(&other, "c", "ab", keys[4]);
     for (size_t i = 0; i < 5; i++)
         for (size_t j = i + 1; j < 5; j++)
-            assert_memory_not_equal(keys[i], keys[j], SECRET_KEY_SIZE);
+            assert_memory_not_equal(keys[i], keys[j], DERIVED_KEY_SIZE);
 }
 
 static void authorities_keys_are_the_seeds(void **state)
 {
     (void)state;
-    struct secret secret = parse(SECRET);
-    unsigned char seed[SECRET_KEY_SIZE];
+    struct cluster_secret secret = parse(SECRET);
+    unsigned char seed[DERIVED_KEY_SIZE];
     char wants[512];
     cleanup_x509_pair struct x509_pair made = {0};
-    cleanup_secret_buf struct buf pem = BUF_INIT(X509_PEM_MAX);
-    secret_derive(&secret, "prod", "ca cluster", seed);
+    cleanup_x509_wipe struct buf pem = BUF_INIT(X509_PEM_MAX);
+    cluster_secret_derive(&secret, "prod", "ca cluster", seed);
     assert_int_equal(x509_authority(seed, "kubernetes", &made, &last), 0);
     assert_int_equal(x509_write_key(made.key, &pem, &last), 0);
     /* RFC 8410 7: the prefix of every Ed25519 key in PKCS #8 */
@@ -103,12 +103,12 @@ static void field(const char *text, const char *name, char *ret, size_t cap)
 static void the_token_key_is_the_first_hash_that_is_a_scalar(void **state)
 {
     struct place *place = *state;
-    struct secret secret = parse(SECRET);
-    unsigned char seed[SECRET_KEY_SIZE];
+    struct cluster_secret secret = parse(SECRET);
+    unsigned char seed[DERIVED_KEY_SIZE];
     char wants[256], has[256];
     EVP_PKEY *key = NULL;
-    cleanup_secret_buf struct buf pem = BUF_INIT(X509_PEM_MAX);
-    secret_derive(&secret, "prod", "service accounts", seed);
+    cleanup_x509_wipe struct buf pem = BUF_INIT(X509_PEM_MAX);
+    cluster_secret_derive(&secret, "prod", "service accounts", seed);
     assert_int_equal(x509_token_key(seed, &key, &last), 0);
     assert_int_equal(x509_write_key(key, &pem, &last), 0);
     EVP_PKEY_free(key);
@@ -151,8 +151,8 @@ static void only_32_random_bytes_are_a_secret(void **state)
         "YWJjZGFiY2RhYmNkYWJjZGFiY2RhYmNkYWJjZGFiY2Q=", /* "abcd", eight times */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct secret made = {.bytes = "as it was"}, before = made;
-        if (secret_parse(bad[i], &made, &last) == 0)
+        struct cluster_secret made = {.bytes = "as it was"}, before = made;
+        if (cluster_secret_parse(bad[i], &made, &last) == 0)
             fail_msg("\"%s\" was taken", bad[i]);
         assert_memory_equal(&made, &before, sizeof made);
         assert_int_equal(last.kind, ERR_VERIFY);
@@ -160,10 +160,10 @@ static void only_32_random_bytes_are_a_secret(void **state)
             assert_null(strstr(last.text, (char[9]){bad[i][0], bad[i][1], bad[i][2], bad[i][3], bad[i][4],
                                                     bad[i][5], bad[i][6], bad[i][7], '\0'}));
     }
-    struct secret good = parse(SECRET), with_newline = parse(SECRET "\n"), none = {0};
+    struct cluster_secret good = parse(SECRET), with_newline = parse(SECRET "\n"), none = {0};
     assert_true(good.set);
     assert_memory_equal(&good, &with_newline, sizeof good);
-    secret_clear(&good);
+    cluster_secret_clear(&good);
     assert_memory_equal(&good, &none, sizeof good);
 }
 

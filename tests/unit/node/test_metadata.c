@@ -14,18 +14,18 @@
 #define NODES  "a=10.0.0.2,b=10.0.1.2,c=10.0.2.2"
 
 static struct err last;
-static struct secret secret;
+static struct cluster_secret secret;
 
-static int parse(const char *instance, const char *project, struct metadata *ret)
+static int parse(const char *instance, const char *project, struct node_metadata *ret)
 {
-    return metadata_parse(&(struct metadata_text){instance, strlen(instance)},
-                          &(struct metadata_text){project, strlen(project)}, ret, &secret, &last);
+    return node_metadata_parse(&(struct node_metadata_text){instance, strlen(instance)},
+                               &(struct node_metadata_text){project, strlen(project)}, ret, &secret, &last);
 }
 
 static void everything_is_taken(void **state)
 {
     (void)state;
-    struct metadata m;
+    struct node_metadata m;
     if (parse(INSTANCE(
                   "a", "10.0.0.2",
                   "{\"cluster-name\":\"prod\",\"cluster-domain\":\"\",\"cluster-pod-cidr\":\"10.1.0.0/16\","
@@ -51,13 +51,13 @@ static void everything_is_taken(void **state)
 static void a_copy_reads_back_the_same_and_holds_no_secret(void **state)
 {
     (void)state;
-    struct metadata m, again;
-    cleanup_buf struct buf copy = BUF_INIT(METADATA_COPY_MAX);
+    struct node_metadata m, again;
+    cleanup_buf struct buf copy = BUF_INIT(NODE_METADATA_COPY_MAX);
     assert_int_equal(
         parse(INSTANCE("a", "10.0.0.2", "{\"cluster-name\":\"prod\",\"cluster-secret\":\"" SECRET "\"}"),
               "{\"cluster-nodes\":\"" NODES "\"}", &m),
         0);
-    metadata_write(&m, &copy);
+    node_metadata_write(&m, &copy);
     if (parse(copy.data, "{}", &again) < 0)
         fail_msg("%s", last.text);
     assert_memory_equal(&m, &again, sizeof m);
@@ -66,7 +66,7 @@ static void a_copy_reads_back_the_same_and_holds_no_secret(void **state)
 
 static void refused(const char *instance, const char *project, const char *part)
 {
-    struct metadata m, before;
+    struct node_metadata m, before;
     memset(&m, 0x5a, sizeof m);
     before = m;
     if (parse(instance, project, &m) == 0)
@@ -165,7 +165,7 @@ static void white_space_around_a_value_is_no_part_of_it(void **state)
                                         " a=10.0.0.2\\n  , b=10.0.1.2 \\t"};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         char text[512];
-        struct metadata m;
+        struct node_metadata m;
         snprintf(text, sizeof text,
                  "{\"cluster-name\":\"prod\\r\\n\",\"cluster-nodes\":\"%s\",\"cluster-domain\":\" "
                  "k8s.example\\n\","
@@ -258,18 +258,18 @@ static void a_secret_is_32_random_bytes(void **state)
         refused(INSTANCE("a", "10.0.0.2", "{}"), text, "metadata: cluster-secret: ");
         assert_null(strstr(last.text, bad[i]));
     }
-    struct metadata m;
+    struct node_metadata m;
     assert_int_equal(parse(INSTANCE("a", "10.0.0.2", "{}"),
                            "{\"cluster-name\":\"c\",\"cluster-secret\":\"" SECRET "\"}", &m),
                      0);
     assert_true(secret.set);
-    unsigned char one[SECRET_KEY_SIZE], other[SECRET_KEY_SIZE];
-    secret_derive(&secret, "c", "ca", one);
-    secret_derive(&secret, "c", "ca", other);
+    unsigned char one[DERIVED_KEY_SIZE], other[DERIVED_KEY_SIZE];
+    cluster_secret_derive(&secret, "c", "ca", one);
+    cluster_secret_derive(&secret, "c", "ca", other);
     assert_memory_equal(one, other, sizeof one);
-    secret_derive(&secret, "d", "ca", other);
+    cluster_secret_derive(&secret, "d", "ca", other);
     assert_memory_not_equal(one, other, sizeof one);
-    secret_derive(&secret, "c", "ca2", other);
+    cluster_secret_derive(&secret, "c", "ca2", other);
     assert_memory_not_equal(one, other, sizeof one);
     assert_int_equal(parse(INSTANCE("a", "10.0.0.2", "{}"), "{\"cluster-name\":\"c\"}", &m), 0);
     assert_false(secret.set);
@@ -278,13 +278,13 @@ static void a_secret_is_32_random_bytes(void **state)
 static void roles_and_names_of_the_api(void **state)
 {
     (void)state;
-    struct metadata m;
+    struct node_metadata m;
     if (parse(INSTANCE("b", "10.0.1.2", "{\"cluster-role\":\"witness\"}"),
               "{\"cluster-name\":\"c\",\"cluster-nodes\":\"" NODES
               "\",\"cluster-api-names\":\"api.example.com,34.1.2.3\"}",
               &m) < 0)
         fail_msg("%s", last.text);
-    assert_int_equal(m.role, METADATA_WITNESS);
+    assert_int_equal(m.role, NODE_ROLE_WITNESS);
     assert_int_equal(m.self, 1);
     assert_int_equal(m.api_name_count, 2);
     assert_string_equal(m.api_names[1], "34.1.2.3");
@@ -321,7 +321,7 @@ static void ranges_do_not_overlap(void **state)
 static void environment_files(void **state)
 {
     (void)state;
-    struct metadata m;
+    struct node_metadata m;
     cleanup_buf struct buf node = BUF_INIT(4096);
     cleanup_buf struct buf etcd = BUF_INIT(4096);
     assert_int_equal(parse(INSTANCE("a", "10.0.0.2", "{}"),

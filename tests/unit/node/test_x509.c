@@ -11,7 +11,7 @@
 static struct err last;
 
 /* Two that share a seed's first bytes only: an authority that merely has the right name. */
-static const unsigned char seed[SECRET_KEY_SIZE] = {1, 2, 3}, other_seed[SECRET_KEY_SIZE] = {1, 2, 4};
+static const unsigned char seed[DERIVED_KEY_SIZE] = {1, 2, 3}, other_seed[DERIVED_KEY_SIZE] = {1, 2, 4};
 
 static struct x509_leaf server(void)
 {
@@ -33,7 +33,7 @@ static void free_made(struct made *made)
     x509_pair_free(&made->leaf);
     buf_free(&made->ca);
     buf_free(&made->cert);
-    x509_free_secret_buf(&made->key);
+    x509_wipe(&made->key);
 }
 #define cleanup_made cleanup(free_made)
 

@@ -10,7 +10,7 @@
 
 #include "agent/config/configure.h"
 #include "agent/config/hosts.h"
-#include "agent/pki/pki.h"
+#include "agent/pki/files.h"
 #include "agent/config/render.h"
 #include "agent/net/slots.h"
 #include "agent/config/template.h"
@@ -20,27 +20,27 @@
 #define PKI "/etc/kubernetes/pki/"
 
 static struct err last;
-static const struct secret secret = {{1, 2, 3, 4, 5, 6, 7}, true}, stranger = {{7, 6, 5, 4}, true};
+static const struct cluster_secret secret = {{1, 2, 3, 4, 5, 6, 7}, true}, stranger = {{7, 6, 5, 4}, true};
 
-static struct metadata member(size_t self)
+static struct node_metadata member(size_t self)
 {
-    struct metadata m = {.cluster_name = "prod",
-                         .pod_cidr = "10.244.0.0/16",
-                         .service_cidr = "10.96.0.0/16",
-                         .domain = "cluster.local",
-                         .nodes = {{"a", "10.0.0.2"}, {"b", "10.0.1.2"}, {"c", "10.0.2.2"}},
-                         .node_count = 3,
-                         .self = self};
+    struct node_metadata m = {.cluster_name = "prod",
+                              .pod_cidr = "10.244.0.0/16",
+                              .service_cidr = "10.96.0.0/16",
+                              .domain = "cluster.local",
+                              .nodes = {{"a", "10.0.0.2"}, {"b", "10.0.1.2"}, {"c", "10.0.2.2"}},
+                              .node_count = 3,
+                              .self = self};
     memcpy(m.name, m.nodes[self].name, sizeof m.name);
     memcpy(m.ip, m.nodes[self].ip, sizeof m.ip);
     return m;
 }
 
-static unsigned write_pki(const struct place *place, const struct metadata *m, const struct secret *of,
-                          time_t now)
+static unsigned write_pki(const struct place *place, const struct node_metadata *m,
+                          const struct cluster_secret *of, time_t now)
 {
     unsigned changed = 0;
-    if (pki_write(&place->root, m, of, now, &changed, &last) < 0)
+    if (pki_files_write(&place->root, m, of, now, &changed, &last) < 0)
         fail_msg("%s", last.text);
     return changed;
 }
@@ -69,7 +69,7 @@ static void members_share_authorities_and_nothing_else(void **state)
     void *second = NULL;
     assert_int_equal(make_place(&second), 0);
     struct place *other = second;
-    struct metadata a = member(0), b = member(1);
+    struct node_metadata a = member(0), b = member(1);
     assert_int_equal(write_pki(place, &a, &secret, NOW), (1 << PKI_FOLDERS) - 1);
     (void)write_pki(other, &b, &secret, NOW + 7 * DAY);
     static const char *const shared[] = {PKI "apiserver/ca.crt",
@@ -112,13 +112,13 @@ static void members_share_authorities_and_nothing_else(void **state)
 static void what_is_good_stays(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
+    struct node_metadata m = member(0);
     (void)write_pki(place, &m, &secret, NOW);
     assert_int_equal(write_pki(place, &m, &secret, NOW), 0);
     assert_int_equal(write_pki(place, &m, &secret, NOW + 59 * DAY), 0);
-    if (pki_check(&place->root, &m, NOW + 89 * DAY, &last) < 0)
+    if (pki_files_check(&place->root, &m, NOW + 89 * DAY, &last) < 0)
         fail_msg("%s", last.text);
-    assert_int_equal(pki_check(&place->root, &m, NOW + 91 * DAY, &last), -1);
+    assert_int_equal(pki_files_check(&place->root, &m, NOW + 91 * DAY, &last), -1);
     assert_says(last, "only the metadata server has the secret");
     cleanup_buf struct buf before = get_file(place, PKI "etcd/server.crt");
     /* 29 days are left: everything but the authorities is made again */
@@ -137,7 +137,7 @@ static void what_is_good_stays(void **state)
 static void damage_is_repaired(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(2);
+    struct node_metadata m = member(2);
     (void)write_pki(place, &m, &secret, NOW);
     put_text(place, PKI "etcd/server.key", "nonsense");
     put_text(place, PKI "scheduler/client.crt", "");
@@ -146,12 +146,12 @@ static void damage_is_repaired(void **state)
     /* the key of one and the certificate of another */
     cleanup_buf struct buf key = get_file(place, PKI "admin/client.key");
     put(place, PKI "kube-proxy/client.key", key.data, key.len, 0600);
-    assert_int_equal(pki_check(&place->root, &m, NOW, &last), -1);
+    assert_int_equal(pki_files_check(&place->root, &m, NOW, &last), -1);
     assert_int_equal(write_pki(place, &m, &secret, NOW), 1 << PKI_ETCD | 1 << PKI_SCHEDULER |
                                                              1 << PKI_KUBELET | 1 << PKI_APISERVER |
                                                              1 << PKI_KUBE_PROXY);
     assert_int_equal(write_pki(place, &m, &secret, NOW), 0);
-    assert_int_equal(pki_check(&place->root, &m, NOW, &last), 0);
+    assert_int_equal(pki_files_check(&place->root, &m, NOW, &last), 0);
     struct stat st;
     assert_int_equal(stat(below(place, PKI "apiserver/sa.key"), &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
@@ -168,7 +168,7 @@ static void no_file_holds(const struct place *place, const char *text)
 static void the_secret_is_in_no_file(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
+    struct node_metadata m = member(0);
     char text[64];
     unsigned changed;
     assert_int_equal(configure(&place->root, &m, &secret, NOW, &changed, &last), 0);
@@ -184,7 +184,7 @@ static void the_secret_is_in_no_file(void **state)
 static void a_run_that_was_killed_is_finished_by_the_next(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
+    struct node_metadata m = member(0);
     for (unsigned i = 0; i < 60; i++) {
         int status = 0;
         unsigned changed;
@@ -197,7 +197,7 @@ static void a_run_that_was_killed_is_finished_by_the_next(void **state)
         (void)kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         (void)write_pki(place, &m, &secret, NOW + (time_t)i * 100 * DAY);
-        if (pki_check(&place->root, &m, NOW + (time_t)i * 100 * DAY, &last) < 0)
+        if (pki_files_check(&place->root, &m, NOW + (time_t)i * 100 * DAY, &last) < 0)
             fail_msg("%s", last.text);
     }
 }
@@ -205,12 +205,12 @@ static void a_run_that_was_killed_is_finished_by_the_next(void **state)
 static void a_witness_has_nothing_of_kubernetes(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(1);
+    struct node_metadata m = member(1);
     unsigned changed;
     put_text(place, RENDER_TEMPLATES "/kube-apiserver.yaml", "x: @NODE_IP@\n");
     assert_int_equal(configure(&place->root, &m, &secret, NOW, &changed, &last), 0);
     assert_true(there(place, "/etc/kubernetes/manifests/kube-apiserver.yaml"));
-    m.role = METADATA_WITNESS;
+    m.role = NODE_ROLE_WITNESS;
     assert_int_equal(configure(&place->root, &m, &secret, NOW, &changed, &last), 0);
     assert_false(there(place, "/etc/kubernetes/manifests/kube-apiserver.yaml"));
     void *second = NULL;
@@ -242,7 +242,7 @@ static void templates(void **state)
 static void configuration_is_written_once(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(1);
+    struct node_metadata m = member(1);
     unsigned changed = 0;
     put_text(place, RENDER_TEMPLATES "/kube-apiserver.yaml", "- --etcd-servers=@ETCD_SERVERS@\n");
     put_text(place, RENDER_TEMPLATES "/kubelet.yaml", "dns: @CLUSTER_DNS@\n");
@@ -278,7 +278,7 @@ static void configuration_is_written_once(void **state)
 static void slots_stay(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(1), moved = member(1);
+    struct node_metadata m = member(1), moved = member(1);
     unsigned changed;
     char cidr[VALUE_CIDR_CAP];
     slot_cidr(&m, 2, cidr);

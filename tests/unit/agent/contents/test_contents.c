@@ -76,7 +76,7 @@ static void sign(const struct place *place, const char *comment)
 
 #define COMMENT "timestamp:1600000000\tfile:contents.json\thashed"
 
-static int check(const struct place *place, struct verdict *verdict)
+static int check(const struct place *place, struct contents_verdict *verdict)
 {
     cleanup_buf struct buf faults = BUF_INIT(4096);
     return contents_check(&place->root, verdict, &faults, &last);
@@ -84,7 +84,7 @@ static int check(const struct place *place, struct verdict *verdict)
 
 static void bad(const struct place *place, const char *part)
 {
-    struct verdict verdict;
+    struct contents_verdict verdict;
     if (check(place, &verdict) == 0)
         fail_msg("taken for good, and should be bad: %s", part);
     assert_says(last, part);
@@ -93,7 +93,7 @@ static void bad(const struct place *place, const char *part)
 static void good_trees(void **state)
 {
     struct place *place = *state;
-    struct verdict verdict;
+    struct contents_verdict verdict;
     fill_tree(place);
     if (check(place, &verdict) < 0)
         fail_msg("%s", last.text);
@@ -153,7 +153,7 @@ static void attributes_are_checked(void **state)
         assert_int_equal(chown(below(place, "/var/lib/etcd"), 0, 0), 0);
     }
     assert_int_equal(chmod(below(place, "/opt"), 0711), 0); /* not named by the recipe: the base's own */
-    struct verdict verdict;
+    struct contents_verdict verdict;
     if (check(place, &verdict) < 0)
         fail_msg("%s", last.text);
 }
@@ -199,7 +199,7 @@ static void the_root_is_not_left(void **state)
     bad(place, "/opt/bin/link: it is missing");
     assert_int_equal(unlink(below(place, "/opt/bin")), 0);
     assert_int_equal(symlink("/real/bin", below(place, "/opt/bin")), 0);
-    struct verdict verdict;
+    struct contents_verdict verdict;
     if (check(place, &verdict) < 0)
         fail_msg("%s", last.text);
 }
@@ -266,7 +266,7 @@ static void every_cut_of_a_signature_is_refused(void **state)
     fill_tree(place);
     sign(place, COMMENT);
     cleanup_buf struct buf whole = get_file(place, CONTENTS_SIG);
-    struct verdict verdict;
+    struct contents_verdict verdict;
     for (size_t len = 0; len + 1 < whole.len; len++) { /* the last byte is only the last line's end */
         put(place, CONTENTS_SIG, whole.data, len, 0644);
         assert_int_equal(check(place, &verdict), -1);

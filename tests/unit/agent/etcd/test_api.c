@@ -96,7 +96,7 @@ static int post(const struct place *place, const struct server *server, const ch
                 unsigned timeout_ms, int *status, struct buf *body)
 {
     char cert[32], key[32];
-    struct http_peer peer = {"127.0.0.1", server->port};
+    struct wire_peer peer = {"127.0.0.1", server->port};
     snprintf(cert, sizeof cert, "/%s.crt", client);
     snprintf(key, sizeof key, "/%s.key", client);
     struct tls_files files = {&place->root, ca, cert, key};

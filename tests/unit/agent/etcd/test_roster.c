@@ -13,7 +13,7 @@ static struct err last;
 static void a_good_one_reads_back_the_same(void **state)
 {
     (void)state;
-    struct roster roster;
+    struct member_roster roster;
     cleanup_buf struct buf text = BUF_INIT(ROSTER_TEXT_MAX);
     if (roster_parse(GOOD, strlen(GOOD), &roster, &last) < 0)
         fail_msg("%s", last.text);
@@ -52,12 +52,12 @@ static void bad_ones_are_refused(void **state)
         HEAD "a 10.0.0.2 " ID_A "\nb 10.0.1.2 " ID_A "\n",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct roster roster = {.count = 77};
+        struct member_roster roster = {.count = 77};
         if (roster_parse(bad[i], strlen(bad[i]), &roster, &last) == 0)
             fail_msg("taken: %s", bad[i]);
         assert_int_equal(roster.count, 77);
     }
-    struct roster roster;
+    struct member_roster roster;
     for (size_t len = 0; len < strlen(GOOD); len++) /* one whole line less is a whole roster */
         if (len != strlen(HEAD "a 10.0.0.2 " ID_A "\n"))
             assert_int_equal(roster_parse(GOOD, len, &roster, &last), -1);
@@ -69,7 +69,7 @@ static void bad_ones_are_refused(void **state)
 static void at_most_nine(void **state)
 {
     (void)state;
-    struct roster roster;
+    struct member_roster roster;
     cleanup_buf struct buf text = BUF_INIT(ROSTER_TEXT_MAX);
     buf_str(&text, HEAD);
     for (int i = 1; i <= 10; i++) {
@@ -80,10 +80,10 @@ static void at_most_nine(void **state)
     assert_says(last, "line 11");
 }
 
-static struct disk load(const struct place *place)
+static struct member_state load(const struct place *place)
 {
-    struct disk disk;
-    if (disk_load(&place->root, &disk, &last) < 0)
+    struct member_state disk;
+    if (member_state_load(&place->root, &disk, &last) < 0)
         fail_msg("%s", last.text);
     return disk;
 }
@@ -91,25 +91,25 @@ static struct disk load(const struct place *place)
 static void a_disk_goes_forward_only(void **state)
 {
     const struct place *place = *state;
-    struct roster roster;
+    struct member_roster roster;
     unsigned char id[ROSTER_ID_SIZE], other[ROSTER_ID_SIZE];
-    struct disk disk = load(place);
-    assert_int_equal(disk.state, DISK_WAITING);
+    struct member_state disk = load(place);
+    assert_int_equal(disk.state, MEMBER_WAITING);
     assert_false(disk.has_id);
-    assert_int_equal(disk_incarnate(&place->root, id, &last), 0);
+    assert_int_equal(member_state_incarnate(&place->root, id, &last), 0);
     disk = load(place);
     assert_true(disk.has_id);
     assert_memory_equal(disk.id, id, sizeof id);
-    assert_int_equal(disk.state, DISK_WAITING);
+    assert_int_equal(disk.state, MEMBER_WAITING);
     assert_int_equal(roster_parse(GOOD, strlen(GOOD), &roster, &last), 0);
-    assert_int_equal(disk_decide(&place->root, &roster, &last), 0);
-    assert_int_equal(load(place).state, DISK_DECIDED);
-    assert_int_equal(disk_mark_joined(&place->root, "joined", &last), 0);
-    assert_int_equal(load(place).state, DISK_JOINED_IN);
-    assert_int_equal(disk_start_over(&place->root, &last), 0);
+    assert_int_equal(member_state_decide(&place->root, &roster, &last), 0);
+    assert_int_equal(load(place).state, MEMBER_DECIDED);
+    assert_int_equal(member_state_mark_joined(&place->root, "joined", &last), 0);
+    assert_int_equal(load(place).state, MEMBER_JOINED);
+    assert_int_equal(member_state_start_over(&place->root, &last), 0);
     disk = load(place);
     memcpy(other, disk.id, sizeof other);
-    assert_int_equal(disk.state, DISK_JOINED_IN);
+    assert_int_equal(disk.state, MEMBER_JOINED);
     assert_int_equal(disk.roster.count, 0);
     assert_int_not_equal(memcmp(other, id, sizeof id), 0);
 }
@@ -117,15 +117,15 @@ static void a_disk_goes_forward_only(void **state)
 static void only_a_log_is_data(void **state)
 {
     const struct place *place = *state;
-    put_text(place, DISK_DATA "/member/snap/db", "x");
-    assert_int_equal(load(place).state, DISK_WAITING);
-    put_text(place, DISK_DATA "/member/wal/0.tmp", "x");
-    assert_int_equal(load(place).state, DISK_WAITING);
-    put_text(place, DISK_DATA "/member/wal/0000000000000000-0000000000000000.wal", "x");
-    assert_int_equal(load(place).state, DISK_JOINED_IN);
-    assert_int_equal(disk_set_aside(&place->root, 17, &last), 0);
-    assert_int_equal(load(place).state, DISK_WAITING);
-    assert_true(there(place, DISK_DATA "/member.removed-17/snap/db"));
+    put_text(place, MEMBER_STATE_DATA "/member/snap/db", "x");
+    assert_int_equal(load(place).state, MEMBER_WAITING);
+    put_text(place, MEMBER_STATE_DATA "/member/wal/0.tmp", "x");
+    assert_int_equal(load(place).state, MEMBER_WAITING);
+    put_text(place, MEMBER_STATE_DATA "/member/wal/0000000000000000-0000000000000000.wal", "x");
+    assert_int_equal(load(place).state, MEMBER_JOINED);
+    assert_int_equal(member_state_set_aside(&place->root, 17, &last), 0);
+    assert_int_equal(load(place).state, MEMBER_WAITING);
+    assert_true(there(place, MEMBER_STATE_DATA "/member.removed-17/snap/db"));
 }
 
 static void damaged_files_stop_it(void **state)
@@ -133,16 +133,16 @@ static void damaged_files_stop_it(void **state)
     const struct place *place = *state;
     static const char *const ids[] = {"", ID_A, ID_A "\n\n", "g" ID_A "\n",
                                       "00112233445566778899AABBCCDDEEFF\n"};
-    struct disk disk;
+    struct member_state disk;
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        put_text(place, DISK_INCARNATION, ids[i]);
-        assert_int_equal(disk_load(&place->root, &disk, &last), -1);
-        assert_says(last, DISK_INCARNATION);
+        put_text(place, MEMBER_STATE_INCARNATION, ids[i]);
+        assert_int_equal(member_state_load(&place->root, &disk, &last), -1);
+        assert_says(last, MEMBER_STATE_INCARNATION);
     }
-    put_text(place, DISK_INCARNATION, ID_A "\n");
-    put_text(place, DISK_ROSTER, "");
-    assert_int_equal(disk_load(&place->root, &disk, &last), -1);
-    assert_says(last, DISK_ROSTER);
+    put_text(place, MEMBER_STATE_INCARNATION, ID_A "\n");
+    put_text(place, MEMBER_STATE_ROSTER, "");
+    assert_int_equal(member_state_load(&place->root, &disk, &last), -1);
+    assert_says(last, MEMBER_STATE_ROSTER);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 #include "tests/unit/agent/helper.h"
 
 #include "agent/http/http.h"
+#include "base/clock.h"
 #include "agent/http/head.h"
 #include "tests/support/lib/rawserver.h"
 
@@ -13,9 +14,9 @@ static int ask(raw_handler *handler, unsigned timeout_ms, int *status, struct bu
 {
     struct rawserver server;
     assert_int_equal(rawserver_start(&server, handler), 0);
-    struct http_peer peer = {"127.0.0.1", (uint16_t)server.port};
-    struct http_request request = {&peer, "/computeMetadata/v1/x?a=b", true, timeout_ms};
-    int result = http_get(&request, status, body, &last);
+    struct wire_peer peer = {"127.0.0.1", (uint16_t)server.port};
+    struct agent_http_request request = {&peer, "/computeMetadata/v1/x?a=b", true, timeout_ms};
+    int result = agent_http_get(&request, status, body, &last);
     if (server.log->count > 0) {
         assert_non_null(strstr(server.log->requests[0], "GET /computeMetadata/v1/x?a=b HTTP/1.1\r\n"));
         assert_non_null(strstr(server.log->requests[0], "\r\nMetadata-Flavor: Google\r\n"));
@@ -27,7 +28,7 @@ static int ask(raw_handler *handler, unsigned timeout_ms, int *status, struct bu
 static void expect(raw_handler *handler, const char *want)
 {
     int status = 0;
-    cleanup_buf struct buf body = BUF_INIT(HTTP_BODY_MAX);
+    cleanup_buf struct buf body = BUF_INIT(AGENT_HTTP_BODY_MAX);
     if (ask(handler, 5000, &status, &body) < 0)
         fail_msg("%s", last.text);
     assert_int_equal(status, 200);
@@ -38,7 +39,7 @@ static void expect(raw_handler *handler, const char *want)
 static void refuse(raw_handler *handler, const char *part)
 {
     int status = -7;
-    cleanup_buf struct buf body = BUF_INIT(HTTP_BODY_MAX);
+    cleanup_buf struct buf body = BUF_INIT(AGENT_HTTP_BODY_MAX);
     assert_int_equal(ask(handler, 700, &status, &body), -1);
     assert_says(last, part);
     assert_int_equal(status, -7);
@@ -190,20 +191,20 @@ static void dripping(int conn, unsigned nth, const char *request)
 static void slowness_ends_in_time(void **state)
 {
     (void)state;
-    int64_t start = http_now_ms();
+    int64_t start = clock_now_ms();
     refuse(silent, "too slow");
     refuse(dripping, "too slow");
-    assert_in_range(http_now_ms() - start, 1300, 4000);
+    assert_in_range(clock_now_ms() - start, 1300, 4000);
 }
 
 static void a_refused_connection_is_told(void **state)
 {
     (void)state;
-    struct http_peer peer = {"127.0.0.1", 1};
-    struct http_request request = {&peer, "/", false, 1000};
+    struct wire_peer peer = {"127.0.0.1", 1};
+    struct agent_http_request request = {&peer, "/", false, 1000};
     int status = 0;
     cleanup_buf struct buf body = BUF_INIT(10);
-    assert_int_equal(http_get(&request, &status, &body, &last), -1);
+    assert_int_equal(agent_http_get(&request, &status, &body, &last), -1);
     assert_int_equal(last.kind, ERR_NETWORK);
     assert_says(last, "http://127.0.0.1:1/: connect: Connection refused");
 }
@@ -214,7 +215,7 @@ static void other_statuses_have_no_body(void **state)
 {
     (void)state;
     int status = 0;
-    cleanup_buf struct buf body = BUF_INIT(HTTP_BODY_MAX);
+    cleanup_buf struct buf body = BUF_INIT(AGENT_HTTP_BODY_MAX);
     assert_int_equal(ask(not_found, 5000, &status, &body), 0);
     assert_int_equal(status, 404);
     assert_int_equal(body.len, 0);
@@ -224,19 +225,19 @@ static void what_cannot_be_sent_or_read_is_refused(void **state)
 {
     (void)state;
     static const char with_nul[] = OK "X: a\0b\r\n\r\n";
-    struct http_peer peer = {"127.0.0.1", 1};
-    struct http_head head;
-    assert_int_equal(http_head_parse(with_nul, sizeof with_nul - 1, &head, &last), -1);
+    struct wire_peer peer = {"127.0.0.1", 1};
+    struct agent_http_head head;
+    assert_int_equal(agent_http_head_parse(with_nul, sizeof with_nul - 1, &head, &last), -1);
     assert_says(last, "holds a NUL");
     struct rawserver server;
     assert_int_equal(rawserver_start(&server, with_length), 0);
     peer.port = (uint16_t)server.port;
     static const char *const paths[] = {"/a b", "/a\r\nHost: b", "/a\tb"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        struct http_request request = {&peer, paths[i], false, 1000};
+        struct agent_http_request request = {&peer, paths[i], false, 1000};
         int status = 0;
         cleanup_buf struct buf body = BUF_INIT(10);
-        assert_int_equal(http_get(&request, &status, &body, &last), -1);
+        assert_int_equal(agent_http_get(&request, &status, &body, &last), -1);
         assert_says(last, "cannot be asked for");
     }
     rawserver_stop(&server);
@@ -245,17 +246,17 @@ static void what_cannot_be_sent_or_read_is_refused(void **state)
 static void addresses(void **state)
 {
     (void)state;
-    struct http_peer peer = {0};
-    assert_int_equal(http_peer_parse("169.254.169.254", &peer, &last), 0);
+    struct wire_peer peer = {0};
+    assert_int_equal(wire_peer_parse("169.254.169.254", &peer, &last), 0);
     assert_string_equal(peer.host, "169.254.169.254");
     assert_int_equal(peer.port, 80);
-    assert_int_equal(http_peer_parse("127.0.0.1:65535", &peer, &last), 0);
+    assert_int_equal(wire_peer_parse("127.0.0.1:65535", &peer, &last), 0);
     assert_int_equal(peer.port, 65535);
     static const char *const bad[] = {"",          "metadata",      "1.2.3",       "1.2.3.4:",
                                       "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:80x", "1.2.3.4:-80",
                                       "1.2.3.4 ",  "[::1]:80"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(http_peer_parse(bad[i], &peer, &last), -1);
+        assert_int_equal(wire_peer_parse(bad[i], &peer, &last), -1);
     assert_int_equal(peer.port, 65535);
 }
 

@@ -9,9 +9,9 @@
 
 static struct err last;
 
-static struct metadata cluster(size_t count, size_t self)
+static struct node_metadata cluster(size_t count, size_t self)
 {
-    struct metadata m = {.node_count = count, .self = self, .cluster_name = "test"};
+    struct node_metadata m = {.node_count = count, .self = self, .cluster_name = "test"};
     for (size_t i = 0; i < count; i++) {
         /* c, b, a: the founder is not the first in the list */
         snprintf(m.nodes[i].name, sizeof m.nodes[i].name, "%c", (char)('a' + (int)(count - 1 - i)));
@@ -25,19 +25,19 @@ static struct metadata cluster(size_t count, size_t self)
 static const unsigned char mine[ROSTER_ID_SIZE] = {200};
 
 /* All others wait, with incarnations 1, 2, ... */
-static void all_wait(const struct metadata *m, struct peers_reply replies[METADATA_NODES_MAX])
+static void all_wait(const struct node_metadata *m, struct peers_reply replies[NODE_MEMBERS_MAX])
 {
-    memset(replies, 0, sizeof *replies * METADATA_NODES_MAX);
+    memset(replies, 0, sizeof *replies * NODE_MEMBERS_MAX);
     for (size_t i = 0; i < m->node_count; i++) {
         replies[i].got = replies[i].same_list = i != m->self;
-        replies[i].state = DISK_WAITING;
+        replies[i].state = MEMBER_WAITING;
         replies[i].id[0] = (unsigned char)(i + 1);
     }
 }
 
-static struct roster roster_with(const struct metadata *m, const unsigned char *id)
+static struct member_roster roster_with(const struct node_metadata *m, const unsigned char *id)
 {
-    struct roster roster = {.count = m->node_count};
+    struct member_roster roster = {.count = m->node_count};
     for (size_t i = 0; i < m->node_count; i++) {
         snprintf(roster.entries[i].name, VALUE_NAME_CAP, "%s", m->nodes[i].name);
         snprintf(roster.entries[i].ip, VALUE_IP_CAP, "%s", m->nodes[i].ip);
@@ -49,7 +49,7 @@ static struct roster roster_with(const struct metadata *m, const unsigned char *
     return roster;
 }
 
-static enum decision_kind kind(const struct metadata *m, const struct peers_reply *replies,
+static enum decision_kind kind(const struct node_metadata *m, const struct peers_reply *replies,
                                const struct peers_reply *before, const char *why)
 {
     struct decision made;
@@ -62,8 +62,8 @@ static enum decision_kind kind(const struct metadata *m, const struct peers_repl
 static void the_founder_needs_all_twice(void **state)
 {
     (void)state;
-    struct metadata m = cluster(3, 2);
-    struct peers_reply replies[METADATA_NODES_MAX], before[METADATA_NODES_MAX];
+    struct node_metadata m = cluster(3, 2);
+    struct peers_reply replies[NODE_MEMBERS_MAX], before[NODE_MEMBERS_MAX];
     struct decision made;
     assert_int_equal(decide_founder(&m), 2);
     all_wait(&m, replies);
@@ -93,9 +93,9 @@ static void the_founder_needs_all_twice(void **state)
 static void nobody_else_founds(void **state)
 {
     (void)state;
-    struct peers_reply replies[METADATA_NODES_MAX];
+    struct peers_reply replies[NODE_MEMBERS_MAX];
     for (size_t self = 0; self < 2; self++) {
-        struct metadata m = cluster(3, self);
+        struct node_metadata m = cluster(3, self);
         all_wait(&m, replies);
         assert_int_equal(kind(&m, replies, replies, "waiting for a to found the cluster"), DECISION_WAIT);
         replies[2].got = false;
@@ -106,11 +106,11 @@ static void nobody_else_founds(void **state)
 static void who_is_named_takes_part(void **state)
 {
     (void)state;
-    struct peers_reply replies[METADATA_NODES_MAX];
+    struct peers_reply replies[NODE_MEMBERS_MAX];
     for (size_t self = 0; self < 3; self++)
         for (size_t from = 0; from < 3; from++)
-            for (enum disk_state how = DISK_DECIDED; how <= DISK_JOINED_IN; how++) {
-                struct metadata m = cluster(3, self);
+            for (enum member_phase how = MEMBER_DECIDED; how <= MEMBER_JOINED; how++) {
+                struct node_metadata m = cluster(3, self);
                 all_wait(&m, replies);
                 if (from == self)
                     continue;
@@ -124,16 +124,16 @@ static void who_is_named_takes_part(void **state)
 static void who_is_not_named_is_a_replacement(void **state)
 {
     (void)state;
-    struct peers_reply replies[METADATA_NODES_MAX];
+    struct peers_reply replies[NODE_MEMBERS_MAX];
     static const unsigned char lost[ROSTER_ID_SIZE] = {201};
     for (size_t self = 0; self < 3; self++)
         for (size_t from = 0; from < 3; from++)
             for (unsigned how = 0; how < 3; how++) {
-                struct metadata m = cluster(3, self);
+                struct node_metadata m = cluster(3, self);
                 all_wait(&m, replies);
                 if (from == self)
                     continue;
-                replies[from].state = how == 0 ? DISK_DECIDED : DISK_JOINED_IN;
+                replies[from].state = how == 0 ? MEMBER_DECIDED : MEMBER_JOINED;
                 if (how != 2)
                     replies[from].roster = roster_with(&m, lost);
                 assert_int_equal(kind(&m, replies, replies, "as a replacement"), DECISION_REPLACE);
@@ -150,8 +150,8 @@ static void every_combination(void **state)
     static const unsigned char lost[ROSTER_ID_SIZE] = {201};
     for (size_t self = 0; self < 3; self++)
         for (unsigned code = 0; code < 36; code++) {
-            struct metadata m = cluster(3, self);
-            struct peers_reply replies[METADATA_NODES_MAX];
+            struct node_metadata m = cluster(3, self);
+            struct peers_reply replies[NODE_MEMBERS_MAX];
             struct decision made;
             bool named = false, all = self == 2;
             unsigned left = code;
@@ -163,7 +163,7 @@ static void every_combination(void **state)
                     left % 6; /* silent, waiting, decided with and without me, joined with and without */
                 left /= 6;
                 replies[i].got = what != 0;
-                replies[i].state = what < 2 ? DISK_WAITING : what < 4 ? DISK_DECIDED : DISK_JOINED_IN;
+                replies[i].state = what < 2 ? MEMBER_WAITING : what < 4 ? MEMBER_DECIDED : MEMBER_JOINED;
                 if (what >= 2)
                     replies[i].roster = roster_with(&m, what % 2 ? lost : mine);
                 named = named || what == 2 || what == 4;
@@ -178,7 +178,7 @@ static void every_combination(void **state)
 
 /* --- join_run() where no other member is needed ---------------------------- */
 
-static int join(const struct place *place, const struct metadata *m)
+static int join(const struct place *place, const struct node_metadata *m)
 {
     struct join_options how = {.roster_port = 1, .client_port = 1, .peer_port = 2380, .limit_s = 1};
     return join_run(&place->root, m, &how, NULL, &last);
@@ -194,7 +194,7 @@ static void expect_env(const struct place *place, const char *want)
 static void one_node_starts_at_once(void **state)
 {
     const struct place *place = *state;
-    struct metadata m = cluster(1, 0);
+    struct node_metadata m = cluster(1, 0);
     if (join(place, &m) < 0)
         fail_msg("%s", last.text);
     expect_env(place, "ETCD_INITIAL_CLUSTER=a=https://10.0.0.2:2380\nETCD_INITIAL_CLUSTER_STATE=new\n"
@@ -202,18 +202,18 @@ static void one_node_starts_at_once(void **state)
     cleanup_buf struct buf first = get_file(place, JOIN_ENV);
     assert_int_equal(join(place, &m), 0); /* killed before etcd had data: the same again */
     expect_env(place, first.data);
-    put_text(place, DISK_DATA "/member/wal/0.wal", "x");
+    put_text(place, MEMBER_STATE_DATA "/member/wal/0.wal", "x");
     assert_int_equal(join(place, &m), 0);
     expect_env(place, "ETCD_INITIAL_CLUSTER=a=https://10.0.0.2:2380\nETCD_INITIAL_CLUSTER_STATE=existing\n");
     assert_int_equal(joined_run(&place->root, &last), 0);
-    assert_true(there(place, DISK_JOINED));
+    assert_true(there(place, MEMBER_STATE_JOINED));
 }
 
 static void data_starts_as_it_is(void **state)
 {
     const struct place *place = *state;
-    struct metadata m = cluster(3, 0);
-    put_text(place, DISK_DATA "/member/wal/0.wal", "x");
+    struct node_metadata m = cluster(3, 0);
+    put_text(place, MEMBER_STATE_DATA "/member/wal/0.wal", "x");
     if (join(place, &m) < 0)
         fail_msg("%s", last.text);
     expect_env(
@@ -225,11 +225,11 @@ static void data_starts_as_it_is(void **state)
 static void a_disk_on_a_roster_asks_nobody(void **state)
 {
     const struct place *place = *state;
-    struct metadata m = cluster(3, 0);
+    struct node_metadata m = cluster(3, 0);
     unsigned char id[ROSTER_ID_SIZE];
-    assert_int_equal(disk_incarnate(&place->root, id, &last), 0);
-    struct roster roster = roster_with(&m, id);
-    assert_int_equal(disk_decide(&place->root, &roster, &last), 0);
+    assert_int_equal(member_state_incarnate(&place->root, id, &last), 0);
+    struct member_roster roster = roster_with(&m, id);
+    assert_int_equal(member_state_decide(&place->root, &roster, &last), 0);
     m.node_count = 2; /* the roster counts, not the list */
     if (join(place, &m) < 0)
         fail_msg("%s", last.text);
@@ -237,7 +237,7 @@ static void a_disk_on_a_roster_asks_nobody(void **state)
         place,
         "ETCD_INITIAL_CLUSTER=a=https://10.0.0.4:2380,b=https://10.0.0.3:2380,c=https://10.0.0.2:2380\n"
         "ETCD_INITIAL_CLUSTER_STATE=new\n");
-    assert_int_equal(disk_incarnate(&place->root, id, &last), 0);
+    assert_int_equal(member_state_incarnate(&place->root, id, &last), 0);
     assert_int_equal(join(place, &m), -1); /* a roster that is not this disk's */
     assert_says(last, "does not hold this disk");
 }
@@ -245,18 +245,18 @@ static void a_disk_on_a_roster_asks_nobody(void **state)
 static void a_disk_that_lost_its_data_never_starts_new(void **state)
 {
     const struct place *place = *state;
-    struct metadata m = cluster(3, 0);
+    struct node_metadata m = cluster(3, 0);
     unsigned char id[ROSTER_ID_SIZE];
-    struct disk disk;
-    assert_int_equal(disk_incarnate(&place->root, id, &last), 0);
-    struct roster roster = roster_with(&m, id);
-    assert_int_equal(disk_decide(&place->root, &roster, &last), 0);
+    struct member_state disk;
+    assert_int_equal(member_state_incarnate(&place->root, id, &last), 0);
+    struct member_roster roster = roster_with(&m, id);
+    assert_int_equal(member_state_decide(&place->root, &roster, &last), 0);
     assert_int_equal(joined_run(&place->root, &last), 0);
     assert_int_equal(join(place, &m), -1); /* nobody is there to take it in */
     assert_says(last, "it took too long");
     assert_false(there(place, JOIN_ENV));
-    assert_int_equal(disk_load(&place->root, &disk, &last), 0);
-    assert_int_equal(disk.state, DISK_JOINED_IN);
+    assert_int_equal(member_state_load(&place->root, &disk, &last), 0);
+    assert_int_equal(disk.state, MEMBER_JOINED);
     assert_int_equal(disk.roster.count, 0);
     assert_int_not_equal(memcmp(disk.id, id, sizeof id), 0);
 }

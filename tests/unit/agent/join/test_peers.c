@@ -11,7 +11,7 @@
 
 #include <sodium.h>
 
-#include "agent/http/http.h"
+#include "base/clock.h"
 #include "agent/join/peers.h"
 
 static struct err last;
@@ -30,9 +30,9 @@ static void collect_line(void *ctx, const char *text)
     lines->count++;
 }
 
-static struct metadata cluster(size_t self)
+static struct node_metadata cluster(size_t self)
 {
-    struct metadata m = {.node_count = 3, .self = self, .cluster_name = "test"};
+    struct node_metadata m = {.node_count = 3, .self = self, .cluster_name = "test"};
     for (size_t i = 0; i < 3; i++) {
         snprintf(m.nodes[i].name, sizeof m.nodes[i].name, "%c", (char)('a' + (int)i));
         snprintf(m.nodes[i].ip, sizeof m.nodes[i].ip, "127.0.77.%zu", i + 1);
@@ -42,9 +42,9 @@ static struct metadata cluster(size_t self)
     return m;
 }
 
-static struct roster two(void)
+static struct member_roster two(void)
 {
-    struct roster roster = {.count = 2};
+    struct member_roster roster = {.count = 2};
     for (size_t i = 0; i < 2; i++) {
         snprintf(roster.entries[i].name, sizeof roster.entries[i].name, "%c", (char)('a' + (int)i));
         snprintf(roster.entries[i].ip, sizeof roster.entries[i].ip, "10.0.0.%zu", i + 2);
@@ -53,86 +53,86 @@ static struct roster two(void)
     return roster;
 }
 
-static size_t make_answer(unsigned char bytes[SEALED_MAX], struct packet *packet)
+static size_t make_answer(unsigned char bytes[BOX_MAX], struct peer_message *packet)
 {
-    unsigned char message[SEALED_MESSAGE_MAX];
-    struct metadata m = cluster(1);
+    unsigned char message[BOX_MESSAGE_MAX];
+    struct node_metadata m = cluster(1);
     size_t len = 0;
-    packet_start(&m, packet);
-    packet->type = PACKET_ANSWER;
-    packet->state = DISK_DECIDED;
+    peer_message_start(&m, packet);
+    packet->type = PEER_MESSAGE_ANSWER;
+    packet->state = MEMBER_DECIDED;
     packet->roster = two();
     memcpy(packet->to, "a", 2);
-    assert_true(sealed_seal(key.bytes, message, packet_write(packet, message), bytes, &len));
+    assert_true(box_seal(key.bytes, message, peer_message_write(packet, message), bytes, &len));
     return len;
 }
 
 static void a_packet_reads_back_the_same(void **state)
 {
     (void)state;
-    unsigned char bytes[SEALED_MAX], message[SEALED_MESSAGE_MAX];
-    struct packet packet, again;
+    unsigned char bytes[BOX_MAX], message[BOX_MESSAGE_MAX];
+    struct peer_message packet, again;
     size_t len = make_answer(bytes, &packet), got = 0;
-    assert_true(sealed_open(key.bytes, bytes, len, message, &got));
-    assert_true(packet_read(message, got, &again));
+    assert_true(box_open(key.bytes, bytes, len, message, &got));
+    assert_true(peer_message_read(message, got, &again));
     assert_memory_equal(&packet, &again, sizeof packet);
-    assert_false(sealed_open(other_key.bytes, bytes, len, message, &got));
+    assert_false(box_open(other_key.bytes, bytes, len, message, &got));
 }
 
 static void every_cut_and_every_changed_bit_is_noise(void **state)
 {
     (void)state;
-    unsigned char bytes[SEALED_MAX + 1], message[SEALED_MESSAGE_MAX];
-    struct packet packet;
+    unsigned char bytes[BOX_MAX + 1], message[BOX_MESSAGE_MAX];
+    struct peer_message packet;
     size_t len = make_answer(bytes, &packet), got = 0;
     for (size_t cut = 0; cut < len; cut++)
-        assert_false(sealed_open(key.bytes, bytes, cut, message, &got));
-    assert_false(sealed_open(key.bytes, bytes, len + 1, message, &got));
+        assert_false(box_open(key.bytes, bytes, cut, message, &got));
+    assert_false(box_open(key.bytes, bytes, len + 1, message, &got));
     for (size_t bit = 0; bit < len * 8; bit++) {
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
-        assert_false(sealed_open(key.bytes, bytes, len, message, &got));
+        assert_false(box_open(key.bytes, bytes, len, message, &got));
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
     }
-    assert_true(sealed_open(key.bytes, bytes, len, message, &got));
+    assert_true(box_open(key.bytes, bytes, len, message, &got));
 }
 
 /* What a member with the key but without care could send. */
 static void malformed_messages_are_noise(void **state)
 {
     (void)state;
-    unsigned char message[SEALED_MESSAGE_MAX], bytes[SEALED_MAX];
-    struct packet packet, again;
+    unsigned char message[BOX_MESSAGE_MAX], bytes[BOX_MAX];
+    struct peer_message packet, again;
     (void)make_answer(bytes, &packet);
-    size_t len = packet_write(&packet, message);
+    size_t len = peer_message_write(&packet, message);
     for (size_t cut = 0; cut < len; cut++)
-        assert_false(packet_read(message, cut, &again));
+        assert_false(peer_message_read(message, cut, &again));
     message[len] = 0;
-    assert_false(packet_read(message, len + 1, &again));
-    packet.state = DISK_WAITING; /* with a roster */
-    assert_false(packet_read(message, packet_write(&packet, message), &again));
+    assert_false(peer_message_read(message, len + 1, &again));
+    packet.state = MEMBER_WAITING; /* with a roster */
+    assert_false(peer_message_read(message, peer_message_write(&packet, message), &again));
     packet.state = 4;
-    assert_false(packet_read(message, packet_write(&packet, message), &again));
-    packet.state = DISK_JOINED_IN;
-    assert_true(packet_read(message, packet_write(&packet, message), &again));
+    assert_false(peer_message_read(message, peer_message_write(&packet, message), &again));
+    packet.state = MEMBER_JOINED;
+    assert_true(peer_message_read(message, peer_message_write(&packet, message), &again));
     packet.type = 3;
-    assert_false(packet_read(message, packet_write(&packet, message), &again));
-    packet.type = PACKET_ANSWER;
+    assert_false(peer_message_read(message, peer_message_write(&packet, message), &again));
+    packet.type = PEER_MESSAGE_ANSWER;
     packet.roster.entries[1] = packet.roster.entries[0];
-    assert_false(packet_read(message, packet_write(&packet, message), &again));
+    assert_false(peer_message_read(message, peer_message_write(&packet, message), &again));
     packet.roster = two();
     memcpy(packet.cluster, "A", 2);
-    assert_false(packet_read(message, packet_write(&packet, message), &again));
+    assert_false(peer_message_read(message, peer_message_write(&packet, message), &again));
 }
 
 static void the_longest_message_fits(void **state)
 {
     (void)state;
-    unsigned char message[SEALED_MESSAGE_MAX], bytes[SEALED_MAX];
-    struct packet packet, again;
+    unsigned char message[BOX_MESSAGE_MAX], bytes[BOX_MAX];
+    struct peer_message packet, again;
     size_t len = 0;
     (void)make_answer(bytes, &packet);
-    packet.roster.count = METADATA_NODES_MAX;
-    for (size_t i = 0; i < METADATA_NODES_MAX; i++) {
+    packet.roster.count = NODE_MEMBERS_MAX;
+    for (size_t i = 0; i < NODE_MEMBERS_MAX; i++) {
         memset(packet.roster.entries[i].name, 'a', 63);
         packet.roster.entries[i].name[62] = (char)('a' + (int)i);
         snprintf(packet.roster.entries[i].ip, VALUE_IP_CAP, "10.200.100.%zu", i + 100);
@@ -141,20 +141,20 @@ static void the_longest_message_fits(void **state)
     memset(packet.cluster, 'c', 63);
     memset(packet.from, 'f', 63);
     memset(packet.to, 't', 63);
-    assert_true(sealed_seal(key.bytes, message, packet_write(&packet, message), bytes, &len));
-    assert_true(sealed_open(key.bytes, bytes, len, message, &len));
-    assert_true(packet_read(message, len, &again));
+    assert_true(box_seal(key.bytes, message, peer_message_write(&packet, message), bytes, &len));
+    assert_true(box_open(key.bytes, bytes, len, message, &len));
+    assert_true(peer_message_read(message, len, &again));
     assert_memory_equal(&packet, &again, sizeof packet);
-    assert_false(sealed_seal(key.bytes, message, SEALED_MESSAGE_MAX + 1, bytes, &len));
+    assert_false(box_seal(key.bytes, message, BOX_MESSAGE_MAX + 1, bytes, &len));
 }
 
 /* A member that answers until told to stop. */
 struct member {
     struct peers self;
-    struct metadata metadata;
-    struct peers_said said;
+    struct node_metadata metadata;
+    struct peers_reported reported;
     struct lines lines;
-    struct say say;
+    struct log log;
     int fd, stop[2];
     pthread_t thread;
 };
@@ -178,8 +178,9 @@ static void start(struct member *member, const struct place *place, size_t self,
                   uint16_t port)
 {
     *member = (struct member){.metadata = cluster(self)};
-    member->say = (struct say){collect_line, &member->lines};
-    member->self = (struct peers){&place->root, &member->metadata, with, &member->say, &member->said, port};
+    member->log = (struct log){collect_line, &member->lines};
+    member->self =
+        (struct peers){&place->root, &member->metadata, with, &member->log, &member->reported, port};
     if (peers_listen(member->metadata.ip, port, &member->fd, &last) < 0)
         fail_msg("%s", last.text);
     assert_int_equal(pipe(member->stop), 0);
@@ -213,11 +214,11 @@ static uint16_t free_port(void)
     return ntohs(addr.sin_port);
 }
 
-static void ask(const struct place *place, uint16_t port, const struct metadata *m, unsigned limit_ms,
+static void ask(const struct place *place, uint16_t port, const struct node_metadata *m, unsigned limit_ms,
                 struct peers_reply *replies)
 {
-    struct peers_said said = {0};
-    struct peers self = {&place->root, m, &key, NULL, &said, port};
+    struct peers_reported reported = {0};
+    struct peers self = {&place->root, m, &key, NULL, &reported, port};
     if (peers_ask(&self, limit_ms, replies, &last) < 0)
         fail_msg("%s", last.text);
 }
@@ -225,9 +226,9 @@ static void ask(const struct place *place, uint16_t port, const struct metadata 
 static void members_answer_what_is_on_their_disk(void **state)
 {
     const struct place *place = *state;
-    struct metadata m = cluster(0);
-    struct peers_reply replies[METADATA_NODES_MAX];
-    struct roster roster = two();
+    struct node_metadata m = cluster(0);
+    struct peers_reply replies[NODE_MEMBERS_MAX];
+    struct member_roster roster = two();
     unsigned char id[ROSTER_ID_SIZE];
     static struct member b;
     uint16_t port = free_port();
@@ -235,19 +236,19 @@ static void members_answer_what_is_on_their_disk(void **state)
     run_member(&b);
     ask(place, port, &m, 600, replies);
     assert_false(replies[1].got); /* it has no incarnation yet */
-    assert_int_equal(disk_incarnate(&place->root, id, &last), 0);
+    assert_int_equal(member_state_incarnate(&place->root, id, &last), 0);
     ask(place, port, &m, 600, replies);
     assert_true(replies[1].got);
     assert_true(replies[1].same_list);
     assert_false(replies[0].got || replies[2].got);
-    assert_int_equal(replies[1].state, DISK_WAITING);
+    assert_int_equal(replies[1].state, MEMBER_WAITING);
     assert_memory_equal(replies[1].id, id, sizeof id);
-    assert_int_equal(disk_decide(&place->root, &roster, &last), 0);
+    assert_int_equal(member_state_decide(&place->root, &roster, &last), 0);
     m.node_count = 2; /* all answer: no time is lost, however much there is */
-    int64_t began = http_now_ms();
+    int64_t began = clock_now_ms();
     ask(place, port, &m, 60000, replies);
-    assert_true(http_now_ms() - began < 30000);
-    assert_int_equal(replies[1].state, DISK_DECIDED);
+    assert_true(clock_now_ms() - began < 30000);
+    assert_int_equal(replies[1].state, MEMBER_DECIDED);
     assert_false(replies[1].same_list);
     assert_memory_equal(&replies[1].roster, &roster, sizeof roster);
     memcpy(m.cluster_name, "else", 5);
@@ -259,12 +260,12 @@ static void members_answer_what_is_on_their_disk(void **state)
 static void a_wrong_key_is_said_once(void **state)
 {
     const struct place *place = *state;
-    struct metadata m = cluster(0);
-    struct peers_reply replies[METADATA_NODES_MAX];
+    struct node_metadata m = cluster(0);
+    struct peers_reply replies[NODE_MEMBERS_MAX];
     unsigned char id[ROSTER_ID_SIZE];
     static struct member b;
     uint16_t port = free_port();
-    assert_int_equal(disk_incarnate(&place->root, id, &last), 0);
+    assert_int_equal(member_state_incarnate(&place->root, id, &last), 0);
     start(&b, place, 1, &other_key, port);
     run_member(&b);
     ask(place, port, &m, 700, replies); /* asked four times */
@@ -277,10 +278,10 @@ static void a_wrong_key_is_said_once(void **state)
 static void an_answer_to_another_question_is_not_taken(void **state)
 {
     const struct place *place = *state;
-    struct metadata m = cluster(0);
-    struct peers_reply replies[METADATA_NODES_MAX];
-    unsigned char bytes[SEALED_MAX];
-    struct packet answer;
+    struct node_metadata m = cluster(0);
+    struct peers_reply replies[NODE_MEMBERS_MAX];
+    unsigned char bytes[BOX_MAX];
+    struct peer_message answer;
     static struct member b;
     uint16_t port = free_port();
     size_t len = make_answer(bytes, &answer);
@@ -290,7 +291,7 @@ static void an_answer_to_another_question_is_not_taken(void **state)
         for (;;) {
             struct sockaddr_in from;
             socklen_t from_len = sizeof from;
-            unsigned char in[SEALED_MAX];
+            unsigned char in[BOX_MAX];
             struct pollfd fd = {.fd = b.fd, .events = POLLIN};
             (void)poll(&fd, 1, -1);
             if (recvfrom(b.fd, in, sizeof in, 0, (struct sockaddr *)&from, &from_len) > 0)
@@ -307,12 +308,12 @@ static void an_answer_to_another_question_is_not_taken(void **state)
 static void noise_does_not_stop_a_member(void **state)
 {
     const struct place *place = *state;
-    struct metadata m = cluster(0);
-    struct peers_reply replies[METADATA_NODES_MAX];
+    struct node_metadata m = cluster(0);
+    struct peers_reply replies[NODE_MEMBERS_MAX];
     unsigned char id[ROSTER_ID_SIZE], junk[2000];
     static struct member b;
     uint16_t port = free_port();
-    assert_int_equal(disk_incarnate(&place->root, id, &last), 0);
+    assert_int_equal(member_state_incarnate(&place->root, id, &last), 0);
     start(&b, place, 1, &key, port);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
     assert_int_equal(inet_pton(AF_INET, "127.0.77.2", &to.sin_addr), 1);
@@ -321,7 +322,7 @@ static void noise_does_not_stop_a_member(void **state)
         randombytes_buf(junk, sizeof junk);
         assert_true(sendto(fd, junk, i * 33, 0, (struct sockaddr *)&to, sizeof to) >= 0);
     }
-    size_t len = make_answer(junk, &(struct packet){0}); /* well sealed, but not a question for b */
+    size_t len = make_answer(junk, &(struct peer_message){0}); /* well sealed, but not a question for b */
     assert_true(sendto(fd, junk, len, 0, (struct sockaddr *)&to, sizeof to) >= 0);
     run_member(&b);
     ask(place, port, &m, 5000, replies);

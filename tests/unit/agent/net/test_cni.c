@@ -7,15 +7,15 @@
     "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1410\nFLANNEL_IPMASQ=true\n"
 
 static struct err last;
-static const struct metadata member = {.name = "b",
-                                       .ip = "10.0.1.2",
-                                       .cluster_name = "prod",
-                                       .pod_cidr = "10.244.0.0/16",
-                                       .service_cidr = "10.96.0.0/16",
-                                       .domain = "cluster.local",
-                                       .nodes = {{"a", "10.0.0.2"}, {"b", "10.0.1.2"}},
-                                       .node_count = 2,
-                                       .self = 1};
+static const struct node_metadata member = {.name = "b",
+                                            .ip = "10.0.1.2",
+                                            .cluster_name = "prod",
+                                            .pod_cidr = "10.244.0.0/16",
+                                            .service_cidr = "10.96.0.0/16",
+                                            .domain = "cluster.local",
+                                            .nodes = {{"a", "10.0.0.2"}, {"b", "10.0.1.2"}},
+                                            .node_count = 2,
+                                            .self = 1};
 
 static bool write_cni(const struct place *place, const char *network)
 {

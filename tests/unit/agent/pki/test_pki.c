@@ -14,7 +14,7 @@
 
 #include <linux/ptrace.h>
 
-#include "agent/pki/pki.h"
+#include "agent/pki/files.h"
 
 #define NOW ((time_t)1800000000)
 #define PKI "/etc/kubernetes/pki/"
@@ -22,7 +22,7 @@
 enum { FILES_MAX = 64 };
 
 static struct err last;
-static const struct secret secret = {{1, 2, 3, 4, 5, 6, 7}, true}, stranger = {{7, 6, 5, 4}, true};
+static const struct cluster_secret secret = {{1, 2, 3, 4, 5, 6, 7}, true}, stranger = {{7, 6, 5, 4}, true};
 
 /* The contract: what stands there, folder by folder. */
 static const char *const node_files[] = {
@@ -88,34 +88,34 @@ static const char *const witness_files[] = {
     "etcd/peer.crt",     "etcd/peer.key",         "etcd/server.crt",       "etcd/server.key",
 };
 
-static struct metadata member(size_t self)
+static struct node_metadata member(size_t self)
 {
-    struct metadata m = {.cluster_name = "prod",
-                         .pod_cidr = "10.244.0.0/16",
-                         .service_cidr = "10.96.0.0/16",
-                         .domain = "cluster.local",
-                         .api_names = {"api.example.com", "34.1.2.3"},
-                         .api_name_count = 2,
-                         .nodes = {{"a", "10.0.0.2"}, {"b", "10.0.1.2"}, {"c", "10.0.2.2"}},
-                         .node_count = 3,
-                         .self = self};
+    struct node_metadata m = {.cluster_name = "prod",
+                              .pod_cidr = "10.244.0.0/16",
+                              .service_cidr = "10.96.0.0/16",
+                              .domain = "cluster.local",
+                              .api_names = {"api.example.com", "34.1.2.3"},
+                              .api_name_count = 2,
+                              .nodes = {{"a", "10.0.0.2"}, {"b", "10.0.1.2"}, {"c", "10.0.2.2"}},
+                              .node_count = 3,
+                              .self = self};
     memcpy(m.name, m.nodes[self].name, sizeof m.name);
     memcpy(m.ip, m.nodes[self].ip, sizeof m.ip);
     return m;
 }
 
-static unsigned write_pki(const struct place *place, const struct metadata *m, const struct secret *of,
-                          time_t now)
+static unsigned write_pki(const struct place *place, const struct node_metadata *m,
+                          const struct cluster_secret *of, time_t now)
 {
     unsigned changed = 0;
-    if (pki_write(&place->root, m, of, now, &changed, &last) < 0)
+    if (pki_files_write(&place->root, m, of, now, &changed, &last) < 0)
         fail_msg("%s", last.text);
     return changed;
 }
 
-static void must_check_out(const struct place *place, const struct metadata *m, time_t now)
+static void must_check_out(const struct place *place, const struct node_metadata *m, time_t now)
 {
-    if (pki_check(&place->root, m, now, &last) < 0)
+    if (pki_files_check(&place->root, m, now, &last) < 0)
         fail_msg("%s", last.text);
 }
 
@@ -160,13 +160,13 @@ static void holds_just(const struct place *place, const char *const *files, size
 static void every_file_is_there_and_closed(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
+    struct node_metadata m = member(0);
     mode_t mask = umask(0);
     (void)write_pki(place, &m, &secret, NOW);
     (void)umask(mask);
     holds_just(place, node_files, NODE_FILES);
     must_check_out(place, &m, NOW);
-    m.role = METADATA_WITNESS;
+    m.role = NODE_ROLE_WITNESS;
     void *second = NULL;
     assert_int_equal(make_place(&second), 0);
     struct place *other = second;
@@ -181,14 +181,14 @@ static void every_file_is_there_and_closed(void **state)
 static void a_node_that_becomes_a_witness_keeps_no_key(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
+    struct node_metadata m = member(0);
     (void)write_pki(place, &m, &secret, NOW);
-    m.role = METADATA_WITNESS;
+    m.role = NODE_ROLE_WITNESS;
     (void)write_pki(place, &m, &secret, NOW);
     holds_just(place, witness_files, sizeof witness_files / sizeof *witness_files);
     must_check_out(place, &m, NOW);
-    m.role = METADATA_NODE;
-    assert_int_equal(pki_check(&place->root, &m, NOW, &last), -1);
+    m.role = NODE_ROLE_NODE;
+    assert_int_equal(pki_files_check(&place->root, &m, NOW, &last), -1);
     (void)write_pki(place, &m, &secret, NOW);
     holds_just(place, node_files, NODE_FILES);
 }
@@ -208,7 +208,7 @@ static void output_of(const char *const *argv, char *ret, size_t cap)
 static void subjects_names_and_uses(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(1);
+    struct node_metadata m = member(1);
     (void)write_pki(place, &m, &secret, NOW);
     static const char server[] = "TLS Web Server Authentication", client[] = "TLS Web Client Authentication",
                       both[] = "TLS Web Server Authentication, TLS Web Client Authentication";
@@ -255,7 +255,7 @@ static void subjects_names_and_uses(void **state)
 static void a_node_may_have_the_longest_name(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
+    struct node_metadata m = member(0);
     memset(m.name, 'n', 63);
     memcpy(m.nodes[0].name, m.name, sizeof m.name);
     memset(m.domain, 'd', 61);
@@ -288,7 +288,7 @@ static bool hyperkube(char ret[static 512])
 static void kubernetes_reads_its_files(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
+    struct node_metadata m = member(0);
     char program[512];
     if (!hyperkube(program))
         skip();
@@ -322,10 +322,10 @@ static unsigned bit_of(const char *file)
 }
 
 /* One file is not what it was: the check finds it, and the next run mends it and nothing of other folders. */
-static void is_found_and_mended(const struct place *place, const struct metadata *m, const char *file,
+static void is_found_and_mended(const struct place *place, const struct node_metadata *m, const char *file,
                                 const char *how)
 {
-    if (pki_check(&place->root, m, NOW, &last) == 0)
+    if (pki_files_check(&place->root, m, NOW, &last) == 0)
         fail_msg("%s, %s: nothing was found", file, how);
     assert_int_equal(last.kind, ERR_VERIFY);
     assert_says(last, "only the metadata server has the secret");
@@ -337,7 +337,7 @@ static void is_found_and_mended(const struct place *place, const struct metadata
 static void each_file_is_missed(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(2);
+    struct node_metadata m = member(2);
     (void)write_pki(place, &m, &secret, NOW);
     for (size_t i = 0; i < NODE_FILES; i++) {
         const char *path = in_pki(node_files[i]);
@@ -363,7 +363,7 @@ static void each_file_is_missed(void **state)
 static void each_file_of_a_stranger_is_found(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(2);
+    struct node_metadata m = member(2);
     void *second = NULL;
     assert_int_equal(make_place(&second), 0);
     struct place *other = second;
@@ -383,14 +383,14 @@ static void each_file_of_a_stranger_is_found(void **state)
     /* all of it: a secret that was changed */
     assert_int_equal(write_pki(other, &m, &secret, NOW), (1 << PKI_FOLDERS) - 1);
     must_check_out(other, &m, NOW);
-    assert_false(pki_same_secret(&other->root, &m, &stranger));
+    assert_false(pki_files_same_secret(&other->root, &m, &stranger));
     assert_int_equal(remove_place(&second), 0);
 }
 
 static void modes_are_set_right_and_nothing_is_issued_for_it(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
+    struct node_metadata m = member(0);
     (void)write_pki(place, &m, &secret, NOW);
     cleanup_buf struct buf before = get_file(place, PKI "apiserver/tls.crt");
     for (size_t i = 0; i < NODE_FILES; i++)
@@ -408,9 +408,9 @@ static void modes_are_set_right_and_nothing_is_issued_for_it(void **state)
     holds_just(place, node_files, NODE_FILES);
 }
 
-/* Runs pki_write() in a child that dies on entering its Nth renameat(): -1 when it came to its end first. */
-static int dies_at_rename(const struct place *place, const struct metadata *m, const struct secret *of,
-                          unsigned nth)
+/* Runs pki_files_write() in a child that dies on entering its Nth renameat(): -1 when it came to its end first. */
+static int dies_at_rename(const struct place *place, const struct node_metadata *m,
+                          const struct cluster_secret *of, unsigned nth)
 {
     int status = 0;
     unsigned changed;
@@ -419,7 +419,7 @@ static int dies_at_rename(const struct place *place, const struct metadata *m, c
         if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
             _exit(77);
         (void)raise(SIGSTOP);
-        _exit(pki_write(&place->root, m, of, NOW, &changed, &last) < 0);
+        _exit(pki_files_write(&place->root, m, of, NOW, &changed, &last) < 0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
@@ -447,8 +447,8 @@ static int dies_at_rename(const struct place *place, const struct metadata *m, c
 static void a_run_may_die_before_any_file(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
-    const struct secret *const of[] = {&secret, &stranger};
+    struct node_metadata m = member(0);
+    const struct cluster_secret *const of[] = {&secret, &stranger};
     unsigned deaths = 0;
     for (unsigned nth = 0;; nth++) {
         int r = dies_at_rename(place, &m, of[nth % 2], nth);
@@ -458,10 +458,11 @@ static void a_run_may_die_before_any_file(void **state)
         if (r == -1)
             break;
         deaths++;
-        assert_int_equal(pki_check(&place->root, &m, NOW, &last), -1); /* half of it is not taken for whole */
+        assert_int_equal(pki_files_check(&place->root, &m, NOW, &last),
+                         -1); /* half of it is not taken for whole */
         (void)write_pki(place, &m, of[nth % 2], NOW);
         must_check_out(place, &m, NOW);
-        assert_true(pki_same_secret(&place->root, &m, of[nth % 2]));
+        assert_true(pki_files_same_secret(&place->root, &m, of[nth % 2]));
         holds_just(place, node_files, NODE_FILES);
         assert_int_equal(write_pki(place, &m, of[nth % 2], NOW), 0);
     }
@@ -473,8 +474,8 @@ static void a_run_may_die_before_any_file(void **state)
 static void a_run_may_die_at_any_time(void **state)
 {
     struct place *place = *state;
-    struct metadata m = member(0);
-    const struct secret *const of[] = {&secret, &stranger};
+    struct node_metadata m = member(0);
+    const struct cluster_secret *const of[] = {&secret, &stranger};
     struct timespec a, b;
     unsigned changed;
     clock_gettime(CLOCK_MONOTONIC, &a);
@@ -485,7 +486,7 @@ static void a_run_may_die_at_any_time(void **state)
         int status = 0;
         pid_t pid = fork();
         if (pid == 0)
-            _exit(pki_write(&place->root, &m, of[i % 2], NOW, &changed, &last) < 0);
+            _exit(pki_files_write(&place->root, &m, of[i % 2], NOW, &changed, &last) < 0);
         usleep((useconds_t)random() % (whole + 1));
         (void)kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -1,4 +1,4 @@
-#include "node/secret.h"
+#include "node/cluster_secret.h"
 
 #include <string.h>
 
@@ -10,53 +10,53 @@ static int refuse(struct err *err)
 }
 
 /* 32 random bytes have 30 different values on average, and fewer than 16 less than once in 2^80. */
-static bool looks_random(const unsigned char bytes[SECRET_SIZE])
+static bool looks_random(const unsigned char bytes[CLUSTER_SECRET_SIZE])
 {
     bool seen[256] = {false};
     size_t different = 0;
-    for (size_t i = 0; i < SECRET_SIZE; i++) {
+    for (size_t i = 0; i < CLUSTER_SECRET_SIZE; i++) {
         different += !seen[bytes[i]];
         seen[bytes[i]] = true;
     }
     return different >= 16;
 }
 
-int secret_parse(const char *base64, struct secret *ret, struct err *err)
+int cluster_secret_parse(const char *base64, struct cluster_secret *ret, struct err *err)
 {
-    struct secret made = {.set = true};
+    struct cluster_secret made = {.set = true};
     size_t len = strlen(base64), got = 0;
     len -= len > 0 && base64[len - 1] == '\n'; /* of a file whose whole content became the attribute */
     const char *end = NULL;
-    if (len != sodium_base64_encoded_len(SECRET_SIZE, sodium_base64_VARIANT_ORIGINAL) - 1 ||
+    if (len != sodium_base64_encoded_len(CLUSTER_SECRET_SIZE, sodium_base64_VARIANT_ORIGINAL) - 1 ||
         sodium_base642bin(made.bytes, sizeof made.bytes, base64, len, NULL, &got, &end,
                           sodium_base64_VARIANT_ORIGINAL) < 0 ||
         got != sizeof made.bytes || end != base64 + len) {
-        secret_clear(&made);
+        cluster_secret_clear(&made);
         return refuse(err);
     }
     if (!looks_random(made.bytes)) {
-        secret_clear(&made);
+        cluster_secret_clear(&made);
         return err_set(err, ERR_VERIFY, 0, "these bytes are not random: `bake metadata` makes some");
     }
     *ret = made;
-    secret_clear(&made);
+    cluster_secret_clear(&made);
     return 0;
 }
 
-void secret_derive(const struct secret *secret, const char *cluster, const char *label,
-                   unsigned char ret[SECRET_KEY_SIZE])
+void cluster_secret_derive(const struct cluster_secret *secret, const char *cluster, const char *label,
+                           unsigned char ret[DERIVED_KEY_SIZE])
 {
     static const char version[] = "bake v1";
     crypto_generichash_state state;
-    crypto_generichash_init(&state, secret->bytes, sizeof secret->bytes, SECRET_KEY_SIZE);
+    crypto_generichash_init(&state, secret->bytes, sizeof secret->bytes, DERIVED_KEY_SIZE);
     crypto_generichash_update(&state, (const unsigned char *)version, sizeof version);
     crypto_generichash_update(&state, (const unsigned char *)label, strlen(label) + 1);
     crypto_generichash_update(&state, (const unsigned char *)cluster, strlen(cluster) + 1);
-    crypto_generichash_final(&state, ret, SECRET_KEY_SIZE);
+    crypto_generichash_final(&state, ret, DERIVED_KEY_SIZE);
     sodium_memzero(&state, sizeof state);
 }
 
-void secret_clear(struct secret *secret)
+void cluster_secret_clear(struct cluster_secret *secret)
 {
     sodium_memzero(secret, sizeof *secret);
 }

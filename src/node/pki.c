@@ -1,4 +1,4 @@
-#include "agent/pki/list.h"
+#include "node/pki.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -11,7 +11,7 @@ const struct pki_authority_spec pki_authorities[PKI_AUTHORITIES] = {
 
 static const struct {
     const char *name;
-    const char *server; /* of its kubeconfig: NULL when it has none */
+    const char *server; /* of its kubeconfig; NULL without one */
     bool witness;       /* a witness has it too */
 } folders[PKI_FOLDERS] = {
     [PKI_APISERVER] = {"apiserver", NULL, false},
@@ -62,7 +62,7 @@ const struct pki_leaf pki_leaves[PKI_LEAVES] = {
     {PKI_ETCD, PKI_OF_ETCD, "peer", "%s", NULL, PKI_MEMBER_NAMES, true, true},
 };
 
-void pki_service_address(const struct metadata *metadata, unsigned nth, char ret[static VALUE_IP_CAP])
+void pki_service_address(const struct node_metadata *metadata, unsigned nth, char ret[static VALUE_IP_CAP])
 {
     char base[VALUE_CIDR_CAP];
     struct in_addr address = {0};
@@ -81,7 +81,7 @@ static void add_name(struct pki_wanted *w, const char *name)
         w->spec.names[w->spec.name_count++] = name;
 }
 
-static void add_api_names(struct pki_wanted *w, const struct metadata *m)
+static void add_api_names(struct pki_wanted *w, const struct node_metadata *m)
 {
     static const char *const fixed[] = {"kubernetes", "kubernetes.default", "kubernetes.default.svc",
                                         PKI_API_NAME, "localhost",          "127.0.0.1"};
@@ -97,7 +97,7 @@ static void add_api_names(struct pki_wanted *w, const struct metadata *m)
         add_name(w, m->api_names[i]);
 }
 
-void pki_want(const struct pki_leaf *leaf, const struct metadata *m, struct pki_wanted *ret)
+void pki_want(const struct pki_leaf *leaf, const struct node_metadata *m, struct pki_wanted *ret)
 {
     const char *mark = strstr(leaf->common_name, "%s");
     *ret = (struct pki_wanted){
@@ -118,9 +118,9 @@ void pki_want(const struct pki_leaf *leaf, const struct metadata *m, struct pki_
     }
 }
 
-bool pki_has(const struct metadata *metadata, enum pki_folder folder, bool is_etcd)
+bool pki_has(const struct node_metadata *metadata, enum pki_folder folder, bool is_etcd)
 {
-    return metadata->role == METADATA_NODE || (folders[folder].witness && (folder != PKI_ADMIN || is_etcd));
+    return metadata->role == NODE_ROLE_NODE || (folders[folder].witness && (folder != PKI_ADMIN || is_etcd));
 }
 
 void pki_folder_path(enum pki_folder folder, char ret[static PATH_CAP])
@@ -133,28 +133,8 @@ void pki_path(enum pki_folder folder, const char *file, const char *suffix, char
     snprintf(ret, PATH_CAP, "%s/%s/%s%s", PKI_DIR, folders[folder].name, file, suffix);
 }
 
-static bool read_file(const struct root *root, const struct pki_leaf *leaf, const char *suffix,
-                      struct buf *ret)
-{
-    char path[PATH_CAP];
-    bool found = false;
-    struct err unread; /* a file that cannot be read, being too large, is one to replace */
-    pki_path(leaf->folder, leaf->file, suffix, path);
-    return root_read(root, path, ret, &found, &unread) == 0 && found;
-}
-
-bool pki_leaf_fits(const struct root *root, const struct pki_leaf *leaf, const X509 *authority,
-                   const struct metadata *metadata, time_t now, time_t spare_s, struct buf *cert,
-                   struct buf *key)
-{
-    struct pki_wanted w;
-    pki_want(leaf, metadata, &w);
-    return read_file(root, leaf, ".crt", cert) && read_file(root, leaf, ".key", key) &&
-           x509_fits(cert, key, authority, &w.spec, now, spare_s);
-}
-
-/* By file and not by value: clients read the files again when they were renewed. */
-void pki_kubeconfig(const struct metadata *metadata, enum pki_folder folder, struct buf *ret)
+/* Names files instead of holding keys: clients read the files again after a renewal. */
+void pki_kubeconfig(const struct node_metadata *metadata, enum pki_folder folder, struct buf *ret)
 {
     const char *cluster = metadata->cluster_name, *user = folders[folder].name;
     if (!folders[folder].server)
@@ -185,8 +165,8 @@ void pki_kubeconfig(const struct metadata *metadata, enum pki_folder folder, str
                user, cluster, cluster, user, user, cluster);
 }
 
-/* Source: Kubernetes, "Encrypting Secret Data at Rest", EncryptionConfiguration. "identity" reads what was written before
- * there was a key, and writes nothing. */
+/* Source: Kubernetes, "Encrypting Secret Data at Rest", EncryptionConfiguration. "identity", last, only reads what was
+ * written before there was a key. */
 void pki_encryption(const char base64[static PKI_KEY_BASE64], struct buf *ret)
 {
     buf_printf(ret,

@@ -1,0 +1,21 @@
+/* `bake-agent join`, `joined` and `answer`: this node's part in starting etcd. join/ has the rules and the reasons.
+ *
+ * In:    the metadata that boot saved, the members' key.
+ * Out:   join: /run/bake/etcd-join.env; joined: a note on disk that etcd started here; answer: replies to other members.
+ * Fails: ERR_IO when boot has not run; else as join/join.h and join/peers.h.
+ */
+#ifndef BAKE_AGENT_MEMBER_H
+#define BAKE_AGENT_MEMBER_H
+
+#include "agent/os/log.h"
+#include "agent/os/root.h"
+
+/* LIMIT_S: how long to wait for the other members; 0: forever. */
+must_check int member_join(const struct root *root, unsigned limit_s, const struct log *log, struct err *err);
+
+must_check int member_joined(const struct root *root, struct err *err);
+
+/* Returns only on failure. */
+must_check int member_answer(const struct root *root, const struct log *log, struct err *err);
+
+#endif
