@@ -126,7 +126,7 @@ static int pack(struct common *common, const struct image_options *options, stru
     if (asprintf(&archive, "%s/%s.tar.gz", dir, name) < 0)
         return err_oom(err);
     ui_step(&common->ui, "pack", "a disk of %s", ui_bytes(baking->disk.size, size));
-    ahead_end(steal_ptr(baking->ahead));
+    precompress_end(steal_ptr(baking->ahead));
     struct pack_options how = baking->pack;
     how.cache = baking->inputs.cache;
     how.base = &baking->inputs.base.sha256;

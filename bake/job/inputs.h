@@ -39,9 +39,9 @@ struct inputs {
     struct lock lock;
     bool lock_written; /* this run made or changed it */
     struct trusted base;
-    struct trusted *items; /* recipe.input_count of them, in the recipe's order */
-    struct cache *cache;   /* opened by inputs_fetch(), unless it is open */
-    struct flow *download; /* of the base, told by inputs_fetch(); borrowed, may be NULL */
+    struct trusted *items;     /* recipe.input_count of them, in the recipe's order */
+    struct cache *cache;       /* opened by inputs_fetch(), unless it is open */
+    struct progress *download; /* of the base, told by inputs_fetch(); borrowed, may be NULL */
 };
 
 /* Settles which recipe it is and tells so; the first step of whatever takes one. ERR_USAGE where none was named and

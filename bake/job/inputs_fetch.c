@@ -171,7 +171,7 @@ static int fetch_items(struct work *work, struct err *err)
                               : item->from->sha256 ? FETCH_RECIPE_SAYS
                                                    : FETCH_PUBLISHER_SAYS;
         requests[i].want_size = item->pinned ? item->pinned->size : 0;
-        requests[i].flow = i == 0 ? work->inputs->download : NULL;
+        requests[i].progress = i == 0 ? work->inputs->download : NULL;
     }
     if (fetch_all(work->fetcher, work->inputs->cache, requests, work->count, &work->common->run, got, err) <
         0)

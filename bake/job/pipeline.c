@@ -14,9 +14,9 @@ void baking_free(struct baking *baking)
 {
     struct err ignored = {0};
     (void)!unpacking_end(baking->unpacking, NULL, NULL, &ignored);
-    ahead_end(baking->ahead);
-    flow_free(baking->flow);
-    flow_free(baking->download);
+    precompress_end(baking->ahead);
+    progress_free(baking->flow);
+    progress_free(baking->download);
     plan_free(&baking->plan);
     payload_free(&baking->payload);
     plan_wants_free(&baking->wants);
@@ -31,16 +31,16 @@ static int begin_ahead(struct common *common, struct baking *baking, const struc
     struct pack_options options = baking->pack;
     options.cache = baking->inputs.cache;
     options.base = base;
-    return flow_new(&baking->flow, err) < 0 ||
-                   ahead_begin(&options, baking->flow, &common->run, &baking->ahead, err) < 0
+    return progress_new(&baking->flow, err) < 0 ||
+                   precompress_begin(&options, baking->flow, &common->run, &baking->ahead, err) < 0
                ? -1
                : 0;
 }
 
 static void end_ahead(struct baking *baking)
 {
-    ahead_end(steal_ptr(baking->ahead));
-    flow_free(steal_ptr(baking->flow));
+    precompress_end(steal_ptr(baking->ahead));
+    progress_free(steal_ptr(baking->flow));
 }
 
 /* A base whose digest the lock knows is unpacked while it is fetched. */
@@ -54,7 +54,7 @@ static int begin_base(struct common *common, const struct recipe_options *option
         return 0;
     if (common_cache(common, &inputs->cache, err) < 0)
         return err_wrap(err, "cache");
-    if (flow_new(&baking->download, err) < 0 || begin_ahead(common, baking, &base->sha256, err) < 0 ||
+    if (progress_new(&baking->download, err) < 0 || begin_ahead(common, baking, &base->sha256, err) < 0 ||
         unpacking_begin(&base->sha256, base->size, baking->download, inputs->cache, &common->run,
                         baking->flow, &baking->unpacking, err) < 0)
         return err_wrap(err, "unpack");

@@ -33,17 +33,17 @@ struct image_options {
     struct early_upload *early_upload; /* parts go to the bucket while they are packed; NULL: they do not */
 };
 
-struct flow;
+struct progress;
 struct unpacking;
-struct ahead;
+struct precompress;
 
 struct baking {
     struct inputs inputs;
     bool packs; /* the disk will be packed: a new base is deflated while it is unpacked, and after that */
-    struct pack_options pack;     /* from the caller: threads and small; the rest is filled in */
-    struct flow *download, *flow; /* how far the base is fetched, and unpacked */
+    struct pack_options pack;         /* from the caller: threads and small; the rest is filled in */
+    struct progress *download, *flow; /* how far the base is fetched, and unpacked */
     struct unpacking *unpacking;
-    struct ahead *ahead;
+    struct precompress *ahead;
     struct disk disk;     /* private, writable */
     struct layout layout; /* of the disk as it will be: grown when the recipe says so */
     bool grow_root;

@@ -18,7 +18,7 @@ struct candidate {
 
 struct candidates {
     struct candidate *items;
-    size_t count, room;
+    size_t count, capacity;
     uint64_t bytes;
 };
 
@@ -64,13 +64,14 @@ static uint64_t allocated(const struct stat *st)
 static int add(struct candidates *list, const char *kind, const char *key, const struct stat *content,
                const struct stat *note, struct err *err)
 {
-    if (list->count == list->room) {
-        size_t room = list->room ? list->room * 2 : 256;
-        struct candidate *more = room > ENTRIES_MAX ? NULL : reallocarray(list->items, room, sizeof *more);
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 256;
+        struct candidate *more =
+            capacity > ENTRIES_MAX ? NULL : reallocarray(list->items, capacity, sizeof *more);
         if (!more)
             return err_oom(err);
         list->items = more;
-        list->room = room;
+        list->capacity = capacity;
     }
     struct candidate *item = &list->items[list->count];
     *item = (struct candidate){.bytes = allocated(content) + allocated(note),

@@ -51,8 +51,8 @@ must_check int disk_write(struct disk *disk, const void *bytes, size_t len, uint
 /* Grows (never shrinks) the disk; the new part reads as zeros. Not for disks in memory. */
 must_check int disk_grow(struct disk *disk, uint64_t size, struct err *err);
 
-/* Where a file's bytes are, and what names them: see disk_whence(). */
-struct graft_source {
+/* Where a file's bytes are, and what names them: see disk_origin(). */
+struct extent_source {
     int fd;
     uint64_t from;         /* byte of the file */
     struct sha256 content; /* of what a part is taken from */
@@ -61,12 +61,12 @@ struct graft_source {
 };
 /* Views: LEN bytes at OFF (whole sectors) become those of SOURCE, without being copied; what was written there is gone. The
  * file must stay as it is; its descriptor is duplicated. */
-must_check int disk_graft(struct disk *disk, uint64_t off, uint64_t len, const struct graft_source *source,
-                          struct err *err);
-/* Views: FD's file must be what IDENTITY says, now (ERR_VERIFY) and whenever disk_check_grafts() asks. */
+must_check int disk_map_extent(struct disk *disk, uint64_t off, uint64_t len,
+                               const struct extent_source *source, struct err *err);
+/* Views: FD's file must be what IDENTITY says, now (ERR_VERIFY) and whenever disk_check_files() asks. */
 must_check int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, struct err *err);
 /* ERR_VERIFY when a file that was grafted or is watched is no longer what it was then. To be asked after the last read. */
-must_check int disk_check_grafts(const struct disk *disk, struct err *err);
+must_check int disk_check_files(const struct disk *disk, struct err *err);
 
 /* Views: what vouches for the base: for each DISK_SUM bytes the CRC-32C of those of its blocks of 4 KiB, as they were made, that are
  * not zeros alone. SUMS is taken over. */
@@ -85,7 +85,7 @@ bool disk_next_change(const struct disk *disk, uint64_t at, uint64_t *ret_off, u
 /* Views: names what lies at a range by where it came from: parts of the base, by their offsets, and of grafted content, by its
  * digest. Ranges of views of one base that have the same name hold the same bytes. False when something was written there, or
  * it came from a file without a name. */
-bool disk_whence(const struct disk *disk, uint64_t off, uint64_t len, struct sha256 *ret);
+bool disk_origin(const struct disk *disk, uint64_t off, uint64_t len, struct sha256 *ret);
 
 /* A descriptor to read the whole disk by, for libraries that insist on one: the file's, or a view's base as long as nothing was
  * written. -1 when there is none. */

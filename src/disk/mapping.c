@@ -11,12 +11,12 @@
 enum { STEP = 64 << 10 };
 
 /* The first graft that ends behind AT. */
-static size_t graft_from(const struct mapping *map, uint64_t at)
+static size_t extent_from(const struct mapping *map, uint64_t at)
 {
-    size_t low = 0, high = map->graft_count;
+    size_t low = 0, high = map->extent_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (map->grafts[middle].off + map->grafts[middle].len > at)
+        if (map->extents[middle].off + map->extents[middle].len > at)
             high = middle;
         else
             low = middle + 1;
@@ -37,12 +37,12 @@ static int read_base(const struct mapping *map, unsigned char *bytes, size_t len
 static int read_below(const struct mapping *map, unsigned char *bytes, size_t len, uint64_t off,
                       struct err *err)
 {
-    for (size_t i = graft_from(map, off); len > 0;) {
-        const struct graft *graft = i < map->graft_count ? &map->grafts[i] : NULL;
-        bool inside = graft && graft->off <= off;
-        uint64_t end = inside ? graft->off + graft->len : graft ? graft->off : UINT64_MAX;
+    for (size_t i = extent_from(map, off); len > 0;) {
+        const struct extent *extent = i < map->extent_count ? &map->extents[i] : NULL;
+        bool inside = extent && extent->off <= off;
+        uint64_t end = inside ? extent->off + extent->len : extent ? extent->off : UINT64_MAX;
         size_t step = end - off < len ? (size_t)(end - off) : len;
-        int r = inside ? file_pread(graft->source.fd, bytes, step, off - graft->off + graft->source.from,
+        int r = inside ? file_pread(extent->source.fd, bytes, step, off - extent->off + extent->source.from,
                                     "a file that is embedded", err)
                        : read_base(map, bytes, step, off, err);
         if (r < 0)
@@ -104,7 +104,7 @@ static int mapping_write(struct disk *disk, const void *bytes, size_t len, uint6
     const unsigned char *from = bytes;
     while (len > 0) {
         uint64_t start = off - off % OVERLAY_UNIT;
-        size_t room = STEP - (size_t)(off - start), step = len < room ? len : room;
+        size_t capacity = STEP - (size_t)(off - start), step = len < capacity ? len : capacity;
         size_t stretch = ((size_t)(off - start) + step + OVERLAY_UNIT - 1) / OVERLAY_UNIT * OVERLAY_UNIT;
         if (write_units(disk, from, step, off, start, stretch, err) < 0)
             return -1;
@@ -123,7 +123,7 @@ static void mapping_close(struct disk *disk)
     cleanup_close_fn(&map->base);
     overlay_free(&map->overlay);
     spans_free(&map->written);
-    free(map->grafts);
+    free(map->extents);
     free(map->files);
     free(map->sums);
     free(map);
@@ -176,9 +176,9 @@ int disk_check_base(const struct disk *disk, uint64_t off, unsigned char *scratc
 }
 
 /* The one of the files that FD is: a file that is there already is not taken twice. */
-static int take_file(struct mapping *map, int fd, const struct graft_file **ret, struct err *err)
+static int add_file(struct mapping *map, int fd, const struct mapped_file **ret, struct err *err)
 {
-    struct graft_file file = {.fd = -1};
+    struct mapped_file file = {.fd = -1};
     if (file_identify(fd, &file.identity, err) < 0)
         return -1;
     for (size_t i = map->file_count; i-- > 0;)
@@ -186,13 +186,13 @@ static int take_file(struct mapping *map, int fd, const struct graft_file **ret,
             *ret = &map->files[i];
             return 0;
         }
-    if (map->file_count == map->file_room) {
-        size_t room = map->file_room ? map->file_room * 2 : 16;
-        struct graft_file *more = reallocarray(map->files, room, sizeof *more);
+    if (map->file_count == map->file_capacity) {
+        size_t capacity = map->file_capacity ? map->file_capacity * 2 : 16;
+        struct mapped_file *more = reallocarray(map->files, capacity, sizeof *more);
         if (!more)
             return err_oom(err);
         map->files = more;
-        map->file_room = room;
+        map->file_capacity = capacity;
     }
     file.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (file.fd < 0)
@@ -203,28 +203,29 @@ static int take_file(struct mapping *map, int fd, const struct graft_file **ret,
 }
 
 /* Puts NEW in; what it covers of older ones goes. */
-static int put_graft(struct mapping *map, const struct graft *new, struct err *err)
+static int insert_extent(struct mapping *map, const struct extent *new, struct err *err)
 {
-    if (map->graft_room < map->graft_count + 2) { /* one may be cut in two, and the new one comes between */
-        size_t room = map->graft_room ? map->graft_room * 2 : 64;
-        struct graft *more = reallocarray(map->grafts, room, sizeof *more);
+    if (map->extent_capacity <
+        map->extent_count + 2) { /* one may be cut in two, and the new one comes between */
+        size_t capacity = map->extent_capacity ? map->extent_capacity * 2 : 64;
+        struct extent *more = reallocarray(map->extents, capacity, sizeof *more);
         if (!more)
             return err_oom(err);
-        map->grafts = more;
-        map->graft_room = room;
+        map->extents = more;
+        map->extent_capacity = capacity;
     }
     uint64_t end = new->off + new->len;
-    size_t first = graft_from(map, new->off), last = first, count = 0;
-    struct graft between[3];
-    while (last < map->graft_count && map->grafts[last].off < end)
+    size_t first = extent_from(map, new->off), last = first, count = 0;
+    struct extent between[3];
+    while (last < map->extent_count && map->extents[last].off < end)
         last++;
-    if (first < last && map->grafts[first].off < new->off) {
-        between[count] = map->grafts[first];
-        between[count++].len = new->off - map->grafts[first].off;
+    if (first < last && map->extents[first].off < new->off) {
+        between[count] = map->extents[first];
+        between[count++].len = new->off - map->extents[first].off;
     }
     between[count++] = *new;
     if (first < last) {
-        struct graft rest = map->grafts[last - 1];
+        struct extent rest = map->extents[last - 1];
         uint64_t rest_end = rest.off + rest.len;
         if (rest_end > end) {
             rest.source.from += end - rest.off;
@@ -233,29 +234,30 @@ static int put_graft(struct mapping *map, const struct graft *new, struct err *e
             between[count++] = rest;
         }
     }
-    memmove(map->grafts + first + count, map->grafts + last, (map->graft_count - last) * sizeof *map->grafts);
-    memcpy(map->grafts + first, between, count * sizeof *between);
-    map->graft_count = map->graft_count - (last - first) + count;
+    memmove(map->extents + first + count, map->extents + last,
+            (map->extent_count - last) * sizeof *map->extents);
+    memcpy(map->extents + first, between, count * sizeof *between);
+    map->extent_count = map->extent_count - (last - first) + count;
     return 0;
 }
 
-int disk_graft(struct disk *disk, uint64_t off, uint64_t len, const struct graft_source *source,
-               struct err *err)
+int disk_map_extent(struct disk *disk, uint64_t off, uint64_t len, const struct extent_source *source,
+                    struct err *err)
 {
     struct mapping *map = disk->map;
-    struct graft graft = {.off = off, .len = len, .source = *source};
-    const struct graft_file *file = NULL;
+    struct extent extent = {.off = off, .len = len, .source = *source};
+    const struct mapped_file *file = NULL;
     if (!map || off % OVERLAY_UNIT != 0 || len % OVERLAY_UNIT != 0 || len == 0 || off > disk->size ||
         len > disk->size - off || source->from > INT64_MAX - len ||
         (source->named && source->content_from > source->from))
         return err_set(err, ERR_INTERNAL, 0, "a file cannot lie at bytes %llu to %llu of the disk",
                        (unsigned long long)off, (unsigned long long)off + len);
-    if (take_file(map, source->fd, &file, err) < 0)
+    if (add_file(map, source->fd, &file, err) < 0)
         return -1;
     if (source->from + len > file->identity.size)
         return err_set(err, ERR_VERIFY, 0, "a file that is embedded became shorter");
-    graft.source.fd = file->fd;
-    if (put_graft(map, &graft, err) < 0)
+    extent.source.fd = file->fd;
+    if (insert_extent(map, &extent, err) < 0)
         return -1;
     overlay_drop(&map->overlay, len, off);
     return 0;
@@ -269,13 +271,13 @@ static int changed_meanwhile(struct err *err)
 
 int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, struct err *err)
 {
-    const struct graft_file *file = NULL;
-    if (take_file(disk->map, fd, &file, err) < 0)
+    const struct mapped_file *file = NULL;
+    if (add_file(disk->map, fd, &file, err) < 0)
         return -1;
     return file_identity_equal(&file->identity, identity) ? 0 : changed_meanwhile(err);
 }
 
-int disk_check_grafts(const struct disk *disk, struct err *err)
+int disk_check_files(const struct disk *disk, struct err *err)
 {
     const struct mapping *map = disk->map;
     for (size_t i = 0; map && i < map->file_count; i++) {
@@ -308,29 +310,29 @@ bool disk_next_change(const struct disk *disk, uint64_t at, uint64_t *ret_off, u
         return at < disk->size;
     }
     const struct span *written = spans_from(&map->written, at);
-    size_t i = graft_from(map, at);
+    size_t i = extent_from(map, at);
     if (written)
         nearer(&best, &found, at, written->off, written->end);
-    if (i < map->graft_count)
-        nearer(&best, &found, at, map->grafts[i].off, map->grafts[i].off + map->grafts[i].len);
+    if (i < map->extent_count)
+        nearer(&best, &found, at, map->extents[i].off, map->extents[i].off + map->extents[i].len);
     *ret_off = best.off;
     *ret_end = best.end;
     return found;
 }
 
 /* One stretch of a range: LEN bytes of the base at FROM, or of grafted content. */
-static int name_stretch(struct hasher *hasher, const struct graft *graft, uint64_t from, uint64_t len,
+static int name_stretch(struct hasher *hasher, const struct extent *extent, uint64_t from, uint64_t len,
                         struct err *err)
 {
     static const struct sha256 base = {0};
     const uint64_t numbers[] = {from, len};
-    return hasher_add(hasher, graft ? graft->source.content.bytes : base.bytes, SHA256_SIZE, err) < 0 ||
+    return hasher_add(hasher, extent ? extent->source.content.bytes : base.bytes, SHA256_SIZE, err) < 0 ||
                    hasher_add(hasher, numbers, sizeof numbers, err) < 0
                ? -1
                : 0;
 }
 
-bool disk_whence(const struct disk *disk, uint64_t off, uint64_t len, struct sha256 *ret)
+bool disk_origin(const struct disk *disk, uint64_t off, uint64_t len, struct sha256 *ret)
 {
     const struct mapping *map = disk->map;
     cleanup_hasher struct hasher hasher = {0};
@@ -338,19 +340,19 @@ bool disk_whence(const struct disk *disk, uint64_t off, uint64_t len, struct sha
     const struct span *written = map ? spans_from(&map->written, off) : NULL;
     if (!map || (written && written->off < off + len) || hasher_init(&hasher, DIGEST_SHA256, &ignored) < 0)
         return false;
-    for (size_t i = graft_from(map, off); len > 0;) {
-        const struct graft *next = i < map->graft_count ? &map->grafts[i] : NULL;
-        const struct graft *graft = next && next->off <= off ? next : NULL;
-        uint64_t end = graft ? graft->off + graft->len : next ? next->off : UINT64_MAX;
+    for (size_t i = extent_from(map, off); len > 0;) {
+        const struct extent *next = i < map->extent_count ? &map->extents[i] : NULL;
+        const struct extent *extent = next && next->off <= off ? next : NULL;
+        uint64_t end = extent ? extent->off + extent->len : next ? next->off : UINT64_MAX;
         uint64_t step = end - off < len ? end - off : len, from = off;
-        if (graft) {
-            const struct graft_source *source = &graft->source;
+        if (extent) {
+            const struct extent_source *source = &extent->source;
             if (!source->named)
                 return false;
-            from = off - graft->off + source->from - source->content_from;
+            from = off - extent->off + source->from - source->content_from;
             i++;
         }
-        if (name_stretch(&hasher, graft, from, step, &ignored) < 0)
+        if (name_stretch(&hasher, extent, from, step, &ignored) < 0)
             return false;
         off += step;
         len -= step;
@@ -396,5 +398,5 @@ int disk_view_fd(const struct disk *disk)
     const struct mapping *map = disk->map;
     if (!map)
         return disk->fd;
-    return map->written.count == 0 && map->graft_count == 0 && disk->size == map->base_size ? map->base : -1;
+    return map->written.count == 0 && map->extent_count == 0 && disk->size == map->base_size ? map->base : -1;
 }

@@ -16,12 +16,12 @@
 #include "disk/overlay.h"
 #include "disk/spans.h"
 
-struct graft {
-    uint64_t off, len;          /* bytes of the disk */
-    struct graft_source source; /* its descriptor is one of the files' */
+struct extent {
+    uint64_t off, len;           /* bytes of the disk */
+    struct extent_source source; /* its descriptor is one of the files' */
 };
 
-struct graft_file {
+struct mapped_file {
     int fd;
     struct file_identity identity;
 };
@@ -32,11 +32,11 @@ struct mapping {
     uint32_t *sums;     /* of the base, see disk_vouch(); NULL: none */
     size_t sum_count;
     struct overlay overlay;
-    struct spans written; /* in the overlay, all of it and perhaps more */
-    struct graft *grafts; /* sorted, disjoint */
-    size_t graft_count, graft_room;
-    struct graft_file *files;
-    size_t file_count, file_room;
+    struct spans written;   /* in the overlay, all of it and perhaps more */
+    struct extent *extents; /* sorted, disjoint */
+    size_t extent_count, extent_capacity;
+    struct mapped_file *files;
+    size_t file_count, file_capacity;
 };
 
 #endif

@@ -5,7 +5,7 @@
 /* Where UNIT belongs when nothing is in the way. */
 static size_t home(const struct overlay *overlay, uint64_t unit)
 {
-    return (size_t)((unit * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (overlay->room - 1);
+    return (size_t)((unit * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (overlay->capacity - 1);
 }
 
 /* The slot that holds UNIT, or the free one where it belongs. */
@@ -13,20 +13,20 @@ static struct overlay_slot *find(const struct overlay *overlay, uint64_t unit)
 {
     size_t at = home(overlay, unit);
     while (overlay->slots[at].bytes && overlay->slots[at].unit != unit)
-        at = (at + 1) & (overlay->room - 1);
+        at = (at + 1) & (overlay->capacity - 1);
     return &overlay->slots[at];
 }
 
 static bool make_room(struct overlay *overlay)
 {
-    if (overlay->count < overlay->room / 2)
+    if (overlay->count < overlay->capacity / 2)
         return true;
     struct overlay old = *overlay;
-    struct overlay grown = {.count = old.count, .room = old.room ? old.room * 2 : 1024};
-    grown.slots = calloc(grown.room, sizeof *grown.slots);
+    struct overlay grown = {.count = old.count, .capacity = old.capacity ? old.capacity * 2 : 1024};
+    grown.slots = calloc(grown.capacity, sizeof *grown.slots);
     if (!grown.slots)
         return false;
-    for (size_t i = 0; i < old.room; i++)
+    for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i].bytes)
             *find(&grown, old.slots[i].unit) = old.slots[i];
     free(old.slots);
@@ -74,7 +74,7 @@ void overlay_read(const struct overlay *overlay, void *bytes, size_t len, uint64
 /* Empties a slot and moves up what only stands behind it because it was taken. */
 static void empty(struct overlay *overlay, size_t at)
 {
-    size_t mask = overlay->room - 1;
+    size_t mask = overlay->capacity - 1;
     free(overlay->slots[at].bytes);
     for (size_t next = (at + 1) & mask; overlay->slots[next].bytes; next = (next + 1) & mask) {
         size_t from = home(overlay, overlay->slots[next].unit);
@@ -93,7 +93,7 @@ void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off)
     uint64_t first = off / OVERLAY_UNIT, units = len / OVERLAY_UNIT;
     if (overlay->count == 0)
         return;
-    if (units < overlay->room) {
+    if (units < overlay->capacity) {
         for (uint64_t i = 0; i < units; i++) {
             const struct overlay_slot *slot = find(overlay, first + i);
             if (slot->bytes)
@@ -101,7 +101,7 @@ void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off)
         }
         return;
     }
-    for (size_t at = 0; at < overlay->room;) {
+    for (size_t at = 0; at < overlay->capacity;) {
         const struct overlay_slot *slot = &overlay->slots[at];
         if (slot->bytes && slot->unit >= first && slot->unit - first < units)
             empty(overlay, at); /* something else may have come here: look again */
@@ -112,7 +112,7 @@ void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off)
 
 void overlay_free(struct overlay *overlay)
 {
-    for (size_t i = 0; i < overlay->room; i++)
+    for (size_t i = 0; i < overlay->capacity; i++)
         free(overlay->slots[i].bytes);
     free(overlay->slots);
     *overlay = (struct overlay){0};

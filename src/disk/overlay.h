@@ -23,8 +23,8 @@ struct overlay_slot {
 };
 
 struct overlay {
-    struct overlay_slot *slots; /* open addressing; room is a power of two */
-    size_t count, room;
+    struct overlay_slot *slots; /* open addressing; capacity is a power of two */
+    size_t count, capacity;
 };
 
 /* Both counted in bytes, whole units. False when there is no memory. */

@@ -35,13 +35,13 @@ bool spans_add(struct spans *spans, uint64_t off, uint64_t len)
             made.end = spans->items[last].end;
         last++;
     }
-    if (first == last && spans->count == spans->room) {
-        size_t room = spans->room ? spans->room * 2 : 64;
-        struct span *more = reallocarray(spans->items, room, sizeof *more);
+    if (first == last && spans->count == spans->capacity) {
+        size_t capacity = spans->capacity ? spans->capacity * 2 : 64;
+        struct span *more = reallocarray(spans->items, capacity, sizeof *more);
         if (!more)
             return false;
         spans->items = more;
-        spans->room = room;
+        spans->capacity = capacity;
     }
     memmove(spans->items + first + 1, spans->items + last, (spans->count - last) * sizeof *spans->items);
     spans->items[first] = made;

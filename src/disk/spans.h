@@ -20,7 +20,7 @@ struct span {
 
 struct spans {
     struct span *items;
-    size_t count, room;
+    size_t count, capacity;
 };
 
 must_check bool spans_add(struct spans *spans, uint64_t off, uint64_t len);

@@ -55,7 +55,8 @@ struct fetch_request {
     uint64_t want_size;        /* bytes; 0: not known */
     const struct sha256 *want; /* NULL: not known */
     enum fetch_says want_by;   /* who says so */
-    struct flow *flow; /* told of a download's bytes as they come in, unverified; NULL: nobody reads along */
+    struct progress
+        *progress; /* told of a download's bytes as they come in, unverified; NULL: nobody reads along */
 };
 
 /* Fetches COUNT inputs in parallel; ret[i] answers reqs[i]. All or none: one failure stops the rest, which a

@@ -22,7 +22,7 @@ int request_restart(struct transfer *t, const char *validator, uint64_t total, s
 {
     if (t->cache) {
         if (t->part.done > 0) /* who read along has read something else */
-            flow_over(t->req.flow, false);
+            progress_end(t->req.progress, false);
         return partial_restart(&t->part, validator, total, err);
     }
     t->text->len = t->text_start;
@@ -125,7 +125,7 @@ static int take(struct transfer *t, const char *bytes, size_t len, struct err *e
     if (t->cache) {
         if (partial_add(&t->part, bytes, len, err) < 0)
             return err_wrap(err, "%s", t->req.name);
-        flow_moved(t->req.flow, t->part.fd, t->part.done);
+        progress_advance(t->req.progress, t->part.fd, t->part.done);
     } else {
         buf_add(t->text, bytes, len);
         if (buf_check(t->text, t->req.name, err) < 0)

@@ -95,7 +95,7 @@ static int open_partial(struct transfer *t, struct err *err)
     if (recall(t, err) < 0 || partial_open(&t->part, t->req.name, t->run, err) < 0)
         return -1;
     if (t->part.done > 0)
-        flow_moved(t->req.flow, t->part.fd, t->part.done);
+        progress_advance(t->req.progress, t->part.fd, t->part.done);
     return 0;
 }
 
@@ -156,7 +156,7 @@ static int store(struct transfer *t, const struct sha256 *sha256, struct err *er
     if ((index.etag[0] || index.modified[0]) &&
         fetch_index_write(t->cache, "url", t->part.key, &index, t->run, &why) < 0)
         run_note(t->run, "fetch", "%s is not remembered: %s", t->url.clean, why.text);
-    flow_over(t->req.flow, true);
+    progress_end(t->req.progress, true);
     partial_close(&t->part);
     t->phase = TRANSFER_DONE;
     return 0;
@@ -339,7 +339,7 @@ void transfer_close(struct transfer *t)
         curl_easy_cleanup(t->easy);
     }
     t->easy = NULL;
-    flow_over(t->req.flow, false); /* unless it is over already */
+    progress_end(t->req.progress, false); /* unless it is over already */
     curl_slist_free_all(t->headers);
     t->headers = NULL;
     partial_close(&t->part);

@@ -92,10 +92,10 @@ struct outline {
 static void add_blocks(struct outline *outline, blk64_t first, uint64_t count)
 {
     const struct ext *ext = outline->ext;
-    uint64_t block = ext->fs->blocksize, room = ext->window.size / block;
-    if (first < room)
+    uint64_t block = ext->fs->blocksize, total = ext->window.size / block;
+    if (first < total)
         ranges_add(&outline->ranges, ext->window.start + first * block,
-                   (count < room - first ? count : room - first) * block);
+                   (count < total - first ? count : total - first) * block);
 }
 
 static void add_groups(struct outline *outline)

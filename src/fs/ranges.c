@@ -13,15 +13,15 @@ void ranges_add(struct ranges *ranges, uint64_t off, uint64_t len)
             last->len = off + len - last->off;
         return;
     }
-    if (ranges->count == ranges->room) {
-        size_t room = ranges->room ? ranges->room * 2 : 256;
-        struct byte_range *grown = reallocarray(ranges->items, room, sizeof *grown);
+    if (ranges->count == ranges->capacity) {
+        size_t capacity = ranges->capacity ? ranges->capacity * 2 : 256;
+        struct byte_range *grown = reallocarray(ranges->items, capacity, sizeof *grown);
         if (!grown) {
             ranges->failed = true;
             return;
         }
         ranges->items = grown;
-        ranges->room = room;
+        ranges->capacity = capacity;
     }
     ranges->items[ranges->count++] = (struct byte_range){.off = off, .len = len};
 }

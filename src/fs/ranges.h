@@ -9,7 +9,7 @@
 
 struct ranges {
     struct byte_range *items;
-    size_t count, room;
+    size_t count, capacity;
     bool failed; /* out of memory, said by ranges_finish() */
 };
 

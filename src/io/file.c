@@ -269,10 +269,10 @@ int file_sha256(int fd, uint64_t off, uint64_t len, const struct run *run, struc
 int file_home(char **ret, struct err *err)
 {
     const char *home = getenv("HOME");
-    char room[16 << 10];
+    char scratch[16 << 10];
     struct passwd entry, *found = NULL;
     if (!home || home[0] != '/') {
-        if (getpwuid_r(geteuid(), &entry, room, sizeof room, &found) != 0 || !found)
+        if (getpwuid_r(geteuid(), &entry, scratch, sizeof scratch, &found) != 0 || !found)
             found = NULL;
         home = found ? found->pw_dir : NULL;
     }

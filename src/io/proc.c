@@ -216,8 +216,8 @@ static int drain(int *fd, struct buf *to, struct err *err)
         *fd = -1;
         return 0;
     }
-    size_t room = to->max - to->len;
-    buf_add(to, chunk, (size_t)n < room ? (size_t)n : room);
+    size_t capacity = to->max - to->len;
+    buf_add(to, chunk, (size_t)n < capacity ? (size_t)n : capacity);
     return 0;
 }
 

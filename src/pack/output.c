@@ -33,7 +33,7 @@ void output_free(struct output *output)
 
 /* The fsync at the end is to find little left. The archive is not read here again: what has reached the disk meanwhile does not
  * take the memory of what is, and new pages are dear in virtual machines. Nothing is waited for. */
-static void nudge(struct output *output, uint64_t written)
+static void start_writeback(struct output *output, uint64_t written)
 {
     if (written - output->flushed < WRITEBACK)
         return;
@@ -57,7 +57,7 @@ static int copy_pending(struct output *output, struct err *err)
         return 0;
     if (file_copy(pending->fd, pending->from, output->fd, end - len, len, output->run, err) < 0)
         return -1;
-    nudge(output, end);
+    start_writeback(output, end);
     return 0;
 }
 
@@ -73,7 +73,7 @@ static int place(struct output *output, const unsigned char *bytes, const struct
         if (file_pwrite(output->fd, bytes, record->packed_len, output->packed.archive_size, "the archive",
                         err) < 0)
             return -1;
-        nudge(output, output->packed.archive_size + record->packed_len);
+        start_writeback(output, output->packed.archive_size + record->packed_len);
         return 0;
     }
     if (pending->len == 0)
@@ -113,15 +113,15 @@ int output_hash(struct output *output, const unsigned char *bytes, const struct 
 static int append_frame(struct output *output, enum deflate_engine engine, const void *prefix,
                         size_t prefix_len, const void *raw, size_t raw_len, bool last, struct err *err)
 {
-    size_t room = deflate_bound(raw_len), len = 0;
-    cleanup_free unsigned char *out = malloc(prefix_len + room + GZIP_TAIL);
+    size_t capacity = deflate_bound(raw_len), len = 0;
+    cleanup_free unsigned char *out = malloc(prefix_len + capacity + GZIP_TAIL);
     cleanup_deflater struct deflater deflater = {0};
     if (!out)
         return err_oom(err);
     if (prefix_len > 0)
         memcpy(out, prefix, prefix_len);
     if (deflater_init(&deflater, engine, err) < 0 ||
-        deflate_piece(&deflater, raw, raw_len, last, out + prefix_len, room, &len, err) < 0)
+        deflate_piece(&deflater, raw, raw_len, last, out + prefix_len, capacity, &len, err) < 0)
         return -1;
     len += prefix_len;
     if (!last)

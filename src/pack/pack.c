@@ -48,7 +48,7 @@ struct slot {
 /* Memory of a taker, for what the store has, and for what it had. */
 struct spare {
     unsigned char *out;
-    struct desk desk;
+    struct worker_scratch scratch;
     struct record record;
 };
 
@@ -69,18 +69,18 @@ struct job {
 
 static void spare_free(struct spare *spare)
 {
-    desk_free(&spare->desk);
+    worker_scratch_free(&spare->scratch);
     free(spare->out);
     *spare = (struct spare){0};
 }
 
-static int deflate_segment(const struct job *job, size_t piece, struct desk *desk, unsigned char *out,
-                           struct record *ret, struct err *err)
+static int deflate_segment(const struct job *job, size_t piece, struct worker_scratch *scratch,
+                           unsigned char *out, struct record *ret, struct err *err)
 {
     const struct piece *from = &job->sparse->pieces[piece];
-    return sparse_read(job->disk, from, desk->raw, err) < 0 || sparse_check(from, desk->raw, err) < 0
+    return sparse_read(job->disk, from, scratch->raw, err) < 0 || sparse_check(from, scratch->raw, err) < 0
                ? -1
-               : desk_deflate(desk, from, job->verify, out, ret, err);
+               : worker_scratch_deflate(scratch, from, job->verify, out, ret, err);
 }
 
 static int make_room(unsigned char **out, struct err *err)
@@ -106,9 +106,9 @@ static int pack_unit(void *ctx, size_t index, void *memory, void *own, struct er
 static int remake(const struct job *job, size_t piece, struct spare *spare, struct err *err)
 {
     if (make_room(&spare->out, err) < 0 ||
-        (!spare->desk.raw && desk_init(&spare->desk, job->engine, err) < 0))
+        (!spare->scratch.raw && worker_scratch_init(&spare->scratch, job->engine, err) < 0))
         return -1;
-    return deflate_segment(job, piece, &spare->desk, spare->out, &spare->record, err);
+    return deflate_segment(job, piece, &spare->scratch, spare->out, &spare->record, err);
 }
 
 /* The archive's digest; and every segment of the store is looked at before it is copied. */
@@ -198,12 +198,12 @@ static int list_units(struct job *job, struct err *err)
 static int append_data(struct job *job, unsigned threads, struct err *err)
 {
     struct slot slots[SLOTS_MAX] = {0};
-    struct desk desks[PACK_THREADS_MAX] = {0};
-    void *slot_list[SLOTS_MAX], *desk_list[PACK_THREADS_MAX];
+    struct worker_scratch scratches[PACK_THREADS_MAX] = {0};
+    void *slot_list[SLOTS_MAX], *scratch_list[PACK_THREADS_MAX];
     int r = list_units(job, err);
     for (size_t i = 0; i < threads && r == 0; i++) {
-        desk_list[i] = &desks[i];
-        r = desk_init(&desks[i], job->engine, err);
+        scratch_list[i] = &scratches[i];
+        r = worker_scratch_init(&scratches[i], job->engine, err);
     }
     for (size_t i = 0; i < SLOTS_MAX; i++)
         slot_list[i] = &slots[i];
@@ -211,7 +211,7 @@ static int append_data(struct job *job, unsigned threads, struct err *err)
                                     .jobs = job->unit_count,
                                     .slots = slot_list,
                                     .slot_count = SLOTS_MAX,
-                                    .own = desk_list,
+                                    .own = scratch_list,
                                     .ctx = job,
                                     .work = pack_unit,
                                     .take = {take_sha256, take_archive, take_store},
@@ -219,7 +219,7 @@ static int append_data(struct job *job, unsigned threads, struct err *err)
     if (r == 0)
         r = workers_run(&workers, err);
     for (size_t i = 0; i < threads; i++)
-        desk_free(&desks[i]);
+        worker_scratch_free(&scratches[i]);
     for (size_t i = 0; i < SLOTS_MAX; i++)
         free(slots[i].out);
     return r;
@@ -268,7 +268,7 @@ static int finish(struct job *job, const struct pack_approval *approve, struct p
 {
     struct packed *packed = &job->output.packed;
     if (hasher_end(&job->output.sha256, packed->archive_sha256.bytes, err) < 0 ||
-        disk_check_grafts(job->disk, err) < 0 || (approve->fn && approve->fn(approve->ctx, err) < 0) ||
+        disk_check_files(job->disk, err) < 0 || (approve->fn && approve->fn(approve->ctx, err) < 0) ||
         store_commit(job->store, err) < 0)
         return -1;
     *ret = *packed;

@@ -11,15 +11,15 @@
 #include "pack/segment/store.h"
 #include "pack/workers.h"
 
-struct ahead {
+struct precompress {
     struct pack_options options;
     struct sha256 base;
-    struct flow *flow;
+    struct progress *progress;
     const struct run *run;
     struct run own; /* its stop flag is ours */
     volatile sig_atomic_t stop;
     pthread_t thread;
-    struct desk desk;
+    struct worker_scratch scratch;
     unsigned char *out; /* deflate_bound(PACK_SEGMENT) */
     struct store store;
 };
@@ -54,29 +54,30 @@ static void join_blocks(unsigned char *bytes, unsigned mask)
     }
 }
 
-static int make_segment(struct ahead *ahead, int fd, uint32_t segment, struct err *err)
+static int make_segment(struct precompress *precompress, int fd, uint32_t segment, struct err *err)
 {
     struct piece piece = {.segment = segment};
     struct record record;
-    struct desk *desk = &ahead->desk;
-    if (read_segment(fd, segment, desk->raw, err) < 0 || sparse_look(desk->raw, &piece, err) < 0 ||
-        store_learn(&ahead->store, &piece, err) < 0)
+    struct worker_scratch *scratch = &precompress->scratch;
+    if (read_segment(fd, segment, scratch->raw, err) < 0 || sparse_look(scratch->raw, &piece, err) < 0 ||
+        store_learn(&precompress->store, &piece, err) < 0)
         return -1;
-    if (piece.mask == 0 || store_find(&ahead->store, &piece))
+    if (piece.mask == 0 || store_find(&precompress->store, &piece))
         return 0;
-    join_blocks(desk->raw, piece.mask);
-    return desk_deflate(desk, &piece, true, ahead->out, &record, err) < 0
+    join_blocks(scratch->raw, piece.mask);
+    return worker_scratch_deflate(scratch, &piece, true, precompress->out, &record, err) < 0
                ? -1
-               : store_add(&ahead->store, &record, ahead->out, err);
+               : store_add(&precompress->store, &record, precompress->out, err);
 }
 
 /* The next segment behind AT that may hold data, waiting for it. False at the end. */
-static int next_segment(struct ahead *ahead, uint64_t at, uint32_t *ret, bool *ret_found, struct err *err)
+static int next_segment(struct precompress *precompress, uint64_t at, uint32_t *ret, bool *ret_found,
+                        struct err *err)
 {
-    struct flow_state state;
+    struct progress_state state;
     *ret_found = false;
     for (;;) {
-        if (flow_wait(ahead->flow, at + PACK_SEGMENT, &ahead->own, &state, err) < 0)
+        if (progress_wait(precompress->progress, at + PACK_SEGMENT, &precompress->own, &state, err) < 0)
             return -1;
         off_t data = state.fd < 0 ? -1 : lseek(state.fd, (off_t)at, SEEK_DATA);
         uint64_t segment = data < 0 ? UINT64_MAX : (uint64_t)data / PACK_SEGMENT;
@@ -92,14 +93,14 @@ static int next_segment(struct ahead *ahead, uint64_t at, uint32_t *ret, bool *r
     }
 }
 
-static int deflate_along(struct ahead *ahead, struct err *err)
+static int deflate_along(struct precompress *precompress, struct err *err)
 {
-    struct flow_state state;
+    struct progress_state state;
     uint32_t segment = 0;
     bool found = true;
     cleanup_disk struct disk view = DISK_EMPTY; /* only for the names of its ranges */
     cleanup_close int fd = -1;
-    if (flow_wait(ahead->flow, 1, &ahead->own, &state, err) < 0)
+    if (progress_wait(precompress->progress, 1, &precompress->own, &state, err) < 0)
         return -1;
     fd = state.fd < 0 ? -1 : fcntl(state.fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
@@ -107,46 +108,46 @@ static int deflate_along(struct ahead *ahead, struct err *err)
     if (disk_over(fd, &view, err) < 0)
         return -1;
     fd = -1;
-    if (store_init(&ahead->store, &view, &ahead->options, &ahead->own, err) < 0 ||
-        store_begin_ahead(&ahead->store, err) < 0)
+    if (store_init(&precompress->store, &view, &precompress->options, &precompress->own, err) < 0 ||
+        store_begin_precompress(&precompress->store, err) < 0)
         return -1;
-    for (uint64_t at = 0; found && ahead->store.open; at = ((uint64_t)segment + 1) * PACK_SEGMENT) {
+    for (uint64_t at = 0; found && precompress->store.open; at = ((uint64_t)segment + 1) * PACK_SEGMENT) {
         struct err why = {0};
-        bool stopped =
-            run_check(&ahead->own, &why) < 0 || next_segment(ahead, at, &segment, &found, &why) < 0;
+        bool stopped = run_check(&precompress->own, &why) < 0 ||
+                       next_segment(precompress, at, &segment, &found, &why) < 0;
         if (stopped && why.kind != ERR_INTERRUPTED) {
             *err = why;
             return -1;
         }
         found = found && !stopped;
-        if (found && make_segment(ahead, state.fd, segment, err) < 0)
+        if (found && make_segment(precompress, state.fd, segment, err) < 0)
             return -1;
     }
     /* only of a base that is whole: one whose unpacking was given up is an error here, one in the middle of it is dropped */
-    if (flow_wait(ahead->flow, 0, NULL, &state, err) < 0)
+    if (progress_wait(precompress->progress, 0, NULL, &state, err) < 0)
         return -1;
-    return state.over ? store_commit(&ahead->store, err) : 0;
+    return state.over ? store_commit(&precompress->store, err) : 0;
 }
 
-static void *run_ahead(void *arg)
+static void *run_precompress(void *arg)
 {
-    struct ahead *ahead = arg;
+    struct precompress *precompress = arg;
     struct err err = {0};
-    if (deflate_along(ahead, &err) < 0 && err.kind != ERR_INTERRUPTED)
-        run_note(ahead->run, "pack", "the base is not deflated ahead: %s", err.text);
-    store_free(&ahead->store);
+    if (deflate_along(precompress, &err) < 0 && err.kind != ERR_INTERRUPTED)
+        run_note(precompress->run, "pack", "the base is not deflated ahead: %s", err.text);
+    store_free(&precompress->store);
     return NULL;
 }
 
-static void ahead_free(struct ahead *ahead)
+static void precompress_free(struct precompress *precompress)
 {
-    desk_free(&ahead->desk);
-    free(ahead->out);
-    free(ahead);
+    worker_scratch_free(&precompress->scratch);
+    free(precompress->out);
+    free(precompress);
 }
 
-int ahead_begin(const struct pack_options *options, struct flow *flow, const struct run *run,
-                struct ahead **ret, struct err *err)
+int precompress_begin(const struct pack_options *options, struct progress *progress, const struct run *run,
+                      struct precompress **ret, struct err *err)
 {
     enum deflate_engine engine = options->small ? DEFLATE_SMALL : DEFLATE_FAST;
     bool reference = false;
@@ -158,32 +159,32 @@ int ahead_begin(const struct pack_options *options, struct flow *flow, const str
         return -1;
     if (!reference) /* nothing of it may get into the cache */
         return 0;
-    struct ahead *ahead = calloc(1, sizeof *ahead);
-    if (!ahead)
+    struct precompress *precompress = calloc(1, sizeof *precompress);
+    if (!precompress)
         return err_oom(err);
-    ahead->options = *options;
-    ahead->base = *options->base;
-    ahead->options.base = &ahead->base;
-    ahead->flow = flow;
-    ahead->run = run;
-    ahead->own =
-        (struct run){.stop = &ahead->stop, .tell = run ? run->tell : NULL, .ctx = run ? run->ctx : NULL};
-    ahead->store = (struct store){.writing = CACHE_ENTRY_EMPTY};
-    ahead->out = malloc(deflate_bound(PACK_SEGMENT));
-    int r = ahead->out ? desk_init(&ahead->desk, engine, err) : err_oom(err);
-    if (r < 0 || thread_start(&ahead->thread, run_ahead, ahead) != 0) {
-        ahead_free(ahead); /* without a thread nothing is ahead, and all is well */
+    precompress->options = *options;
+    precompress->base = *options->base;
+    precompress->options.base = &precompress->base;
+    precompress->progress = progress;
+    precompress->run = run;
+    precompress->own = (struct run){
+        .stop = &precompress->stop, .tell = run ? run->tell : NULL, .ctx = run ? run->ctx : NULL};
+    precompress->store = (struct store){.writing = CACHE_ENTRY_EMPTY};
+    precompress->out = malloc(deflate_bound(PACK_SEGMENT));
+    int r = precompress->out ? worker_scratch_init(&precompress->scratch, engine, err) : err_oom(err);
+    if (r < 0 || thread_start(&precompress->thread, run_precompress, precompress) != 0) {
+        precompress_free(precompress); /* without a thread nothing is precompress, and all is well */
         return r;
     }
-    *ret = ahead;
+    *ret = precompress;
     return 0;
 }
 
-void ahead_end(struct ahead *ahead)
+void precompress_end(struct precompress *precompress)
 {
-    if (!ahead)
+    if (!precompress)
         return;
-    __atomic_store_n(&ahead->stop, 1, __ATOMIC_RELAXED);
-    pthread_join(ahead->thread, NULL);
-    ahead_free(ahead);
+    __atomic_store_n(&precompress->stop, 1, __ATOMIC_RELAXED);
+    pthread_join(precompress->thread, NULL);
+    precompress_free(precompress);
 }

@@ -3,8 +3,8 @@
  *
  * In:    the options that the disk will be packed with (cache, base); how far the base is unpacked.
  * Out:   an entry of the segment cache.
- * Fails: ahead_begin() when out of memory. That something stood against it is told as a warning, and costs time only.
- * Owns:  one thread, beside the one that unpacks, until ahead_end().
+ * Fails: precompress_begin() when out of memory. That something stood against it is told as a warning, and costs time only.
+ * Owns:  one thread, beside the one that unpacks, until precompress_end().
  * Never: keeps anything of a base that was not unpacked to its end.
  */
 #ifndef BAKE_PACK_PRECOMPRESS_H
@@ -13,13 +13,13 @@
 #include "task/progress.h"
 #include "pack/pack.h"
 
-struct ahead;
+struct precompress;
 
 /* FLOW is of the file that the base is unpacked to. It, the cache and RUN (not OPTIONS) must stay until the end. *ret is NULL when there is
  * nothing to be won: no cache, no base, one thread. */
-must_check int ahead_begin(const struct pack_options *options, struct flow *flow, const struct run *run,
-                           struct ahead **ret, struct err *err);
-/* Stops after the segment at hand. AHEAD may be NULL. */
-void ahead_end(struct ahead *ahead);
+must_check int precompress_begin(const struct pack_options *options, struct progress *progress,
+                                 const struct run *run, struct precompress **ret, struct err *err);
+/* Stops after the segment at hand. PRECOMPRESS may be NULL. */
+void precompress_end(struct precompress *precompress);
 
 #endif

@@ -36,13 +36,13 @@ static int differs(struct err *err, uint64_t off, const char *what)
 
 /* Decodes one segment's deflate data. LAST: the stream must end, *ret_used says where. */
 // NOLINTNEXTLINE(readability-non-const-parameter) ; zlib writes there
-static int decode(const unsigned char *in, size_t in_len, bool last, unsigned char *out, size_t room,
+static int decode(const unsigned char *in, size_t in_len, bool last, unsigned char *out, size_t capacity,
                   size_t *ret_used, size_t *ret_len, uint64_t off, struct err *err)
 {
     z_stream z = {.next_in = (Bytef *)(uintptr_t)in,
                   .avail_in = (uInt)in_len,
                   .next_out = out,
-                  .avail_out = (uInt)room};
+                  .avail_out = (uInt)capacity};
     if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
         return err_oom(err);
     int r = Z_OK;
@@ -50,7 +50,7 @@ static int decode(const unsigned char *in, size_t in_len, bool last, unsigned ch
         r = inflate(&z, Z_BLOCK);
     int at_end = z.data_type; /* unused bits; 64 in the last block; 128 between blocks */
     *ret_used = in_len - z.avail_in;
-    *ret_len = room - z.avail_out;
+    *ret_len = capacity - z.avail_out;
     inflateEnd(&z);
     if (r != (last ? Z_STREAM_END : Z_OK))
         return differs(err, off, "a segment does not decode");
@@ -88,7 +88,7 @@ static bool checksum_ok(const unsigned char *header)
 }
 
 /* Marks one run of data in the map, which has ROOM; runs ascend. */
-static bool mark(struct sparse *sparse, size_t room, const unsigned char *entry, uint64_t *end)
+static bool mark(struct sparse *sparse, size_t capacity, const unsigned char *entry, uint64_t *end)
 {
     uint64_t off = 0, len = 0;
     if (!number(entry, 12, &off) || !number(entry + 12, 12, &len) || off < *end || off > sparse->size ||
@@ -97,7 +97,7 @@ static bool mark(struct sparse *sparse, size_t room, const unsigned char *entry,
     for (uint64_t block = off / PACK_BLOCK; block < (off + len) / PACK_BLOCK; block++) {
         struct piece *last = sparse->count ? &sparse->pieces[sparse->count - 1] : NULL;
         if (!last || last->segment != block / 16) {
-            if (sparse->count == room)
+            if (sparse->count == capacity)
                 return false;
             last = &sparse->pieces[sparse->count++];
             *last = (struct piece){.segment = (uint32_t)(block / 16)};
@@ -109,7 +109,7 @@ static bool mark(struct sparse *sparse, size_t room, const unsigned char *entry,
     return true;
 }
 
-static bool mark_all(struct sparse *sparse, size_t room, const unsigned char *head, size_t len)
+static bool mark_all(struct sparse *sparse, size_t capacity, const unsigned char *head, size_t len)
 {
     const unsigned char *entries = head + HEADER_ENTRIES;
     size_t count = 4, at = TAR_BLOCK;
@@ -117,7 +117,7 @@ static bool mark_all(struct sparse *sparse, size_t room, const unsigned char *he
     uint64_t end = 0;
     for (;;) {
         for (size_t i = 0; i < count && entries[i * ENTRY] != 0; i++)
-            if (!mark(sparse, room, entries + i * ENTRY, &end))
+            if (!mark(sparse, capacity, entries + i * ENTRY, &end))
                 return false;
         if (!more)
             return at == len && end == sparse->size;

@@ -2,8 +2,8 @@
  *
  * In:    from the writer: a descriptor, and how far it has come.
  * Out:   for readers, on other threads: the same, when they wait for it.
- * Fails: flow_wait() with ERR_INTERRUPTED, or ERR_INTERNAL when the writer gave up.
- * Owns:  a duplicate of the descriptor, until flow_free(), when nobody may use the flow any more.
+ * Fails: progress_wait() with ERR_INTERRUPTED, or ERR_INTERNAL when the writer gave up.
+ * Owns:  a duplicate of the descriptor, until progress_free(), when nobody may use the progress any more.
  * Never: makes the writer wait.
  */
 #ifndef BAKE_TASK_PROGRESS_H
@@ -14,28 +14,28 @@
 
 #include "base/run.h"
 
-struct flow;
+struct progress;
 
-must_check int flow_new(struct flow **ret, struct err *err);
-void flow_free(struct flow *flow);
-static inline void flow_freep(struct flow **flow)
+must_check int progress_new(struct progress **ret, struct err *err);
+void progress_free(struct progress *progress);
+static inline void progress_freep(struct progress **progress)
 {
-    flow_free(*flow);
+    progress_free(*progress);
 }
-#define cleanup_flow cleanup(flow_freep)
+#define cleanup_progress cleanup(progress_freep)
 
 /* The writer's, FLOW may be NULL. Bytes before READY of FD will not change. FD is the same every time. */
-void flow_moved(struct flow *flow, int fd, uint64_t ready);
+void progress_advance(struct progress *progress, int fd, uint64_t ready);
 /* WHOLE: all bytes are there. Otherwise what was there does not count any more. The first call of it holds. */
-void flow_over(struct flow *flow, bool whole);
+void progress_end(struct progress *progress, bool whole);
 
-struct flow_state {
-    int fd;         /* -1 until there is anything; the flow's own */
+struct progress_state {
+    int fd;         /* -1 until there is anything; the progress's own */
     uint64_t ready; /* bytes */
     bool over;
 };
 /* Waits until NEED bytes are ready, or it is over. */
-must_check int flow_wait(struct flow *flow, uint64_t need, const struct run *run, struct flow_state *ret,
-                         struct err *err);
+must_check int progress_wait(struct progress *progress, uint64_t need, const struct run *run,
+                             struct progress_state *ret, struct err *err);
 
 #endif

@@ -31,7 +31,7 @@ struct gather {
     uint64_t at;   /* bytes of the disk seen so far */
     uint64_t data; /* bytes kept */
     uint64_t data_max, flushed;
-    struct flow *flow;
+    struct progress *progress;
     struct sums *sums;
     unsigned char block[BLOCK];
     const char *name;
@@ -169,7 +169,7 @@ static int gather_all(struct gather *gather, struct reader *reader, uint64_t siz
         if (reader_data(reader, &bytes, &len, &off, err) < 0)
             return -1;
         uint64_t to = len == 0 && size > off ? size : off;
-        flow_moved(gather->flow, gather->fd, gather->at - gather->at % BLOCK);
+        progress_advance(gather->progress, gather->fd, gather->at - gather->at % BLOCK);
         if (to > gather->at && add_hole(gather, to, err) < 0)
             return -1;
         if (len == 0)
@@ -246,7 +246,7 @@ static int gather_bare(struct gather *gather, struct reader *reader, struct err 
 }
 
 int unpack_to(const struct reader_input *input, const struct unpack_limits *limits, const struct run *run,
-              struct flow *flow, int fd, struct sums *sums, struct err *err)
+              struct progress *progress, int fd, struct sums *sums, struct err *err)
 {
     static const struct unpack_limits none = {0};
     limits = limits ? limits : &none;
@@ -259,7 +259,7 @@ int unpack_to(const struct reader_input *input, const struct unpack_limits *limi
     if (!gather)
         return err_oom(err);
     gather->fd = fd;
-    gather->flow = flow;
+    gather->progress = progress;
     gather->sums = sums;
     gather->data_max = data_max;
     gather->name = input->origin ? input->origin : "the base";
@@ -280,14 +280,15 @@ int unpack_to(const struct reader_input *input, const struct unpack_limits *limi
                        (unsigned long long)gather->at);
     if (ftruncate(fd, (off_t)gather->at) < 0)
         return err_sys(err, errno, "give the disk its size");
-    flow_moved(flow, fd, gather->at);
+    progress_advance(progress, fd, gather->at);
     return 0;
 }
 
 /* What the cache compares when the entry's identity is in doubt is the digest of what it was unpacked from, which no disk has:
  * such a disk is unpacked again. Hashing a disk with its holes takes longer. */
 static int cached(const struct trusted *artifact, struct cache *cache, const struct unpack_limits *limits,
-                  const struct run *run, struct flow *flow, int *ret_fd, struct sums *sums, struct err *err)
+                  const struct run *run, struct progress *progress, int *ret_fd, struct sums *sums,
+                  struct err *err)
 {
     char key[SHA256_HEX];
     bool vouched = false;
@@ -310,21 +311,21 @@ static int cached(const struct trusted *artifact, struct cache *cache, const str
         return sums_find(cache, key, sums, &vouched, run, err);
     }
     const struct reader_input input = reader_input_of(artifact);
-    if (unpack_to(&input, limits, run, flow, entry.fd, sums, err) < 0 ||
+    if (unpack_to(&input, limits, run, progress, entry.fd, sums, err) < 0 ||
         sums_keep(cache, key, sums, run, err) < 0)
         return -1;
     return cache_commit(&entry, &artifact->sha256, ret_fd, err);
 }
 
 int unpack_base(const struct trusted *artifact, struct cache *cache, const struct unpack_limits *limits,
-                const struct run *run, struct flow *flow, struct disk *ret, struct err *err)
+                const struct run *run, struct progress *progress, struct disk *ret, struct err *err)
 {
     cleanup_close int fd = -1;
     cleanup(sums_free) struct sums sums = {0};
     uint64_t max = limits && limits->max_size ? limits->max_size : SIZE_MAX_DEFAULT;
     struct disk made = DISK_EMPTY;
-    int r = cached(artifact, cache, limits, run, flow, &fd, &sums, err);
-    flow_over(flow, r == 0);
+    int r = cached(artifact, cache, limits, run, progress, &fd, &sums, err);
+    progress_end(progress, r == 0);
     if (r < 0 || disk_over(fd, &made, err) < 0)
         return -1;
     fd = -1;

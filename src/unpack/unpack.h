@@ -29,8 +29,8 @@ struct unpack_limits {
 /* A view of the cache's entry (disk_over()). LIMITS may be NULL: the defaults. FLOW, which may be NULL, is told how far the
  * entry is unpacked; nothing is, when it is there already. */
 must_check int unpack_base(const struct trusted *artifact, struct cache *cache,
-                           const struct unpack_limits *limits, const struct run *run, struct flow *flow,
-                           struct disk *ret, struct err *err);
+                           const struct unpack_limits *limits, const struct run *run,
+                           struct progress *progress, struct disk *ret, struct err *err);
 /* A private copy in an unnamed file beside the cache, for those who need a file; it vanishes with its descriptor. */
 must_check int unpack_disk(const struct trusted *artifact, struct cache *cache,
                            const struct unpack_limits *limits, const struct run *run, struct disk *ret,

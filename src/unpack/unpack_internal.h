@@ -16,7 +16,7 @@ struct sums {
 /* The disk in an artifact, to FD, a new file. FLOW, which may be NULL, is told how far it is. SUMS, empty at first, is the caller's
  * to free. */
 must_check int unpack_to(const struct reader_input *input, const struct unpack_limits *limits,
-                         const struct run *run, struct flow *flow, int fd, struct sums *sums,
+                         const struct run *run, struct progress *progress, int fd, struct sums *sums,
                          struct err *err);
 
 static inline void sums_free(struct sums *sums)

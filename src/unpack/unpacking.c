@@ -10,7 +10,7 @@ struct unpacking {
     struct sha256 want;
     struct reader_input input;
     struct cache *cache;
-    struct flow *to;
+    struct progress *to;
     const struct run *run;
     struct run own; /* its stop flag is ours; progress is the download's */
     volatile sig_atomic_t stop;
@@ -23,10 +23,10 @@ struct unpacking {
 static int unpack(struct unpacking *unpacking, struct err *err)
 {
     char key[SHA256_HEX];
-    struct flow_state state;
+    struct progress_state state;
     hex_encode(unpacking->want.bytes, SHA256_SIZE, key);
     /* not before anything comes in: a download that is there already is none */
-    if (flow_wait(unpacking->input.flow, 1, &unpacking->own, &state, err) < 0 ||
+    if (progress_wait(unpacking->input.progress, 1, &unpacking->own, &state, err) < 0 ||
         cache_begin(unpacking->cache, unpack_kind, key, &unpacking->entry, &unpacking->own, err) < 0)
         return -1;
     bool found = false;
@@ -46,8 +46,8 @@ static void *run_unpack(void *arg)
     return NULL;
 }
 
-int unpacking_begin(const struct sha256 *want, uint64_t size, struct flow *download, struct cache *cache,
-                    const struct run *run, struct flow *to, struct unpacking **ret, struct err *err)
+int unpacking_begin(const struct sha256 *want, uint64_t size, struct progress *download, struct cache *cache,
+                    const struct run *run, struct progress *to, struct unpacking **ret, struct err *err)
 {
     char key[SHA256_HEX];
     int fd = -1;
@@ -63,7 +63,7 @@ int unpacking_begin(const struct sha256 *want, uint64_t size, struct flow *downl
     if (!made)
         return err_oom(err);
     *made = (struct unpacking){.want = *want,
-                               .input = {.fd = -1, .size = size, .origin = "the base", .flow = download},
+                               .input = {.fd = -1, .size = size, .origin = "the base", .progress = download},
                                .cache = cache,
                                .to = to,
                                .run = run,
@@ -116,7 +116,7 @@ int unpacking_end(struct unpacking *unpacking, const struct trusted *artifact, s
     }
     if (r == 0 && artifact)
         r = finish(unpacking, artifact, ret, err);
-    flow_over(unpacking->to, artifact && r == 0 && ret->ops);
+    progress_end(unpacking->to, artifact && r == 0 && ret->ops);
     cache_abort(&unpacking->entry);
     sums_free(&unpacking->sums);
     free(unpacking);

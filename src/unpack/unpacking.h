@@ -15,10 +15,10 @@
 
 struct unpacking;
 
-/* DOWNLOAD, the flow of an artifact of SIZE bytes that is to have the digest WANT; TO is told how far the disk is, and over
+/* DOWNLOAD, the progress of an artifact of SIZE bytes that is to have the digest WANT; TO is told how far the disk is, and over
  * when unpacking_end() is. *ret is NULL when the cache has the disk already. All that is given must stay until the end. */
-must_check int unpacking_begin(const struct sha256 *want, uint64_t size, struct flow *download,
-                               struct cache *cache, const struct run *run, struct flow *to,
+must_check int unpacking_begin(const struct sha256 *want, uint64_t size, struct progress *download,
+                               struct cache *cache, const struct run *run, struct progress *to,
                                struct unpacking **ret, struct err *err);
 /* ARTIFACT NULL: it is given up. Else waits for the rest; *ret stays empty when the download came in another way (out of the
  * cache, say), or anything went wrong: unpack_base() then says what. UNPACKING may be NULL, and is gone afterwards. */

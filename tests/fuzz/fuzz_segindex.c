@@ -29,7 +29,7 @@ static void look(const struct segindex *index, uint64_t data)
         off += record->packed_len;
     }
     for (size_t i = 1; i < index->known_count; i++)
-        if (memcmp(index->known[i].whence.bytes, index->known[i - 1].whence.bytes, SHA256_SIZE) <= 0)
+        if (memcmp(index->known[i].origin.bytes, index->known[i - 1].origin.bytes, SHA256_SIZE) <= 0)
             abort();
 }
 

@@ -4,16 +4,16 @@
 
 #include "fs/ext/ext.h"
 
-struct room {
+struct free_space {
     uint64_t blocks, reserved, inodes; /* at the start; what is reserved for root keeps a full node alive */
 };
 
-static struct room room_of(const struct ext *ext)
+static struct free_space free_space_of(const struct ext *ext)
 {
     const struct ext2_super_block *sb = ext->fs->super;
-    return (struct room){.blocks = ext2fs_free_blocks_count(ext->fs->super),
-                         .reserved = ext2fs_r_blocks_count(ext->fs->super),
-                         .inodes = sb->s_free_inodes_count};
+    return (struct free_space){.blocks = ext2fs_free_blocks_count(ext->fs->super),
+                               .reserved = ext2fs_r_blocks_count(ext->fs->super),
+                               .inodes = sb->s_free_inodes_count};
 }
 
 static void human(uint64_t bytes, char out[static 24])
@@ -25,7 +25,7 @@ static void human(uint64_t bytes, char out[static 24])
         snprintf(out, 24, mib >= 100 ? "%.0f MiB" : "%.1f MiB", mib);
 }
 
-static int no_blocks(const struct ext *ext, const struct room *before, uint64_t need, const char *path,
+static int no_blocks(const struct ext *ext, const struct free_space *before, uint64_t need, const char *path,
                      struct err *err)
 {
     const struct partition *partition = ext->partition;
@@ -43,7 +43,7 @@ static int no_blocks(const struct ext *ext, const struct room *before, uint64_t 
         partition->label, partition->number, path, needed, available, more);
 }
 
-static int no_inodes(const struct ext *ext, const struct room *before, const struct plan_op *ops,
+static int no_inodes(const struct ext *ext, const struct free_space *before, const struct plan_op *ops,
                      size_t count, struct err *err)
 {
     const struct partition *partition = ext->partition;
@@ -81,7 +81,7 @@ static const char *largest(const struct plan_op *ops, size_t count)
 int ext_check(struct ext *ext, const struct plan_op *ops, size_t count, const struct run *run,
               struct err *err)
 {
-    struct room before = room_of(ext);
+    struct free_space before = free_space_of(ext);
     for (size_t i = 0; i < count; i++) {
         if (run_check(run, err) < 0)
             return -1;
@@ -98,7 +98,7 @@ int ext_check(struct ext *ext, const struct plan_op *ops, size_t count, const st
         return no_blocks(ext, &before, used + blocks_wanted(ext, ops + i, count - i), largest(ops, count),
                          err);
     }
-    struct room after = room_of(ext);
+    struct free_space after = free_space_of(ext);
     if (after.blocks < after.reserved && after.blocks < before.blocks)
         return no_blocks(ext, &before, before.blocks - after.blocks, largest(ops, count), err);
     return 0;

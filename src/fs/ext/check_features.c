@@ -17,7 +17,7 @@ static int refuse(const struct partition *partition, struct err *err, const char
 }
 
 /* What its own program calls clean. */
-static int judge_state(const struct partition *partition, const struct ext2_super_block *sb, struct err *err)
+static int check_state(const struct partition *partition, const struct ext2_super_block *sb, struct err *err)
 {
     if (sb->s_feature_incompat & EXT3_FEATURE_INCOMPAT_RECOVER)
         return refuse(
@@ -51,7 +51,7 @@ static const char *unwritable(const struct ext2_super_block *sb)
     return NULL;
 }
 
-static int judge_features(const struct partition *partition, const struct ext2_super_block *sb, bool writing,
+static int check_features(const struct partition *partition, const struct ext2_super_block *sb, bool writing,
                           struct err *err)
 {
     unsigned incompat = sb->s_feature_incompat & ~(unsigned)EXT2_LIB_FEATURE_INCOMPAT_SUPP;
@@ -84,7 +84,7 @@ static bool sound(const struct ext2_super_block *sb)
            (!dynamic || sb->s_first_ino <= sb->s_inodes_count);
 }
 
-static int judge_size(const struct partition *partition, const struct ext2_super_block *sb, struct err *err)
+static int check_size(const struct partition *partition, const struct ext2_super_block *sb, struct err *err)
 {
     if (sb->s_log_block_size > BLOCK_LOG_MAX || !sound(sb))
         return refuse(partition, err, "its superblock is damaged: run e2fsck -f on the base");
@@ -96,7 +96,7 @@ static int judge_size(const struct partition *partition, const struct ext2_super
     return 0;
 }
 
-static int judge_time(const struct partition *partition, const struct ext2_super_block *sb, int64_t epoch,
+static int check_time(const struct partition *partition, const struct ext2_super_block *sb, int64_t epoch,
                       struct err *err)
 {
     bool large = sb->s_rev_level > 0 && sb->s_inode_size > EXT2_GOOD_OLD_INODE_SIZE;
@@ -110,8 +110,8 @@ static int judge_time(const struct partition *partition, const struct ext2_super
         (long long)(large ? TIME_MAX_LARGE : TIME_MAX_SMALL));
 }
 
-int ext_judge(const struct disk *disk, const struct partition *partition, bool writing, int64_t epoch,
-              struct err *err)
+int ext_check_features(const struct disk *disk, const struct partition *partition, bool writing,
+                       int64_t epoch, struct err *err)
 {
     struct ext2_super_block sb;
     if (partition->size < SUPERBLOCK_AT + sizeof sb)
@@ -123,9 +123,9 @@ int ext_judge(const struct disk *disk, const struct partition *partition, bool w
 #endif
     if (sb.s_magic != EXT2_SUPER_MAGIC)
         return refuse(partition, err, "there is no ext2, ext3 or ext4 file system in it");
-    if (judge_features(partition, &sb, writing, err) < 0 || judge_size(partition, &sb, err) < 0)
+    if (check_features(partition, &sb, writing, err) < 0 || check_size(partition, &sb, err) < 0)
         return -1;
     if (!writing)
         return 0;
-    return judge_state(partition, &sb, err) < 0 ? -1 : judge_time(partition, &sb, epoch, err);
+    return check_state(partition, &sb, err) < 0 ? -1 : check_time(partition, &sb, epoch, err);
 }

@@ -6,7 +6,7 @@
 #include "io/file.h"
 
 enum { BOUNCE = 1 << 20, PIECE = 8 << 20 }; /* bytes: in memory, and between two looks at the stop flag */
-enum { GRAFT_MIN = 64 << 10 };              /* bytes: smaller pieces are less trouble as copies */
+enum { EXTENT_MIN = 64 << 10 };             /* bytes: smaller pieces are less trouble as copies */
 
 /* One run of blocks of a file. */
 struct extent_copy {
@@ -27,15 +27,15 @@ static int copy_bytes(struct extent_copy *copy, uint64_t from, uint64_t to, uint
 {
     const struct blob *blob = &copy->op->content;
     struct disk *disk = copy->ext->window.writer;
-    if (!blob->memory && disk->map && len >= GRAFT_MIN) {
+    if (!blob->memory && disk->map && len >= EXTENT_MIN) {
         uint64_t whole = len - len % copy->ext->fs->blocksize;
         /* the digest is checked, or the file watched: one that is not this content ends the bake */
-        const struct graft_source source = {.fd = blob->fd,
-                                            .from = blob->off + from,
-                                            .content = blob->sha256,
-                                            .content_from = blob->off,
-                                            .named = true};
-        if (disk_graft(disk, to, whole, &source, copy->err) < 0)
+        const struct extent_source source = {.fd = blob->fd,
+                                             .from = blob->off + from,
+                                             .content = blob->sha256,
+                                             .content_from = blob->off,
+                                             .named = true};
+        if (disk_map_extent(disk, to, whole, &source, copy->err) < 0)
             return -1;
         from += whole;
         to += whole;
@@ -88,8 +88,9 @@ static int finish_run(struct extent_copy *copy)
     uint64_t from = copy->run_logical * block, len = copy->run_blocks * block;
     uint64_t at = copy->ext->window.start + copy->run_physical * block;
     uint64_t data = from >= size ? 0 : size - from < len ? size - from : len;
-    uint64_t room = copy->ext->window.size / block;
-    if (copy->run_physical == 0 || copy->run_physical >= room || copy->run_blocks > room - copy->run_physical)
+    uint64_t total = copy->ext->window.size / block;
+    if (copy->run_physical == 0 || copy->run_physical >= total ||
+        copy->run_blocks > total - copy->run_physical)
         return err_set(copy->err, ERR_LAYOUT, 0, "blocks outside the partition were allocated");
     if (copy_bytes(copy, from, at, data) < 0 || (!copy->watched && hash_bytes(copy, at, data) < 0))
         return -1;

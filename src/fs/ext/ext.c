@@ -35,7 +35,7 @@ int ext_open(struct ext *ext, enum ext_mode mode, const struct disk *reader, str
              const struct partition *partition, struct ranges *changes, int64_t epoch, struct err *err)
 {
     *ext = (struct ext){.partition = partition};
-    if (ext_judge(reader, partition, mode != EXT_READ, epoch, err) < 0)
+    if (ext_check_features(reader, partition, mode != EXT_READ, epoch, err) < 0)
         return -1;
     ext->window = (struct window){.reader = reader,
                                   .writer = mode == EXT_WRITE ? writer : NULL,

@@ -46,8 +46,8 @@ int ext_refuse(const struct ext *ext, const char *path, const char *what, struct
 
 /* Why the file system that starts at the partition's first byte may not be opened or, with WRITING, not be written. Looks at
  * the superblock only. fs/ext/check_features.c */
-must_check int ext_judge(const struct disk *disk, const struct partition *partition, bool writing,
-                         int64_t epoch, struct err *err);
+must_check int ext_check_features(const struct disk *disk, const struct partition *partition, bool writing,
+                                  int64_t epoch, struct err *err);
 
 /* Where a path leads. */
 struct ext_place {

@@ -6,7 +6,7 @@
 
 struct listing {
     struct fs_list list;
-    size_t room;
+    size_t capacity;
     bool any; /* entry was seen */
     bool failed;
 };
@@ -14,15 +14,15 @@ struct listing {
 static bool add(struct listing *listing, const char *name, size_t len, uint32_t inode)
 {
     struct fs_list *list = &listing->list;
-    if (list->count == listing->room) {
-        size_t room = listing->room ? listing->room * 2 : 64;
-        struct fs_entry *grown = arena_array(&list->arena, room, sizeof *grown);
+    if (list->count == listing->capacity) {
+        size_t capacity = listing->capacity ? listing->capacity * 2 : 64;
+        struct fs_entry *grown = arena_array(&list->arena, capacity, sizeof *grown);
         if (!grown)
             return false;
         if (list->count > 0)
             memcpy(grown, list->entries, list->count * sizeof *grown);
         list->entries = grown;
-        listing->room = room;
+        listing->capacity = capacity;
     }
     char *copy = arena_strndup(&list->arena, name, len);
     if (copy)

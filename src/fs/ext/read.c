@@ -99,8 +99,8 @@ static int64_t seconds(__u32 low, __u32 extra)
 static void take_times(const struct ext2_inode_large *inode, struct fs_stat *stat)
 {
     /* fields that the inode does not have were read as part of its attributes: they say nothing */
-    size_t room = EXT2_GOOD_OLD_INODE_SIZE + (size_t)inode->i_extra_isize;
-#define has(field) (offsetof(struct ext2_inode_large, field) + sizeof inode->field <= room)
+    size_t size = EXT2_GOOD_OLD_INODE_SIZE + (size_t)inode->i_extra_isize;
+#define has(field) (offsetof(struct ext2_inode_large, field) + sizeof inode->field <= size)
     stat->atime = seconds(inode->i_atime, has(i_atime_extra) ? inode->i_atime_extra : 0);
     stat->mtime = seconds(inode->i_mtime, has(i_mtime_extra) ? inode->i_mtime_extra : 0);
     stat->ctime = seconds(inode->i_ctime, has(i_ctime_extra) ? inode->i_ctime_extra : 0);
@@ -112,7 +112,7 @@ static void take_times(const struct ext2_inode_large *inode, struct fs_stat *sta
 struct taking {
     struct arena *arena;
     struct fs_xattr *items;
-    size_t count, room;
+    size_t count, capacity;
     bool failed;
 };
 
@@ -121,9 +121,9 @@ static int take_xattr(char *name, char *value, size_t size, void *ctx)
     struct taking *taking = ctx;
     if (strcmp(name, "system.data") == 0) /* the content of a small file (inline_data) */
         return 0;
-    if (taking->count == taking->room) {
-        size_t room = taking->room ? taking->room * 2 : 8;
-        struct fs_xattr *grown = arena_array(taking->arena, room, sizeof *grown);
+    if (taking->count == taking->capacity) {
+        size_t capacity = taking->capacity ? taking->capacity * 2 : 8;
+        struct fs_xattr *grown = arena_array(taking->arena, capacity, sizeof *grown);
         if (grown && taking->count > 0)
             memcpy(grown, taking->items, taking->count * sizeof *grown);
         if (!grown) {
@@ -131,7 +131,7 @@ static int take_xattr(char *name, char *value, size_t size, void *ctx)
             return XATTR_ABORT;
         }
         taking->items = grown;
-        taking->room = room;
+        taking->capacity = capacity;
     }
     char *name_copy = arena_strdup(taking->arena, name);
     void *value_copy = arena_alloc(taking->arena, size + 1);

@@ -13,7 +13,7 @@ enum { BLOCKS = PACK_SEGMENT / PACK_BLOCK, SCAN_AHEAD = 16 /* jobs, before the f
 /* Segments that may hold data, ascending. */
 struct list {
     struct piece *items;
-    size_t count, room;
+    size_t count, capacity;
     size_t unread; /* the first UNREAD in ORDER have to be read */
     size_t *order;
 };
@@ -28,13 +28,13 @@ static int add(struct list *list, uint64_t segment, struct err *err)
 {
     if (list->count > 0 && list->items[list->count - 1].segment >= segment)
         return 0; /* two pieces of data in one segment */
-    if (list->count == list->room) {
-        size_t room = list->room ? list->room * 2 : 1024;
-        struct piece *grown = reallocarray(list->items, room, sizeof *grown);
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 1024;
+        struct piece *grown = reallocarray(list->items, capacity, sizeof *grown);
         if (!grown)
             return err_oom(err);
         list->items = grown;
-        list->room = room;
+        list->capacity = capacity;
     }
     list->items[list->count++] = (struct piece){.segment = (uint32_t)segment};
     return 0;

@@ -92,7 +92,7 @@ static int fast_step(struct isal_zstream *stream, size_t len, uint16_t flush, bo
 }
 
 static int fast_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
-                      size_t room, size_t *ret_len, struct err *err)
+                      size_t capacity, size_t *ret_len, struct err *err)
 {
     struct isal_zstream *stream = deflater->stream;
     isal_deflate_init(stream); /* whatever was deflated before must not show */
@@ -101,7 +101,7 @@ static int fast_piece(struct deflater *deflater, const void *bytes, size_t len, 
     stream->level_buf_size = FAST_MEMORY;
     stream->next_in = (uint8_t *)(uintptr_t)bytes;
     stream->next_out = out;
-    stream->avail_out = (uint32_t)room;
+    stream->avail_out = (uint32_t)capacity;
     size_t first = len > PRIME ? PRIME : 0;
     if ((first > 0 && fast_step(stream, first, SYNC_FLUSH, false, err) < 0) ||
         fast_step(stream, len - first, last ? NO_FLUSH : FULL_FLUSH, last, err) < 0)
@@ -147,7 +147,7 @@ static int walk_blocks(z_stream *z, const unsigned char *piece, const unsigned c
 }
 
 /* Takes the mark away, and ends the piece with an empty stored block on a whole byte. */
-static int unmark(unsigned char *piece, size_t len, size_t room, const void *bytes, size_t raw_len,
+static int unmark(unsigned char *piece, size_t len, size_t capacity, const void *bytes, size_t raw_len,
                   size_t *ret_len, struct err *err)
 {
     static const unsigned char empty[4] = {0, 0, 0xff, 0xff};
@@ -160,7 +160,7 @@ static int unmark(unsigned char *piece, size_t len, size_t room, const void *byt
     if (r < 0)
         return -1;
     size_t whole = (size_t)((end + 3 + 7) / 8); /* with the three bits that begin the stored block */
-    if ((end + 7) / 8 != len || whole + sizeof empty > room)
+    if ((end + 7) / 8 != len || whole + sizeof empty > capacity)
         return walk_failed(err, "ends at another byte");
     piece[mark / 8] = (unsigned char)(piece[mark / 8] & ~(1U << (mark % 8)));
     if (whole > len)
@@ -171,25 +171,26 @@ static int unmark(unsigned char *piece, size_t len, size_t room, const void *byt
 }
 
 static int small_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
-                       size_t room, size_t *ret_len, struct err *err)
+                       size_t capacity, size_t *ret_len, struct err *err)
 {
-    size_t made = libdeflate_deflate_compress(deflater->small, bytes, len, out, room);
+    size_t made = libdeflate_deflate_compress(deflater->small, bytes, len, out, capacity);
     if (made == 0)
-        return err_set(err, ERR_INTERNAL, 0, "deflate: %zu bytes of room do not suffice for %zu", room, len);
+        return err_set(err, ERR_INTERNAL, 0, "deflate: %zu bytes are too few for the output of %zu", capacity,
+                       len);
     if (!last)
-        return unmark(out, made, room, bytes, len, ret_len, err);
+        return unmark(out, made, capacity, bytes, len, ret_len, err);
     *ret_len = made;
     return 0;
 }
 
-int deflate_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out, size_t room,
-                  size_t *ret_len, struct err *err)
+int deflate_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
+                  size_t capacity, size_t *ret_len, struct err *err)
 {
-    if (len == 0 || len > (size_t)1 << 30 || room > UINT32_MAX)
+    if (len == 0 || len > (size_t)1 << 30 || capacity > UINT32_MAX)
         return err_set(err, ERR_INTERNAL, 0, "deflate: a piece of %zu bytes", len);
     if (deflater->engine == DEFLATE_SMALL)
-        return small_piece(deflater, bytes, len, last, out, room, ret_len, err);
-    return fast_piece(deflater, bytes, len, last, out, room, ret_len, err);
+        return small_piece(deflater, bytes, len, last, out, capacity, ret_len, err);
+    return fast_piece(deflater, bytes, len, last, out, capacity, ret_len, err);
 }
 
 int deflate_verify(const void *piece, size_t piece_len, const void *bytes, size_t len, void *scratch,
@@ -227,14 +228,14 @@ static void make_sample(unsigned char *sample)
 
 int deflate_is_reference(enum deflate_engine engine, bool *ret, struct err *err)
 {
-    size_t room = deflate_bound(SAMPLE_SIZE), len = 0;
-    cleanup_free unsigned char *sample = malloc(SAMPLE_SIZE + room);
+    size_t capacity = deflate_bound(SAMPLE_SIZE), len = 0;
+    cleanup_free unsigned char *sample = malloc(SAMPLE_SIZE + capacity);
     if (!sample)
         return err_oom(err);
     make_sample(sample);
     cleanup_deflater struct deflater deflater = {0};
     if (deflater_init(&deflater, engine, err) < 0 ||
-        deflate_piece(&deflater, sample, SAMPLE_SIZE, false, sample + SAMPLE_SIZE, room, &len, err) < 0)
+        deflate_piece(&deflater, sample, SAMPLE_SIZE, false, sample + SAMPLE_SIZE, capacity, &len, err) < 0)
         return -1;
     *ret = crc32(0, sample + SAMPLE_SIZE, (uInt)len) == engines[engine].sample_crc;
     return 0;

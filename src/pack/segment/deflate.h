@@ -49,7 +49,7 @@ void deflater_free(struct deflater *deflater);
 
 /* LEN is from 1 byte to 1 GiB. The result depends on the arguments and the engine alone. */
 must_check int deflate_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
-                             size_t room, size_t *ret_len, struct err *err);
+                             size_t capacity, size_t *ret_len, struct err *err);
 /* Room that always suffices for LEN bytes, and for deflate_fill() after them. */
 size_t deflate_bound(size_t len);
 

@@ -61,11 +61,11 @@ static bool read_known(const unsigned char *at, struct segindex *index)
 {
     for (size_t i = 0; i < index->known_count; i++, at += KNOWN_SIZE) {
         struct known *known = &index->known[i];
-        memcpy(known->whence.bytes, at, SHA256_SIZE);
+        memcpy(known->origin.bytes, at, SHA256_SIZE);
         known->mask = (uint16_t)get32(at + SHA256_SIZE);
         memcpy(known->raw.bytes, at + SHA256_SIZE + 4, SHA256_SIZE);
         if (get32(at + SHA256_SIZE) > UINT16_MAX ||
-            (i > 0 && memcmp(known->whence.bytes, known[-1].whence.bytes, SHA256_SIZE) <= 0))
+            (i > 0 && memcmp(known->origin.bytes, known[-1].origin.bytes, SHA256_SIZE) <= 0))
             return false;
     }
     return true;
@@ -111,7 +111,7 @@ void segindex_write(const struct segindex *index, uint64_t data_size, struct buf
     }
     for (size_t i = 0; i < index->known_count; i++) {
         const struct known *known = &index->known[i];
-        buf_add(ret, known->whence.bytes, SHA256_SIZE);
+        buf_add(ret, known->origin.bytes, SHA256_SIZE);
         put(ret, known->mask, 4);
         buf_add(ret, known->raw.bytes, SHA256_SIZE);
     }

@@ -7,7 +7,7 @@
  *
  * The file: packed segments one after the other; RECORD_SIZE bytes for each (SHA-256 of its PACK_SEGMENT bytes on the disk,
  * SHA-256 of the packed bytes, then 32-bit numbers: bytes that were deflated, their CRC-32, packed bytes, their
- * CRC-32C); KNOWN_SIZE bytes for each known segment, sorted (what disk_whence() calls it, mask of blocks in 16
+ * CRC-32C); KNOWN_SIZE bytes for each known segment, sorted (what disk_origin() calls it, mask of blocks in 16
  * bits, two zeros, SHA-256 of its bytes); TRAILER_SIZE bytes: magic, number of records, number of known, size of the
  * packed segments in 64 bits, CRC-32C of the index without its trailer, zero. Numbers are little-endian.
  */
@@ -28,7 +28,7 @@ struct record {
 };
 
 struct known {
-    struct sha256 whence; /* by disk_whence() */
+    struct sha256 origin; /* by disk_origin() */
     struct sha256 raw;    /* of the bytes */
     uint16_t mask;        /* as a piece's; 0 for zeros alone */
     bool used;            /* not written: by this bake */

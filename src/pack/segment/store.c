@@ -10,16 +10,16 @@
 
 const char store_kind[] = "segment";
 
-bool store_grow(void **items, size_t *room, size_t count, size_t size)
+bool store_grow(void **items, size_t *capacity, size_t count, size_t size)
 {
-    if (count < *room)
+    if (count < *capacity)
         return true;
-    size_t more = *room ? *room * 2 : 1024;
+    size_t more = *capacity ? *capacity * 2 : 1024;
     void *grown = reallocarray(*items, more, size);
     if (!grown)
         return false;
     *items = grown;
-    *room = more;
+    *capacity = more;
     return true;
 }
 
@@ -29,21 +29,23 @@ static int by_raw(const void *a, const void *b)
     return memcmp(x->record.raw.bytes, y->record.raw.bytes, SHA256_SIZE);
 }
 
-int store_by_whence(const void *a, const void *b)
+int store_by_origin(const void *a, const void *b)
 {
     const struct known *x = a, *y = b;
-    return memcmp(x->whence.bytes, y->whence.bytes, SHA256_SIZE);
+    return memcmp(x->origin.bytes, y->origin.bytes, SHA256_SIZE);
 }
 
 static int take_index(struct store *store, const struct segindex *index, unsigned entry, struct err *err)
 {
     for (size_t i = 0; i < index->record_count; i++) {
-        if (!store_grow((void **)&store->items, &store->item_room, store->item_count, sizeof *store->items))
+        if (!store_grow((void **)&store->items, &store->item_capacity, store->item_count,
+                        sizeof *store->items))
             return err_oom(err);
         store->items[store->item_count++] = (struct stored){.record = index->records[i], .entry = entry};
     }
     for (size_t i = 0; i < index->known_count; i++) {
-        if (!store_grow((void **)&store->known, &store->known_room, store->known_count, sizeof *store->known))
+        if (!store_grow((void **)&store->known, &store->known_capacity, store->known_count,
+                        sizeof *store->known))
             return err_oom(err);
         store->known[store->known_count++] = index->known[i];
     }
@@ -55,7 +57,7 @@ void store_sort(struct store *store)
     if (store->item_count > 0)
         qsort(store->items, store->item_count, sizeof *store->items, by_raw);
     if (store->known_count > 0)
-        qsort(store->known, store->known_count, sizeof *store->known, store_by_whence);
+        qsort(store->known, store->known_count, sizeof *store->known, store_by_origin);
 }
 
 /* False when it is damaged. */
@@ -145,19 +147,19 @@ void store_free(struct store *store)
     *store = (struct store){.writing = CACHE_ENTRY_EMPTY};
 }
 
-static bool whence(const struct store *store, uint32_t segment, struct sha256 *ret)
+static bool origin_of(const struct store *store, uint32_t segment, struct sha256 *ret)
 {
-    return store->view && disk_whence(store->view, (uint64_t)segment * PACK_SEGMENT, PACK_SEGMENT, ret);
+    return store->view && disk_origin(store->view, (uint64_t)segment * PACK_SEGMENT, PACK_SEGMENT, ret);
 }
 
 bool store_known(void *ctx, uint32_t segment, struct piece *ret)
 {
     struct store *store = ctx;
     struct known wanted;
-    if (store->known_count == 0 || !whence(store, segment, &wanted.whence))
+    if (store->known_count == 0 || !origin_of(store, segment, &wanted.origin))
         return false;
     struct known *found =
-        bsearch(&wanted, store->known, store->known_count, sizeof *store->known, store_by_whence);
+        bsearch(&wanted, store->known, store->known_count, sizeof *store->known, store_by_origin);
     if (!found)
         return false;
     found->used = true;
@@ -169,9 +171,9 @@ int store_learn(void *ctx, const struct piece *piece, struct err *err)
 {
     struct store *store = ctx;
     struct known known = {.raw = piece->sha256, .mask = piece->mask};
-    if (!store->cache || !whence(store, piece->segment, &known.whence))
+    if (!store->cache || !origin_of(store, piece->segment, &known.origin))
         return 0;
-    if (!store_grow((void **)&store->fresh.known, &store->learned_room, store->fresh.known_count,
+    if (!store_grow((void **)&store->fresh.known, &store->learned_capacity, store->fresh.known_count,
                     sizeof *store->fresh.known))
         return err_oom(err);
     store->fresh.known[store->fresh.known_count++] = known;

@@ -41,12 +41,12 @@ struct store {
     struct store_entry entries[2 * STORE_ENTRIES_MAX];
     unsigned entry_count;
     struct stored *items; /* sorted by raw */
-    size_t item_count, item_room;
+    size_t item_count, item_capacity;
     struct known *known; /* sorted by whence */
-    size_t known_count, known_room;
+    size_t known_count, known_capacity;
     const struct disk *view; /* of the base that the entries are about; NULL: nothing is known */
     struct segindex fresh;   /* what the new entry will say */
-    size_t fresh_room, learned_room;
+    size_t fresh_capacity, learned_capacity;
     /* the entry being written */
     struct cache_entry writing;
     struct hasher hasher;
@@ -74,7 +74,7 @@ must_check int store_begin(struct store *store, const struct sparse *sparse, con
 
 /* The same for what is deflated ahead of a bake, under a name of its own: one entry for each base. Nothing is begun when there are
  * STORE_ENTRIES_MAX entries. */
-must_check int store_begin_ahead(struct store *store, struct err *err);
+must_check int store_begin_precompress(struct store *store, struct err *err);
 
 /* Reads one to OUT. False when it is damaged: it has to be deflated again. From any thread. */
 bool store_read(struct store *store, const struct stored *stored, unsigned char *out);

@@ -58,7 +58,7 @@ int store_begin(struct store *store, const struct sparse *sparse, const struct s
     return begin(store, hex, err);
 }
 
-int store_begin_ahead(struct store *store, struct err *err)
+int store_begin_precompress(struct store *store, struct err *err)
 {
     return store->cache && store->entry_count < STORE_ENTRIES_MAX ? begin(store, "ahead", err) : 0;
 }
@@ -76,7 +76,7 @@ int store_add(struct store *store, const struct record *record, const unsigned c
     struct err why = {0};
     if (!store->open)
         return 0;
-    if (!store_grow((void **)&store->fresh.records, &store->fresh_room, store->fresh.record_count,
+    if (!store_grow((void **)&store->fresh.records, &store->fresh_capacity, store->fresh.record_count,
                     sizeof *store->fresh.records))
         return err_oom(err);
     if (keep(store, packed, record->packed_len, &why) < 0)
@@ -93,16 +93,16 @@ static int join_known(struct store *store, struct err *err)
     for (size_t i = 0; store->whole && i < store->known_count; i++) {
         if (!store->known[i].used)
             continue;
-        if (!store_grow((void **)&fresh->known, &store->learned_room, fresh->known_count,
+        if (!store_grow((void **)&fresh->known, &store->learned_capacity, fresh->known_count,
                         sizeof *fresh->known))
             return err_oom(err);
         fresh->known[fresh->known_count++] = store->known[i];
     }
     if (fresh->known_count > 0)
-        qsort(fresh->known, fresh->known_count, sizeof *fresh->known, store_by_whence);
+        qsort(fresh->known, fresh->known_count, sizeof *fresh->known, store_by_origin);
     size_t kept = 0; /* two places of a disk may have the same content */
     for (size_t i = 0; i < fresh->known_count; i++)
-        if (kept == 0 || store_by_whence(&fresh->known[kept - 1], &fresh->known[i]) != 0)
+        if (kept == 0 || store_by_origin(&fresh->known[kept - 1], &fresh->known[i]) != 0)
             fresh->known[kept++] = fresh->known[i];
     fresh->known_count = kept;
     return 0;

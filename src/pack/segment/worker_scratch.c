@@ -4,34 +4,34 @@
 
 #include "io/crc32c.h"
 
-void desk_free(struct desk *desk)
+void worker_scratch_free(struct worker_scratch *scratch)
 {
-    deflater_free(&desk->deflater);
-    free(desk->raw);
-    free(desk->scratch);
-    *desk = (struct desk){0};
+    deflater_free(&scratch->deflater);
+    free(scratch->raw);
+    free(scratch->inflated);
+    *scratch = (struct worker_scratch){0};
 }
 
-int desk_init(struct desk *desk, enum deflate_engine engine, struct err *err)
+int worker_scratch_init(struct worker_scratch *scratch, enum deflate_engine engine, struct err *err)
 {
-    desk->raw = malloc(PACK_SEGMENT);
-    desk->scratch = malloc(PACK_SEGMENT + 1);
-    return desk->raw && desk->scratch ? deflater_init(&desk->deflater, engine, err) : err_oom(err);
+    scratch->raw = malloc(PACK_SEGMENT);
+    scratch->inflated = malloc(PACK_SEGMENT + 1);
+    return scratch->raw && scratch->inflated ? deflater_init(&scratch->deflater, engine, err) : err_oom(err);
 }
 
-int desk_deflate(struct desk *desk, const struct piece *piece, bool verify, unsigned char *out,
-                 struct record *ret, struct err *err)
+int worker_scratch_deflate(struct worker_scratch *scratch, const struct piece *piece, bool verify,
+                           unsigned char *out, struct record *ret, struct err *err)
 {
     size_t len = piece_len(piece), out_len = 0;
     struct record record = {.raw = piece->sha256, .raw_len = (uint32_t)len};
-    record.crc = crc32_gzip_refl(0, desk->raw, len);
-    if (deflate_piece(&desk->deflater, desk->raw, len, false, out, deflate_bound(PACK_SEGMENT), &out_len,
-                      err) < 0)
+    record.crc = crc32_gzip_refl(0, scratch->raw, len);
+    if (deflate_piece(&scratch->deflater, scratch->raw, len, false, out, deflate_bound(PACK_SEGMENT),
+                      &out_len, err) < 0)
         return -1;
     out_len = deflate_fill(out, out_len);
     /* the other engine has compared it already */
-    if (verify && desk->deflater.engine != DEFLATE_SMALL &&
-        deflate_verify(out, out_len, desk->raw, len, desk->scratch, err) < 0)
+    if (verify && scratch->deflater.engine != DEFLATE_SMALL &&
+        deflate_verify(out, out_len, scratch->raw, len, scratch->inflated, err) < 0)
         return err_wrap(err, "disk.raw at byte %llu", (unsigned long long)piece->segment * PACK_SEGMENT);
     record.packed_len = (uint32_t)out_len;
     record.crc32c = crc32c_add(0, out, out_len);

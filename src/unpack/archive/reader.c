@@ -39,9 +39,9 @@ struct reader {
 static int read_at(const struct reader *reader, void *bytes, size_t len, uint64_t off, struct err *err)
 {
     int fd = reader->input.fd;
-    if (reader->input.flow) {
-        struct flow_state state;
-        if (flow_wait(reader->input.flow, off + len, reader->run, &state, err) < 0)
+    if (reader->input.progress) {
+        struct progress_state state;
+        if (progress_wait(reader->input.progress, off + len, reader->run, &state, err) < 0)
             return -1;
         fd = state.fd;
         if (state.ready < off + len)

@@ -32,8 +32,8 @@ struct reader_input {
     int fd;
     uint64_t size;      /* bytes */
     const char *origin; /* for messages; NULL: "the input" */
-    /* Not NULL: it is still being fetched, and read as its bytes come in; fd is the flow's. */
-    struct flow *flow;
+    /* Not NULL: it is still being fetched, and read as its bytes come in; fd is the progress's. */
+    struct progress *progress;
 };
 static inline struct reader_input reader_input_of(const struct trusted *artifact)
 {

@@ -1,4 +1,4 @@
-/* A view against a plain array that went through the same: writes, grafts over one another, growth, what may be data. */
+/* A view against a plain array that went through the same: writes, extents over one another, growth, what may be data. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,10 +74,10 @@ static void ranges_hold(const struct disk *disk, const unsigned char *model, con
     assert_memory_equal(model + at, base + at, disk->size - at);
 }
 
-static int graft(struct disk *disk, uint64_t off, uint64_t len, int fd, uint64_t from, struct err *err)
+static int extent(struct disk *disk, uint64_t off, uint64_t len, int fd, uint64_t from, struct err *err)
 {
-    const struct graft_source source = {.fd = fd, .from = from};
-    return disk_graft(disk, off, len, &source, err);
+    const struct extent_source source = {.fd = fd, .from = from};
+    return disk_map_extent(disk, off, len, &source, err);
 }
 
 static void like_an_array(void **state)
@@ -107,7 +107,7 @@ static void like_an_array(void **state)
             uint64_t from = draw(SOURCE - sizeof bytes - 512);
             len = (len + 511) / 512 * 512;
             off = draw((disk.size - len) / 512) * 512;
-            assert_int_equal(graft(&disk, off, len, fds[source_index], from, &err), 0);
+            assert_int_equal(extent(&disk, off, len, fds[source_index], from, &err), 0);
             memcpy(model + off, source[source_index] + from, len);
         } else {
             fill(bytes, len);
@@ -124,7 +124,7 @@ static void like_an_array(void **state)
     same_bytes(&disk, model, 0, GROWN);
     ranges_hold(&disk, model, base);
     assert_int_equal(disk_view_fd(&disk), -1);
-    assert_int_equal(disk_check_grafts(&disk, &err), 0);
+    assert_int_equal(disk_check_files(&disk, &err), 0);
     assert_int_equal(file_pread(check, bytes, 64 * KIB, 0, "the base", &err), 0);
     assert_memory_equal(bytes, base, 64 * KIB); /* nobody wrote there */
     assert_int_equal(disk_read(&disk, bytes, 2, GROWN - 1, &err), -1);
@@ -161,20 +161,20 @@ static void a_source_that_changes_is_found(void **state)
     cleanup_close int fd = scratch(source, SOURCE);
     cleanup_disk struct disk disk = DISK_EMPTY;
     assert_int_equal(disk_over(make_base(model), &disk, &err), 0);
-    assert_int_equal(graft(&disk, 512, 4096, fd, 0, &err), 0);
-    assert_int_equal(disk_check_grafts(&disk, &err), 0);
+    assert_int_equal(extent(&disk, 512, 4096, fd, 0, &err), 0);
+    assert_int_equal(disk_check_files(&disk, &err), 0);
     assert_int_equal(file_pwrite(fd, "x", 1, 100000, "source", &err), 0);
-    assert_int_equal(disk_check_grafts(&disk, &err), -1);
+    assert_int_equal(disk_check_files(&disk, &err), -1);
     assert_int_equal(err.kind, ERR_VERIFY);
     /* what no file can give, or no disk can take */
-    assert_int_equal(graft(&disk, 512, 4096, fd, SOURCE - 512, &err), -1);
+    assert_int_equal(extent(&disk, 512, 4096, fd, SOURCE - 512, &err), -1);
     assert_int_equal(err.kind, ERR_VERIFY);
-    assert_int_equal(graft(&disk, 100, 512, fd, 0, &err), -1);
-    assert_int_equal(graft(&disk, SIZE - 512, 1024, fd, 0, &err), -1);
-    assert_int_equal(graft(&disk, UINT64_MAX - 511, 512, fd, 0, &err), -1);
+    assert_int_equal(extent(&disk, 100, 512, fd, 0, &err), -1);
+    assert_int_equal(extent(&disk, SIZE - 512, 1024, fd, 0, &err), -1);
+    assert_int_equal(extent(&disk, UINT64_MAX - 511, 512, fd, 0, &err), -1);
     cleanup_disk struct disk memory = DISK_EMPTY;
     assert_int_equal(disk_in_memory(4096, &memory, &err), 0);
-    assert_int_equal(graft(&memory, 0, 512, fd, 0, &err), -1);
+    assert_int_equal(extent(&memory, 0, 512, fd, 0, &err), -1);
 }
 
 /* Content is named by its digest and its own offsets, wherever its file has it and however it was put there. */
@@ -187,9 +187,9 @@ static void names_of_ranges(void **state)
     cleanup_close int fd = scratch(source, SOURCE);
     cleanup_close int copy =
         scratch(source + 512, SOURCE - 512); /* the content, which begins 1024 bytes into FD */
-    const struct graft_source whole = {
+    const struct extent_source whole = {
         .fd = fd, .from = 1024, .content = {{7}}, .content_from = 1024, .named = true};
-    struct graft_source part = {
+    struct extent_source part = {
         .fd = copy, .from = 512 + 8192, .content = {{7}}, .content_from = 512, .named = true};
     struct sha256 base, a, b;
     cleanup_disk struct disk one = DISK_EMPTY;
@@ -197,39 +197,39 @@ static void names_of_ranges(void **state)
     int base_fd = make_base(model);
     assert_int_equal(disk_over(dup(base_fd), &one, &err), 0);
     assert_int_equal(disk_over(base_fd, &two, &err), 0);
-    assert_true(disk_whence(&one, 0, 65536, &base));
-    assert_true(disk_whence(&two, 0, 65536, &b));
+    assert_true(disk_origin(&one, 0, 65536, &base));
+    assert_true(disk_origin(&two, 0, 65536, &b));
     assert_memory_equal(&base, &b, sizeof base);
-    assert_true(disk_whence(&two, 4096, 65536, &b));
+    assert_true(disk_origin(&two, 4096, 65536, &b));
     assert_memory_not_equal(&base, &b, sizeof base);
     /* one piece, or a small one in the middle of it, of the same content */
-    assert_int_equal(disk_graft(&one, 4096, 32768, &whole, &err), 0);
-    assert_int_equal(disk_graft(&two, 4096, 32768, &whole, &err), 0);
-    assert_true(disk_whence(&one, 0, 65536, &a));
-    assert_true(disk_whence(&two, 0, 65536, &b));
+    assert_int_equal(disk_map_extent(&one, 4096, 32768, &whole, &err), 0);
+    assert_int_equal(disk_map_extent(&two, 4096, 32768, &whole, &err), 0);
+    assert_true(disk_origin(&one, 0, 65536, &a));
+    assert_true(disk_origin(&two, 0, 65536, &b));
     assert_memory_equal(&a, &b, sizeof a);
     assert_memory_not_equal(&base, &a, sizeof a);
-    assert_true(disk_whence(&one, 8192, 4096, &a));
-    assert_int_equal(disk_graft(&two, 8192, 4096, &part, &err), 0);
-    assert_true(disk_whence(&two, 8192, 4096, &b));
+    assert_true(disk_origin(&one, 8192, 4096, &a));
+    assert_int_equal(disk_map_extent(&two, 8192, 4096, &part, &err), 0);
+    assert_true(disk_origin(&two, 8192, 4096, &b));
     assert_memory_not_equal(&a, &b, sizeof a); /* 8192 bytes into the content, where 4096 are meant */
     part.from = 512 + 4096;
-    assert_int_equal(disk_graft(&two, 8192, 4096, &part, &err), 0);
-    assert_true(disk_whence(&two, 8192, 4096, &b));
+    assert_int_equal(disk_map_extent(&two, 8192, 4096, &part, &err), 0);
+    assert_true(disk_origin(&two, 8192, 4096, &b));
     assert_memory_equal(&a, &b, sizeof a);
-    assert_true(disk_whence(&one, 12288, 4096, &a)); /* behind the cut */
-    assert_true(disk_whence(&two, 12288, 4096, &b));
+    assert_true(disk_origin(&one, 12288, 4096, &a)); /* behind the cut */
+    assert_true(disk_origin(&two, 12288, 4096, &b));
     assert_memory_equal(&a, &b, sizeof a);
     /* what was written has no name, and neither has a file that is not vouched for */
     assert_int_equal(disk_write(&one, "new", 3, 20000, &err), 0);
-    assert_false(disk_whence(&one, 16384, 4096, &a));
-    assert_true(disk_whence(&one, 8192, 8192, &a));
+    assert_false(disk_origin(&one, 16384, 4096, &a));
+    assert_true(disk_origin(&one, 8192, 8192, &a));
     part.named = false;
-    assert_int_equal(disk_graft(&two, 40960, 4096, &part, &err), 0);
-    assert_false(disk_whence(&two, 32768, 16384, &a));
+    assert_int_equal(disk_map_extent(&two, 40960, 4096, &part, &err), 0);
+    assert_false(disk_origin(&two, 32768, 16384, &a));
     part.named = true;
     part.content_from = part.from + 1;
-    assert_int_equal(disk_graft(&two, 40960, 4096, &part, &err), -1);
+    assert_int_equal(disk_map_extent(&two, 40960, 4096, &part, &err), -1);
 }
 
 static void units_come_and_go(void **state)

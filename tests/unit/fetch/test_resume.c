@@ -257,7 +257,7 @@ static void two_processes_download_once(void **state)
 
 /* Reads along, and says of what it read whether it was the content, in order, to its end. */
 struct reader {
-    struct flow *flow;
+    struct progress *progress;
     uint64_t ready;
     bool wrong, whole;
 };
@@ -267,8 +267,8 @@ static void *read_along(void *ctx)
     struct reader *reader = ctx;
     static unsigned char bytes[SIZE];
     struct err err = {0};
-    struct flow_state state = {0};
-    while (!state.over && flow_wait(reader->flow, reader->ready + 1, NULL, &state, &err) == 0) {
+    struct progress_state state = {0};
+    while (!state.over && progress_wait(reader->progress, reader->ready + 1, NULL, &state, &err) == 0) {
         if (state.fd < 0 || file_pread(state.fd, bytes, (size_t)state.ready, 0, "x", &err) < 0) {
             reader->wrong = state.ready > 0;
             break;
@@ -286,14 +286,14 @@ static struct reader fetched_along(struct fetch_rig *rig, struct fetch_request *
     struct artifact artifact = ARTIFACT_EMPTY;
     struct reader reader = {0};
     pthread_t thread;
-    assert_int_equal(flow_new(&reader.flow, &err), 0);
-    req->flow = reader.flow;
+    assert_int_equal(progress_new(&reader.progress, &err), 0);
+    req->progress = reader.progress;
     assert_int_equal(pthread_create(&thread, NULL, read_along, &reader), 0);
     assert_int_equal(rig_fetch(rig, req, &artifact, &err), 0);
     rig_expect(&artifact, content, SIZE);
     artifact_free(&artifact);
     pthread_join(thread, NULL);
-    flow_free(reader.flow);
+    progress_free(reader.progress);
     return reader;
 }
 

@@ -121,7 +121,7 @@ static void the_same_bytes(void **state)
         assert_int_equal(one.bytes_changed, two.bytes_changed);
         same_disk(&file, &view, &base);
         rig_fsck("both");
-        assert_int_equal(disk_check_grafts(&view, &err), 0);
+        assert_int_equal(disk_check_files(&view, &err), 0);
         after = rig_digest(&base);
         assert_true(sha256_equal(&before, &after));
     }
@@ -177,9 +177,9 @@ static void what_is_not_as_planned_is_refused(void **state)
     ops[0] = from_file("/x", &known);
     if (fs_apply(&view, &layout, &plan, NULL, &changes, &err) < 0)
         fail_msg("%s", err.text);
-    assert_int_equal(disk_check_grafts(&view, &err), 0);
+    assert_int_equal(disk_check_files(&view, &err), 0);
     assert_int_equal(rig_shell("printf x | dd of=$1/known bs=1 seek=1000000 conv=notrunc status=none"), 0);
-    assert_int_equal(disk_check_grafts(&view, &err), -1);
+    assert_int_equal(disk_check_files(&view, &err), -1);
     assert_int_equal(err.kind, ERR_VERIFY);
     assert_int_equal(fs_apply(&view, &layout, &plan, NULL, &changes, &err), -1);
     assert_int_equal(err.kind, ERR_VERIFY);

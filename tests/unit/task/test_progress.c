@@ -16,7 +16,7 @@ enum { SIZE = 1 << 20, STEP = 1000 };
 
 static void *writer(void *ctx)
 {
-    struct flow *flow = ctx;
+    struct progress *progress = ctx;
     struct err err;
     int fd = -1;
     if (file_scratch("/tmp", &fd, &err) < 0)
@@ -27,10 +27,10 @@ static void *writer(void *ctx)
             bytes[i] = (unsigned char)((at + i) / 7);
         if (file_pwrite(fd, bytes, STEP, at, "x", &err) < 0)
             abort();
-        flow_moved(flow, fd, at + STEP);
+        progress_advance(progress, fd, at + STEP);
     }
-    flow_over(flow, true);
-    close(fd); /* the flow has its own */
+    progress_end(progress, true);
+    close(fd); /* the progress has its own */
     return NULL;
 }
 
@@ -38,15 +38,15 @@ static void what_is_ready_can_be_read(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct flow *flow = NULL;
-    struct flow_state now;
+    struct progress *progress = NULL;
+    struct progress_state now;
     pthread_t thread;
-    assert_int_equal(flow_new(&flow, &err), 0);
-    assert_int_equal(pthread_create(&thread, NULL, writer, flow), 0);
+    assert_int_equal(progress_new(&progress, &err), 0);
+    assert_int_equal(pthread_create(&thread, NULL, writer, progress), 0);
     uint64_t at = 0, end = (SIZE + STEP - 1) / STEP * STEP;
     do {
         unsigned char bytes[STEP];
-        assert_int_equal(flow_wait(flow, at + STEP, NULL, &now, &err), 0);
+        assert_int_equal(progress_wait(progress, at + STEP, NULL, &now, &err), 0);
         for (; at + STEP <= now.ready; at += STEP) {
             assert_int_equal(file_pread(now.fd, bytes, STEP, at, "x", &err), 0);
             for (size_t i = 0; i < STEP; i++)
@@ -56,44 +56,44 @@ static void what_is_ready_can_be_read(void **state)
     assert_int_equal(now.ready, end);
     assert_int_equal(at, end);
     pthread_join(thread, NULL);
-    flow_over(flow, false); /* the first word holds */
-    assert_int_equal(flow_wait(flow, UINT64_MAX, NULL, &now, &err), 0);
-    flow_free(flow);
+    progress_end(progress, false); /* the first word holds */
+    assert_int_equal(progress_wait(progress, UINT64_MAX, NULL, &now, &err), 0);
+    progress_free(progress);
 }
 
 static void given_up(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct flow *flow = NULL;
-    struct flow_state now;
-    assert_int_equal(flow_new(&flow, &err), 0);
-    flow_moved(flow, STDIN_FILENO, 100);
-    assert_int_equal(flow_wait(flow, 100, NULL, &now, &err), 0);
+    struct progress *progress = NULL;
+    struct progress_state now;
+    assert_int_equal(progress_new(&progress, &err), 0);
+    progress_advance(progress, STDIN_FILENO, 100);
+    assert_int_equal(progress_wait(progress, 100, NULL, &now, &err), 0);
     assert_int_equal(now.ready, 100);
     assert_false(now.over);
-    flow_over(flow, false);
-    flow_moved(flow, STDIN_FILENO, 200);
-    flow_over(flow, true);
-    assert_int_equal(flow_wait(flow, 1, NULL, &now, &err), -1);
+    progress_end(progress, false);
+    progress_advance(progress, STDIN_FILENO, 200);
+    progress_end(progress, true);
+    assert_int_equal(progress_wait(progress, 1, NULL, &now, &err), -1);
     assert_int_equal(err.kind, ERR_INTERNAL);
-    flow_free(flow);
-    flow_moved(NULL, 0, 1); /* nobody reads along */
-    flow_over(NULL, true);
+    progress_free(progress);
+    progress_advance(NULL, 0, 1); /* nobody reads along */
+    progress_end(NULL, true);
 }
 
 static void waiting_can_be_interrupted(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct flow *flow = NULL;
-    struct flow_state now;
+    struct progress *progress = NULL;
+    struct progress_state now;
     volatile sig_atomic_t stop = 15;
     const struct run run = {.stop = &stop};
-    assert_int_equal(flow_new(&flow, &err), 0);
-    assert_int_equal(flow_wait(flow, 1, &run, &now, &err), -1);
+    assert_int_equal(progress_new(&progress, &err), 0);
+    assert_int_equal(progress_wait(progress, 1, &run, &now, &err), -1);
     assert_int_equal(err.kind, ERR_INTERRUPTED);
-    flow_free(flow);
+    progress_free(progress);
 }
 
 int main(void)

@@ -289,7 +289,7 @@ static void interrupted(void **state)
 /* A download of FROM, whose bytes come in small pieces, at last those of it that are WHOLE. */
 struct download {
     const struct trusted *from;
-    struct flow *flow;
+    struct progress *progress;
     uint64_t whole;
 };
 
@@ -307,9 +307,9 @@ static void *download(void *ctx)
             file_pwrite(to, bytes, len, at, "x", &why) < 0)
             abort();
         at += len;
-        flow_moved(d->flow, to, at);
+        progress_advance(d->progress, to, at);
     }
-    flow_over(d->flow, d->whole == d->from->size);
+    progress_end(d->progress, d->whole == d->from->size);
     close(to);
     return NULL;
 }
@@ -319,23 +319,23 @@ static void while_fetched(const char *name, const struct sha256 *want, uint64_t 
                           bool *ret_over)
 {
     struct trusted base;
-    struct flow *from = NULL, *to = NULL;
+    struct progress *from = NULL, *to = NULL;
     struct unpacking *unpacking = NULL;
-    struct flow_state state;
+    struct progress_state state;
     pthread_t thread;
     artifact(name, &base);
     want = want ? want : &base.sha256;
-    OK(flow_new(&from, &err));
-    OK(flow_new(&to, &err));
+    OK(progress_new(&from, &err));
+    OK(progress_new(&to, &err));
     OK(unpacking_begin(want, base.size, from, cache, NULL, to, &unpacking, &err));
     assert_non_null(unpacking);
     struct download d = {&base, from, whole < base.size ? whole : base.size};
     assert_int_equal(pthread_create(&thread, NULL, download, &d), 0);
     pthread_join(thread, NULL);
     OK(unpacking_end(unpacking, whole < base.size ? NULL : &base, ret, &err));
-    *ret_over = flow_wait(to, UINT64_MAX, NULL, &state, &err) == 0;
-    flow_free(from);
-    flow_free(to);
+    *ret_over = progress_wait(to, UINT64_MAX, NULL, &state, &err) == 0;
+    progress_free(from);
+    progress_free(to);
     trusted_free(&base);
 }
 
@@ -393,27 +393,27 @@ static void while_it_comes_in(void **state)
     assert_null(disk.ops);
 }
 
-/* It came out of the cache: nobody moved the flow. Or nobody will. */
+/* It came out of the cache: nobody moved the progress. Or nobody will. */
 static void nothing_comes_in(void **state)
 {
     (void)state;
     struct trusted base;
     struct disk disk = DISK_EMPTY;
     struct unpacking *unpacking = NULL;
-    struct flow *flow = NULL;
+    struct progress *progress = NULL;
     struct sha256 want = {{99}};
     artifact("bare", &base);
     for (int i = 0; i < 3; i++) {
         volatile sig_atomic_t stop = i == 2 ? SIGINT : 0;
         const struct run run = {.stop = &stop};
-        OK(flow_new(&flow, &err));
-        OK(unpacking_begin(&want, base.size, flow, cache, &run, NULL, &unpacking, &err));
+        OK(progress_new(&progress, &err));
+        OK(unpacking_begin(&want, base.size, progress, cache, &run, NULL, &unpacking, &err));
         if (i == 0)
-            flow_over(flow, false);
+            progress_end(progress, false);
         int r = unpacking_end(unpacking, i == 1 ? NULL : &base, &disk, &err);
         assert_int_equal(r, i == 2 ? -1 : 0);
         assert_null(disk.ops);
-        flow_free(flow);
+        progress_free(progress);
     }
     assert_int_equal(err.kind, ERR_INTERRUPTED);
     trusted_free(&base);

@@ -208,8 +208,8 @@ static int embed(struct disk *disk, uint32_t seed, const struct sha256 *name)
     assert_int_equal(ftruncate(fd, 5 << 20), 0);
     OK(disk_from_fd(dup(fd), &file, &err));
     put(&file, 0, 5 << 20, seed);
-    const struct graft_source source = {.fd = fd, .content = *name, .named = true};
-    OK(disk_graft(disk, (300 << 20) + 4096, 5 << 20, &source, &err));
+    const struct extent_source source = {.fd = fd, .content = *name, .named = true};
+    OK(disk_map_extent(disk, (300 << 20) + 4096, 5 << 20, &source, &err));
     return fd;
 }
 
@@ -236,7 +236,7 @@ static void files_are_not_read(void **state)
 }
 
 /* A base that is being unpacked: copied piece by piece, with its holes. WHOLE false: it is given up in the middle. */
-static void unpack_slowly(int from, int to, struct flow *flow, bool whole)
+static void unpack_slowly(int from, int to, struct progress *progress, bool whole)
 {
     static unsigned char bytes[700000];
     for (uint64_t at = 0; at < GIB; at += sizeof bytes) {
@@ -248,10 +248,10 @@ static void unpack_slowly(int from, int to, struct flow *flow, bool whole)
             OK(file_pread(from, bytes, len, at, "base", &err));
             OK(file_pwrite(to, bytes, len, at, "base", &err));
         }
-        flow_moved(flow, to, at + len);
+        progress_advance(progress, to, at + len);
     }
     assert_int_equal(ftruncate(to, (off_t)GIB), 0);
-    flow_over(flow, whole);
+    progress_end(progress, whole);
 }
 
 static void ahead_of_the_bake(void **state)
@@ -266,23 +266,23 @@ static void ahead_of_the_bake(void **state)
     struct sha256 want = cold(&disk);
     struct cache *cache = cache_new("ahead", 0);
     struct pack_options options = {.cache = cache, .base = &base_name, .threads = 1};
-    struct ahead *none = NULL;
-    OK(ahead_begin(&options, NULL, NULL, &none, &err));
+    struct precompress *none = NULL;
+    OK(precompress_begin(&options, NULL, NULL, &none, &err));
     assert_null(none);
     options.threads = 2;
     for (int whole = 0; whole <= 1; whole++) {
-        struct flow *flow = NULL;
-        struct ahead *ahead = NULL;
+        struct progress *progress = NULL;
+        struct precompress *precompress = NULL;
         cleanup_close int to = -1;
         OK(file_scratch(dir, &to, &err));
-        OK(flow_new(&flow, &err));
-        OK(ahead_begin(&options, flow, NULL, &ahead, &err));
-        assert_non_null(ahead);
-        unpack_slowly(base, to, flow, whole);
+        OK(progress_new(&progress, &err));
+        OK(precompress_begin(&options, progress, NULL, &precompress, &err));
+        assert_non_null(precompress);
+        unpack_slowly(base, to, progress, whole);
         for (int i = 0; whole && i < 100 && entries("ahead", &size, path) == 0; i++)
             usleep(100000); /* it would be ended at once */
-        ahead_end(ahead);
-        flow_free(flow);
+        precompress_end(precompress);
+        progress_free(progress);
         /* of what was given up nothing is kept */
         assert_int_equal(entries("ahead", &size, path), whole);
     }
@@ -292,20 +292,20 @@ static void ahead_of_the_bake(void **state)
     assert_int_equal(entries("ahead", &size, path), 2);
     assert_in_range(size - before, 1, before / 5); /* only what the view changed */
     /* when the base is unpacked once more, there is nothing to do */
-    struct flow *flow = NULL;
-    struct ahead *ahead = NULL;
-    OK(flow_new(&flow, &err));
-    OK(ahead_begin(&options, flow, NULL, &ahead, &err));
-    flow_moved(flow, base, GIB);
-    flow_over(flow, true);
-    ahead_end(ahead);
-    flow_free(flow);
+    struct progress *progress = NULL;
+    struct precompress *precompress = NULL;
+    OK(progress_new(&progress, &err));
+    OK(precompress_begin(&options, progress, NULL, &precompress, &err));
+    progress_advance(progress, base, GIB);
+    progress_end(progress, true);
+    precompress_end(precompress);
+    progress_free(progress);
     assert_int_equal(entries("ahead", &size, path), 2);
     /* nobody unpacks at all */
-    OK(flow_new(&flow, &err));
-    OK(ahead_begin(&options, flow, NULL, &ahead, &err));
-    ahead_end(ahead);
-    flow_free(flow);
+    OK(progress_new(&progress, &err));
+    OK(precompress_begin(&options, progress, NULL, &precompress, &err));
+    precompress_end(precompress);
+    progress_free(progress);
     same(&want, pack(&disk, cache, true, 2, &heard));
     assert_int_equal(heard.warnings, 0);
     cache_close(cache);
@@ -537,7 +537,7 @@ static void index_is_read_back(void **state)
     struct record records[3] = {{.raw_len = PACK_BLOCK, .packed_len = 10, .crc = 1, .crc32c = 2},
                                 {.raw_len = PACK_SEGMENT, .packed_len = 20},
                                 {.raw_len = PACK_BLOCK * 3, .packed_len = 5}};
-    struct known known[2] = {{.whence = {{4}}, .mask = 1}, {.whence = {{77}}, .raw = {{9}}, .mask = 0xffff}};
+    struct known known[2] = {{.origin = {{4}}, .mask = 1}, {.origin = {{77}}, .raw = {{9}}, .mask = 0xffff}};
     const struct segindex index = {records, known, 3, 2};
     struct segindex got = {0};
     cleanup_buf struct buf buf = BUF_INIT(1 << 20);
@@ -548,7 +548,7 @@ static void index_is_read_back(void **state)
     assert_true(segindex_read(bytes, buf.len, 35 + buf.len, &got));
     assert_int_equal(got.record_count, 3);
     assert_int_equal(got.records[2].off, 30);
-    assert_int_equal(got.known[1].whence.bytes[0], 77);
+    assert_int_equal(got.known[1].origin.bytes[0], 77);
     assert_int_equal(got.known[1].raw.bytes[0], 9);
     assert_int_equal(got.known[1].mask, 0xffff);
     segindex_free(&got);
