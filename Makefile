@@ -72,7 +72,7 @@ SUPPORT_SRC := $(sort $(wildcard tests/support/lib/*.c))
 SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$(B)/obj/%.o)
 
 .PHONY: all
-all: $(B)/bake
+all: $(B)/bake $(B)/bake.1
 
 -include Makefile.agent
 
@@ -104,6 +104,10 @@ $(B)/libfront.a: $(FRONT_OBJ)
 $(B)/bake: $(B)/obj/bake/main.o $(B)/libfront.a $(B)/libbake.a
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+# The manual's option lists come from the tables that the program itself reads.
+$(B)/bake.1: bake/bake.1 $(B)/bake
+	$(Q)$(B)/bake --manual >$@.options && sed -e '/^@OPTIONS@$$/{r $@.options' -e 'd}' $< >$@
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libfront.a $(B)/libbake.a $(B)/libagent.a
 	@mkdir -p $(@D)
@@ -205,7 +209,7 @@ fuzz:
 
 install: all
 	install -D -m 0755 $(B)/bake $(DESTDIR)$(PREFIX)/bin/bake
-	install -D -m 0644 bake/bake.1 $(DESTDIR)$(PREFIX)/share/man/man1/bake.1
+	install -D -m 0644 $(B)/bake.1 $(DESTDIR)$(PREFIX)/share/man/man1/bake.1
 	install -D -m 0644 bake/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bake
 	for f in manifests/recipes/*.json; do \
 	  install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/share/doc/bake/examples/$$(basename $$f); done

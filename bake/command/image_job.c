@@ -3,18 +3,31 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cache/cache.h"
-#include "bake/remote/early_upload.h"
 #include "bake/remote/bucket_cache.h"
+#include "bake/remote/early_upload.h"
+#include "cache/cache.h"
 
-/* The key's file: the one that was named, else the user's own. *ret is NULL for --unsigned. */
-static int find_key(const struct image_options *options, char **ret, struct err *err)
+static const struct option image_rows[] = {
+    {"unsigned", 0, FLAG_OF(struct image_options, unsigned_package), NULL, "sign nothing"},
+    {"small", 0, FLAG_OF(struct image_options, small), NULL, "a smaller archive, in three times the time"},
+    {"check", 0, FLAG_OF(struct image_options, check), NULL, "read the archive back and compare it"},
+    {"threads", 'j', UINT_OF(struct image_options, threads), "N", "worker threads, else one per core"},
+    {"keep", 0, UINT_OF(struct image_options, keep), "N",
+     "keep only the N newest packages of its name in --out"},
+    {"shared-cache", 0, STRING_OF(struct image_options, recipe.shared_cache), "gs://..",
+     "share inputs among machines in this bucket"},
+    {0},
+};
+const struct option_group image_group = {.title = "Package", .rows = image_rows};
+
+/* The key's file: --key, else the user's own. *ret is NULL for --unsigned. */
+static int find_key(const struct image_job *job, char **ret, struct err *err)
 {
     *ret = NULL;
-    if (options->unsigned_package)
+    if (job->image.unsigned_package)
         return 0;
-    if (options->key_path) {
-        *ret = strdup(options->key_path);
+    if (job->key_options.path) {
+        *ret = strdup(job->key_options.path);
         return *ret ? 0 : err_oom(err);
     }
     return dir_default("XDG_CONFIG_HOME", ".config", "bake/bake.key", ret, err);
@@ -24,15 +37,14 @@ static int load_key(const char *path, struct passphrase_options *passphrase, str
                     struct err *err)
 {
     if (access(path, F_OK) < 0)
-        return err_set(
-            err, ERR_USAGE, errno,
-            "no signing key at %s: make one with \"bake key new\", name one with --key, or say --unsigned",
-            path);
+        return err_set(err, ERR_USAGE, errno,
+                       "no signing key at %s: make one with \"bake key new\", or use --key or --unsigned",
+                       path);
     const struct passphrase_source source = passphrase_source(passphrase);
     return key_load(path, &source, ret, err);
 }
 
-static void report(struct common *common, const char *manifest, bool unchanged)
+static void report_package(struct common *common, const char *manifest, bool unchanged)
 {
     ui_step(&common->ui, "image", unchanged ? "unchanged: it is there already" : "done");
     struct ui_line line;
@@ -42,8 +54,8 @@ static void report(struct common *common, const char *manifest, bool unchanged)
     ui_line_print(&line);
 }
 
-/* The last line, whatever was asked for: "built" when anything was new; a failure has its "error" line instead. */
-static void report_all(struct common *common, const char *manifest, enum image_result result)
+/* The last line, always: "built" when anything was new. A failure ends with an "error" line instead. */
+static void report_result(struct common *common, const char *manifest, enum image_result result)
 {
     struct ui_line line;
     ui_line_open(&line, &common->ui, "result");
@@ -53,18 +65,20 @@ static void report_all(struct common *common, const char *manifest, enum image_r
     ui_text(&common->ui, "%s\n", manifest);
 }
 
-/* The key is asked for when it is needed, and once: to sign, or to tell who signed what is sent. */
+/* Loads the key when it is first needed, so that the passphrase is asked for once or never: to sign, or to verify what is
+ * published. */
 static int need_key(struct image_job *job, struct err *err)
 {
     if (!job->key_path || job->key_loaded)
         return 0;
-    if (load_key(job->key_path, &job->passphrase, &job->key, err) < 0)
+    if (load_key(job->key_path, &job->key_options.passphrase, &job->key, err) < 0)
         return -1;
     job->key_loaded = true;
     return 0;
 }
 
-static int keep(struct common *common, const struct image_job *job, const char *manifest, struct err *err)
+static int remove_older(struct common *common, const struct image_job *job, const char *manifest,
+                        struct err *err)
 {
     struct kept kept = {0};
     char bytes[16];
@@ -78,19 +92,19 @@ static int keep(struct common *common, const struct image_job *job, const char *
     return 0;
 }
 
-/* What has rotted in the cache is made anew, once. */
-static int bake(struct common *common, struct image_options *image, const struct signing_key *key,
-                char **ret_manifest, bool *ret_unchanged, struct err *err)
+/* If a cached file turns out to be damaged, starts once more with everything in the cache hashed again. */
+static int bake_or_recheck(struct common *common, struct image_options *image, const struct signing_key *key,
+                           char **ret_manifest, bool *ret_unchanged, struct err *err)
 {
     if (bake_image(common, image, key, ret_manifest, ret_unchanged, err) == 0)
         return 0;
     if (err->kind != ERR_VERIFY || err->errnum != CACHE_ROT || common->recheck)
         return -1;
     run_warn(&common->run, "cache", "%s", err->text);
-    ui_step(&common->ui, "cache", "once more, with everything in the cache hashed again");
+    ui_step(&common->ui, "cache", "starting again, with everything in the cache hashed again");
     *err = (struct err){0};
     common->recheck = true;
-    image->early_upload = NULL; /* has begun already */
+    image->early_upload = NULL; /* already running */
     int r = bake_image(common, image, key, ret_manifest, ret_unchanged, err);
     common->recheck = false;
     return r;
@@ -101,16 +115,16 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
     const struct publish_options *publish = &job->publish;
     bool go_on = publish->do_test || publish->do_push || publish->do_promote, more = false;
     cleanup_free char *manifest = NULL;
-    common_begin(common); /* of a matrix, the cells before this one no longer need what they used */
+    common_begin(common); /* what earlier cells of a matrix used may be evicted */
     if (recipe_choose(common, &job->image.recipe, err) < 0)
         return -1;
-    if (!job->key_path && find_key(&job->image, &job->key_path, err) < 0)
+    if (!job->key_path && find_key(job, &job->key_path, err) < 0)
         return -1;
     struct image_options image = job->image;
     image.key_path = job->key_path;
     image.recipe.session = &job->publish.push.session;
     cleanup_early_upload struct early_upload early = {.options = &publish->push};
-    /* what is to be booted first is sent when it has been; --no-compose sends no parts */
+    /* with --test nothing is sent before the test passed; --no-compose has no parts to send */
     if (publish->do_push && !publish->do_test && !publish->push.no_compose && !publish->push.session.dry_run)
         image.early_upload = &early;
     const struct signing_key *with = job->key_path ? &job->key : NULL;
@@ -119,19 +133,19 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
     bool unchanged = manifest != NULL;
     if ((!unchanged || go_on) && need_key(job, err) < 0)
         return -1;
-    if (!unchanged && bake(common, &image, with, &manifest, &unchanged, err) < 0)
+    if (!unchanged && bake_or_recheck(common, &image, with, &manifest, &unchanged, err) < 0)
         return -1;
     early_upload_end(&early);
-    report(common, manifest, unchanged);
-    /* not at the end: a push that fails night after night must not fill the disk */
-    if (keep(common, job, manifest, err) < 0)
+    report_package(common, manifest, unchanged);
+    /* before publishing: a push that fails every night must not fill the disk */
+    if (remove_older(common, job, manifest, err) < 0)
         return -1;
     if (go_on && publish_run(common, publish, manifest, with, &more, err) < 0)
         return -1;
-    /* what counts is what is in the project: a job that starts without its last package builds it again, to the same bytes */
+    /* with --push the project decides: a job on a fresh disk rebuilds the same bytes, and nothing is new */
     bool is_new = publish->do_push ? more : !unchanged || more;
     *ret = publish->push.session.dry_run ? IMAGE_DRY : is_new ? IMAGE_BUILT : IMAGE_UNCHANGED;
-    report_all(common, manifest, *ret);
+    report_result(common, manifest, *ret);
     return 0;
 }
 
@@ -143,7 +157,7 @@ const char *image_result_word(enum image_result result)
 
 int image_job_check(const struct image_job *job, struct err *err)
 {
-    if (job->image.unsigned_package && job->image.key_path)
+    if (job->image.unsigned_package && job->key_options.path)
         return err_set(err, ERR_USAGE, 0, "--unsigned and --key contradict each other");
     if (job->image.threads > 256)
         return err_set(err, ERR_USAGE, 0, "--threads is at most 256");
@@ -151,7 +165,7 @@ int image_job_check(const struct image_job *job, struct err *err)
     if (shared && bucket_cache_check(shared, err) < 0)
         return -1;
     if (job->image.keep == 0)
-        return err_set(err, ERR_USAGE, 0, "--keep is at least 1: the package that is made stays");
+        return err_set(err, ERR_USAGE, 0, "--keep is at least 1: the new package stays");
     return publish_options_check(&job->publish, err);
 }
 

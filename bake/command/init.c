@@ -2,34 +2,35 @@
 #include <string.h>
 
 #include "embedded/embedded.h"
-#include "bake/ui/common.h"
+#include "bake/command/command.h"
 #include "io/file.h"
 
-int cmd_init(struct common *common, int argc, char **argv, struct err *err)
+struct init_options {
+    const char *like;
+};
+
+static const struct option init_rows[] = {
+    {"like", 0, STRING_OF(struct init_options, like), "NAME", "the example to start from (flatcar)",
+     .choices = "flatcar coreos-hyperkube standin"},
+    {0},
+};
+static const struct option_group init_group = {.rows = init_rows};
+
+static int run_init(struct common *common, int argc, char **argv, struct err *err)
 {
-    const char *kind = "flatcar";
-    bool done;
-    const struct option_spec specs[] = {
-        {"like", 0, OPTION_STRING, &kind, "NAME", "the example to start from (flatcar)"},
-        COMMON_OUTPUT_OPTIONS(common),
-        OPTIONS_END,
-    };
-    const struct command_help help = {
-        .usage = "bake init [FILE] [options]",
-        .summary = "Writes a commented starter recipe to FILE (bake.json). Nothing is overwritten.",
-        .more = "Examples to start from: flatcar, coreos-hyperkube, standin.",
-    };
+    struct init_options options = {.like = "flatcar"};
     const char *path = NULL;
-    if (common_parse(common, argc, argv, &help, specs, &path, 1, &done, err) < 0 || done)
+    bool done;
+    if (common_parse(common, &command_init, &options, argc, argv, &path, &done, err) < 0 || done)
         return done ? 0 : -1;
     if (!path)
         path = "bake.json";
     char name[80];
-    snprintf(name, sizeof name, "%.60s.json", kind);
+    snprintf(name, sizeof name, "%.60s.json", options.like);
     const struct embedded_file *example = NULL;
     if (embedded_want("recipes/", name, &example, err) < 0) {
         err->kind = ERR_USAGE;
-        return err_wrap(err, "--like %s", kind);
+        return err_wrap(err, "--like %s", options.like);
     }
     cleanup_newfile struct newfile file = NEWFILE_EMPTY;
     if (newfile_open(&file, path, 0644, err) < 0 ||
@@ -48,3 +49,14 @@ int cmd_init(struct common *common, int argc, char **argv, struct err *err)
     ui_line_print(&line);
     return 0;
 }
+
+const struct command command_init = {
+    .name = "init",
+    .title = "write a starter recipe",
+    .usage = "bake init [FILE] [options]",
+    .summary = "Writes a commented starter recipe to FILE (bake.json). Nothing is overwritten.",
+    .more = "Examples to start from: flatcar, coreos-hyperkube, standin.",
+    .options = (const struct option_use[]){{&init_group, 0}, {&common_output_group, 0}, {0}},
+    .arguments_max = 1,
+    .run = run_init,
+};

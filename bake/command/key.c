@@ -2,12 +2,23 @@
 #include <libgen.h>
 #include <string.h>
 
-#include "bake/ui/common.h"
+#include "bake/command/command.h"
 #include "io/file.h"
 #include "bake/ui/passphrase.h"
 #include "seal/sign/key.h"
 
-static int show(struct common *common, const struct minisign_public *key, const char *path)
+struct key_command {
+    struct key_options key;
+    bool no_passphrase;
+};
+
+static const struct option new_rows[] = {
+    {"no-passphrase", 0, FLAG_OF(struct key_command, no_passphrase), NULL, "new: leave the key unencrypted"},
+    {0},
+};
+static const struct option_group new_group = {.rows = new_rows};
+
+static int print_public_key(struct common *common, const struct minisign_public *key, const char *path)
 {
     char text[MINISIGN_PUBLIC_TEXT], id[MINISIGN_ID_HEX];
     minisign_public_text(key, text);
@@ -30,11 +41,12 @@ static int make_folder_of(const char *path, struct err *err)
     return file_mkdirs(dirname(copy), 0700, err);
 }
 
-static int run_new(struct common *common, const char *path, struct passphrase_options *passphrase, bool plain,
-                   struct err *err)
+static int make_key(struct common *common, const char *path, struct passphrase_options *passphrase,
+                    bool plain, struct err *err)
 {
     if (plain && (passphrase->file || passphrase->fd != UINT64_MAX))
-        return err_set(err, ERR_USAGE, 0, "--no-passphrase contradicts a given passphrase");
+        return err_set(err, ERR_USAGE, 0,
+                       "--no-passphrase contradicts --passphrase-file and --passphrase-fd");
     if (make_folder_of(path, err) < 0)
         return -1;
     passphrase->twice = true;
@@ -45,12 +57,12 @@ static int run_new(struct common *common, const char *path, struct passphrase_op
     cleanup_free char *public_path = key_public_path(path);
     if (!public_path)
         return err_oom(err);
-    ui_step(&common->ui, "key", "%s holds the secret%s, %s what others need to verify", path,
+    ui_step(&common->ui, "key", "%s holds the secret%s; others verify with %s", path,
             plain ? ", unencrypted" : "", public_path);
-    return show(common, &key, public_path);
+    return print_public_key(common, &key, public_path);
 }
 
-static int run_show(struct common *common, const char *path, struct err *err)
+static int show_key(struct common *common, const char *path, struct err *err)
 {
     cleanup_free char *public_path = key_public_path(path);
     if (!public_path)
@@ -58,29 +70,17 @@ static int run_show(struct common *common, const char *path, struct err *err)
     struct minisign_public key;
     if (key_public_load(public_path, &key, err) < 0)
         return -1;
-    return show(common, &key, public_path);
+    return print_public_key(common, &key, public_path);
 }
 
-int cmd_key(struct common *common, int argc, char **argv, struct err *err)
+static int run_key(struct common *common, int argc, char **argv, struct err *err)
 {
-    const char *path = NULL;
-    bool plain = false, done;
-    struct passphrase_options passphrase = PASSPHRASE_NONE;
-    const struct option_spec specs[] = {
-        {"key", 'k', OPTION_STRING, &path, "FILE", "secret key, else $XDG_CONFIG_HOME/bake/bake.key"},
-        {"no-passphrase", 0, OPTION_FLAG, &plain, NULL, "new: leave the key unencrypted"},
-        PASSPHRASE_OPTIONS(&passphrase),
-        COMMON_OUTPUT_OPTIONS(common),
-        OPTIONS_END,
-    };
-    const struct command_help help = {
-        .usage = "bake key new|show [options]",
-        .summary = "Makes a signing key in minisign's format, or prints the public half of one.\n"
-                   "An existing key is never overwritten.",
-    };
+    struct key_command options = {.key = KEY_OPTIONS_DEFAULT};
     const char *verb = NULL;
-    if (common_parse(common, argc, argv, &help, specs, &verb, 1, &done, err) < 0 || done)
+    bool done;
+    if (common_parse(common, &command_key, &options, argc, argv, &verb, &done, err) < 0 || done)
         return done ? 0 : -1;
+    const char *path = options.key.path;
     cleanup_free char *fallback = NULL;
     if (!path) {
         if (dir_default("XDG_CONFIG_HOME", ".config", "bake/bake.key", &fallback, err) < 0)
@@ -88,8 +88,22 @@ int cmd_key(struct common *common, int argc, char **argv, struct err *err)
         path = fallback;
     }
     if (verb && strcmp(verb, "new") == 0)
-        return run_new(common, path, &passphrase, plain, err);
+        return make_key(common, path, &options.key.passphrase, options.no_passphrase, err);
     if (verb && strcmp(verb, "show") == 0)
-        return run_show(common, path, err);
-    return err_set(err, ERR_USAGE, 0, "say \"bake key new\" or \"bake key show\"");
+        return show_key(common, path, err);
+    return err_set(err, ERR_USAGE, 0, "use \"bake key new\" or \"bake key show\"");
 }
+
+const struct command command_key = {
+    .name = "key",
+    .title = "make or show a signing key",
+    .usage = "bake key new|show [options]",
+    .summary = "Makes a signing key in minisign's format, or prints the public half of one.\n"
+               "An existing key is never overwritten.",
+    .options =
+        (const struct option_use[]){
+            {&new_group, 0}, {&key_group, offsetof(struct key_command, key)}, {&common_output_group, 0}, {0}},
+    .arguments_max = 1,
+    .argument_choices = "new show",
+    .run = run_key,
+};

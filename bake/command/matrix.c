@@ -1,6 +1,7 @@
 /* bake matrix: many images of one recipe. */
 #include <string.h>
 
+#include "bake/command/command.h"
 #include "bake/command/image_job.h"
 #include "io/file.h"
 #include "recipe/matrix.h"
@@ -12,6 +13,19 @@ struct matrix_options {
     bool list, lock;
     uint64_t cell; /* NO_CELL: all */
 };
+
+struct matrix_command {
+    struct matrix_options matrix;
+    struct image_job job;
+};
+
+static const struct option matrix_rows[] = {
+    {"list", 'l', FLAG_OF(struct matrix_options, list), NULL, "print the images' numbers and names"},
+    {"cell", 'c', UINT_OF(struct matrix_options, cell), "N", "only image N, counted from 0"},
+    {"lock", 0, FLAG_OF(struct matrix_options, lock), NULL, "only make the locks"},
+    {0},
+};
+static const struct option_group matrix_group = {.rows = matrix_rows};
 
 struct matrix_run {
     struct common *common;
@@ -26,7 +40,7 @@ struct matrix_run {
     struct err first; /* of the failures */
 };
 
-static int read_file(const char *path, struct matrix *ret, struct err *err)
+static int read_matrix(const char *path, struct matrix *ret, struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(MATRIX_TEXT_MAX);
     cleanup_free char *dir = NULL;
@@ -115,7 +129,7 @@ static int set_cell(const struct matrix_run *run, const struct matrix_cell *cell
     return image_job_check(run->job, err);
 }
 
-/* --- before anything runs: what is of one family must be one package ------------------------------------------------------ */
+/* --- before anything runs: what is of one family must be one package --- */
 
 struct claimed {
     const char *family, *project; /* NULL project: the command's */
@@ -190,7 +204,7 @@ static int count_siblings(const struct matrix_run *run, const struct matrix_cell
     return 0;
 }
 
-/* --- runs ----------------------------------------------------------------------------------------------------------------- */
+/* --- runs --- */
 
 static int lock_cell(const struct matrix_run *run, struct err *err)
 {
@@ -203,7 +217,7 @@ static int lock_cell(const struct matrix_run *run, struct err *err)
     return 0;
 }
 
-static void report(const struct matrix_run *run, size_t index, const char *result, const struct err *why)
+static void report_cell(const struct matrix_run *run, size_t index, const char *result, const struct err *why)
 {
     struct ui_line line;
     open_cell(&run->common->ui, run->matrix, index, &line);
@@ -231,7 +245,7 @@ static int run_cell(struct matrix_run *run, size_t index, bool lock, struct err 
     if (r == 0) {
         run->results[result]++;
         run->done_tag = cell->tag;
-        report(run, index, lock ? "locked" : image_result_word(result), NULL);
+        report_cell(run, index, lock ? "locked" : image_result_word(result), NULL);
         return 0;
     }
     (void)err_wrap(&why, "%zu (%.100s)", index, cell->name);
@@ -239,7 +253,7 @@ static int run_cell(struct matrix_run *run, size_t index, bool lock, struct err 
         *err = why;
         return -1;
     }
-    report(run, index, "failed", &why);
+    report_cell(run, index, "failed", &why);
     if (run->failed++ == 0)
         run->first = why;
     else
@@ -299,35 +313,49 @@ static int run_all(struct common *common, const struct matrix *matrix, const str
     return finish(&run, end - first, err);
 }
 
-int cmd_matrix(struct common *common, int argc, char **argv, struct err *err)
+static int run_matrix(struct common *common, int argc, char **argv, struct err *err)
 {
-    cleanup_image_job struct image_job job = IMAGE_JOB_DEFAULT;
-    struct matrix_options options = {.cell = NO_CELL};
+    struct matrix_command options = {.matrix.cell = NO_CELL, .job = IMAGE_JOB_DEFAULT};
     cleanup_matrix struct matrix matrix = {0};
     bool done;
-    const struct option_spec specs[] = {
-        {"list", 'l', OPTION_FLAG, &options.list, NULL, "print the images' numbers and names"},
-        {"cell", 'c', OPTION_UINT, &options.cell, "N", "that one only, from 0"},
-        {"lock", 0, OPTION_FLAG, &options.lock, NULL, "make the locks, and nothing else"},
-        IMAGE_JOB_OPTIONS(&job),
-        COMMON_NETWORK_OPTIONS(common),
-        COMMON_CACHE_OPTIONS(common),
-        COMMON_OUTPUT_OPTIONS(common),
-        OPTIONS_END,
-    };
-    const struct command_help help = {
-        .usage = "bake matrix FILE [options]",
-        .summary = "Bakes one recipe for each combination of values that FILE gives its variables,\n"
-                   "and pushes each into every target. One that fails does not stop the others.",
-        .more = "{ \"recipe\": \"bake.json\", \"vars\": { \"channel\": [\"stable\", \"beta\"] },\n"
-                "  \"targets\": [{ \"project\": \"p\", \"bucket\": \"b\" }] }",
-    };
-    if (common_parse(common, argc, argv, &help, specs, &options.path, 1, &done, err) < 0 || done)
+    if (common_parse(common, &command_matrix, &options, argc, argv, &options.matrix.path, &done, err) < 0 ||
+        done)
         return done ? 0 : -1;
-    if (!options.path)
-        return err_set(err, ERR_USAGE, 0, "which matrix? Say bake matrix FILE");
-    if (read_file(options.path, &matrix, err) < 0)
+    if (!options.matrix.path)
+        return err_set(err, ERR_USAGE, 0, "no matrix: use bake matrix FILE");
+    if (read_matrix(options.matrix.path, &matrix, err) < 0)
         return -1;
-    return options.list ? list_cells(common, &matrix, &options, err)
-                        : run_all(common, &matrix, &options, &job, err);
+    if (options.matrix.list)
+        return list_cells(common, &matrix, &options.matrix, err);
+    int r = run_all(common, &matrix, &options.matrix, &options.job, err);
+    image_job_free(&options.job);
+    return r;
 }
+
+static const struct option_use matrix_options[] = {
+    {&matrix_group, offsetof(struct matrix_command, matrix)},
+    {&recipe_group, offsetof(struct matrix_command, job.image.recipe)},
+    {&image_group, offsetof(struct matrix_command, job.image)},
+    {&key_group, offsetof(struct matrix_command, job.key_options)},
+    {&publish_group, offsetof(struct matrix_command, job.publish)},
+    {&push_group, offsetof(struct matrix_command, job.publish.push)},
+    {&bucket_group, offsetof(struct matrix_command, job.publish.push.session)},
+    {&session_group, offsetof(struct matrix_command, job.publish.push.session)},
+    {&common_network_group, 0},
+    {&common_cache_group, 0},
+    {&common_output_group, 0},
+    {0},
+};
+
+const struct command command_matrix = {
+    .name = "matrix",
+    .title = "bake many images of one recipe",
+    .usage = "bake matrix FILE [options]",
+    .summary = "Bakes one recipe for each combination of values that FILE gives its variables,\n"
+               "and pushes each into every target. A failed one does not stop the others.",
+    .more = "{ \"recipe\": \"bake.json\", \"vars\": { \"channel\": [\"stable\", \"beta\"] },\n"
+            "  \"targets\": [{ \"project\": \"p\", \"bucket\": \"b\" }] }",
+    .options = matrix_options,
+    .arguments_max = 1,
+    .run = run_matrix,
+};

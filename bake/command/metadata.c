@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "bake/cluster/cluster.h"
-#include "bake/ui/common.h"
+#include "bake/command/command.h"
 #include "io/file.h"
 
 enum format { FORMAT_GCLOUD, FORMAT_TERRAFORM, FORMAT_JSON };
@@ -12,6 +12,40 @@ struct secret_options {
     const char *in, *out; /* --secret-file, --secret-out */
     bool show;
 };
+
+struct metadata_command {
+    struct cluster_options cluster;
+    struct secret_options secret;
+    const char *format;
+};
+
+static const struct option metadata_rows[] = {
+    {"name", 'n', STRING_OF(struct metadata_command, cluster.name), "NAME", "the cluster's name"},
+    {"nodes", 0, STRING_OF(struct metadata_command, cluster.nodes), "LIST",
+     "NAME=ADDRESS,...; at most 9, the order counts"},
+    {"first-address", 0, STRING_OF(struct metadata_command, cluster.first_address), "IP",
+     "with --nodes NAME,...: count addresses up from here"},
+    {"role", 0, PAIRS_OF(struct metadata_command, cluster.roles), "NODE=ROLE",
+     "node, or witness: etcd and nothing else"},
+    {"format", 'f', STRING_OF(struct metadata_command, format), "FORMAT",
+     "gcloud (default), terraform or json", .choices = "gcloud terraform json"},
+    {"pod-cidr", 0, STRING_OF(struct metadata_command, cluster.pod_cidr), "CIDR",
+     "addresses of pods (10.244.0.0/16)"},
+    {"service-cidr", 0, STRING_OF(struct metadata_command, cluster.service_cidr), "CIDR",
+     "addresses of services (10.96.0.0/16)"},
+    {"domain", 0, STRING_OF(struct metadata_command, cluster.domain), "NAME",
+     "the cluster's domain (cluster.local)"},
+    {"api-names", 0, STRING_OF(struct metadata_command, cluster.api_names), "LIST",
+     "more names of the API server, at most 8"},
+    {"secret-file", 0, STRING_OF(struct metadata_command, secret.in), "FILE",
+     "read the secret from here, else make a new one"},
+    {"secret-out", 0, STRING_OF(struct metadata_command, secret.out), "FILE",
+     "write the new secret here, mode 0600"},
+    {"show-secret", 0, FLAG_OF(struct metadata_command, secret.show), NULL,
+     "json: show the secret even on a terminal"},
+    {0},
+};
+static const struct option_group metadata_group = {.rows = metadata_rows};
 
 static int read_format(const struct common *common, const char *text, enum format *ret, struct err *err)
 {
@@ -31,7 +65,7 @@ static int read_format(const struct common *common, const char *text, enum forma
 
 /* Where the secret may go depends on what is printed: never into an argument list, nor into code that is committed, and
  * onto a terminal only when that was asked for. */
-static int check_way(const struct secret_options *secret, enum format format, struct err *err)
+static int check_secret_way(const struct secret_options *secret, enum format format, struct err *err)
 {
     if (secret->in && secret->out)
         return err_set(err, ERR_USAGE, 0, "--secret-file and --secret-out contradict each other");
@@ -104,7 +138,7 @@ static int make_text(const struct cluster *cluster, enum format format, const st
     return buf_check(ret, "the metadata", err);
 }
 
-static void advise(const struct run *run, const struct cluster *cluster)
+static void warn_even(const struct run *run, const struct cluster *cluster)
 {
     size_t count = cluster->node_count;
     if (count % 2 == 0)
@@ -113,17 +147,17 @@ static void advise(const struct run *run, const struct cluster *cluster)
                  (count - 1) / 2, count - 1);
 }
 
-static int run_metadata(struct common *common, const struct cluster_options *options,
-                        const struct secret_options *secret, enum format format, struct err *err)
+static int print_metadata(struct common *common, const struct cluster_options *options,
+                          const struct secret_options *secret, enum format format, struct err *err)
 {
     cleanup_cluster struct cluster cluster = {0};
     cleanup_wiped struct buf text = BUF_INIT(CLUSTER_TEXT_MAX);
-    if (check_way(secret, format, err) < 0 || cluster_read(options, &cluster, err) < 0 ||
+    if (check_secret_way(secret, format, err) < 0 || cluster_read(options, &cluster, err) < 0 ||
         (secret->in ? read_secret(&common->run, secret->in, format, &cluster, err)
                     : cluster_make_secret(&cluster, err)) < 0 ||
         cluster_check(&cluster, err) < 0 || make_text(&cluster, format, secret, &text, err) < 0)
         return -1;
-    advise(&common->run, &cluster);
+    warn_even(&common->run, &cluster);
     /* the last thing that can fail, so that no error leaves a secret that nothing uses */
     if (secret->out && write_secret(secret->out, &cluster, err) < 0)
         return -1;
@@ -137,42 +171,27 @@ static int run_metadata(struct common *common, const struct cluster_options *opt
     return 0;
 }
 
-int cmd_metadata(struct common *common, int argc, char **argv, struct err *err)
+static int run_metadata(struct common *common, int argc, char **argv, struct err *err)
 {
-    struct cluster_options cluster = {0};
-    struct secret_options secret = {0};
-    const char *format_name = NULL;
+    struct metadata_command options = {0};
     enum format format = FORMAT_GCLOUD;
     bool done;
-    const struct option_spec specs[] = {
-        {"name", 'n', OPTION_STRING, &cluster.name, "NAME", "the cluster's name"},
-        {"nodes", 0, OPTION_STRING, &cluster.nodes, "LIST", "NAME=ADDRESS,...; at most 9, order counts"},
-        {"first-address", 0, OPTION_STRING, &cluster.first_address, "IP",
-         "--nodes NAME,...: count from here"},
-        {"role", 0, OPTION_PAIRS, &cluster.roles, "NODE=ROLE", "node, or witness: etcd and nothing else"},
-        {"format", 'f', OPTION_STRING, &format_name, "FORMAT", "gcloud (default), terraform or json"},
-        {"pod-cidr", 0, OPTION_STRING, &cluster.pod_cidr, "CIDR", "addresses of pods (10.244.0.0/16)"},
-        {"service-cidr", 0, OPTION_STRING, &cluster.service_cidr, "CIDR", "of services (10.96.0.0/16)"},
-        {"domain", 0, OPTION_STRING, &cluster.domain, "NAME", "the cluster's domain (cluster.local)"},
-        {"api-names", 0, OPTION_STRING, &cluster.api_names, "LIST",
-         "more names of the API server, at most 8"},
-        {"secret-file", 0, OPTION_STRING, &secret.in, "FILE", "the secret, else a fresh one"},
-        {"secret-out", 0, OPTION_STRING, &secret.out, "FILE", "write the fresh secret here, mode 0600"},
-        {"show-secret", 0, OPTION_FLAG, &secret.show, NULL, "json: even on a terminal"},
-        COMMON_OUTPUT_OPTIONS(common),
-        OPTIONS_END,
-    };
-    const struct command_help help = {
-        .usage = "bake metadata --name NAME --nodes LIST [options]",
-        .summary = "Prints the attributes that make a cluster of instances of one image, checked as\n"
-                   "the nodes will check them.",
-        .more = "gcloud: a line for each node, arguments of `gcloud compute instances create`.\n"
-                "terraform: locals for a module, and a variable for the secret.\n"
-                "json: a document with everything, the secret too unless --secret-out takes it.",
-    };
-    if (common_parse(common, argc, argv, &help, specs, NULL, 0, &done, err) < 0 || done)
+    if (common_parse(common, &command_metadata, &options, argc, argv, NULL, &done, err) < 0 || done)
         return done ? 0 : -1;
-    if (read_format(common, format_name, &format, err) < 0)
+    if (read_format(common, options.format, &format, err) < 0)
         return -1;
-    return run_metadata(common, &cluster, &secret, format, err);
+    return print_metadata(common, &options.cluster, &options.secret, format, err);
 }
+
+const struct command command_metadata = {
+    .name = "metadata",
+    .title = "print the attributes of a cluster's nodes",
+    .usage = "bake metadata --name NAME --nodes LIST [options]",
+    .summary = "Prints the attributes that make a cluster of instances of one image, checked as\n"
+               "the nodes will check them.",
+    .more = "gcloud: a line for each node, arguments of `gcloud compute instances create`.\n"
+            "terraform: locals for a module, and a variable for the secret.\n"
+            "json: a document with everything, the secret too unless --secret-out takes it.",
+    .options = (const struct option_use[]){{&metadata_group, 0}, {&common_output_group, 0}, {0}},
+    .run = run_metadata,
+};

@@ -1,10 +1,10 @@
-/* bake prune: old images of one family, and what nobody needs of the bucket. */
+/* bake prune: deletes old images of one family, and what only they needed in the bucket. */
 #include "cloud/lifecycle/prune.h"
 
-#include <string.h>
 #include <time.h>
 
-#include "bake/remote/push_options.h"
+#include "bake/command/command.h"
+#include "bake/remote/session.h"
 
 enum { SAFETY_HOURS = 24, DAY_MS = 24 * 3600 * 1000, DAYS_MAX = 36500 };
 
@@ -15,8 +15,19 @@ struct prune_options {
     struct option_list labels;
 };
 
-static void report(const struct session *session, const struct prune_options *options,
-                   const struct prune_result *result)
+static const struct option prune_rows[] = {
+    {"family", 0, STRING_OF(struct prune_options, family), "NAME", "the image family; no other is touched"},
+    {"keep", 0, UINT_OF(struct prune_options, keep), "N", "keep the N newest images, and always the head"},
+    {"older-than", 0, UINT_OF(struct prune_options, older_days), "DAYS",
+     "delete only images older than that"},
+    {"label", 0, PAIRS_OF(struct prune_options, labels), "K=V", "delete only images with this label"},
+    {"safety-age", 0, UINT_OF(struct prune_options, safety_hours), "HOURS", "keep younger objects (24)"},
+    {0},
+};
+static const struct option_group prune_group = {.rows = prune_rows};
+
+static void report_prune(const struct session *session, const struct prune_options *options,
+                         const struct prune_result *result)
 {
     struct ui *ui = &session->common->ui;
     char bytes[16];
@@ -44,7 +55,7 @@ static void report(const struct session *session, const struct prune_options *op
     ui_line_print(&line);
 }
 
-static void tell_left(void *ctx, const char *image, const char *why)
+static void report_left(void *ctx, const char *image, const char *why)
 {
     struct ui *ui = ctx;
     struct ui_line line;
@@ -55,7 +66,7 @@ static void tell_left(void *ctx, const char *image, const char *why)
     ui_line_print(&line);
 }
 
-static int run(struct common *common, const struct prune_options *options, struct err *err)
+static int prune_in_session(struct common *common, const struct prune_options *options, struct err *err)
 {
     cleanup_session struct session session = {0};
     cleanup_cache struct cache *cache = NULL;
@@ -76,7 +87,7 @@ static int run(struct common *common, const struct prune_options *options, struc
                           .safety_ms = (int64_t)options->safety_hours * 3600 * 1000,
                           .now_ms = (int64_t)time(NULL) * 1000,
                           .dry = options->session.dry_run ? &session.dry : NULL,
-                          .left = {tell_left, &common->ui}};
+                          .left = {report_left, &common->ui}};
     if (session_labels(&options->labels, "label", &arena, labels, &prune.label_count, OPTION_LIST_MAX, err) <
         0)
         return -1;
@@ -85,42 +96,41 @@ static int run(struct common *common, const struct prune_options *options, struc
     int r = prune_run(&prune, &result, err);
     session_unlock_family(&session, cache, options->family, &lock);
     if (r == 0)
-        report(&session, options, &result);
+        report_prune(&session, options, &result);
     return r;
 }
 
-int cmd_prune(struct common *common, int argc, char **argv, struct err *err)
+static int run_prune(struct common *common, int argc, char **argv, struct err *err)
 {
     struct prune_options options = {.older_days = UINT64_MAX, .safety_hours = SAFETY_HOURS};
     bool done;
-    const struct option_spec specs[] = {
-        {"family", 0, OPTION_STRING, &options.family, "NAME", "the image family; no other is touched"},
-        {"keep", 0, OPTION_UINT, &options.keep, "N", "the N newest stay, and always the head"},
-        {"older-than", 0, OPTION_UINT, &options.older_days, "DAYS", "only images older than that go"},
-        {"label", 0, OPTION_PAIRS, &options.labels, "K=V", "only images with this label"},
-        {"safety-age", 0, OPTION_UINT, &options.safety_hours, "HOURS", "younger objects stay (24)"},
-        BUCKET_OPTIONS(&options.session),
-        CLOUD_OPTIONS(&options.session),
-        COMMON_NETWORK_OPTIONS(common),
-        COMMON_CACHE_OPTIONS(common),
-        COMMON_OUTPUT_OPTIONS(common),
-        OPTIONS_END,
-    };
-    const struct command_help help = {
-        .usage = "bake prune --family NAME --keep N --older-than DAYS [options]",
-        .summary = "Deprecates, then deletes old images that bake pushed for the family. With\n"
-                   "--bucket also removes archives whose image is gone, and segments that no\n"
-                   "remaining package needs.",
-        .more = "Images that never were promoted are counted apart, by the same rule. Of the\n"
-                "family is what is in it, or was pushed for it; what bake did not push is told\n"
-                "and left alone. No such image at all is an error. --dry-run shows what would go.",
-    };
-    if (common_parse(common, argc, argv, &help, specs, NULL, 0, &done, err) < 0 || done)
+    if (common_parse(common, &command_prune, &options, argc, argv, NULL, &done, err) < 0 || done)
         return done ? 0 : -1;
     if (!options.family || options.keep == 0 || options.older_days == UINT64_MAX)
         return err_set(err, ERR_USAGE, 0,
-                       "prune wants --family NAME, --keep N (at least 1) and --older-than DAYS, all three");
+                       "--family NAME, --keep N (at least 1) and --older-than DAYS are all needed");
     if (options.older_days > DAYS_MAX || options.safety_hours > DAYS_MAX)
         return err_set(err, ERR_USAGE, 0, "--older-than and --safety-age are at most %d", DAYS_MAX);
-    return run(common, &options, err);
+    return prune_in_session(common, &options, err);
 }
+
+const struct command command_prune = {
+    .name = "prune",
+    .title = "delete old images and what they needed",
+    .usage = "bake prune --family NAME --keep N --older-than DAYS [options]",
+    .summary = "Deprecates, then deletes old images that bake pushed for the family. With\n"
+               "--bucket also removes archives whose image is gone, and segments that no\n"
+               "remaining package needs.",
+    .more = "Images that were never promoted are counted separately, by the same rule. The\n"
+            "family's images are those in it and those pushed for it; those that bake did\n"
+            "not push are listed and left alone. Finding none at all is an error. --dry-run\n"
+            "shows what would be deleted.",
+    .options = (const struct option_use[]){{&prune_group, 0},
+                                           {&bucket_group, offsetof(struct prune_options, session)},
+                                           {&session_group, offsetof(struct prune_options, session)},
+                                           {&common_network_group, 0},
+                                           {&common_cache_group, 0},
+                                           {&common_output_group, 0},
+                                           {0}},
+    .run = run_prune,
+};

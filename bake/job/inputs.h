@@ -63,21 +63,7 @@ void inputs_free(struct inputs *inputs);
         .base = TRUSTED_EMPTY                                                                                \
     }
 
-#define RECIPE_OPTIONS(options)                                                                              \
-    {"var", 0, OPTION_PAIRS, &(options)->vars, "K=V", "set a variable of the recipe"},                       \
-        {"update", 0, OPTION_FLAG, &(options)->update, NULL, "resolve again, rewrite the lock"},             \
-        {"allow-downgrade",           0,    OPTION_FLAG,                                                     \
-         &(options)->allow_downgrade, NULL, "with --update: to an older base, too"},                         \
-        {"lock-dir", 0, OPTION_STRING, &(options)->lock_dir, "DIR", "where locks are, else beside recipes"}, \
-        {"require-digests",           0,    OPTION_FLAG,                                                     \
-         &(options)->require_digests, NULL, "lock only what a digest or signature vouches for"},             \
-    {                                                                                                        \
-        "out", 'o', OPTION_STRING, &(options)->out_dir, "DIR", "where packages go (out)"                     \
-    }
-
-#define STANDIN_OPTION(options)                                                                              \
-    {                                                                                                        \
-        "standin", 0, OPTION_FLAG, &(options)->standin, NULL, "the compiled-in recipe, of test inputs"       \
-    }
+/* Both of struct recipe_options; the compiled-in recipe cannot be a matrix's. */
+extern const struct option_group recipe_group, standin_group;
 
 #endif

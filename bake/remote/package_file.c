@@ -4,10 +4,18 @@
 
 #include "seal/sign/key.h"
 
+static const struct option package_rows[] = {
+    {"public-key", 'p', STRING_OF(struct package_options, public_key), "KEY",
+     "public key, a file or its text; else $XDG_CONFIG_HOME/bake/bake.pub"},
+    {"unsigned", 0, FLAG_OF(struct package_options, unsigned_package), NULL, "check digests only"},
+    {0},
+};
+const struct option_group package_group = {.title = "Verification", .rows = package_rows};
+
 int package_options_check(const struct package_options *options, struct err *err)
 {
     if (!options->package)
-        return err_set(err, ERR_USAGE, 0, "say which package: the path of its NAME.manifest.json");
+        return err_set(err, ERR_USAGE, 0, "no package: give the path of its NAME.manifest.json");
     if (options->unsigned_package && options->public_key)
         return err_set(err, ERR_USAGE, 0, "--unsigned and --public-key contradict each other");
     return 0;
@@ -24,15 +32,15 @@ int package_manifest_path(const char *package, char **ret, struct err *err)
     else if (len > sizeof archive && strcmp(package + len - (sizeof archive - 1), archive) == 0)
         n = asprintf(&made, "%.*s%s", (int)(len - (sizeof archive - 1)), package, manifest);
     else
-        return err_set(err, ERR_USAGE, 0,
-                       "%s: a package is named by its NAME.manifest.json, or its NAME.tar.gz", package);
+        return err_set(err, ERR_USAGE, 0, "%s: give the package's NAME.manifest.json or NAME.tar.gz",
+                       package);
     if (n < 0 || !made)
         return err_oom(err);
     *ret = made;
     return 0;
 }
 
-/* *ret_has is false when the user said so, or has no key of their own. */
+/* *ret_has is false for --unsigned, and with a warning when the user has no key. */
 static int find_public_key(struct common *common, const struct package_options *options, const char *stage,
                            struct minisign_public *ret, bool *ret_has, struct err *err)
 {

@@ -1,24 +1,42 @@
-/* What an image is to be: the recipe's part of the package manifest, and the options over it. */
-#include <string.h>
-
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
-#include "io/file.h"
 #include "bake/remote/push_options.h"
 
-enum { KEY_FILE_MAX = 64 << 10 };
+#include <string.h>
 
-static int refuse_own(const struct label *labels, size_t count, struct err *err)
+static const struct option push_rows[] = {
+    {"create-bucket", 0, FLAG_OF(struct push_options, create_bucket), NULL,
+     "create the bucket if it is missing"},
+    {"location", 0, STRING_OF(struct push_options, location), "PLACE", "where to create it, such as EU"},
+    {"no-compose", 0, FLAG_OF(struct push_options, no_compose), NULL,
+     "one resumable upload instead of parts"},
+    {"uploads", 0, UINT_OF(struct push_options, uploads), "N", "requests in parallel (8)"},
+    {"rate", 0, SIZE_OF(struct push_options, session.rate), "SIZE", "bytes a second, at most"},
+    {"family", 0, STRING_OF(struct push_options, family), "NAME", "image family, else the recipe's"},
+    {"label", 0, PAIRS_OF(struct push_options, labels), "K=V", "one more label, beside the recipe's"},
+    {"description", 0, STRING_OF(struct push_options, description), "TEXT", "description, else the recipe's"},
+    {"license", 0, LIST_OF(struct push_options, licenses), "URL", "one more license"},
+    {"feature", 0, LIST_OF(struct push_options, features), "TYPE", "one more guest OS feature"},
+    {"storage-location", 0, STRING_OF(struct push_options, storage_location), "PLACE",
+     "where the image is stored, such as eu"},
+    {"architecture", 0, STRING_OF(struct push_options, architecture), "ARCH", "X86_64 (the default) or ARM64",
+     .choices = "X86_64 ARM64"},
+    {"kms-key", 0, STRING_OF(struct push_options, kms_key), "KEY",
+     "encrypt the image with this Cloud KMS key"},
+    {"platform-key", 0, STRING_OF(struct push_options, pk), "FILE", "Secure Boot: the platform key"},
+    {"exchange-key", 0, LIST_OF(struct push_options, keks), "FILE", "Secure Boot: a key exchange key"},
+    {"signature-db", 0, LIST_OF(struct push_options, dbs), "FILE", "Secure Boot: what may boot"},
+    {"forbidden-db", 0, LIST_OF(struct push_options, dbxs), "FILE", "Secure Boot: what may not boot"},
+    {0},
+};
+const struct option_group push_group = {.title = "Image and upload", .rows = push_rows};
+
+int push_refuse_own_labels(const struct label *labels, size_t count, struct err *err)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(labels[i].key, LABEL_PACKAGE) == 0 || strcmp(labels[i].key, LABEL_FAMILY) == 0)
-            return err_set(err, ERR_USAGE, 0, "the label %s is bake's own", labels[i].key);
+            return err_set(err, ERR_USAGE, 0, "the label %s is reserved by bake", labels[i].key);
     return 0;
 }
 
-/* As far as they can be judged without the recipe's, so that nothing is built for a push that cannot be. */
 static int check_labels(const struct option_list *given, struct err *err)
 {
     cleanup_arena struct arena arena = {0};
@@ -26,14 +44,14 @@ static int check_labels(const struct option_list *given, struct err *err)
     size_t count = 0;
     return session_labels(given, "label", &arena, labels, &count, GIVEN_LABELS_MAX, err) < 0
                ? -1
-               : refuse_own(labels, count, err);
+               : push_refuse_own_labels(labels, count, err);
 }
 
 int push_options_check(const struct push_options *options, struct err *err)
 {
     const char *architecture = options->architecture;
     if (!options->session.bucket)
-        return err_set(err, ERR_USAGE, 0, "which bucket? Say --bucket NAME");
+        return err_set(err, ERR_USAGE, 0, "no bucket: --bucket NAME says which");
     if (options->location && !options->create_bucket)
         return err_set(err, ERR_USAGE, 0,
                        "--location is the place of a new bucket: it needs --create-bucket");
@@ -49,171 +67,11 @@ int push_options_check(const struct push_options *options, struct err *err)
         return -1;
     if (options->kms_key && strncmp(options->kms_key, "projects/", 9) != 0)
         return err_set(err, ERR_USAGE, 0,
-                       "--kms-key wants projects/P/locations/L/keyRings/R/cryptoKeys/K, not \"%.200s\"",
+                       "--kms-key needs projects/P/locations/L/keyRings/R/cryptoKeys/K, not \"%.200s\"",
                        options->kms_key);
     if (options->family && !image_name_ok(options->family))
         return err_set(err, ERR_USAGE, 0,
                        "--family \"%.100s\": up to 63 of a-z, 0-9, '-', a letter first and no '-' last",
                        options->family);
-    return 0;
-}
-
-void pushing_free(struct pushing *pushing)
-{
-    cleanup_close_fn(&pushing->fd);
-    sealed_free(&pushing->sealed);
-    package_free(&pushing->package);
-    json_free(pushing->image);
-    arena_free(&pushing->arena);
-    *pushing = (struct pushing)PUSHING_EMPTY;
-}
-
-static int read_strings(const struct pushing *pushing, const char *key, const struct option_list *more,
-                        const char **to, size_t max, size_t *count, struct err *err)
-{
-    const cJSON *list = NULL;
-    if (json_get_array(pushing->image, json_root(pushing->image), key, false, &list, err) < 0)
-        return -1;
-    for (const cJSON *item = list ? list->child : NULL; item; item = item->next) {
-        if (!cJSON_IsString(item) || *count == max - more->count)
-            return json_error(pushing->image, item, err, "\"%s\" must be up to %d texts", key,
-                              OPTION_LIST_MAX);
-        to[(*count)++] = item->valuestring;
-    }
-    for (size_t i = 0; i < more->count; i++) {
-        size_t at = 0;
-        while (at < *count && strcmp(to[at], more->values[i]) != 0)
-            at++;
-        to[at] = more->values[i];
-        *count += at == *count;
-    }
-    return 0;
-}
-
-static int read_labels(const struct push_options *options, struct pushing *pushing, struct err *err)
-{
-    const cJSON *object = NULL;
-    struct image_spec *spec = &pushing->push.spec;
-    if (json_get_object(pushing->image, json_root(pushing->image), "labels", false, &object, err) < 0)
-        return -1;
-    for (const cJSON *item = object ? object->child : NULL; item; item = item->next) {
-        if (!cJSON_IsString(item) || spec->label_count == GIVEN_LABELS_MAX)
-            return json_error(pushing->image, item, err, "\"labels\" must be up to %d texts",
-                              GIVEN_LABELS_MAX);
-        pushing->labels[spec->label_count++] = (struct label){item->string, item->valuestring};
-    }
-    if (session_labels(&options->labels, "label", &pushing->arena, pushing->labels, &spec->label_count,
-                       GIVEN_LABELS_MAX, err) < 0 ||
-        refuse_own(pushing->labels, spec->label_count, err) < 0)
-        return -1;
-    spec->labels = pushing->labels;
-    return 0;
-}
-
-/* A SEQUENCE with a length of two bytes, as all certificates of a key are. */
-static bool is_der(const struct buf *text)
-{
-    return text->len > 4 && memcmp(text->data, "\x30\x82", 2) == 0;
-}
-
-/* A certificate in DER or PEM, which the API wants in DER; anything else is one of UEFI's own structures. */
-static int read_key(const char *path, struct arena *arena, struct shielded_key *ret, struct err *err)
-{
-    cleanup_buf struct buf text = BUF_INIT(KEY_FILE_MAX);
-    if (file_read(path, KEY_FILE_MAX, &text, err) < 0)
-        return -1;
-    if (text.len == 0)
-        return err_set(err, ERR_USAGE, 0, "%s is empty", path);
-    const unsigned char *at = (const unsigned char *)text.data;
-    X509 *x509 = d2i_X509(NULL, &at, (long)text.len);
-    BIO *bio = x509 ? NULL : BIO_new_mem_buf(text.data, (int)text.len);
-    if (bio)
-        x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    ERR_clear_error();
-    unsigned char *der = NULL;
-    int len = x509 ? i2d_X509(x509, &der) : -1;
-    /* what no certificate can be read from, whatever the reason, must not go out as a structure of UEFI's: a variable's first
-     * bytes are a GUID or a year */
-    if (len <= 0 && (is_der(&text) || memmem(text.data, text.len, "-----BEGIN", 10))) {
-        X509_free(x509);
-        return err_set(err, ERR_USAGE, 0, "%s holds no certificate that can be read", path);
-    }
-    ret->x509 = len > 0;
-    ret->len = len > 0 ? (size_t)len : text.len;
-    void *copy = arena_alloc(arena, ret->len);
-    if (copy)
-        memcpy(copy, len > 0 ? (const void *)der : text.data, ret->len);
-    ret->bytes = copy;
-    OPENSSL_free(der);
-    X509_free(x509);
-    return copy ? 0 : err_oom(err);
-}
-
-static int read_keys(const struct option_list *files, const char *option, struct arena *arena,
-                     struct shielded_key *keys, size_t *count, struct err *err)
-{
-    if (files->count > SHIELDED_MAX)
-        return err_set(err, ERR_USAGE, 0, "--%s is given more than %d times", option, SHIELDED_MAX);
-    for (size_t i = 0; i < files->count; i++)
-        if (read_key(files->values[i], arena, &keys[(*count)++], err) < 0)
-            return err_wrap(err, "--%s", option);
-    return 0;
-}
-
-static int read_shielded(const struct push_options *options, struct pushing *pushing, struct err *err)
-{
-    struct image_spec *spec = &pushing->push.spec;
-    struct arena *arena = &pushing->arena;
-    if (options->pk && read_key(options->pk, arena, &spec->pk, err) < 0)
-        return err_wrap(err, "--platform-key");
-    if (read_keys(&options->keks, "exchange-key", arena, spec->keks, &spec->kek_count, err) < 0 ||
-        read_keys(&options->dbs, "signature-db", arena, spec->dbs, &spec->db_count, err) < 0)
-        return -1;
-    return read_keys(&options->dbxs, "forbidden-db", arena, spec->dbxs, &spec->dbx_count, err);
-}
-
-static int read_text(const struct pushing *pushing, const char *key, const char *option, const char **ret,
-                     struct err *err)
-{
-    *ret = option;
-    return option ? 0 : json_get_string(pushing->image, json_root(pushing->image), key, false, ret, err);
-}
-
-int pushing_prepare(const struct push_options *options, const struct session *session,
-                    struct pushing *pushing, struct err *err)
-{
-    struct push *push = &pushing->push;
-    struct image_spec *spec = &push->spec;
-    *push = (struct push){.storage = session_storage(session, &options->session),
-                          .images = session_images(session),
-                          .prefix = session->prefix,
-                          .sealed = &pushing->sealed,
-                          .packed = &pushing->package.packed,
-                          .fd = pushing->fd,
-                          .create_bucket = options->create_bucket,
-                          .no_compose = options->no_compose,
-                          .location = options->location,
-                          .threads = (unsigned)options->uploads,
-                          .dry = options->session.dry_run ? &session->dry : NULL};
-    const char *image = pushing->package.image;
-    if (json_parse(image, strlen(image), "the manifest's \"image\"", JSON_STRICT, ERR_VERIFY, &pushing->image,
-                   err) < 0 ||
-        read_text(pushing, "family", options->family, &push->family, err) < 0 ||
-        read_text(pushing, "description", options->description, &spec->description, err) < 0 ||
-        read_text(pushing, "storage_location", options->storage_location, &spec->storage_location, err) < 0 ||
-        read_labels(options, pushing, err) < 0 ||
-        read_strings(pushing, "licenses", &options->licenses, pushing->licenses, PUSH_TEXTS_MAX,
-                     &spec->license_count, err) < 0 ||
-        read_strings(pushing, "guest_os_features", &options->features, pushing->features, PUSH_TEXTS_MAX,
-                     &spec->feature_count, err) < 0 ||
-        read_shielded(options, pushing, err) < 0)
-        return -1;
-    if (push->family && !image_name_ok(push->family))
-        return err_set(err, ERR_VERIFY, 0, "the package's family \"%.100s\" cannot be one", push->family);
-    spec->licenses = pushing->licenses;
-    spec->features = pushing->features;
-    spec->architecture = options->architecture ? options->architecture : "X86_64";
-    spec->kms_key = options->kms_key;
     return 0;
 }

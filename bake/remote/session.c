@@ -11,7 +11,25 @@
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
 
-static bool only(const char *text, size_t least, size_t most, const char *chars)
+static const struct option session_rows[] = {
+    {"project", 0, STRING_OF(struct session_options, project), "ID",
+     "the project; else $GOOGLE_CLOUD_PROJECT, the credentials' own"},
+    {"access-token-file", 0, STRING_OF(struct session_options, token_file), "FILE",
+     "a file with an access token"},
+    {"dry-run", 'n', FLAG_OF(struct session_options, dry_run), NULL,
+     "print requests that change something, send none of them"},
+    {0},
+};
+const struct option_group session_group = {.title = "Google Cloud", .rows = session_rows};
+
+static const struct option bucket_rows[] = {
+    {"bucket", 0, STRING_OF(struct session_options, bucket), "NAME", "the bucket for archives"},
+    {"prefix", 0, STRING_OF(struct session_options, prefix), "DIR/", "keep everything in this folder of it"},
+    {0},
+};
+const struct option_group bucket_group = {.title = "Bucket", .rows = bucket_rows};
+
+static bool consists_of(const char *text, size_t least, size_t most, const char *chars)
 {
     size_t len = strlen(text);
     return len >= least && len <= most && strspn(text, chars) == len;
@@ -20,13 +38,13 @@ static bool only(const char *text, size_t least, size_t most, const char *chars)
 static int check_options(const struct session_options *options, struct err *err)
 {
     const char *prefix = options->prefix;
-    if (options->bucket && !only(options->bucket, 3, 222, LOWER DIGITS "._-"))
+    if (options->bucket && !consists_of(options->bucket, 3, 222, LOWER DIGITS "._-"))
         return err_set(err, ERR_USAGE, 0,
-                       "--bucket wants a bucket's name (a-z, 0-9, '.', '_', '-'), not \"%.250s\"",
+                       "--bucket needs a bucket's name (a-z, 0-9, '.', '_', '-'), not \"%.250s\"",
                        options->bucket);
-    if (prefix && (!only(prefix, 1, 200, LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS "._-/") ||
+    if (prefix && (!consists_of(prefix, 1, 200, LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS "._-/") ||
                    prefix[0] == '/' || prefix[strlen(prefix) - 1] != '/' || strstr(prefix, "//")))
-        return err_set(err, ERR_USAGE, 0, "--prefix wants a folder such as \"images/\", not \"%.250s\"",
+        return err_set(err, ERR_USAGE, 0, "--prefix needs a folder such as \"images/\", not \"%.250s\"",
                        prefix);
     return 0;
 }
@@ -42,15 +60,14 @@ static int find_project(const struct session_options *options, struct session *s
     if (!session->project)
         session->project = credentials_project(session->credentials);
     if (!session->project)
-        return err_set(err, ERR_USAGE, 0, "which project? Say --project, or set GOOGLE_CLOUD_PROJECT");
-    if (!only(session->project, 1, 63, LOWER DIGITS ".:-"))
-        return err_set(err, ERR_USAGE, 0, "\"%.100s\" cannot be a project's ID (it is no number and no name)",
-                       session->project);
+        return err_set(err, ERR_USAGE, 0, "no project: use --project, or set GOOGLE_CLOUD_PROJECT");
+    if (!consists_of(session->project, 1, 63, LOWER DIGITS ".:-"))
+        return err_set(err, ERR_USAGE, 0, "\"%.100s\" cannot be a project's ID", session->project);
     return 0;
 }
 
-/* Dry runs: what would be sent goes to stdout, as it is the result. */
-static void tell(void *ctx, const char *method, const char *url, const char *detail)
+/* Dry runs: the requests that would be sent are the result, and go to stdout. */
+static void report_request(void *ctx, const char *method, const char *url, const char *detail)
 {
     struct ui *ui = ctx;
     struct ui_line line;
@@ -85,7 +102,7 @@ int session_open(struct common *common, const struct session_options *options, s
     ret->client = (struct client){.http = ret->http, .credentials = ret->credentials};
     ret->api = (struct api){
         .client = &ret->client, .endpoints = credentials_endpoints(ret->credentials), .run = &common->run};
-    ret->dry = (struct dry_run){tell, &common->ui};
+    ret->dry = (struct dry_run){report_request, &common->ui};
     run_note(&common->run, "cloud", "project %s, as %s", ret->project, credentials_who(ret->credentials));
     return 0;
 }
@@ -116,10 +133,10 @@ int session_labels(const struct option_list *list, const char *name, struct aren
         char *key = equals ? arena_strndup(arena, text, (size_t)(equals - text)) : NULL;
         if (equals && !key)
             return err_oom(err);
-        if (!key || !only(key, 1, 63, LOWER DIGITS "_-") || !strchr(LOWER, key[0]) ||
-            !only(equals + 1, 0, 63, LOWER DIGITS "_-"))
+        if (!key || !consists_of(key, 1, 63, LOWER DIGITS "_-") || !strchr(LOWER, key[0]) ||
+            !consists_of(equals + 1, 0, 63, LOWER DIGITS "_-"))
             return err_set(err, ERR_USAGE, 0,
-                           "--%s wants KEY=VALUE of up to 63 of a-z, 0-9, '_', '-' each, not \"%.150s\"",
+                           "--%s needs KEY=VALUE of up to 63 of a-z, 0-9, '_', '-' each, not \"%.150s\"",
                            name, text);
         size_t at = 0;
         while (at < *count && strcmp(labels[at].key, key) != 0)
@@ -138,7 +155,8 @@ static int family_key(const struct session *session, const char *family, char ke
     cleanup_buf struct buf text = BUF_INIT(4096);
     struct sha256 sha256;
     buf_printf(&text, "%s %s %s", session->api.endpoints->compute, session->project, family);
-    if (buf_check(&text, "what names a family", err) < 0 || sha256_of(text.data, text.len, &sha256, err) < 0)
+    if (buf_check(&text, "the key of a family's lock", err) < 0 ||
+        sha256_of(text.data, text.len, &sha256, err) < 0)
         return -1;
     hex_encode(sha256.bytes, SHA256_SIZE, key);
     return 0;

@@ -1,9 +1,9 @@
-/* What the commands that talk to Google share: options, the session, dry runs.
+/* A session with Google: what the commands that talk to it share.
  *
  * In:    options and the environment.
- * Out:   a session: credentials, project, and what the cloud stage needs of them.
- * Fails: ERR_USAGE: no project, no credentials, names that cannot be names.
- * Owns:  the session, until session_close(); it must not be moved, as its parts point at each other.
+ * Out:   credentials, project, and the handles that the cloud stage needs.
+ * Fails: ERR_USAGE: no project, no credentials, or invalid names.
+ * Owns:  everything, until session_close(). It must not be moved: its parts point at each other.
  */
 #ifndef BAKE_FRONT_REMOTE_SESSION_H
 #define BAKE_FRONT_REMOTE_SESSION_H
@@ -14,27 +14,15 @@
 #include "cache/cache.h"
 
 struct session_options {
-    const char *project;    /* NULL: of the environment, of the credentials */
-    const char *token_file; /* NULL: credentials in Google's order */
+    const char *project;    /* NULL: from the environment, else from the credentials */
+    const char *token_file; /* NULL: credentials as Google's own tools look for them */
     const char *bucket, *prefix;
     uint64_t rate; /* bytes a second; 0: no limit */
     bool dry_run;
 };
 
-#define CLOUD_OPTIONS(options)                                                                               \
-    {                                                                                                        \
-        "project",           0,    OPTION_STRING,                                                            \
-        &(options)->project, "ID", "else $GOOGLE_CLOUD_PROJECT, the credentials'"},                          \
-        {"access-token-file", 0, OPTION_STRING, &(options)->token_file, "F", "a file with an access token"}, \
-    {                                                                                                        \
-        "dry-run", 'n', OPTION_FLAG, &(options)->dry_run, NULL,                                              \
-            "print requests that change things, send none"                                                   \
-    }
-#define BUCKET_OPTIONS(options)                                                                              \
-    {"bucket", 0, OPTION_STRING, &(options)->bucket, "NAME", "the bucket archives lie in"},                  \
-    {                                                                                                        \
-        "prefix", 0, OPTION_STRING, &(options)->prefix, "DIR/", "in that folder of the bucket"               \
-    }
+/* Both of struct session_options. */
+extern const struct option_group session_group, bucket_group;
 
 struct session {
     struct cloud_env env;
@@ -45,7 +33,7 @@ struct session {
     struct api api;
     const char *project;
     const char *prefix; /* "" or ends in '/' */
-    struct dry_run dry; /* tells ui */
+    struct dry_run dry; /* reports to common->ui */
     struct common *common;
 };
 
@@ -54,20 +42,15 @@ must_check int session_open(struct common *common, const struct session_options 
 void session_close(struct session *session);
 #define cleanup_session cleanup(session_close)
 
-/* The library's view of it. */
+/* The session as the library's calls take it. */
 struct images session_images(const struct session *session);
 struct storage session_storage(const struct session *session, const struct session_options *options);
 
-/* "a=b" texts into labels. NAME is the option's. */
+/* Adds "KEY=VALUE" texts to LABELS; a key that is there already gets the new value. NAME is the option's, for messages. */
 must_check int session_labels(const struct option_list *list, const char *name, struct arena *arena,
                               struct label *labels, size_t *count, size_t max, struct err *err);
 
-static inline void cache_close_fn(struct cache **cache)
-{
-    cache_close(*cache);
-}
-#define cleanup_cache cleanup(cache_close_fn)
-/* One run at a time for each family on this machine: waits for another. The lock goes with the process. */
+/* One run at a time for each family on this machine: waits for others. The kernel drops the lock when the process ends. */
 must_check int session_lock_family(const struct session *session, struct cache *cache, const char *family,
                                    int *ret_fd, struct err *err);
 void session_unlock_family(const struct session *session, struct cache *cache, const char *family, int *fd);

@@ -52,6 +52,10 @@ void trial_add_boot_seconds(struct json_writer *to, const struct boot_result *re
 /* Verifies the package, boots it as the options say, reports. ERR_TEST: it did not pass. */
 must_check int trial_package(struct common *common, const struct trial_options *options, struct err *err);
 
+/* One guest. */
+must_check int trial_guest(struct common *common, const struct trial_options *options, int disk_fd,
+                           struct err *err);
+
 /* --nodes 3 and more. */
 must_check int trial_cluster(struct common *common, const struct trial_options *options, int disk_fd,
                              struct err *err);

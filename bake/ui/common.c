@@ -3,28 +3,51 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/file.h"
-
+#include "bake/ui/help.h"
 #include "http/ca.h"
+#include "io/file.h"
 
 static const uint64_t cache_size_default = UINT64_C(20) << 30;
 
+static const struct option output_rows[] = {
+    {"json", 0, FLAG_OF(struct common, ui.json), NULL, "JSON lines on stdout, nothing else there"},
+    {"quiet", 'q', FLAG_OF(struct common, ui.quiet), NULL, "no progress"},
+    {"verbose", 'v', FLAG_OF(struct common, ui.verbose), NULL, "show more of what happens"},
+    {0},
+};
+const struct option_group common_output_group = {.title = "Output", .rows = output_rows, .of_common = true};
+
+static const struct option cache_rows[] = {
+    {"cache-dir", 0, STRING_OF(struct common, cache_dir), "DIR", "the cache, else $XDG_CACHE_HOME/bake"},
+    {"cache-size", 0, SIZE_OF(struct common, cache_size), "SIZE",
+     "evict beyond this size (20GiB, or half of the disk)"},
+    {"recheck", 0, FLAG_OF(struct common, recheck), NULL, "hash and verify cached files again"},
+    {0},
+};
+const struct option_group common_cache_group = {.title = "Cache", .rows = cache_rows, .of_common = true};
+
+static const struct option network_rows[] = {
+    {"ca-file", 0, STRING_OF(struct common, ca_file), "FILE", "also trust the CAs in this PEM file"},
+    {0},
+};
+const struct option_group common_network_group = {
+    .title = "Network", .rows = network_rows, .of_common = true};
+
 void common_begin(struct common *common)
 {
-    /* files get the time of the last tick: by the exact one, what is used right now would seem older than this */
+    /* files get the time of the last clock tick: compared with the exact time, a file used right now would look older */
     if (clock_gettime(CLOCK_REALTIME_COARSE, &common->began) < 0)
         common->began = (struct timespec){0};
 }
 
-int common_parse(struct common *common, int argc, char **argv, const struct command_help *help,
-                 const struct option_spec *specs, const char **positional, size_t positional_max,
-                 bool *ret_done, struct err *err)
+int common_parse(struct common *common, const struct command *command, void *values, int argc, char **argv,
+                 const char **arguments, bool *ret_done, struct err *err)
 {
     *ret_done = false;
-    if (options_parse(argc, argv, specs, positional, positional_max, ret_done, err) < 0)
+    if (options_parse(command, common, values, argc, argv, arguments, ret_done, err) < 0)
         return -1;
     if (*ret_done)
-        options_help(help, specs);
+        help_print(command);
     else if (common->ui.quiet && common->ui.verbose)
         return err_set(err, ERR_USAGE, 0, "--quiet and --verbose contradict each other");
     else if (common->ca_file) {
@@ -40,7 +63,7 @@ int dir_default(const char *variable, const char *fallback, const char *tail, ch
     cleanup_free char *home = NULL;
     char *made = NULL;
     int n;
-    if (base && base[0] == '/') /* the XDG rules: a relative value is to be ignored */
+    if (base && base[0] == '/') /* the XDG specification: relative paths are ignored */
         n = asprintf(&made, "%s/%s", base, tail);
     else if (file_home(&home, err) < 0)
         return -1;
