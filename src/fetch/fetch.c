@@ -77,7 +77,7 @@ static int with_name(const struct transfer *t, struct err *err)
 static int begin_some(const struct fetcher *fetcher, struct transfers *all, size_t *ret_left, struct err *err)
 {
     size_t busy = 0, left = 0;
-    int64_t now = transfer_clock_ms();
+    int64_t now = clock_machine.now_ms(NULL);
     for (size_t i = 0; i < all->count; i++)
         busy += all->items[i].phase == TRANSFER_WAITS || all->items[i].phase == TRANSFER_ACTIVE;
     for (size_t i = 0; i < all->count; i++) {

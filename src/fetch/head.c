@@ -130,6 +130,8 @@ bool fetch_head_line(struct fetch_head *head, const char *line, size_t len)
         copy(head->modified, sizeof head->modified, value, n);
     } else if (value_of(line, len, "date", &value, &n)) {
         copy(head->date, sizeof head->date, value, n);
+    } else if (value_of(line, len, "retry-after", &value, &n)) {
+        copy(head->retry_after, sizeof head->retry_after, value, n);
     } else if (value_of(line, len, "content-encoding", &value, &n)) {
         copy(head->encoding, sizeof head->encoding, n ? value : "identity", n ? n : 8);
         if (!head->encoding[0]) /* too long to be one that is known */

@@ -21,8 +21,9 @@ struct fetch_head {
     char etag[FETCH_TAG_CAP];      /* as sent, quotes and W/ included; "" when there is none */
     char modified[FETCH_DATE_CAP]; /* Last-Modified */
     char date[FETCH_DATE_CAP];
-    char encoding[32]; /* Content-Encoding */
-    bool range_given;  /* a Content-Range that could be read */
+    char encoding[32];                /* Content-Encoding */
+    char retry_after[FETCH_DATE_CAP]; /* Retry-After */
+    bool range_given;                 /* a Content-Range that could be read */
     uint64_t range_first, range_last;
     uint64_t range_total; /* 0 when it is "*" */
 };

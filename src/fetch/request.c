@@ -233,7 +233,7 @@ struct transport request_transport(struct transfer *t)
                               .why = t->why,
                               .ca = &t->fetcher->options.ca,
                               .connect_timeout_ms = t->fetcher->options.connect_timeout_ms,
-                              .again = t->failures > 0};
+                              .again = t->retry.failures > 0};
 }
 
 int request_start(struct transfer *t, struct err *err)

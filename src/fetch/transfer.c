@@ -1,8 +1,6 @@
 #include "fetch/transfer.h"
 
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "fetch/local.h"
 
@@ -14,11 +12,16 @@ enum {
     PROGRESS_MIN = 1 << 20 /* bytes nearer to the end: no failed attempt */
 };
 
-int64_t transfer_clock_ms(void)
+/* Centered jitter: a run sends few requests, and repeating one at once seldom helps. */
+static void begin_retries(struct retry *retry, const struct fetch_options *options)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    const struct retry_policy policy = {.attempts = options->retries < 0 ? 1 : (unsigned)options->retries + 1,
+                                        .first_ms = options->backoff_ms,
+                                        .max_ms = BACKOFF_MAX_MS,
+                                        .retry_after_max_s = RETRY_AFTER_MAX_S,
+                                        .deadline_s = RETRY_NO_DEADLINE,
+                                        .jitter = RETRY_CENTERED_JITTER};
+    retry_begin(retry, "fetch", &policy, NULL);
 }
 
 int transfer_init(struct transfer *t, const struct fetcher *fetcher, struct cache *cache,
@@ -30,6 +33,7 @@ int transfer_init(struct transfer *t, const struct fetcher *fetcher, struct cach
                            .req = *req,
                            .part = PARTIAL_EMPTY,
                            .result = ARTIFACT_EMPTY};
+    begin_retries(&t->retry, &fetcher->options);
     if (url_parse(req->url, &t->url, err) < 0)
         return -1;
     return cache ? partial_init(&t->part, cache, t->url.clean, err) : 0;
@@ -64,7 +68,7 @@ static int try_cache(struct transfer *t, const struct sha256 *sha256, struct err
 static void wait_ms(struct transfer *t, int64_t ms)
 {
     t->phase = TRANSFER_WAITS;
-    t->wake_ms = transfer_clock_ms() + ms;
+    t->wake_ms = clock_machine.now_ms(NULL) + ms;
 }
 
 /* What an earlier run remembers of the URL counts only while its content is here. */
@@ -189,42 +193,20 @@ static int finish(struct transfer *t, struct err *err)
     return request_restart(t, "", 0, err) < 0 ? -1 : again(t, err);
 }
 
-static unsigned jitter(unsigned below)
+/* Another attempt after a while, or the error after the last one. ERR says why this attempt failed. */
+static int retry_later(struct transfer *t, struct err *err)
 {
-    unsigned n = 0;
-    if (below == 0 || getrandom(&n, sizeof n, GRND_NONBLOCK) != (ssize_t)sizeof n)
-        return 0;
-    return n % below;
-}
-
-/* Another attempt after a while, or the error when there were enough. WHY is filled already. */
-static int retry(struct transfer *t, struct err *err)
-{
-    const struct fetch_options *options = &t->fetcher->options;
-    curl_off_t after_s = 0;
+    int64_t ms = 0;
     uint64_t done = request_done(t);
     if (done > t->best && done - t->best >= PROGRESS_MIN) {
-        t->failures = 0;
-        t->best = done; /* what is lost to a new start and comes again is no progress */
+        retry_progress(&t->retry);
+        t->best = done; /* bytes that are lost to a restart and downloaded again are no progress */
     }
-    if (t->failures >= options->retries)
-        return options->retries > 0 ? err_wrap(err, "gave up after %d attempts", t->failures + 1) : -1;
-    uint64_t ms = (uint64_t)options->backoff_ms << (t->failures < 16 ? t->failures : 16);
-    if (ms > BACKOFF_MAX_MS)
-        ms = BACKOFF_MAX_MS;
-    ms = ms / 2 + jitter((unsigned)ms);
-    if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after_s) == CURLE_OK && after_s > 0) {
-        uint64_t asked = (uint64_t)(after_s < RETRY_AFTER_MAX_S ? after_s : RETRY_AFTER_MAX_S) * 1000;
-        ms = asked > ms ? asked : ms;
-    }
-    t->failures++;
-    bool named =
-        strncmp(err->text, t->req.name, strlen(t->req.name)) == 0; /* a text has its URL for a name */
-    run_warn(t->run, "fetch", "%s%s%s; attempt %d of %d in %.1f s", named ? "" : t->req.name,
-             named ? "" : ": ", err->text, t->failures + 1, options->retries + 1, (double)ms / 1000);
-    url_free(&t->hop); /* where a redirect led may be gone by then */
+    if (retry_delay(&t->retry, t->req.name, t->head.retry_after, t->run, &ms, err) < 0)
+        return -1;
+    url_free(&t->hop); /* the redirect's target may be gone by then */
     t->hops = 0;
-    wait_ms(t, (int64_t)ms);
+    wait_ms(t, ms);
     return 0;
 }
 
@@ -289,8 +271,8 @@ static int on_status(struct transfer *t, struct err *err)
     if (status == 416 && t->asked_range)
         return request_restart(t, "", 0, err) < 0 ? -1 : again(t, err);
     err_set(err, ERR_REMOTE, 0, "%s: HTTP %d", request_where(t), status);
-    if (status == 408 || status == 425 || status == 429 || (status >= 500 && status <= 599))
-        return retry(t, err);
+    if (retry_status(status))
+        return retry_later(t, err);
     return err_set(err, ERR_REMOTE, 0, "%s: HTTP %d: %s", request_where(t), status, hint(status));
 }
 
@@ -298,7 +280,7 @@ static int on_curl_error(struct transfer *t, CURLcode code, struct err *err)
 {
     const struct transport transport = request_transport(t);
     transport_failed(&transport, t->easy, code, request_where(t), err);
-    return err->kind == ERR_NETWORK ? retry(t, err) : -1;
+    return err->kind == ERR_NETWORK ? retry_later(t, err) : -1;
 }
 
 int transfer_ended(struct transfer *t, CURLcode code, struct err *err)
@@ -327,7 +309,7 @@ int transfer_ended(struct transfer *t, CURLcode code, struct err *err)
     if (done < total) {
         err_set(err, ERR_NETWORK, 0, "%s ended after %llu of %llu bytes", request_where(t),
                 (unsigned long long)done, (unsigned long long)total);
-        return retry(t, err);
+        return retry_later(t, err);
     }
     return finish(t, err);
 }

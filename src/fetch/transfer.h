@@ -15,6 +15,7 @@
 #include "fetch/index.h"
 #include "fetch/partial.h"
 #include "http/url.h"
+#include "http/retry.h"
 #include "http/transport.h"
 
 struct fetcher {
@@ -40,7 +41,7 @@ struct transfer {
     struct url url; /* as asked for */
     struct url hop; /* where the redirects lead; empty: url */
     unsigned hops;
-    int failures;       /* attempts in a row that brought little or nothing */
+    struct retry retry; /* counts attempts that brought little or nothing */
     uint64_t best;      /* bytes that were here at the end of the best attempt */
     bool told, renewed; /* of the wait for the lock; that a digest that did not match led to a new download */
 
@@ -70,8 +71,6 @@ must_check int transfer_begin(struct transfer *transfer, struct err *err);
 /* What libcurl said at the end of an attempt. */
 must_check int transfer_ended(struct transfer *transfer, CURLcode code, struct err *err);
 void transfer_close(struct transfer *transfer);
-
-int64_t transfer_clock_ms(void);
 
 /* request.c: sets up the next request, and takes its response in. */
 must_check int request_start(struct transfer *transfer, struct err *err);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/retry.h"
 #include "http/url.h"
 
 enum { DOWNLOAD_BUFFER = 256 << 10 };
@@ -149,7 +150,7 @@ static const char *proxy_variable(const struct transport *how)
 /* The proxy answered CONNECT with no tunnel. */
 static int proxy_refused(long status, const char *variable, const char *where, struct err *err)
 {
-    bool passes = status == 408 || status == 425 || status == 429 || status >= 500;
+    bool passes = retry_status((int)status);
     const char *advice = passes          ? "it cannot reach the server now"
                          : status == 407 ? "put USER:PASSWORD@ before its host's name"
                                          : "ask who runs it, or name the server in no_proxy";

@@ -37,17 +37,17 @@ static int get_metadata(const struct token_context *ctx, const char *path, unsig
     struct retry retry;
     policy.attempts = attempts;
     policy.first_ms = FIRST_MS; /* it is on this machine, and where there is none nobody waits for long */
-    retry_begin(&retry, &policy, ctx->clock);
+    retry_begin(&retry, "cloud", &policy, ctx->clock);
     for (;;) {
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
         if (http_exchange(ctx->http, &req, run, &answer, err) < 0) {
             if (retry_error(&retry, req.what, run, err) < 0)
                 return -1;
-        } else if (!retry_wanted(&answer)) {
+        } else if (!api_retry_wanted(&answer)) {
             *ret = answer;
             answer = (struct http_answer)HTTP_ANSWER_EMPTY;
             return 0;
-        } else if (retry_answer(&retry, req.what, &answer, run, err) < 0) {
+        } else if (api_retry_answer(&retry, req.what, &answer, run, err) < 0) {
             return -1;
         }
     }

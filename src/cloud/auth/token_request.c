@@ -82,7 +82,7 @@ int token_request(const struct token_context *ctx, const struct token_request *r
     struct retry retry;
     if (ret_why)
         *ret_why = (struct token_refusal){0};
-    retry_begin(&retry, &ctx->retry, ctx->clock);
+    retry_begin(&retry, "cloud", &ctx->retry, ctx->clock);
     for (;;) {
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
         if (http_exchange(ctx->http, &made, run, &answer, err) < 0) {
@@ -96,7 +96,7 @@ int token_request(const struct token_context *ctx, const struct token_request *r
             return 0;
         }
         refused(req, &answer, ret_why, err);
-        if (!retry_wanted(&answer) || retry_again(&retry, req->what, &answer, run, err) < 0)
+        if (!api_retry_wanted(&answer) || retry_again(&retry, req->what, &answer, run, err) < 0)
             return -1;
     }
 }

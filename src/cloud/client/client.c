@@ -53,7 +53,7 @@ int client_call(const struct client *client, const struct http_request *req, con
 {
     const char *what = req->what ? req->what : req->method;
     struct retry retry;
-    retry_begin(&retry, &client->retry, client->clock);
+    retry_begin(&retry, "cloud", &client->retry, client->clock);
     for (;;) {
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
         if (client_send(client, req, run, &answer, err) < 0) {
@@ -61,12 +61,12 @@ int client_call(const struct client *client, const struct http_request *req, con
                 return -1;
             continue;
         }
-        if (!retry_wanted(&answer)) {
+        if (!api_retry_wanted(&answer)) {
             *ret = answer;
             answer = (struct http_answer)HTTP_ANSWER_EMPTY;
             return 0;
         }
-        if (retry_answer(&retry, what, &answer, run, err) < 0)
+        if (api_retry_answer(&retry, what, &answer, run, err) < 0)
             return -1;
     }
 }

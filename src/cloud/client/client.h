@@ -1,7 +1,7 @@
 /* A request to one of Google's APIs as it is always made: with a token, the quota project, and retries.
  *
  * In:    a request without Authorization.
- * Out:   the answer. client_send(): any. client_call(): any but those retry_wanted() takes.
+ * Out:   the answer. client_send(): any. client_call(): any but those api_retry_wanted() takes.
  * Fails: as http.h, retry.h and credentials.h say; ERR_REMOTE: a new token was refused too.
  * Owns:  nothing: http and credentials are borrowed. Safe in threads.
  *

@@ -232,7 +232,7 @@ static int change(const struct images *images, const char *method, const char *n
     images_url(images, name, verb, &url);
     if (buf_check(&url, "a URL", err) < 0)
         return -1;
-    retry_begin(&retry, &client->retry, client->clock);
+    retry_begin(&retry, "cloud", &client->retry, client->clock);
     for (;;) {
         cleanup_api_result struct api_result result = {0};
         struct operation_end end;

@@ -198,7 +198,7 @@ static int insert(const struct push *push, const char *name, const char *digest,
     const struct run *run = push->images.api.run;
     struct retry retry;
     struct err why = {0};
-    retry_begin(&retry, &client->retry, client->clock);
+    retry_begin(&retry, "cloud", &client->retry, client->clock);
     for (unsigned n = 0; n < ATTEMPTS_MAX; n++) {
         struct operation_end end = {0};
         bool there = false;

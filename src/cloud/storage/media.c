@@ -32,7 +32,7 @@ static int read_media(const struct storage *storage, const char *name, struct ta
                                      .sink = taker->take,
                                      .sink_ctx = taker};
     struct retry retry;
-    retry_begin(&retry, &storage->api.client->retry, storage->api.client->clock);
+    retry_begin(&retry, "cloud", &storage->api.client->retry, storage->api.client->clock);
     for (;;) { /* by hand: what a cut answer left goes before the next one comes */
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
         if (taker->begin(taker, err) < 0)
@@ -42,8 +42,8 @@ static int read_media(const struct storage *storage, const char *name, struct ta
                 return -1;
             continue;
         }
-        if (retry_wanted(&answer)) {
-            if (retry_answer(&retry, what, &answer, storage->api.run, err) < 0)
+        if (api_retry_wanted(&answer)) {
+            if (api_retry_answer(&retry, what, &answer, storage->api.run, err) < 0)
                 return -1;
             continue;
         }

@@ -91,7 +91,7 @@ static int session_refused(const struct session *s, const struct http_answer *an
 static int read_answer(struct session *s, const struct http_answer *answer, bool asked, bool *ret_retry,
                        struct err *err)
 {
-    *ret_retry = retry_wanted(answer);
+    *ret_retry = api_retry_wanted(answer);
     if (*ret_retry)
         return 0;
     switch (answer->status) {
@@ -148,7 +148,7 @@ static int send_chunks(struct session *s, bool ask, struct err *err)
 {
     const struct run *run = api_of(s)->run;
     struct retry retry;
-    retry_begin(&retry, &api_of(s)->client->retry, api_of(s)->client->clock);
+    retry_begin(&retry, "cloud", &api_of(s)->client->retry, api_of(s)->client->clock);
     while (!s->gone && s->object.generation == 0) {
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
         uint64_t left = s->whole->size - s->at, before = s->at, len = ask ? 0 : left < CHUNK ? left : CHUNK;
@@ -163,7 +163,7 @@ static int send_chunks(struct session *s, bool ask, struct err *err)
         if (read_answer(s, &answer, ask, &again, err) < 0)
             return -1;
         if (again) {
-            if (retry_answer(&retry, s->what, &answer, run, err) < 0)
+            if (api_retry_answer(&retry, s->what, &answer, run, err) < 0)
                 return -1;
             ask = true;
             continue;

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "cloud/lifecycle/push.h"
-#include "fake_clock.h"
+#include "tests/unit/http/fake_clock.h"
 #include "io/file.h"
 #include "tests/support/lib/peer.h"
 

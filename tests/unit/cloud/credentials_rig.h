@@ -17,7 +17,7 @@
 #include <openssl/pem.h>
 
 #include "cloud/auth/credentials.h"
-#include "fake_clock.h"
+#include "tests/unit/http/fake_clock.h"
 #include "io/file.h"
 #include "tests/support/lib/peer.h"
 

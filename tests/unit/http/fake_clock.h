@@ -1,8 +1,8 @@
-/* A clock that moves only when somebody sleeps. */
-#ifndef BAKE_TESTS_UNIT_CLOUD_FAKE_CLOCK_H
-#define BAKE_TESTS_UNIT_CLOUD_FAKE_CLOCK_H
+/* A clock that moves only while something sleeps. */
+#ifndef BAKE_TESTS_UNIT_HTTP_FAKE_CLOCK_H
+#define BAKE_TESTS_UNIT_HTTP_FAKE_CLOCK_H
 
-#include "cloud/api/retry.h"
+#include "http/retry.h"
 
 enum { FAKE_SLEEPS = 64 };
 
