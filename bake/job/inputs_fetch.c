@@ -7,7 +7,7 @@
 #include "fetch/fetch.h"
 #include "bake/job/inputs.h"
 #include "io/file.h"
-#include "recipe/base.h"
+#include "recipe/release/release.h"
 #include "bake/remote/bucket_cache.h"
 #include "verify/verify.h"
 
@@ -82,11 +82,11 @@ static int verify_version(struct work *work, const char *url, const struct buf *
 }
 
 /* The published place of a base that the recipe names by channel and version. */
-static int resolve_base(struct work *work, struct recipe_base_urls *urls, struct err *err)
+static int resolve_base(struct work *work, struct release_urls *urls, struct err *err)
 {
     const struct recipe *recipe = &work->inputs->recipe;
     const char *version_url = NULL;
-    if (recipe_base_version_url(recipe, &work->arena, &version_url, err) < 0)
+    if (release_version_url(recipe, &work->arena, &version_url, err) < 0)
         return -1;
     cleanup_buf struct buf text = BUF_INIT(VERSION_TEXT_MAX);
     if (version_url) {
@@ -97,11 +97,11 @@ static int resolve_base(struct work *work, struct recipe_base_urls *urls, struct
         if (verify_version(work, version_url, &text, err) < 0)
             return err_wrap(err, "verify: base");
     }
-    if (recipe_base_resolve(recipe, text.data, text.len, &work->arena, urls, err) < 0)
+    if (release_resolve(recipe, text.data, text.len, &work->arena, urls, err) < 0)
         return -1;
     const struct lock_input *locked = lock_find(&work->inputs->lock, RECIPE_BASE_NAME);
     return work->locking && locked && !work->allow_downgrade
-               ? recipe_base_check_update(recipe, locked, urls, &work->arena, err)
+               ? release_check_update(recipe, locked, urls, &work->arena, err)
                : 0;
 }
 
@@ -135,7 +135,7 @@ static int list_items(struct work *work, struct err *err)
     /* signatures of a release are looked up again only to lock it, or to check it again on request */
     if (!work->locking && !(work->common->recheck && !base->from->url))
         return 0;
-    struct recipe_base_urls urls = {0};
+    struct release_urls urls = {0};
     if (resolve_base(work, &urls, err) < 0)
         return -1;
     if (work->locking)

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "json/json.h"
+#include "recipe/read/url.h"
 #include "recipe/recipe.h"
+#include "recipe/section/inputs.h"
 
 /* 9999-12-31T23:59:59Z, the last second with a four-digit year. */
 static const uint64_t epoch_max = 253402300799;
@@ -92,7 +94,7 @@ static bool signer_ok(const char *signer)
     return (len == 0 || len == 40 || len == 64) && signer[strspn(signer, "0123456789ABCDEF")] == '\0';
 }
 
-static int read_digest(const struct json_doc *doc, const cJSON *object, const char *key, struct sha256 *ret,
+static int lock_digest(const struct json_doc *doc, const cJSON *object, const char *key, struct sha256 *ret,
                        struct err *err)
 {
     const char *hex;
@@ -104,7 +106,7 @@ static int read_digest(const struct json_doc *doc, const cJSON *object, const ch
     return 0;
 }
 
-static int read_text(const struct json_doc *doc, const cJSON *object, const char *key, bool empty,
+static int lock_text(const struct json_doc *doc, const cJSON *object, const char *key, bool empty,
                      const char **ret, struct err *err)
 {
     if (json_get_string(doc, object, key, true, ret, err) < 0)
@@ -115,19 +117,19 @@ static int read_text(const struct json_doc *doc, const cJSON *object, const char
     return 0;
 }
 
-static int read_input(const struct json_doc *doc, const cJSON *node, struct lock *lock,
+static int lock_input(const struct json_doc *doc, const cJSON *node, struct lock *lock,
                       struct lock_input *ret, struct err *err)
 {
     static const char *const keys[] = {"name", "url", "size", "sha256", "signer", "version", NULL};
     struct lock_input in = {0};
     if (!cJSON_IsObject(node))
         return json_error(doc, node, err, "each input must be an object");
-    if (json_only(doc, node, keys, err) < 0 || read_text(doc, node, "name", false, &in.name, err) < 0 ||
-        read_text(doc, node, "url", false, &in.url, err) < 0 ||
+    if (json_only(doc, node, keys, err) < 0 || lock_text(doc, node, "name", false, &in.name, err) < 0 ||
+        lock_text(doc, node, "url", false, &in.url, err) < 0 ||
         json_get_uint(doc, node, "size", true, 0, (uint64_t)1 << 50, &in.size, err) < 0 ||
-        read_digest(doc, node, "sha256", &in.sha256, err) < 0 ||
-        read_text(doc, node, "signer", true, &in.signer, err) < 0 ||
-        read_text(doc, node, "version", true, &in.version, err) < 0)
+        lock_digest(doc, node, "sha256", &in.sha256, err) < 0 ||
+        lock_text(doc, node, "signer", true, &in.signer, err) < 0 ||
+        lock_text(doc, node, "version", true, &in.version, err) < 0)
         return -1;
     const cJSON *url = cJSON_GetObjectItemCaseSensitive(node, "url");
     if (strncmp(in.url, "file:/", 6) != 0 && strncasecmp(in.url, "http://", 7) != 0 &&
@@ -143,7 +145,7 @@ static int read_input(const struct json_doc *doc, const cJSON *node, struct lock
     return 0;
 }
 
-static int read_inputs(const struct json_doc *doc, const cJSON *root, struct lock *lock, struct err *err)
+static int lock_inputs(const struct json_doc *doc, const cJSON *root, struct lock *lock, struct err *err)
 {
     const cJSON *array;
     if (json_get_array(doc, root, "inputs", true, &array, err) < 0)
@@ -156,7 +158,7 @@ static int read_inputs(const struct json_doc *doc, const cJSON *root, struct loc
         return err_oom(err);
     for (const cJSON *node = array->child; node; node = node->next) {
         struct lock_input *in = &lock->inputs[lock->input_count];
-        if (read_input(doc, node, lock, in, err) < 0)
+        if (lock_input(doc, node, lock, in, err) < 0)
             return -1;
         /* Sorted, so that one lock has one text; which also shows a name given twice. */
         if (lock->input_count > 0 && strcmp(in[-1].name, in->name) >= 0)
@@ -189,10 +191,10 @@ int lock_parse(const char *text, size_t len, const char *name, struct lock *ret,
             "lock version %llu is newer than this bake knows (%d): use a newer bake, or run bake lock "
             "--update",
             (unsigned long long)version, LOCK_VERSION);
-    if (json_only(doc, root, keys, err) < 0 || read_text(doc, root, "recipe", false, &lock.recipe, err) < 0 ||
-        read_digest(doc, root, "inputs_digest", &lock.inputs_digest, err) < 0 ||
+    if (json_only(doc, root, keys, err) < 0 || lock_text(doc, root, "recipe", false, &lock.recipe, err) < 0 ||
+        lock_digest(doc, root, "inputs_digest", &lock.inputs_digest, err) < 0 ||
         json_get_uint(doc, root, "epoch", true, 0, epoch_max, &epoch, err) < 0 ||
-        read_inputs(doc, root, &lock, err) < 0)
+        lock_inputs(doc, root, &lock, err) < 0)
         return -1;
     lock.epoch = (int64_t)epoch;
     lock.recipe = arena_strdup(&lock.arena, lock.recipe);

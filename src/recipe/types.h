@@ -13,6 +13,7 @@
 /* The name under which a lock holds the base; no input may have it. */
 #define RECIPE_BASE_NAME "base"
 
+enum { RECIPE_TEXT_MAX = 4 << 20, RECIPE_STRING_MAX = 1 << 20, RECIPE_LIST_MAX = 10000 };
 enum { LOCK_VERSION = 1 };
 
 /* Where in the recipe something stands: 1-based, columns count bytes. */

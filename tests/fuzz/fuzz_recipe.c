@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "plan/plan.h"
-#include "recipe/base.h"
+#include "recipe/release/release.h"
 #include "recipe/lock.h"
 #include "recipe/matrix.h"
 #include "recipe/recipe.h"
@@ -45,11 +45,11 @@ static void use_recipe(const struct recipe *recipe, const uint8_t *data, size_t 
     struct err err = {0};
     cleanup_plan_wants struct plan_wants wants = {0};
     cleanup_arena struct arena arena = {0};
-    struct recipe_base_urls urls;
+    struct release_urls urls;
     struct sha256 digest;
     if (plan_wants(recipe, &layout, &wants, &err) < 0 || recipe_inputs_digest(recipe, &digest, &err) < 0)
         abort();
-    (void)!recipe_base_resolve(recipe, (const char *)data, size, &arena, &urls, &err);
+    (void)!release_resolve(recipe, (const char *)data, size, &arena, &urls, &err);
     cleanup_free struct plan_content *contents = calloc(wants.count + 1, sizeof *contents);
     /* A name and a link target out of the input, as an archive would give them. */
     char name[64] = "";

@@ -1,25 +1,29 @@
-/* What the parts of the recipe parser share: typed, substituted members with positions.
+/* Typed members of a recipe, with variables substituted and errors at their place.
  *
  * In:    nodes of one JSON document.
- * Out:   strings in the recipe's arena.
- * Fails: ERR_RECIPE at the node's position.
- * Owns:  nothing; a reader lives on recipe_parse()'s stack.
+ * Out:   values whose strings are in the recipe's arena.
+ * Fails: ERR_RECIPE at the node's line and column, with a did-you-mean where words are known.
  */
 #ifndef BAKE_RECIPE_READ_READER_H
 #define BAKE_RECIPE_READ_READER_H
 
 #include "json/json.h"
-#include "recipe/recipe.h"
+#include "recipe/read/expand.h"
+#include "recipe/types.h"
 
-struct reader {
+struct recipe_reader {
     struct json_doc *doc;
     struct recipe *recipe; /* under construction: owns the arena */
-    const char *dir;
-    const struct recipe_vars *given;
-    struct recipe_pair *vars; /* the recipe's own, substituted; in document order */
-    size_t var_count;
+    const char *dir;       /* what relative paths start from; may be NULL */
+    struct recipe_scope scope;
     struct err *err;
 };
+
+/* Sets r->err to "NAME:line:column: TEXT"; returns -1. */
+int read_error(const struct recipe_reader *r, const cJSON *node, const char *fmt, ...) print_like(3, 4);
+struct recipe_where read_where(const struct recipe_reader *r, const cJSON *node);
+/* OBJECT's member KEY, or NULL. */
+const cJSON *read_node(const cJSON *object, const char *key);
 
 enum text_flags {
     TEXT_NEEDED = 1, /* a missing key is an error */
@@ -27,53 +31,49 @@ enum text_flags {
     TEXT_URL = 4,    /* in a file: URL, folders that variables stand for are escaped */
 };
 
-/* Replaces ${...} in TEXT, which stands at NODE; FLAGS are text_flags. */
-must_check int read_expand(struct reader *r, const cJSON *node, const char *text, int flags,
-                           const char **ret);
-/* A string node, named WHAT in messages. */
-must_check int read_string(struct reader *r, const cJSON *node, const char *what, int flags,
+/* A string node, named WHAT in messages; FLAGS are text_flags. */
+must_check int read_string(struct recipe_reader *r, const cJSON *node, const char *what, int flags,
                            const char **ret);
 /* A string member; *ret is NULL when it is missing. */
-must_check int read_text(struct reader *r, const cJSON *object, const char *key, int flags, const char **ret);
+must_check int read_text(struct recipe_reader *r, const cJSON *object, const char *key, int flags,
+                         const char **ret);
 /* A member that is one of WORDS; *ret is its index, or -1 when it is missing. */
-must_check int read_word(struct reader *r, const cJSON *object, const char *key, int flags,
+must_check int read_word(struct recipe_reader *r, const cJSON *object, const char *key, int flags,
                          const char *const *words, int *ret);
-/* An array member of at most RECIPE_LIST_MAX objects (or, with STRINGS, strings): *ret_first is its first
- * child or NULL, *ret_count their number. */
-must_check int read_list(struct reader *r, const cJSON *object, const char *key, bool strings,
-                         const cJSON **ret_first, size_t *ret_count);
-struct recipe_where read_where(const struct reader *r, const cJSON *node);
-const cJSON *read_node(const cJSON *object, const char *key);
-/* The nearest word as ": did you mean "X"?", else ": known are ...". BUF holds at least 400 bytes. */
-const char *read_hint(const char *word, const char *const *words, char buf[static 400]);
-/* DIR/PATH for a relative path. */
-must_check int read_local(struct reader *r, const char *path, const char **ret);
+must_check int read_bool(struct recipe_reader *r, const cJSON *object, const char *key, bool fallback,
+                         bool *ret);
+/* An object member with none but the KNOWN keys (NULL: any); *ret is NULL when it is missing and not needed. */
+must_check int read_object(struct recipe_reader *r, const cJSON *object, const char *key, bool needed,
+                           const char *const *known, const cJSON **ret);
+/* Refuses keys of OBJECT that are not KNOWN. */
+must_check int read_only(struct recipe_reader *r, const cJSON *object, const char *const *known);
 
-/* The parts. */
-must_check int read_vars(struct reader *r, const cJSON *root);
-must_check int read_base(struct reader *r, const cJSON *root);
-must_check int read_inputs(struct reader *r, const cJSON *root);
-must_check int read_kubernetes(struct reader *r, const cJSON *root);
-must_check int read_files(struct reader *r, const cJSON *root);
-must_check int read_units(struct reader *r, const cJSON *root);
-must_check int read_manifests(struct reader *r, const cJSON *root);
-must_check int read_image(struct reader *r, const cJSON *root);
-
-/* The one source among the keys of OBJECT; SOURCE_NONE when there is none. SELF: what "builtin": true means,
- * NULL when only a name may be given. */
-must_check int read_source(struct reader *r, const cJSON *object, const char *self,
-                           struct recipe_source *ret);
-/* The input that "input" of OBJECT names. */
-must_check int read_input_ref(struct reader *r, const cJSON *object, const struct recipe_input **ret);
-/* A member's name or a folder inside an archive: relative and normal. */
-must_check int read_member(struct reader *r, const cJSON *object, const char *key, const char **ret);
-
-/* Refuses two entries of one name: NAMES[i] stands at WHERE[i]. */
-struct named {
-    const char *name;
-    struct recipe_where where;
+/* What makes an entry of a list unlike the others, and where it stands. */
+struct read_name {
+    const char *text;
+    const cJSON *node;
 };
-must_check int refuse_twice(struct reader *r, struct named *names, size_t count, const char *what);
+
+/* An array member: at most RECIPE_LIST_MAX objects (or, with STRINGS, strings), no two of one name. */
+struct read_list {
+    const char *key;
+    bool strings;
+    size_t size; /* of an item, bytes */
+    int (*read)(struct recipe_reader *r, const cJSON *node, void *item, struct read_name *ret);
+    const char *twice; /* "two files are for": how the message about a name given twice starts */
+};
+
+/* The items in document order, or NULL and r->err; no items when the member is missing. */
+must_check void *read_list(struct recipe_reader *r, const cJSON *object, const struct read_list *list,
+                           size_t *ret_count);
+
+/* A copy in the recipe's arena. */
+must_check int read_copy(struct recipe_reader *r, const char *text, const char **ret);
+/* PATH, or DIR/PATH when it is relative. */
+must_check int read_local(struct recipe_reader *r, const char *path, const char **ret);
+/* The nearest word as "; did you mean "X"?", else "; known are: ...". */
+enum { READ_HINT_CAP = 400 };
+const char *read_hint(const char *word, const char *const *words, char buf[static READ_HINT_CAP]);
 
 /* [a-z]([-a-z0-9]*[a-z0-9])? of at most MAX characters. */
 bool is_dns_name(const char *name, size_t max);

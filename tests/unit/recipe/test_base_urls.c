@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "recipe/base.h"
+#include "recipe/release/release.h"
 #include "recipe/recipe.h"
 
 static void parse(const char *base, struct recipe *ret)
@@ -82,13 +82,13 @@ static void answers_become_urls(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cleanup_recipe struct recipe recipe = {0};
         cleanup_arena struct arena arena = {0};
-        struct recipe_base_urls urls = {0};
+        struct release_urls urls = {0};
         struct err err = {0};
         const char *version_url = NULL, *answer = cases[i].answer;
         parse(cases[i].base, &recipe);
-        assert_int_equal(recipe_base_version_url(&recipe, &arena, &version_url, &err), 0);
+        assert_int_equal(release_version_url(&recipe, &arena, &version_url, &err), 0);
         same(version_url, cases[i].version_url);
-        int result = recipe_base_resolve(&recipe, answer, answer ? strlen(answer) : 0, &arena, &urls, &err);
+        int result = release_resolve(&recipe, answer, answer ? strlen(answer) : 0, &arena, &urls, &err);
         if (!cases[i].version) {
             assert_int_equal(result, -1);
             assert_int_equal(err.kind, ERR_VERIFY);
@@ -146,8 +146,8 @@ static void versions_are_compared_by_components(void **state)
     size_t count = sizeof ascending / sizeof *ascending;
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < count; j++)
-            assert_int_equal(recipe_version_compare(ascending[i], ascending[j]), (i > j) - (i < j));
-    assert_int_equal(recipe_version_compare("3.09.1", "3.9.1"), 0);
+            assert_int_equal(release_compare(ascending[i], ascending[j]), (i > j) - (i < j));
+    assert_int_equal(release_compare("3.09.1", "3.9.1"), 0);
 }
 
 static int update(const char *base, const char *locked_version, const char *locked_url, const char *now,
@@ -158,8 +158,8 @@ static int update(const char *base, const char *locked_version, const char *lock
     parse(base, &recipe);
     const struct lock_input locked = {
         .name = "base", .url = locked_url, .version = locked_version, .signer = ""};
-    const struct recipe_base_urls urls = {.version = now};
-    return recipe_base_check_update(&recipe, &locked, &urls, &arena, err);
+    const struct release_urls urls = {.version = now};
+    return release_check_update(&recipe, &locked, &urls, &arena, err);
 }
 
 static void an_older_release_than_the_locked_one_is_refused(void **state)

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "io/file.h"
+#include "recipe/read/url.h"
 #include "recipe/recipe.h"
+#include "recipe/section/sections.h"
 
 static const char *env(void *ctx, const char *name)
 {

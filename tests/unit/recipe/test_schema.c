@@ -10,7 +10,7 @@
 
 #include "json/json.h"
 #include "io/file.h"
-#include "recipe/read/keys.h"
+#include "recipe/section/keys.h"
 
 static struct json_doc *schema;
 

@@ -10,45 +10,45 @@
  * Sources: flatcar/init bin/flatcar-install (version.txt, FLATCAR_VERSION=, the streams of lts), coreos/init
  * bin/coreos-install.
  */
-#ifndef BAKE_RECIPE_BASE_H
-#define BAKE_RECIPE_BASE_H
+#ifndef BAKE_RECIPE_RELEASE_RELEASE_H
+#define BAKE_RECIPE_RELEASE_RELEASE_H
 
+#include "json/json.h"
 #include "recipe/types.h"
 
-struct recipe_base_urls {
+struct release_urls {
     const char *version;   /* the release; "" in the direct form */
     const char *url;       /* of the disk image's archive */
     const char *signature; /* detached OpenPGP signature; NULL when the recipe has none */
     const char *digests;   /* published digests, NULL when there are none: for people and logs */
 };
 
-/* *ret: what to fetch before recipe_base_resolve(), or NULL when nothing is needed. */
-must_check int recipe_base_version_url(const struct recipe *recipe, struct arena *arena, const char **ret,
-                                       struct err *err);
+/* *ret: what to fetch before release_resolve(), or NULL when nothing is needed. */
+must_check int release_version_url(const struct recipe *recipe, struct arena *arena, const char **ret,
+                                   struct err *err);
 
 /* TEXT is what the version URL answered (NULL, 0 when there was none to ask). */
-must_check int recipe_base_resolve(const struct recipe *recipe, const char *text, size_t len,
-                                   struct arena *arena, struct recipe_base_urls *ret, struct err *err);
+must_check int release_resolve(const struct recipe *recipe, const char *text, size_t len, struct arena *arena,
+                               struct release_urls *ret, struct err *err);
 
 /* BASE's channel "lts-2024", which is the name of a group of machines: channel "lts", version "current-2024". */
-must_check int recipe_base_group(struct arena *arena, struct recipe_base *base, struct err *err);
+must_check int release_resolve_group(struct arena *arena, struct recipe_base *base, struct err *err);
 
-/* ERR_RECIPE at WHERE when BASE, in the release form, names a channel, version or architecture that is not
+/* ERR_RECIPE at NODE of DOC when BASE, in the release form, names a channel, version or architecture that is not
  * published. */
-must_check int recipe_base_check(const struct recipe *recipe, const struct recipe_base *base,
-                                 struct recipe_where where, struct err *err);
+must_check int release_check(const struct recipe_base *base, const struct json_doc *doc, const cJSON *node,
+                             struct err *err);
 
 /* By components: "3.10" is newer than "3.9.9". <0, 0, >0. */
-int recipe_version_compare(const char *a, const char *b);
+int release_compare(const char *a, const char *b);
 
 /* ERR_VERIFY when NOW is an older release of the same channel than LOCKED, and the recipe does not name it: signatures
  * do not expire, so that nothing else tells an old release from the newest one. */
-must_check int recipe_base_check_update(const struct recipe *recipe, const struct lock_input *locked,
-                                        const struct recipe_base_urls *now, struct arena *arena,
-                                        struct err *err);
+must_check int release_check_update(const struct recipe *recipe, const struct lock_input *locked,
+                                    const struct release_urls *now, struct arena *arena, struct err *err);
 
 /* NULL-terminated lists, for messages and the schema. */
-extern const char *const recipe_os_names[];
-extern const char *const recipe_arch_names[];
+extern const char *const release_os_names[];
+extern const char *const release_arch_names[];
 
 #endif

@@ -1,8 +1,8 @@
-#include "recipe/read/keys.h"
+#include "recipe/section/keys.h"
 
 #include <stddef.h>
 
-#include "recipe/base.h"
+#include "recipe/release/release.h"
 
 #define WORDS(...)                                                                                           \
     {                                                                                                        \
@@ -46,8 +46,8 @@ const struct recipe_table recipe_key_tables[] = {
 };
 
 const struct recipe_table recipe_word_tables[] = {
-    {"os", recipe_os_names},
-    {"arch", recipe_arch_names},
+    {"os", release_os_names},
+    {"arch", release_arch_names},
     {"form", form_words},
     {"network", network_words},
     {NULL, NULL},

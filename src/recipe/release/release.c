@@ -1,26 +1,26 @@
-#include "recipe/base.h"
+#include "recipe/release/release.h"
 
 #include <string.h>
 
-#include "json/json.h"
-#include "recipe/recipe.h"
+#include "base/buf.h"
 
-const char *const recipe_os_names[] = {"coreos", "flatcar", NULL};
-const char *const recipe_arch_names[] = {"amd64", "arm64", NULL};
+const char *const release_os_names[] = {"coreos", "flatcar", NULL};
+const char *const release_arch_names[] = {"amd64", "arm64", NULL};
 
 /* In TEXT columns, %c stands for the channel, %v for the version, %a for the architecture's name there. */
-struct release {
+struct release_row {
     const char *os;
     const char *channels[5];
-    const char *arches[2]; /* the publisher's names, in the order of recipe_arch_names; NULL: not published */
-    bool streams; /* "current-2024" is the newest release of a stream, as "current" is of the channel */
+    const char
+        *arches[2]; /* the publisher's names, in the order of release_arch_names; NULL: not published */
+    bool streams;   /* "current-2024" is the newest release of a stream, as "current" is of the channel */
     const char *version_url; /* asked when the version is a moving one, which %v is here */
     const char *version_key; /* of its KEY=value lines */
     const char *image_url;
     const char *signature_suffix, *digests_suffix;
 };
 
-static const struct release releases[] = {
+static const struct release_row releases[] = {
     {
         .os = "coreos",
         .channels = {"stable", "beta", "alpha"},
@@ -44,7 +44,7 @@ static const struct release releases[] = {
     },
 };
 
-static const struct release *find_release(const char *os)
+static const struct release_row *find_release(const char *os)
 {
     for (size_t i = 0; i < sizeof releases / sizeof *releases; i++)
         if (strcmp(releases[i].os, os) == 0)
@@ -52,15 +52,15 @@ static const struct release *find_release(const char *os)
     return NULL;
 }
 
-static const char *arch_name(const struct release *release, const char *arch)
+static const char *arch_name(const struct release_row *release, const char *arch)
 {
     for (size_t i = 0; i < 2; i++)
-        if (strcmp(recipe_arch_names[i], arch) == 0)
+        if (strcmp(release_arch_names[i], arch) == 0)
             return release->arches[i];
     return NULL;
 }
 
-/* A name that stands for another release from day to day; recipe_base_check() has looked at it. */
+/* A name that stands for another release from day to day; release_check() has accepted it. */
 static bool is_moving(const char *version)
 {
     return strncmp(version, "current", sizeof "current" - 1) == 0;
@@ -72,47 +72,46 @@ static bool is_year(const char *text)
 }
 
 /* What is neither a release nor a name that can be resolved to one would be pinned as it is, and move. */
-static int check_version(const struct recipe *recipe, const struct release *release,
-                         const struct recipe_base *base, struct recipe_where where, struct err *err)
+static int check_version(const struct release_row *release, const struct recipe_base *base,
+                         const struct json_doc *doc, const cJSON *node, struct err *err)
 {
     const char *version = base->version, *stream = strncmp(version, "current-", 8) == 0 ? version + 8 : NULL;
     if (strcmp(version, "current") == 0 || (*version >= '0' && *version <= '9'))
         return 0;
     if (stream && is_year(stream) && release->streams && strcmp(base->channel, "lts") == 0)
         return 0;
-    return recipe_error(
-        recipe, where, err,
-        "\"%.100s\" is no release of %s %s: give \"current\"%s or a version like \"4081.2.0\"", version,
-        base->os, base->channel,
-        release->streams ? ", for the channel lts \"current-2024\" (a stream)," : "");
+    return json_error(doc, node, err,
+                      "\"%.100s\" is no release of %s %s: give \"current\"%s or a version like \"4081.2.0\"",
+                      version, base->os, base->channel,
+                      release->streams ? ", for the channel lts \"current-2024\" (a stream)," : "");
 }
 
-int recipe_base_check(const struct recipe *recipe, const struct recipe_base *base, struct recipe_where where,
-                      struct err *err)
+int release_check(const struct recipe_base *base, const struct json_doc *doc, const cJSON *node,
+                  struct err *err)
 {
-    const struct release *release = find_release(base->os);
+    const struct release_row *release = find_release(base->os);
     if (!release)
-        return recipe_error(recipe, where, err, "no releases of %s are known", base->os);
+        return json_error(doc, node, err, "no releases of %s are known", base->os);
     size_t i = 0;
     while (release->channels[i] && strcmp(release->channels[i], base->channel) != 0)
         i++;
     if (!release->channels[i]) {
         const char *near = json_nearest(base->channel, release->channels);
-        return recipe_error(recipe, where, err, "%s has no channel \"%.100s\"; it has %s, %s, %s%s%s%s%s%s",
-                            base->os, base->channel, release->channels[0], release->channels[1],
-                            release->channels[2], release->channels[3] ? ", " : "",
-                            release->channels[3] ? release->channels[3] : "", near ? "; did you mean \"" : "",
-                            near ? near : "", near ? "\"?" : "");
+        return json_error(doc, node, err, "%s has no channel \"%.100s\"; it has %s, %s, %s%s%s%s%s%s",
+                          base->os, base->channel, release->channels[0], release->channels[1],
+                          release->channels[2], release->channels[3] ? ", " : "",
+                          release->channels[3] ? release->channels[3] : "", near ? "; did you mean \"" : "",
+                          near ? near : "", near ? "\"?" : "");
     }
     if (!arch_name(release, base->arch))
-        return recipe_error(recipe, where, err, "%s publishes no %s image for GCE: give a \"url\"", base->os,
-                            base->arch);
-    return check_version(recipe, release, base, where, err);
+        return json_error(doc, node, err, "%s publishes no %s image for GCE: give a \"url\"", base->os,
+                          base->arch);
+    return check_version(release, base, doc, node, err);
 }
 
-int recipe_base_group(struct arena *arena, struct recipe_base *base, struct err *err)
+int release_resolve_group(struct arena *arena, struct recipe_base *base, struct err *err)
 {
-    const struct release *release = find_release(base->os);
+    const struct release_row *release = find_release(base->os);
     if (!release || !release->streams || strncmp(base->channel, "lts-", 4) != 0 ||
         !is_year(base->channel + 4))
         return 0;
@@ -123,8 +122,8 @@ int recipe_base_group(struct arena *arena, struct recipe_base *base, struct err 
 }
 
 /* PATTERN with its letters filled in. */
-static char *fill(struct arena *arena, const char *pattern, const struct recipe_base *base,
-                  const char *version, const char *arch)
+static char *fill_pattern(struct arena *arena, const char *pattern, const struct recipe_base *base,
+                          const char *version, const char *arch)
 {
     cleanup_buf struct buf out = BUF_INIT(2000);
     for (const char *p = pattern; *p; p++) {
@@ -138,15 +137,14 @@ static char *fill(struct arena *arena, const char *pattern, const struct recipe_
     return out.failed || !out.data ? NULL : arena_strdup(arena, out.data);
 }
 
-int recipe_base_version_url(const struct recipe *recipe, struct arena *arena, const char **ret,
-                            struct err *err)
+int release_version_url(const struct recipe *recipe, struct arena *arena, const char **ret, struct err *err)
 {
     const struct recipe_base *base = &recipe->base;
     *ret = NULL;
     if (base->from.url || !is_moving(base->version))
         return 0;
-    const struct release *release = find_release(base->os);
-    *ret = fill(arena, release->version_url, base, base->version, arch_name(release, base->arch));
+    const struct release_row *release = find_release(base->os);
+    *ret = fill_pattern(arena, release->version_url, base, base->version, arch_name(release, base->arch));
     return *ret ? 0 : err_oom(err);
 }
 
@@ -163,7 +161,7 @@ static bool version_ok(const char *version, size_t len)
 }
 
 /* The value of KEY=value in TEXT, an os-release style file. */
-static int find_version(const struct release *release, const char *text, size_t len, struct arena *arena,
+static int find_version(const struct release_row *release, const char *text, size_t len, struct arena *arena,
                         const char **ret, struct err *err)
 {
     size_t key_len = strlen(release->version_key);
@@ -196,22 +194,22 @@ static int find_version(const struct release *release, const char *text, size_t 
                    release->version_key, release->os);
 }
 
-int recipe_base_resolve(const struct recipe *recipe, const char *text, size_t len, struct arena *arena,
-                        struct recipe_base_urls *ret, struct err *err)
+int release_resolve(const struct recipe *recipe, const char *text, size_t len, struct arena *arena,
+                    struct release_urls *ret, struct err *err)
 {
     const struct recipe_base *base = &recipe->base;
     if (base->from.url) {
-        *ret = (struct recipe_base_urls){.version = base->version ? base->version : "",
-                                         .url = base->from.url,
-                                         .signature = base->from.signature};
+        *ret = (struct release_urls){.version = base->version ? base->version : "",
+                                     .url = base->from.url,
+                                     .signature = base->from.signature};
         return 0;
     }
-    const struct release *release = find_release(base->os);
+    const struct release_row *release = find_release(base->os);
     const char *arch = arch_name(release, base->arch), *version = base->version;
     if (is_moving(base->version) && find_version(release, text, len, arena, &version, err) < 0)
         return -1;
-    struct recipe_base_urls made = {.version = version,
-                                    .url = fill(arena, release->image_url, base, version, arch)};
+    struct release_urls made = {.version = version,
+                                .url = fill_pattern(arena, release->image_url, base, version, arch)};
     if (!made.url)
         return err_oom(err);
     made.signature = arena_printf(arena, "%s%s", made.url, release->signature_suffix);
@@ -243,7 +241,7 @@ static int compare_part(const char *a, size_t a_len, const char *b, size_t b_len
     return order != 0 ? order : (len[0] > len[1]) - (len[0] < len[1]);
 }
 
-int recipe_version_compare(const char *a, const char *b)
+int release_compare(const char *a, const char *b)
 {
     while (*a || *b) {
         size_t a_len = strcspn(a, "."), b_len = strcspn(b, ".");
@@ -256,18 +254,19 @@ int recipe_version_compare(const char *a, const char *b)
     return 0;
 }
 
-int recipe_base_check_update(const struct recipe *recipe, const struct lock_input *locked,
-                             const struct recipe_base_urls *now, struct arena *arena, struct err *err)
+int release_check_update(const struct recipe *recipe, const struct lock_input *locked,
+                         const struct release_urls *now, struct arena *arena, struct err *err)
 {
     const struct recipe_base *base = &recipe->base;
     /* a version that the recipe names is asked for, and so is what another channel has */
     if (base->from.url || !is_moving(base->version) || locked->version[0] == '\0')
         return 0;
-    const struct release *release = find_release(base->os);
-    const char *then = fill(arena, release->image_url, base, locked->version, arch_name(release, base->arch));
+    const struct release_row *release = find_release(base->os);
+    const char *then =
+        fill_pattern(arena, release->image_url, base, locked->version, arch_name(release, base->arch));
     if (!then)
         return err_oom(err);
-    if (strcmp(then, locked->url) != 0 || recipe_version_compare(now->version, locked->version) >= 0)
+    if (strcmp(then, locked->url) != 0 || release_compare(now->version, locked->version) >= 0)
         return 0;
     return err_set(
         err, ERR_VERIFY, 0,
