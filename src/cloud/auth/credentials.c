@@ -58,30 +58,6 @@ static int read_file(const char *path, struct stat *ret_st, struct json_doc **re
     return json_parse(text.data, (size_t)size, path, JSON_STRICT, ERR_RECIPE, ret, err);
 }
 
-int token_source_from(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
-                      struct token_source **ret, struct err *err)
-{
-    static const struct {
-        const char *type;
-        token_source_new *make;
-    } kinds[] = {{"service_account", token_service_account_new},
-                 {"authorized_user", token_user_new},
-                 {"external_account", token_external_new},
-                 {"impersonated_service_account", token_impersonated_new}};
-    const char *type = NULL;
-    if (token_field(doc, object, "type", true, &type, err) < 0)
-        return -1;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(type, kinds[i].type) == 0)
-            return kinds[i].make(doc, object, ctx, ret, err);
-    char safe[64];
-    api_error_safe(type, strlen(type), safe, sizeof safe);
-    return json_error(doc, object, err,
-                      "credentials of type \"%s\" are not known: service_account, authorized_user, "
-                      "external_account and impersonated_service_account are",
-                      safe);
-}
-
 /* The universe that is meant, if any is, must be the credentials'. */
 static int take_universe(struct credentials *c, const char *universe, const char *where, struct err *err)
 {

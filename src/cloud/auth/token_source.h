@@ -64,9 +64,11 @@ static inline void token_source_free(struct token_source **source)
 }
 #define cleanup_token_source cleanup(token_source_free)
 
-/* From OBJECT of DOC, whose "type" is the kind's. */
-typedef int token_source_new(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
-                             struct token_source **ret, struct err *err);
+/* The source that OBJECT of DOC describes: its "type" says of which kind. */
+must_check int token_source_from(const struct json_doc *doc, const cJSON *object,
+                                 const struct token_context *ctx, struct token_source **ret, struct err *err);
+
+/* One kind each, from an OBJECT of that "type". */
 must_check int token_service_account_new(const struct json_doc *doc, const cJSON *object,
                                          const struct token_context *ctx, struct token_source **ret,
                                          struct err *err);
@@ -75,13 +77,10 @@ must_check int token_user_new(const struct json_doc *doc, const cJSON *object,
 must_check int token_external_new(const struct json_doc *doc, const cJSON *object,
                                   const struct token_context *ctx, struct token_source **ret,
                                   struct err *err);
+/* Takes *SOURCE, whose tokens are exchanged for those of the account that OBJECT names. */
 must_check int token_impersonated_new(const struct json_doc *doc, const cJSON *object,
-                                      const struct token_context *ctx, struct token_source **ret,
-                                      struct err *err);
-
-/* Which kind OBJECT is, and that kind's source. */
-must_check int token_source_from(const struct json_doc *doc, const cJSON *object,
-                                 const struct token_context *ctx, struct token_source **ret, struct err *err);
+                                      const struct token_context *ctx, struct token_source **source,
+                                      struct token_source **ret, struct err *err);
 
 /* --access-token-file: read afresh for each token. */
 must_check int token_file_new(const char *path, struct token_source **ret, struct err *err);
