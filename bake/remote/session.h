@@ -9,7 +9,7 @@
 #define BAKE_FRONT_REMOTE_SESSION_H
 
 #include "cloud/compute/images.h"
-#include "cloud/lifecycle/push.h"
+#include "cloud/push/push.h"
 #include "bake/ui/common.h"
 #include "cache/cache.h"
 

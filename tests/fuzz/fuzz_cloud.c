@@ -1,7 +1,7 @@
 /* What the bucket and the APIs answer: claims, objects, images' times, sums. Whatever is taken must survive being used. */
 #include <string.h>
 
-#include "cloud/lifecycle/push.h"
+#include "cloud/push/push.h"
 #include "io/crc32c.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);

@@ -101,16 +101,16 @@ static int exchange(const struct external_source *self, const struct token_conte
     struct http_header basic = {"Authorization", self->basic.text};
     if (subject_token(self, ctx, run, &token, err) < 0 || sensitive_buf_init(&form, FORM_MAX, err) < 0)
         return -1;
-    token_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
-    token_form_add(&form, "audience", self->audience);
+    url_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
+    url_form_add(&form, "audience", self->audience);
     /* the first token only has to reach the second */
-    token_form_add(&form, "scope",
-                   self->impersonates ? "https://www.googleapis.com/auth/cloud-platform" : ctx->scope);
-    token_form_add(&form, "requested_token_type", "urn:ietf:params:oauth:token-type:access_token");
-    token_form_add(&form, "subject_token", token.text);
-    token_form_add(&form, "subject_token_type", self->subject_type);
+    url_form_add(&form, "scope",
+                 self->impersonates ? "https://www.googleapis.com/auth/cloud-platform" : ctx->scope);
+    url_form_add(&form, "requested_token_type", "urn:ietf:params:oauth:token-type:access_token");
+    url_form_add(&form, "subject_token", token.text);
+    url_form_add(&form, "subject_token_type", self->subject_type);
     if (self->options)
-        token_form_add(&form, "options", self->options);
+        url_form_add(&form, "options", self->options);
     if (buf_check(&form, "the request for a token", err) < 0)
         return -1;
     struct token_request req = {.what = self->token_url,

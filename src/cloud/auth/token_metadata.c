@@ -164,12 +164,12 @@ int token_metadata_new(const struct token_context *ctx, const struct run *run, s
     if (!made)
         return err_oom(err);
     made->base.ops = &metadata_ops;
-    made->token_url.max = HTTP_URL_MAX;
+    made->token_url = (struct buf)URL_INIT;
     source = &made->base;
-    buf_printf(&made->token_url, "%s/computeMetadata/v1/instance/service-accounts/default/token?scopes=",
-               ctx->endpoints->metadata);
-    url_escape(&made->token_url, ctx->scope);
-    if (buf_check(&made->token_url, "a URL", err) < 0 || ask_account(ctx, run, made, &there, err) < 0)
+    url_path(&made->token_url, ctx->endpoints->metadata, "computeMetadata", "v1", "instance",
+             "service-accounts", "default", "token");
+    url_query(&made->token_url, "scopes", ctx->scope);
+    if (url_check(&made->token_url, err) < 0 || ask_account(ctx, run, made, &there, err) < 0)
         return -1;
     if (!there)
         return 0;

@@ -7,15 +7,6 @@
 
 enum { LIFETIME_MAX_S = 12 * 3600, LIFETIME_DEFAULT_S = 3600, ECHO_LEN = 12 };
 
-void token_form_add(struct buf *form, const char *name, const char *value)
-{
-    if (form->len > 0)
-        buf_str(form, "&");
-    url_escape(form, name);
-    buf_str(form, "=");
-    url_escape(form, value);
-}
-
 /* True when TEXT repeats SECRET, or a piece of it that would help somebody. */
 static bool repeats(const char *text, const char *secret)
 {

@@ -11,6 +11,7 @@
 #define BAKE_CLOUD_AUTH_TOKEN_REQUEST_H
 
 #include "cloud/api/error.h"
+#include "cloud/api/url.h"
 #include "cloud/auth/token_source.h"
 
 enum { TOKEN_ANSWER_MAX = 64 << 10, TOKEN_SECRETS = 4 };
@@ -43,9 +44,6 @@ must_check int token_answer_oauth(const char *text, size_t len, const char *what
 /* {"accessToken", "expireTime"} (RFC 3339); NOW_S is the server's time, or this machine's. */
 must_check int token_answer_iam(const char *text, size_t len, const char *what, int64_t now_s,
                                 struct token *ret, struct err *err);
-
-/* Appends "&NAME=VALUE" ('&' but at the start), percent-encoded. */
-void token_form_add(struct buf *form, const char *name, const char *value);
 
 /* Whether secrets may be sent to URL, which FIELD of a credential file names: https and a host under the
  * universe domain, or the host of an endpoint the environment overrides, or a test's plain http on loopback. */

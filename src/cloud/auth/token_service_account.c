@@ -34,8 +34,8 @@ static int request_token(const struct account_source *self, const struct token_c
     if (sensitive_buf_init(&jwt, JWT_MAX, err) < 0 || sensitive_buf_init(&form, FORM_MAX, err) < 0 ||
         sign_at(self, ctx, now_s, &jwt, err) < 0)
         return -1;
-    token_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
-    token_form_add(&form, "assertion", jwt.data);
+    url_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+    url_form_add(&form, "assertion", jwt.data);
     if (buf_check(&form, "the request for a token", err) < 0)
         return -1;
     struct token_request req = {.what = self->token_uri,

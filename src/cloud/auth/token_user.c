@@ -19,10 +19,10 @@ static int user_fetch(const struct token_source *source, const struct token_cont
     cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
     if (sensitive_buf_init(&form, FORM_MAX, err) < 0)
         return -1;
-    token_form_add(&form, "grant_type", "refresh_token");
-    token_form_add(&form, "client_id", self->client_id.text);
-    token_form_add(&form, "client_secret", self->client_secret.text);
-    token_form_add(&form, "refresh_token", self->refresh_token.text);
+    url_form_add(&form, "grant_type", "refresh_token");
+    url_form_add(&form, "client_id", self->client_id.text);
+    url_form_add(&form, "client_secret", self->client_secret.text);
+    url_form_add(&form, "refresh_token", self->refresh_token.text);
     if (buf_check(&form, "the request for a token", err) < 0)
         return -1;
     struct token_request req = {.what = self->token_url,

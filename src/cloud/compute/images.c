@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cloud/compute/url.h"
+
 enum {
     PAGE = 500 /* the API's most */,
     PAGES_MAX = 1000,
@@ -9,19 +11,6 @@ enum {
     POLL_MS = 1000,
     POLL_MAX_MS = 10000
 };
-
-void images_url(const struct images *images, const char *name, const char *verb, struct buf *ret)
-{
-    buf_printf(ret, "%s/projects/", images->api.endpoints->compute);
-    url_escape(ret, images->project);
-    buf_str(ret, "/global/images");
-    if (name) {
-        buf_str(ret, "/");
-        url_escape(ret, name);
-    }
-    if (verb)
-        buf_printf(ret, "/%s", verb);
-}
 
 static int refused(const struct images *images, const struct api_result *result, const char *what,
                    struct err *err)
@@ -130,11 +119,10 @@ static int add_image(struct image_list *list, const cJSON *json, struct err *err
 static int get_one(const struct images *images, const char *name, const char *verb, const char *what,
                    struct image_list *ret, struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_api_result struct api_result result = {0};
     cleanup_image_list struct image_list list = {0};
-    images_url(images, name, verb, &url);
-    if (buf_check(&url, "a URL", err) < 0 ||
+    if (images_url(images, name, verb, &url, err) < 0 ||
         api_call(&images->api, "GET", url.data, NULL, what, &result, err) < 0)
         return -1;
     if (result.status != 404 && !api_ok(&result))
@@ -173,19 +161,9 @@ static int newest_first(const void *a, const void *b)
 static int one_page(const struct images *images, const char *filter, struct image_list *list,
                     struct buf *token, struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_api_result struct api_result result = {0};
-    images_url(images, NULL, NULL, &url);
-    buf_printf(&url, "?maxResults=%d", PAGE);
-    if (filter) {
-        buf_str(&url, "&filter=");
-        url_escape(&url, filter);
-    }
-    if (token->len > 0) {
-        buf_str(&url, "&pageToken=");
-        url_escape(&url, token->data);
-    }
-    if (buf_check(&url, "a URL", err) < 0)
+    if (images_url_list(images, filter, PAGE, token->len > 0 ? token->data : NULL, &url, err) < 0)
         return -1;
     const struct http_request req = {
         .method = "GET", .url = url.data, .what = "list of images", .answer_max = PAGE_BYTES_MAX};
@@ -227,10 +205,9 @@ static int change(const struct images *images, const char *method, const char *n
                   const struct buf *body, const char *what, int already, bool *ret_already, struct err *err)
 {
     const struct client *client = images->api.client;
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     struct retry retry;
-    images_url(images, name, verb, &url);
-    if (buf_check(&url, "a URL", err) < 0)
+    if (images_url(images, name, verb, &url, err) < 0)
         return -1;
     retry_begin(&retry, "cloud", &client->retry, client->clock);
     for (;;) {
@@ -254,16 +231,14 @@ static int change(const struct images *images, const char *method, const char *n
 int images_insert(const struct images *images, const struct image_spec *spec, const char *request_id,
                   struct operation_end *ret_end, bool *ret_exists, struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_buf struct buf body = BUF_INIT(4 << 20);
     cleanup_api_result struct api_result result = {0};
     char what[128];
     snprintf(what, sizeof what, "import of image %.63s", spec->name);
-    images_url(images, NULL, NULL, &url);
-    buf_printf(&url, "?requestId=%s", request_id);
     *ret_end = (struct operation_end){0};
     *ret_exists = false;
-    if (buf_check(&url, "a URL", err) < 0 || images_insert_body(spec, &body, err) < 0 ||
+    if (images_url_insert(images, request_id, &url, err) < 0 || images_insert_body(spec, &body, err) < 0 ||
         api_call(&images->api, "POST", url.data, &body, what, &result, err) < 0)
         return -1;
     *ret_exists = result.status == 409;

@@ -132,7 +132,4 @@ must_check int images_delete(const struct images *images, const char *name, stru
 must_check int operation_wait(const struct images *images, const struct api_result *result, const char *what,
                               struct operation_end *ret, struct err *err);
 
-/* BASE/projects/P/global/images[/NAME[/VERB]] */
-void images_url(const struct images *images, const char *name, const char *verb, struct buf *ret);
-
 #endif

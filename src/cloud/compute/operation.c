@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cloud/compute/images.h"
+#include "cloud/compute/url.h"
 
 enum {
     WAIT_S = 1800,
@@ -67,19 +68,14 @@ int operation_wait(const struct images *images, const struct api_result *result,
                    struct operation_end *ret, struct err *err)
 {
     const struct clock_source *clock = images->api.client->clock ? images->api.client->clock : &clock_machine;
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_api_result struct api_result now = {.status = result->status};
     const char *name = api_text(json_root(result->doc), "name");
     int64_t begun = clock->now_ms(clock->ctx), known = begun, nap = NAP_MS;
     *ret = (struct operation_end){.before = true};
     if (!*name)
         return err_set(err, ERR_REMOTE, 0, "%s: the server's answer names no operation", what);
-    buf_printf(&url, "%s/projects/", images->api.endpoints->compute);
-    url_escape(&url, images->project);
-    buf_str(&url, "/global/operations/");
-    url_escape(&url, name);
-    buf_str(&url, "/wait");
-    if (buf_check(&url, "a URL", err) < 0)
+    if (images_url_wait(images, name, &url, err) < 0)
         return -1;
     for (const cJSON *operation = json_root(result->doc);; operation = json_root(now.doc)) {
         if (strcmp(api_text(operation, "status"), "DONE") == 0) {

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "cloud/compute/url.h"
+#include "cloud/push/names.h"
+
 enum { POLL_MS = 500, POLL_STEP_MS = 250, POLL_MAX_MS = 5000, WAIT_S = 300 };
 
 static void set_name(char to[static IMAGE_NAME_MAX + 1], const char *name)
@@ -12,11 +15,12 @@ static void set_name(char to[static IMAGE_NAME_MAX + 1], const char *name)
 static bool dry(const struct promote *promote, const char *method, const char *name, const char *verb,
                 const char *detail)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
+    struct err ignored;
     if (!promote->dry)
         return false;
-    images_url(&promote->images, name, verb, &url);
-    promote->dry->tell(promote->dry->ctx, method, url.data ? url.data : name, detail);
+    bool fits = images_url(&promote->images, name, verb, &url, &ignored) == 0;
+    dry_run_report(promote->dry, method, fits ? url.data : name, detail);
     return true;
 }
 

@@ -20,8 +20,8 @@
 #ifndef BAKE_CLOUD_LIFECYCLE_PROMOTE_H
 #define BAKE_CLOUD_LIFECYCLE_PROMOTE_H
 
+#include "cloud/client/dry_run.h"
 #include "cloud/compute/images.h"
-#include "cloud/lifecycle/push.h"
 
 struct promote {
     struct images images;

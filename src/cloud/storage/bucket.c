@@ -4,6 +4,7 @@
 
 #include "json/write.h"
 #include "cloud/storage/storage.h"
+#include "cloud/storage/url.h"
 
 static int refused(const struct storage *storage, const struct bucket_options *options,
                    const struct api_result *result, struct err *err)
@@ -42,12 +43,9 @@ int storage_bucket_body(const struct storage *storage, const struct bucket_optio
 static int take_existing(const struct storage *storage, const struct bucket_options *options,
                          const struct api_result *conflict, struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_api_result struct api_result result = {0};
-    buf_printf(&url, "%s/b/", storage->api.endpoints->storage);
-    url_escape(&url, storage->bucket);
-    buf_str(&url, "?fields=name,location");
-    if (buf_check(&url, "a URL", err) < 0 ||
+    if (storage_url_bucket(storage, &url, err) < 0 ||
         api_call(&storage->api, "GET", url.data, NULL, "bucket", &result, err) < 0)
         return -1;
     if (result.status == 403 || result.status == 404) { /* names are one for the whole world */
@@ -67,12 +65,11 @@ static int take_existing(const struct storage *storage, const struct bucket_opti
 int storage_create_bucket(const struct storage *storage, const struct bucket_options *options,
                           bool *ret_created, struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_buf struct buf body = BUF_INIT(16 << 10);
     cleanup_api_result struct api_result result = {0};
-    buf_printf(&url, "%s/b?project=", storage->api.endpoints->storage);
-    url_escape(&url, options->project);
-    if (buf_check(&url, "a URL", err) < 0 || storage_bucket_body(storage, options, &body, err) < 0 ||
+    if (storage_url_create(storage, options->project, &url, err) < 0 ||
+        storage_bucket_body(storage, options, &body, err) < 0 ||
         api_call(&storage->api, "POST", url.data, &body, "bucket", &result, err) < 0)
         return -1;
     *ret_created = api_ok(&result);

@@ -2,11 +2,9 @@
 #ifndef BAKE_CLOUD_STORAGE_INTERNAL_H
 #define BAKE_CLOUD_STORAGE_INTERNAL_H
 
-#include "json/write.h"
 #include "cloud/storage/storage.h"
 
-/* FRAME_MAX: an object's description, and what else is around its bytes */
-enum { WHAT_CAP = 1280, FRAME_MAX = 8192 };
+enum { WHAT_CAP = 1280 };
 
 /* "gs://BUCKET/NAME", for messages. Returns OUT. */
 const char *storage_what(const struct storage *storage, const char *name, char out[static WHAT_CAP]);
@@ -19,8 +17,5 @@ int storage_refused(const struct storage *storage, const struct api_result *resu
 must_check int storage_send(const struct storage *storage, const char *name, const struct http_request *req,
                             uint64_t replaces, const struct object *want, struct object *ret,
                             struct err *err);
-
-/* The metadata of a new object. */
-void storage_describe(const char *name, const char *type, uint32_t crc32c, struct json_writer *to);
 
 #endif

@@ -1,7 +1,7 @@
 /* Listing a bucket, page by page. */
 #include <string.h>
 
-#include "cloud/storage/storage.h"
+#include "cloud/storage/url.h"
 
 enum { PAGE = 1000 /* the API's most */, PAGE_BYTES_MAX = 8 << 20, PAGES_MAX = 4096 };
 
@@ -51,19 +51,11 @@ const struct object *object_find(const struct object_list *list, const char *nam
 static int one_page(const struct storage *storage, const char *prefix, struct object_list *list,
                     struct buf *token, bool *ret_no_bucket, struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_api_result struct api_result result = {0};
     char what[512], role[ROLE_CAP];
     snprintf(what, sizeof what, "list of gs://%.222s/%.200s", storage->bucket, prefix);
-    storage_url(storage, storage->api.endpoints->storage, NULL, &url);
-    buf_printf(&url, "?maxResults=%d&prefix=", PAGE);
-    url_escape(&url, prefix);
-    buf_str(&url, "&fields=nextPageToken,items(name,size,crc32c,generation,timeCreated,storageClass)");
-    if (token->len > 0) {
-        buf_str(&url, "&pageToken=");
-        url_escape(&url, token->data);
-    }
-    if (buf_check(&url, "a URL", err) < 0)
+    if (storage_url_list(storage, prefix, PAGE, token->len > 0 ? token->data : NULL, &url, err) < 0)
         return -1;
     const struct http_request req = {
         .method = "GET", .url = url.data, .what = what, .answer_max = PAGE_BYTES_MAX};

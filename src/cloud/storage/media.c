@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "cloud/storage/internal.h"
+#include "cloud/storage/url.h"
 #include "io/crc32c.h"
 #include "io/file.h"
 
@@ -20,11 +21,9 @@ struct taker {
 static int read_media(const struct storage *storage, const char *name, struct taker *taker, int *ret_status,
                       struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     char what[WHAT_CAP];
-    storage_url(storage, storage->api.endpoints->storage, name, &url);
-    buf_str(&url, "?alt=media");
-    if (buf_check(&url, "a URL", err) < 0)
+    if (storage_url_media(storage, name, &url, err) < 0)
         return -1;
     const struct http_request req = {.method = "GET",
                                      .url = url.data,
@@ -136,13 +135,11 @@ static int file_crc32c(int fd, uint64_t size, uint32_t *ret, struct err *err)
 int storage_upload(const struct storage *storage, const char *name, int fd, uint64_t size, struct object *ret,
                    struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     struct object want = {.size = size};
     char what[WHAT_CAP], sum[CRC32C_TEXT], hash[16 + CRC32C_TEXT];
-    storage_url(storage, storage->api.endpoints->storage_upload, NULL, &url);
-    buf_str(&url, "?uploadType=media&ifGenerationMatch=0&name=");
-    url_escape(&url, name);
-    if (buf_check(&url, "a URL", err) < 0 || file_crc32c(fd, size, &want.crc32c, err) < 0)
+    if (storage_url_upload(storage, UPLOAD_MEDIA, name, 0, &url, err) < 0 ||
+        file_crc32c(fd, size, &want.crc32c, err) < 0)
         return -1;
     crc32c_text(want.crc32c, sum);
     snprintf(hash, sizeof hash, "crc32c=%s", sum);

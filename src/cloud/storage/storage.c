@@ -6,20 +6,10 @@
 
 #include "io/crc32c.h"
 #include "cloud/storage/internal.h"
+#include "cloud/storage/url.h"
 #include "io/file.h"
 
 enum { BOUNDARY_BYTES = 16, BOUNDARY_CAP = 2 * BOUNDARY_BYTES + 8 };
-
-void storage_url(const struct storage *storage, const char *base, const char *name, struct buf *ret)
-{
-    buf_printf(ret, "%s/b/", base);
-    url_escape(ret, storage->bucket);
-    buf_str(ret, "/o");
-    if (name) {
-        buf_str(ret, "/");
-        url_escape(ret, name);
-    }
-}
 
 const char *storage_role(const struct storage *storage, char out[static ROLE_CAP])
 {
@@ -68,11 +58,10 @@ int storage_read_object(const cJSON *json, const char *name, struct object *ret,
 
 int storage_get(const struct storage *storage, const char *name, struct object *ret, struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_api_result struct api_result result = {0};
     char what[WHAT_CAP];
-    storage_url(storage, storage->api.endpoints->storage, name, &url);
-    if (buf_check(&url, "a URL", err) < 0 ||
+    if (storage_url_object(storage, name, &url, err) < 0 ||
         api_call(&storage->api, "GET", url.data, NULL, storage_what(storage, name, what), &result, err) < 0)
         return -1;
     if (result.status == 404) {
@@ -87,13 +76,12 @@ int storage_get(const struct storage *storage, const char *name, struct object *
 static int remove_generation(const struct storage *storage, const char *name, uint64_t generation,
                              bool *ret_kept, struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_api_result struct api_result result = {0};
     char what[WHAT_CAP];
-    storage_url(storage, storage->api.endpoints->storage, name, &url);
-    buf_printf(&url, "?generation=%llu", (unsigned long long)generation);
-    if (buf_check(&url, "a URL", err) < 0 || api_call(&storage->api, "DELETE", url.data, NULL,
-                                                      storage_what(storage, name, what), &result, err) < 0)
+    if (storage_url_generation(storage, name, generation, &url, err) < 0 ||
+        api_call(&storage->api, "DELETE", url.data, NULL, storage_what(storage, name, what), &result, err) <
+            0)
         return -1;
     if (api_ok(&result) || result.status == 404)
         return 0;
@@ -232,17 +220,16 @@ int storage_insert(const struct storage *storage, const char *name, const char *
                    const struct object_content *content, uint64_t replaces, struct object *ret,
                    struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
-    cleanup_buf struct buf body = BUF_INIT((size_t)content->len + FRAME_MAX);
+    cleanup_buf struct buf url = URL_INIT;
+    cleanup_buf struct buf body = BUF_INIT((size_t)content->len + OBJECT_FRAME_MAX);
     const struct object want = {.size = content->len, .crc32c = content->crc32c};
     unsigned char random[BOUNDARY_BYTES];
     char boundary[BOUNDARY_CAP] = "bake-", content_type[64 + BOUNDARY_CAP], what[WHAT_CAP];
     randombytes_buf(random, sizeof random); /* what is not foreseen does not occur in the bytes */
     hex_encode(random, sizeof random, boundary + strlen(boundary));
     snprintf(content_type, sizeof content_type, "multipart/related; boundary=%s", boundary);
-    storage_url(storage, storage->api.endpoints->storage_upload, NULL, &url);
-    buf_printf(&url, "?uploadType=multipart&ifGenerationMatch=%llu", (unsigned long long)replaces);
-    if (buf_check(&url, "a URL", err) < 0 || multipart(name, type, content, boundary, &body, err) < 0)
+    if (storage_url_upload(storage, UPLOAD_MULTIPART, NULL, replaces, &url, err) < 0 ||
+        multipart(name, type, content, boundary, &body, err) < 0)
         return -1;
     const struct http_header headers[] = {{"Content-Type", content_type}};
     const struct http_request req = {.method = "POST",
@@ -285,13 +272,12 @@ int storage_compose(const struct storage *storage, const char *name, const char 
                     const struct object_source *sources, size_t count, uint64_t replaces,
                     const struct object *want, struct object *ret, bool *ret_missing, struct err *err)
 {
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
+    cleanup_buf struct buf url = URL_INIT;
     cleanup_buf struct buf body = BUF_INIT(256 << 10);
     cleanup_api_result struct api_result result = {0};
     char what[WHAT_CAP];
-    storage_url(storage, storage->api.endpoints->storage, name, &url);
-    buf_printf(&url, "/compose?ifGenerationMatch=%llu", (unsigned long long)replaces);
-    if (buf_check(&url, "a URL", err) < 0 || compose_body(type, sources, count, &body, err) < 0 ||
+    if (storage_url_compose(storage, name, replaces, &url, err) < 0 ||
+        compose_body(type, sources, count, &body, err) < 0 ||
         api_call(&storage->api, "POST", url.data, &body, storage_what(storage, name, what), &result, err) < 0)
         return -1;
     if (result.status == 404) {

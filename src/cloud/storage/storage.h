@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "cloud/client/api.h"
+#include "json/write.h"
 
 enum { OBJECT_NAME_MAX = 1024, OBJECTS_MAX = 1 << 20, LIFECYCLE_DAYS = 60, STORAGE_CLASS_CAP = 32 };
 
@@ -101,6 +102,9 @@ must_check int storage_delete_unless_kept(const struct storage *storage, const c
  * other bytes. */
 must_check int storage_check(const struct storage *storage, const char *name, const struct object *found,
                              const struct object *want, bool made, struct err *err);
+/* The metadata of a new object, as a request's body or the first part of one. */
+enum { OBJECT_FRAME_MAX = 8192 /* bytes: it, and the frame around an upload's bytes */ };
+void storage_describe(const char *name, const char *type, uint32_t crc32c, struct json_writer *to);
 /* The fields of an object's resource. */
 must_check int storage_read_object(const cJSON *json, const char *name, struct object *ret, struct err *err);
 
@@ -119,8 +123,5 @@ must_check int storage_create_bucket(const struct storage *storage, const struct
 /* Its request's body. */
 must_check int storage_bucket_body(const struct storage *storage, const struct bucket_options *options,
                                    struct buf *ret, struct err *err);
-
-/* BASE/b/BUCKET/o[/NAME]: BASE is endpoints->storage or storage_upload; NAME may be NULL. */
-void storage_url(const struct storage *storage, const char *base, const char *name, struct buf *ret);
 
 #endif

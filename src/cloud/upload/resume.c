@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "io/crc32c.h"
-#include "cloud/storage/internal.h"
+#include "cloud/storage/url.h"
 #include "cloud/upload/upload.h"
 
 enum { CHUNK = 16 << 20 /* a multiple of 256 KiB, as all chunks but the last must be */, SESSIONS_MAX = 3 };
 
-struct session {
+struct resumable {
     const struct upload *upload;
     struct push_state *state;
     const struct upload_part *whole; /* the archive */
@@ -19,13 +19,13 @@ struct session {
     struct object object; /* once it is finished: generation is not 0 */
 };
 
-static const struct api *api_of(const struct session *s)
+static const struct api *api_of(const struct resumable *s)
 {
     return &s->upload->storage->api;
 }
 
 /* "bytes=0-N": N + 1 bytes are kept; no Range: none are. */
-static int read_range(struct session *s, const struct http_answer *answer, struct err *err)
+static int read_range(struct resumable *s, const struct http_answer *answer, struct err *err)
 {
     const char *range = http_header(answer, "Range", 0);
     unsigned long long last = 0;
@@ -41,7 +41,7 @@ static int read_range(struct session *s, const struct http_answer *answer, struc
 }
 
 /* A session that has led to no good end is not gone on with by the next run. */
-static void forget_session(const struct session *s)
+static void forget_session(const struct resumable *s)
 {
     struct err ignored;
     s->state->session[0] = '\0';
@@ -50,7 +50,7 @@ static void forget_session(const struct session *s)
 }
 
 /* ASKED: it was finished before; what has become of the object since then? */
-static int check_finished(struct session *s, const struct http_answer *answer, bool asked, struct err *err)
+static int check_finished(struct resumable *s, const struct http_answer *answer, bool asked, struct err *err)
 {
     cleanup_json struct json_doc *doc = NULL;
     const struct object want = {.size = s->whole->size, .crc32c = s->whole->crc32c};
@@ -68,7 +68,7 @@ static int check_finished(struct session *s, const struct http_answer *answer, b
 }
 
 /* Somebody else has made the object meanwhile. */
-static int check_existing(struct session *s, struct err *err)
+static int check_existing(struct resumable *s, struct err *err)
 {
     const struct object want = {.size = s->whole->size, .crc32c = s->whole->crc32c};
     if (storage_get(s->upload->storage, s->whole->name, &s->object, err) < 0)
@@ -79,7 +79,7 @@ static int check_existing(struct session *s, struct err *err)
     return storage_check(s->upload->storage, s->whole->name, &s->object, &want, false, err);
 }
 
-static int session_refused(const struct session *s, const struct http_answer *answer, struct err *err)
+static int session_refused(const struct resumable *s, const struct http_answer *answer, struct err *err)
 {
     struct api_result result = {.status = answer->status};
     char role[ROLE_CAP];
@@ -88,7 +88,7 @@ static int session_refused(const struct session *s, const struct http_answer *an
 }
 
 /* What any answer of the session's says; *ret_retry: none that is final. */
-static int read_answer(struct session *s, const struct http_answer *answer, bool asked, bool *ret_retry,
+static int read_answer(struct resumable *s, const struct http_answer *answer, bool asked, bool *ret_retry,
                        struct err *err)
 {
     *ret_retry = api_retry_wanted(answer);
@@ -117,7 +117,7 @@ static int read_answer(struct session *s, const struct http_answer *answer, bool
 }
 
 /* A PUT of the session's: LEN bytes from s->at, or, with LEN 0, the question how far it got. */
-static int put_chunk(struct session *s, uint64_t len, struct http_answer *answer, struct err *err)
+static int put_chunk(struct resumable *s, uint64_t len, struct http_answer *answer, struct err *err)
 {
     char range[80], hash[32], sum[CRC32C_TEXT];
     struct http_header headers[2] = {{"Content-Range", range}, {"X-Goog-Hash", hash}};
@@ -144,7 +144,7 @@ static int put_chunk(struct session *s, uint64_t len, struct http_answer *answer
 }
 
 /* Until it is finished or gone. After every failure the server is asked how far it got, and nothing it has is sent again. */
-static int send_chunks(struct session *s, bool ask, struct err *err)
+static int send_chunks(struct resumable *s, bool ask, struct err *err)
 {
     const struct run *run = api_of(s)->run;
     struct retry retry;
@@ -192,20 +192,19 @@ static bool same_server(const char *base, const char *url)
     return len > 0 && strncmp(base, url, len) == 0 && (url[len] == '/' || url[len] == '?');
 }
 
-static int begin_session(struct session *s, struct err *err)
+static int begin_session(struct resumable *s, struct err *err)
 {
     const struct storage *storage = s->upload->storage;
-    cleanup_buf struct buf url = BUF_INIT(HTTP_URL_MAX);
-    cleanup_buf struct buf body = BUF_INIT(FRAME_MAX);
+    cleanup_buf struct buf url = URL_INIT;
+    cleanup_buf struct buf body = BUF_INIT(OBJECT_FRAME_MAX);
     struct json_writer json = {.buf = &body};
     cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
     char size[24], sum[CRC32C_TEXT];
     snprintf(size, sizeof size, "%llu", (unsigned long long)s->whole->size);
     crc32c_text(s->whole->crc32c, sum);
-    storage_url(storage, storage->api.endpoints->storage_upload, NULL, &url);
-    buf_str(&url, "?uploadType=resumable&ifGenerationMatch=0");
     storage_describe(s->whole->name, ARCHIVE_TYPE, s->whole->crc32c, &json);
-    if (buf_check(&url, "a URL", err) < 0 || json_write_end(&json, s->what, err) < 0)
+    if (storage_url_upload(storage, UPLOAD_RESUMABLE, NULL, 0, &url, err) < 0 ||
+        json_write_end(&json, s->what, err) < 0)
         return -1;
     const struct http_header headers[] = {{"Content-Type", "application/json"},
                                           {"X-Upload-Content-Type", ARCHIVE_TYPE},
@@ -235,7 +234,7 @@ static int begin_session(struct session *s, struct err *err)
 int upload_resumable(const struct upload *upload, struct push_state *state, struct upload_counts *counts,
                      struct err *err)
 {
-    struct session s = {
+    struct resumable s = {
         .upload = upload, .state = state, .whole = parts_root(upload->parts), .counts = counts};
     char object[sizeof state->object], sum[CRC32C_TEXT];
     snprintf(s.what, sizeof s.what, "upload of gs://%.200s/%.100s", upload->storage->bucket, s.whole->name);

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "cloud/lifecycle/push.h"
+#include "cloud/push/push.h"
 #include "tests/unit/http/fake_clock.h"
 #include "io/file.h"
 #include "tests/support/lib/peer.h"

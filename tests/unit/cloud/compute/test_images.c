@@ -237,48 +237,6 @@ static void times_and_numbers_of_the_api(void **state)
     cJSON_Delete(json);
 }
 
-static void names_of_images(void **state)
-{
-    (void)state;
-    char name[IMAGE_NAME_MAX + 1];
-    static const char *const rows[][2] = {
-        {"node-0123456789ab", "node-0123456789ab"},
-        {"Node_1.2+x-0123456789ab", "node-1-2-x-0123456789ab"},
-        {"1st-0123456789ab", "b-1st-0123456789ab"},
-        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-0123456789ab",
-         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-0123456789ab"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        push_image_name(rows[i][0], name);
-        assert_string_equal(name, rows[i][1]);
-        assert_true(image_name_ok(name));
-    }
-    assert_false(image_name_ok("-a") || image_name_ok("a-") || image_name_ok("") || image_name_ok("A"));
-}
-
-static void claims_are_read_strictly(void **state)
-{
-    (void)state;
-    struct err err = {0};
-    static const char good[] =
-        "{\"format\":1,\"package\":\"p\",\"image\":\"i\",\"family\":\"\",\"segments\":[\"s\"]}";
-    static const char *const bad[] = {
-        "",
-        "[]",
-        "{}",
-        "{\"format\":2,\"package\":\"p\",\"image\":\"i\",\"family\":\"\",\"segments\":[]}",
-        "{\"format\":1,\"package\":\"p\",\"image\":\"i\",\"family\":\"\",\"segments\":[1]}",
-        "{\"format\":1,\"package\":\"p\",\"image\":\"i\",\"segments\":[]}"};
-    struct claim claim = {0};
-    assert_int_equal(claim_read(good, strlen(good), "c", &claim, &err), 0);
-    assert_string_equal(claim.image, "i");
-    claim_free(&claim);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(claim_read(bad[i], strlen(bad[i]), "c", &claim, &err), -1);
-        assert_int_equal(err.kind, ERR_VERIFY);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,8 +251,6 @@ int main(void)
         with_cloud(an_operation_that_never_ends_is_not_called_failed),
         with_cloud(images_are_read),
         cmocka_unit_test(times_and_numbers_of_the_api),
-        cmocka_unit_test(names_of_images),
-        cmocka_unit_test(claims_are_read_strictly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
-/* claims/PROJECT/NAME.json: what one image's package needs of its bucket. */
+#include "cloud/push/claim.h"
+
 #include "json/write.h"
-#include "cloud/lifecycle/push.h"
 
 enum { CLAIM_FORMAT = 1 };
 
