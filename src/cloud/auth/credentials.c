@@ -9,10 +9,19 @@
 
 enum {
     FILE_MAX = 64 << 10,
-    MARGIN_S = 225, /* a metadata server renews its own at 300 s, so that one of 225 s is always followed */
-    LAST_S = 30     /* an old token that lives as long as this helps when a new one cannot be had */
+    MARGIN_S =
+        225, /* a metadata server renews its tokens 300 s before they expire, so a new one exists by then */
+    LAST_S = 30 /* a token with this much left is still used when a new one cannot be fetched */
 };
 
+/* The current token. A pointer to it comes from lock_cache() alone: whoever has one holds the lock. */
+struct token_cache {
+    pthread_mutex_t lock;
+    struct token token;
+    int64_t renew_ms, expires_ms;
+};
+
+/* All but the cache is fixed once opened, and read by any thread. */
 struct credentials {
     struct token_source *source;
     struct token_context ctx;
@@ -20,9 +29,7 @@ struct credentials {
     struct cloud_env env;
     char *scope, *path, *project, *quota_project;
     char who[WHO_CAP + 320];
-    pthread_mutex_t lock; /* of what follows */
-    struct token token;
-    int64_t renew_ms, expires_ms;
+    struct token_cache cache;
 };
 
 void credentials_free(struct credentials *c)
@@ -30,8 +37,8 @@ void credentials_free(struct credentials *c)
     if (!c)
         return;
     token_source_free(&c->source);
-    token_free(&c->token);
-    pthread_mutex_destroy(&c->lock);
+    token_free(&c->cache.token);
+    pthread_mutex_destroy(&c->cache.lock);
     free(c->scope);
     free(c->path);
     free(c->project);
@@ -39,7 +46,7 @@ void credentials_free(struct credentials *c)
     free(c);
 }
 
-/* The size is known and small: it is read at once, and nothing of it stays behind. */
+/* In one piece, because the size is known: no partial copies stay in memory. */
 static int read_file(const char *path, struct stat *ret_st, struct json_doc **ret, struct err *err)
 {
     cleanup_close int fd = -1;
@@ -50,7 +57,7 @@ static int read_file(const char *path, struct stat *ret_st, struct json_doc **re
     if (fstat(fd, ret_st) < 0)
         return err_sys(err, errno, "stat %s", path);
     if (size > FILE_MAX)
-        return err_set(err, ERR_RECIPE, 0, "%s: larger than a credential file can be (%d KiB)", path,
+        return err_set(err, ERR_RECIPE, 0, "%s: too large for a credential file (over %d KiB)", path,
                        FILE_MAX >> 10);
     if (sensitive_buf_init(&text, FILE_MAX, err) < 0 ||
         file_pread(fd, text.data, (size_t)size, 0, path, err) < 0)
@@ -58,8 +65,8 @@ static int read_file(const char *path, struct stat *ret_st, struct json_doc **re
     return json_parse(text.data, (size_t)size, path, JSON_STRICT, ERR_RECIPE, ret, err);
 }
 
-/* The universe that is meant, if any is, must be the credentials'. */
-static int take_universe(struct credentials *c, const char *universe, const char *where, struct err *err)
+/* The credentials' universe domain must match the one the environment asks for, if any. */
+static int set_universe(struct credentials *c, const char *universe, const char *where, struct err *err)
 {
     const char *meant = c->env.universe_domain;
     if (meant && universe && strcmp(meant, universe) != 0) {
@@ -67,7 +74,7 @@ static int take_universe(struct credentials *c, const char *universe, const char
         api_error_safe(universe, strlen(universe), safe, sizeof safe);
         return err_set(
             err, ERR_USAGE, 0,
-            "%s is of the universe domain %s, but GOOGLE_CLOUD_UNIVERSE_DOMAIN says %s: use credentials "
+            "%s belongs to the universe domain %s, but GOOGLE_CLOUD_UNIVERSE_DOMAIN is %s: use credentials "
             "of that universe, or unset it",
             where, safe, meant);
     }
@@ -76,7 +83,7 @@ static int take_universe(struct credentials *c, const char *universe, const char
     return 0;
 }
 
-static int copy(const char *text, char **to, struct err *err)
+static int replace_text(const char *text, char **to, struct err *err)
 {
     if (!text)
         return 0;
@@ -85,20 +92,20 @@ static int copy(const char *text, char **to, struct err *err)
     return *to ? 0 : err_oom(err);
 }
 
-static int take_quota(struct credentials *c, const char *of_file, struct err *err)
+static int set_quota_project(struct credentials *c, const char *from_file, struct err *err)
 {
-    const char *project = c->env.quota_project ? c->env.quota_project : of_file;
+    const char *project = c->env.quota_project ? c->env.quota_project : from_file;
     if (project && !token_text_ok(project, strlen(project)))
-        return err_set(err, ERR_USAGE, 0, "%s is no project's name",
+        return err_set(err, ERR_USAGE, 0, "%s is not a project name",
                        c->env.quota_project ? "GOOGLE_CLOUD_QUOTA_PROJECT"
                                             : "the file's \"quota_project_id\"");
-    if (copy(project, &c->quota_project, err) < 0)
+    if (replace_text(project, &c->quota_project, err) < 0)
         return -1;
     c->ctx.quota_project = c->quota_project;
     return 0;
 }
 
-static int from_file(struct credentials *c, const char *path, const struct run *run, struct err *err)
+static int open_file(struct credentials *c, const char *path, const struct run *run, struct err *err)
 {
     cleanup_sensitive_json struct json_doc *doc = NULL;
     const char *universe = NULL, *project = NULL, *quota = NULL;
@@ -112,33 +119,34 @@ static int from_file(struct credentials *c, const char *path, const struct run *
         token_field(doc, root, "project_id", false, &project, err) < 0 ||
         token_field(doc, root, "quota_project_id", false, &quota, err) < 0)
         return -1;
-    if (take_universe(c, universe ? universe : "googleapis.com", path, err) < 0 ||
-        take_quota(c, quota, err) < 0 || copy(project, &c->project, err) < 0 || copy(path, &c->path, err) < 0)
+    if (set_universe(c, universe ? universe : "googleapis.com", path, err) < 0 ||
+        set_quota_project(c, quota, err) < 0 || replace_text(project, &c->project, err) < 0 ||
+        replace_text(path, &c->path, err) < 0)
         return -1;
     if (token_source_from(doc, root, &c->ctx, &c->source, err) < 0)
         return -1;
     const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "type"));
-    if (!file_is_private(&st) && type && strcmp(type, "external_account") != 0) /* which holds no secret */
+    if (!file_is_private(&st) && type && strcmp(type, "external_account") != 0) /* it holds no secret */
         run_warn(run, "cloud", "%s can be read or changed by others (mode %04o): run \"chmod 600 %s\"", path,
                  st.st_mode & 07777, path);
     snprintf(c->who, sizeof c->who, "%s (%.300s)", c->source->who, path);
     return 0;
 }
 
-static int from_token_file(struct credentials *c, const char *path, struct err *err)
+static int open_token_file(struct credentials *c, const char *path, struct err *err)
 {
-    if (take_universe(c, NULL, path, err) < 0 || take_quota(c, NULL, err) < 0 ||
+    if (set_universe(c, NULL, path, err) < 0 || set_quota_project(c, NULL, err) < 0 ||
         token_file_new(path, &c->source, err) < 0)
         return -1;
     snprintf(c->who, sizeof c->who, "%s", c->source->who);
     return 0;
 }
 
-static int from_metadata(struct credentials *c, const struct run *run, struct err *err)
+static int open_metadata(struct credentials *c, const struct run *run, struct err *err)
 {
     struct metadata_facts facts = {0};
     bool never = c->env.no_gce_check && strcasecmp(c->env.no_gce_check, "true") == 0;
-    if (take_universe(c, NULL, "the environment", err) < 0 || take_quota(c, NULL, err) < 0)
+    if (set_universe(c, NULL, "the environment", err) < 0 || set_quota_project(c, NULL, err) < 0)
         return -1;
     if (!never && token_metadata_new(&c->ctx, run, &facts, &c->source, err) < 0)
         return err_wrap(err, "credentials");
@@ -147,14 +155,14 @@ static int from_metadata(struct credentials *c, const struct run *run, struct er
             err, ERR_USAGE, 0,
             "there are no Google credentials: name a file with GOOGLE_APPLICATION_CREDENTIALS or "
             "--access-token-file, or run \"gcloud auth application-default login\"; no metadata server "
-            "answers here");
-    if (facts.project[0] && copy(facts.project, &c->project, err) < 0)
+            "answered");
+    if (facts.project[0] && replace_text(facts.project, &c->project, err) < 0)
         return -1;
     snprintf(c->who, sizeof c->who, "%s", c->source->who);
-    return take_universe(c, facts.universe, "the metadata server", err);
+    return set_universe(c, facts.universe, "the metadata server", err);
 }
 
-/* Where gcloud leaves application default credentials; "" when there is no home. */
+/* Where gcloud stores application default credentials; "" without a home folder. */
 static void default_path(const struct cloud_env *env, char *to, size_t capacity)
 {
     to[0] = '\0';
@@ -168,16 +176,16 @@ static int find_source(struct credentials *c, const char *token_file, const stru
 {
     char path[4096];
     if (token_file)
-        return from_token_file(c, token_file, err);
+        return open_token_file(c, token_file, err);
     if (c->env.application_credentials) {
-        if (from_file(c, c->env.application_credentials, run, err) < 0)
+        if (open_file(c, c->env.application_credentials, run, err) < 0)
             return err_wrap(err, "GOOGLE_APPLICATION_CREDENTIALS");
         return 0;
     }
     default_path(&c->env, path, sizeof path);
     if (path[0] && (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)))
-        return from_file(c, path, run, err);
-    return from_metadata(c, run, err);
+        return open_file(c, path, run, err);
+    return open_metadata(c, run, err);
 }
 
 int credentials_open(const struct credentials_options *options, struct http *http, const struct run *run,
@@ -186,10 +194,10 @@ int credentials_open(const struct credentials_options *options, struct http *htt
     cleanup_credentials struct credentials *c = calloc(1, sizeof *c);
     if (!c)
         return err_oom(err);
-    pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->cache.lock, NULL);
     c->env = *options->env;
     const char *scope = options->scope ? options->scope : "https://www.googleapis.com/auth/cloud-platform";
-    if (copy(scope, &c->scope, err) < 0)
+    if (replace_text(scope, &c->scope, err) < 0)
         return -1;
     c->ctx = (struct token_context){.http = http,
                                     .endpoints = &c->endpoints,
@@ -234,8 +242,19 @@ void access_token_free(struct access_token *token)
     token->text = NULL;
 }
 
-/* Needs the lock. */
-static int fetch_token(struct credentials *c, const struct run *run, struct err *err)
+static struct token_cache *lock_cache(struct credentials *c)
+{
+    pthread_mutex_lock(&c->cache.lock);
+    return &c->cache;
+}
+
+static void unlock_cache(struct token_cache **cache)
+{
+    pthread_mutex_unlock(&(*cache)->lock);
+}
+
+static int fetch_token(const struct credentials *c, struct token_cache *cache, const struct run *run,
+                       struct err *err)
 {
     cleanup_token struct token made = {0};
     if (c->source->ops->fetch(c->source, &c->ctx, run, &made, err) < 0) {
@@ -250,34 +269,34 @@ static int fetch_token(struct credentials *c, const struct run *run, struct err 
     }
     int64_t now_ms = c->ctx.clock->now_ms(c->ctx.clock->ctx);
     int64_t margin_s = made.lifetime_s / 4 < MARGIN_S ? made.lifetime_s / 4 : MARGIN_S;
-    token_free(&c->token);
-    c->token = made;
+    token_free(&cache->token);
+    cache->token = made;
     made = (struct token){0};
-    c->renew_ms = now_ms + (c->token.lifetime_s - margin_s) * 1000;
-    c->expires_ms = now_ms + c->token.lifetime_s * 1000;
+    cache->renew_ms = now_ms + (cache->token.lifetime_s - margin_s) * 1000;
+    cache->expires_ms = now_ms + cache->token.lifetime_s * 1000;
     return 0;
 }
 
-/* Needs the lock. */
-static int ensure_fresh(struct credentials *c, const struct run *run, struct err *err)
+/* Fetches a token when there is none, or when it should be renewed. */
+static int refresh_token(const struct credentials *c, struct token_cache *cache, const struct run *run,
+                         struct err *err)
 {
-    int64_t now_ms = c->ctx.clock->now_ms(c->ctx.clock->ctx);
-    if (c->token.text.text && now_ms < c->renew_ms)
+    const struct clock_source *clock = c->ctx.clock;
+    const char *text = cache->token.text.text;
+    if (text && clock->now_ms(clock->ctx) < cache->renew_ms)
         return 0;
-    if (fetch_token(c, run, err) == 0)
+    if (fetch_token(c, cache, run, err) == 0)
         return 0;
-    int64_t left_s = (c->expires_ms - c->ctx.clock->now_ms(c->ctx.clock->ctx)) / 1000;
-    if (err->kind != ERR_NETWORK || !c->token.text.text || left_s < LAST_S)
+    int64_t left_s = (cache->expires_ms - clock->now_ms(clock->ctx)) / 1000;
+    if (err->kind != ERR_NETWORK || !text || left_s < LAST_S)
         return -1;
-    run_warn(run, "cloud", "%s; the token that is here is good for %lld s more", err->text,
-             (long long)left_s);
+    run_warn(run, "cloud", "%s; the current token is good for another %lld s", err->text, (long long)left_s);
     return 0;
 }
 
-/* Needs the lock. */
-static int hand_out(const struct credentials *c, struct access_token *ret, struct err *err)
+static int copy_token(const struct token_cache *cache, struct access_token *ret, struct err *err)
 {
-    char *text = strdup(c->token.text.text);
+    char *text = strdup(cache->token.text.text);
     if (!text)
         return err_oom(err);
     ret->text = text;
@@ -286,31 +305,27 @@ static int hand_out(const struct credentials *c, struct access_token *ret, struc
 
 int credentials_token(struct credentials *c, const struct run *run, struct access_token *ret, struct err *err)
 {
-    pthread_mutex_lock(&c->lock);
-    int done = ensure_fresh(c, run, err) < 0 ? -1 : hand_out(c, ret, err);
-    pthread_mutex_unlock(&c->lock);
-    return done;
+    cleanup(unlock_cache) struct token_cache *cache = lock_cache(c);
+    return refresh_token(c, cache, run, err) < 0 ? -1 : copy_token(cache, ret, err);
 }
 
-static bool is_token(const struct credentials *c, const struct access_token *token)
+static bool is_current(const struct token_cache *cache, const struct access_token *token)
 {
-    return c->token.text.text && strcmp(c->token.text.text, token->text) == 0;
+    return cache->token.text.text && strcmp(cache->token.text.text, token->text) == 0;
 }
 
 int credentials_renew(struct credentials *c, const struct access_token *refused, const struct run *run,
                       struct access_token *ret, struct err *err)
 {
-    pthread_mutex_lock(&c->lock);
-    bool same = is_token(c, refused);
-    int done = same ? fetch_token(c, run, err) : ensure_fresh(c, run, err);
-    if (done == 0 && is_token(c, refused))
-        done =
-            err_set(err, ERR_REMOTE, 0,
-                    "credentials: %s: the server refuses the access token (HTTP 401), and there is no newer "
-                    "one; %s",
-                    c->who, c->source->ops->hint);
-    if (done == 0)
-        done = hand_out(c, ret, err);
-    pthread_mutex_unlock(&c->lock);
-    return done;
+    cleanup(unlock_cache) struct token_cache *cache = lock_cache(c);
+    if ((is_current(cache, refused) ? fetch_token(c, cache, run, err) : refresh_token(c, cache, run, err)) <
+        0)
+        return -1;
+    if (is_current(cache, refused))
+        return err_set(
+            err, ERR_REMOTE, 0,
+            "credentials: %s: the server refuses the access token (HTTP 401), and there is no newer "
+            "one; %s",
+            c->who, c->source->ops->hint);
+    return copy_token(cache, ret, err);
 }

@@ -11,8 +11,8 @@
 
 enum { BITS_MIN = 2048, BITS_MAX = 8192, PEM_MAX = 32 << 10, PART_MAX = 32 << 10 };
 
-/* Nobody is asked for a passphrase. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
+/* Keeps OpenSSL from asking for a passphrase. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
 static int no_passphrase(char *to, int size, int writing, void *ctx)
 {
     (void)to;
@@ -26,14 +26,14 @@ int jwt_key_read(const char *pem, EVP_PKEY **ret, struct err *err)
 {
     size_t len = strnlen(pem, PEM_MAX + 1);
     if (len > PEM_MAX)
-        return err_set(err, ERR_RECIPE, 0, "the private key is larger than one can be");
+        return err_set(err, ERR_RECIPE, 0, "the private key is too large");
     BIO *bio = BIO_new_mem_buf(pem, (int)len);
     EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
     BIO_free(bio);
     ERR_clear_error();
     if (!key)
         return err_set(err, ERR_RECIPE, 0,
-                       "the private key is not one that can be read (PEM, not encrypted)");
+                       "the private key cannot be read (PEM, not encrypted, is expected)");
     int bits = EVP_PKEY_get_bits(key);
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || bits < BITS_MIN || bits > BITS_MAX) {
         EVP_PKEY_free(key);

@@ -1,8 +1,8 @@
-/* Signed JSON web tokens of service accounts: RS256 by OpenSSL.
+/* Signed JSON Web Tokens of service accounts: RS256, with OpenSSL.
  *
  * In:    a private key in PEM, and the claims.
  * Out:   the token's text.
- * Fails: ERR_RECIPE: a key that is no RSA key of 2048 to 8192 bits, or is encrypted.
+ * Fails: ERR_RECIPE: a key that is encrypted, or not RSA of 2048 to 8192 bits.
  * Owns:  a key is the caller's until jwt_key_free().
  * Source:RFC 7515, RFC 7518 section 3.3, RFC 7523; https://google.aip.dev/auth/4111 for the self-signed kind.
  */
@@ -29,7 +29,7 @@ struct jwt_claims {
 must_check int jwt_key_read(const char *pem, EVP_PKEY **ret, struct err *err);
 void jwt_key_free(EVP_PKEY *key);
 
-/* RET is a buffer of sensitive_buf_init(). */
+/* RET comes from sensitive_buf_init(). */
 must_check int jwt_sign(EVP_PKEY *key, const struct jwt_claims *claims, struct buf *ret, struct err *err);
 
 #endif

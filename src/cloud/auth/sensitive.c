@@ -44,7 +44,7 @@ void sensitive_buf_free(struct buf *buf)
     buf_free(buf);
 }
 
-/* The document is about to be freed, so that its strings may be written to. Depth is bounded by the reader. */
+/* The document is freed next, so its strings may be overwritten. The reader bounds the depth. */
 static void wipe(const cJSON *node)
 {
     for (; node; node = node->next) {

@@ -1,6 +1,5 @@
-/* Secrets in memory: guarded, locked and left out of core dumps where the system lets it, wiped at the end.
+/* Secrets in memory: guarded, locked and kept out of core dumps where the system allows it, wiped at the end.
  *
- * In:    bytes.
  * Out:   text in memory of libsodium's (sodium_malloc: mlock, MADV_DONTDUMP, guard pages).
  * Fails: ERR_INTERNAL: out of memory.
  * Owns:  the text, until sensitive_free().
@@ -22,7 +21,7 @@ must_check int sensitive_set(struct sensitive_text *secret, const char *bytes, s
 void sensitive_free(struct sensitive_text *secret);
 #define cleanup_sensitive cleanup(sensitive_free)
 
-/* A buffer for secrets takes all its room at once, so that it never moves and leaves copies behind. */
+/* A buffer for secrets allocates its whole capacity at once: growing would leave copies behind. */
 must_check int sensitive_buf_init(struct buf *buf, size_t max, struct err *err);
 void sensitive_buf_free(struct buf *buf);
 #define cleanup_sensitive_buf cleanup(sensitive_buf_free)

@@ -1,5 +1,5 @@
 /* external_account: workload identity federation. A token of another identity provider, from a file or a URL, is
- * exchanged for one of Google's (RFC 8693), and that for a service account's where the file says so. */
+ * exchanged for one of Google's (RFC 8693), and that one for a service account's if the file asks for it. */
 #include <string.h>
 
 #include <sodium.h>
@@ -16,7 +16,7 @@ struct external_source {
     char *file, *url; /* one of them */
     char *field;      /* of a JSON text; NULL: the text is the token */
     struct http_header headers[HEADERS_MAX];
-    struct sensitive_text values[HEADERS_MAX]; /* of the headers: they may be secrets */
+    struct sensitive_text values[HEADERS_MAX]; /* of the headers, which may be secrets */
     size_t header_count;
     struct sensitive_text basic; /* "Basic ..." for the token endpoint; empty: none */
     struct sensitive_text client_secret;
@@ -32,7 +32,7 @@ static int read_file(const struct external_source *self, struct buf *text, struc
     if (file_open(self->file, &fd, &size, err) < 0)
         return err_wrap(err, "subject token");
     if (size > text->max)
-        return err_set(err, ERR_RECIPE, 0, "subject token: %s is larger than a token can be", self->file);
+        return err_set(err, ERR_RECIPE, 0, "subject token: %s is too large for a token", self->file);
     if (file_pread(fd, text->data, (size_t)size, 0, self->file, err) < 0)
         return err_wrap(err, "subject token");
     text->len = (size_t)size;
@@ -71,14 +71,14 @@ static int extract_token(const struct external_source *self, const struct buf *t
             return err_wrap(err, "subject token");
         token = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json_root(doc), self->field));
         if (!token)
-            return err_set(err, ERR_RECIPE, 0, "subject token: there is no text \"%s\" in the JSON of %.*s",
-                           self->field, (int)strcspn(where, "?"), where);
+            return err_set(err, ERR_RECIPE, 0, "subject token: the JSON of %.*s has no string \"%s\"",
+                           (int)strcspn(where, "?"), where, self->field);
         len = strlen(token);
     }
     while (len > 0 && strchr(" \t\r\n", token[len - 1]))
         len--;
     if (len == 0 || memchr(token, '\0', len))
-        return err_set(err, ERR_RECIPE, 0, "subject token: %.*s holds none", (int)strcspn(where, "?"), where);
+        return err_set(err, ERR_RECIPE, 0, "subject token: %.*s is empty", (int)strcspn(where, "?"), where);
     return sensitive_set(ret, token, len, err);
 }
 
@@ -103,7 +103,7 @@ static int exchange(const struct external_source *self, const struct token_conte
         return -1;
     url_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
     url_form_add(&form, "audience", self->audience);
-    /* the first token only has to reach the second */
+    /* the first token only has to be good for requesting the second */
     url_form_add(&form, "scope",
                  self->impersonates ? "https://www.googleapis.com/auth/cloud-platform" : ctx->scope);
     url_form_add(&form, "requested_token_type", "urn:ietf:params:oauth:token-type:access_token");
@@ -161,10 +161,10 @@ static const struct token_source_ops external_ops = {
     .fetch = external_fetch,
     .free = external_free,
     .hint =
-        "check that the provider's token is fresh, and the pool's and provider's settings (audience, issuer, "
-        "attribute condition)"};
+        "check that the provider's token is fresh, and the settings of the pool and the provider (audience, "
+        "issuer, attribute condition)"};
 
-static int copy(const char *text, char **to, struct err *err)
+static int copy_text(const char *text, char **to, struct err *err)
 {
     if (!text)
         return 0;
@@ -183,7 +183,7 @@ static bool forbidden_header(const char *name)
            !name[0];
 }
 
-static int take_headers(const struct json_doc *doc, const cJSON *source, struct external_source *made,
+static int read_headers(const struct json_doc *doc, const cJSON *source, struct external_source *made,
                         struct err *err)
 {
     const cJSON *headers = NULL, *one = NULL;
@@ -195,7 +195,7 @@ static int take_headers(const struct json_doc *doc, const cJSON *source, struct 
             return json_error(doc, one, err, "more than %d headers", HEADERS_MAX);
         const char *value = NULL;
         if (forbidden_header(one->string))
-            return json_error(doc, one, err, "a header of this name may not be set");
+            return json_error(doc, one, err, "this header may not be set");
         if (token_field(doc, headers, one->string, true, &value, err) < 0)
             return -1;
         char *name = strdup(one->string);
@@ -203,7 +203,7 @@ static int take_headers(const struct json_doc *doc, const cJSON *source, struct 
         if (!name)
             return err_oom(err);
         made->headers[at].name = name;
-        made->header_count++; /* from here on it is freed with the rest */
+        made->header_count++; /* from here on external_free() frees the name */
         if (sensitive_set(&made->values[at], value, strlen(value), err) < 0)
             return -1;
         made->headers[at].value = made->values[at].text;
@@ -211,7 +211,7 @@ static int take_headers(const struct json_doc *doc, const cJSON *source, struct 
     return 0;
 }
 
-/* A URL that is asked for a token: the user's configuration, and still no way to any plain http service. */
+/* The URL of a token: the user configured it, but it must not reach arbitrary plain http services. */
 static int check_source_url(const struct json_doc *doc, const cJSON *source, const char *url, struct err *err)
 {
     const cJSON *node = cJSON_GetObjectItemCaseSensitive(source, "url");
@@ -224,12 +224,12 @@ static int check_source_url(const struct json_doc *doc, const cJSON *source, con
         return 0;
     return json_error(
         doc, node, err,
-        "\"url\": a token may come by https, or by http from this machine or its metadata service, "
+        "\"url\": a token may come over https, or over http from this machine or its metadata service, "
         "not from http://%s",
         parts.host);
 }
 
-static int take_format(const struct json_doc *doc, const cJSON *source, struct external_source *made,
+static int read_format(const struct json_doc *doc, const cJSON *source, struct external_source *made,
                        struct err *err)
 {
     const cJSON *format = NULL;
@@ -247,10 +247,10 @@ static int take_format(const struct json_doc *doc, const cJSON *source, struct e
                           "\"type\" must be \"text\" or \"json\"");
     if (token_field(doc, format, "subject_token_field_name", true, &field, err) < 0)
         return -1;
-    return copy(field, &made->field, err);
+    return copy_text(field, &made->field, err);
 }
 
-static int take_source(const struct json_doc *doc, const cJSON *object, struct external_source *made,
+static int read_source(const struct json_doc *doc, const cJSON *object, struct external_source *made,
                        struct err *err)
 {
     const cJSON *source = NULL;
@@ -260,29 +260,29 @@ static int take_source(const struct json_doc *doc, const cJSON *object, struct e
     if (cJSON_GetObjectItemCaseSensitive(source, "executable"))
         return json_error(
             doc, source, err,
-            "\"executable\": bake runs no program of a credential file: write its token to a file, "
-            "and name that with \"file\"");
+            "\"executable\": bake does not run programs that a credential file names: write the token to a "
+            "file, and name it with \"file\"");
     if (cJSON_GetObjectItemCaseSensitive(source, "environment_id"))
         return json_error(doc, source, err,
-                          "credentials of AWS are not taken: use a \"file\" or \"url\" source, or run "
-                          "\"gcloud auth print-access-token\" and --access-token-file");
+                          "AWS credentials are not supported: use a \"file\" or \"url\" source, or "
+                          "--access-token-file with the output of \"gcloud auth print-access-token\"");
     if (cJSON_GetObjectItemCaseSensitive(source, "certificate"))
         return json_error(doc, source, err,
-                          "\"certificate\" sources are not taken: use a \"file\" or \"url\" source");
+                          "\"certificate\" sources are not supported: use a \"file\" or \"url\" source");
     if (token_field(doc, source, "file", false, &file, err) < 0 ||
         token_field(doc, source, "url", false, &url, err) < 0)
         return -1;
     if (!file == !url)
-        return json_error(doc, source, err, "one of \"file\" and \"url\" is expected here");
-    if (url && (check_source_url(doc, source, url, err) < 0 || take_headers(doc, source, made, err) < 0))
+        return json_error(doc, source, err, "expected either \"file\" or \"url\"");
+    if (url && (check_source_url(doc, source, url, err) < 0 || read_headers(doc, source, made, err) < 0))
         return -1;
-    if (take_format(doc, source, made, err) < 0 || copy(file, &made->file, err) < 0)
+    if (read_format(doc, source, made, err) < 0 || copy_text(file, &made->file, err) < 0)
         return -1;
-    return copy(url, &made->url, err);
+    return copy_text(url, &made->url, err);
 }
 
-/* RFC 6749 section 2.3.1, by HTTP Basic: as Google's clients do when the file has a client. */
-static int take_client(const struct json_doc *doc, const cJSON *object, struct external_source *made,
+/* RFC 6749 section 2.3.1, with HTTP Basic, as Google's clients do when the file has a client. */
+static int read_client(const struct json_doc *doc, const cJSON *object, struct external_source *made,
                        struct err *err)
 {
     const char *id = NULL, *secret = NULL, *project = NULL;
@@ -298,7 +298,7 @@ static int take_client(const struct json_doc *doc, const cJSON *object, struct e
         json_close(&json, '}');
         return json_write_end(&json, "\"workforce_pool_user_project\"", err) < 0
                    ? -1
-                   : copy(options.data, &made->options, err);
+                   : copy_text(options.data, &made->options, err);
     }
     if (!id)
         return 0;
@@ -329,9 +329,9 @@ static int read_fields(const struct json_doc *doc, const cJSON *object, const st
         return -1;
     if (!url || ctx->env->sts)
         url = ctx->endpoints->sts;
-    if (copy(audience, &made->audience, err) < 0 || copy(type, &made->subject_type, err) < 0 ||
-        copy(url, &made->token_url, err) < 0 || take_source(doc, object, made, err) < 0 ||
-        take_client(doc, object, made, err) < 0)
+    if (copy_text(audience, &made->audience, err) < 0 || copy_text(type, &made->subject_type, err) < 0 ||
+        copy_text(url, &made->token_url, err) < 0 || read_source(doc, object, made, err) < 0 ||
+        read_client(doc, object, made, err) < 0)
         return -1;
     made->impersonates = target != NULL;
     return target ? impersonation_read(doc, object, ctx, &made->target, err) : 0;

@@ -1,4 +1,4 @@
-/* --access-token-file: a token somebody else made and keeps fresh. */
+/* --access-token-file: a token that something else keeps fresh. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -24,7 +24,7 @@ static int file_fetch(const struct token_source *source, const struct token_cont
     if (file_open(self->path, &fd, &size, err) < 0)
         return -1;
     if (size > TOKEN_MAX)
-        return err_set(err, ERR_RECIPE, 0, "%s: larger than an access token can be", self->path);
+        return err_set(err, ERR_RECIPE, 0, "%s: too large for an access token", self->path);
     if (sensitive_buf_init(&text, TOKEN_MAX, err) < 0 ||
         file_pread(fd, text.data, (size_t)size, 0, self->path, err) < 0)
         return -1;
@@ -33,7 +33,7 @@ static int file_fetch(const struct token_source *source, const struct token_cont
         len--;
     if (!token_text_ok(text.data, len))
         return err_set(err, ERR_RECIPE, 0,
-                       "%s: an access token is expected, one line of printable characters and nothing else",
+                       "%s: expected an access token: one line of printable characters and nothing else",
                        self->path);
     ret->lifetime_s = REREAD_S;
     return sensitive_set(&ret->text, text.data, len, err);
@@ -49,7 +49,7 @@ static void file_free(struct token_source *source)
 static const struct token_source_ops file_ops = {
     .fetch = file_fetch,
     .free = file_free,
-    .hint = "write a new one into the file, as with: gcloud auth print-access-token"};
+    .hint = "write a new one into the file, for example with: gcloud auth print-access-token"};
 
 int token_file_new(const char *path, struct token_source **ret, struct err *err)
 {

@@ -1,5 +1,5 @@
-/* impersonated_service_account: source credentials that may make tokens of another account. The exchange itself, IAM
- * Credentials' generateAccessToken, also serves external accounts. */
+/* impersonated_service_account: source credentials that may create tokens of another account. The exchange itself,
+ * IAM Credentials' generateAccessToken, also serves external accounts. */
 #include <string.h>
 
 #include "json/write.h"
@@ -14,9 +14,9 @@ void impersonation_free(struct impersonation *impersonation)
     *impersonation = (struct impersonation){0};
 }
 
-/* ".../projects/-/serviceAccounts/EMAIL:generateAccessToken"; with an override of the service, its host. */
-static int take_url(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
-                    struct impersonation *made, struct err *err)
+/* ".../projects/-/serviceAccounts/EMAIL:generateAccessToken"; an override of the service replaces the host. */
+static int read_target(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
+                       struct impersonation *made, struct err *err)
 {
     static const char field[] = "service_account_impersonation_url";
     static const char middle[] = "/projects/-/serviceAccounts/", tail[] = ":generateAccessToken";
@@ -37,7 +37,7 @@ static int take_url(const struct json_doc *doc, const cJSON *object, const struc
     return made->url ? 0 : err_oom(err);
 }
 
-static int take_delegates(const struct json_doc *doc, const cJSON *object, struct impersonation *made,
+static int read_delegates(const struct json_doc *doc, const cJSON *object, struct impersonation *made,
                           struct err *err)
 {
     const cJSON *delegates = cJSON_GetObjectItemCaseSensitive(object, "delegates");
@@ -48,7 +48,7 @@ static int take_delegates(const struct json_doc *doc, const cJSON *object, struc
         return json_error(doc, delegates, err, "\"delegates\" must be an array of at most %d accounts",
                           DELEGATES_MAX);
     cJSON_ArrayForEach(one, delegates) if (!cJSON_IsString(one) || !one->valuestring[0]) return json_error(
-        doc, one, err, "\"delegates\": the name of a service account is expected");
+        doc, one, err, "\"delegates\": expected the name of a service account");
     if (!cJSON_GetArraySize(delegates))
         return 0;
     cleanup_buf struct buf text = BUF_INIT(BODY_MAX);
@@ -60,7 +60,7 @@ static int take_delegates(const struct json_doc *doc, const cJSON *object, struc
     return made->delegates ? 0 : err_oom(err);
 }
 
-static int take_lifetime(const struct json_doc *doc, const cJSON *object, struct impersonation *made,
+static int read_lifetime(const struct json_doc *doc, const cJSON *object, struct impersonation *made,
                          struct err *err)
 {
     const cJSON *options = NULL;
@@ -78,8 +78,8 @@ int impersonation_read(const struct json_doc *doc, const cJSON *object, const st
                        struct impersonation *ret, struct err *err)
 {
     struct impersonation made = {0};
-    if (take_url(doc, object, ctx, &made, err) < 0 || take_delegates(doc, object, &made, err) < 0 ||
-        take_lifetime(doc, object, &made, err) < 0) {
+    if (read_target(doc, object, ctx, &made, err) < 0 || read_delegates(doc, object, &made, err) < 0 ||
+        read_lifetime(doc, object, &made, err) < 0) {
         impersonation_free(&made);
         return -1;
     }
@@ -124,9 +124,9 @@ int impersonation_fetch(const struct impersonation *impersonation, const struct 
         if (why.error.status == 403) {
             char text[sizeof err->text];
             snprintf(text, sizeof text, "%s", err->text);
-            return err_set(err, ERR_REMOTE, 0,
-                           "%.1500s; it takes the role roles/iam.serviceAccountTokenCreator on that account",
-                           text);
+            return err_set(
+                err, ERR_REMOTE, 0,
+                "%.1500s; this needs the role roles/iam.serviceAccountTokenCreator on that account", text);
         }
         return -1;
     }
@@ -146,7 +146,7 @@ static int impersonated_fetch(const struct token_source *source, const struct to
     const struct impersonated_source *self = (const struct impersonated_source *)(const void *)source;
     cleanup_token struct token token = {0};
     if (self->source->ops->fetch(self->source, ctx, run, &token, err) < 0)
-        return err_wrap(err, "%s, as which it begins", self->source->who);
+        return err_wrap(err, "as %s", self->source->who);
     return impersonation_fetch(&self->target, ctx, token.text.text, run, ret, err);
 }
 

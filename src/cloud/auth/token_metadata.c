@@ -1,4 +1,4 @@
-/* The metadata server of a GCE VM, or of GKE's workload identity. */
+/* The metadata server of a GCE VM, or of GKE's Workload Identity. */
 #include <string.h>
 
 #include "cloud/auth/token_request.h"
@@ -10,7 +10,7 @@ struct metadata_source {
     struct buf token_url;
 };
 
-/* What does not say so is a proxy or a login page, and no metadata server. */
+/* An answer without this header comes from a proxy or a login page. */
 static bool is_google(const struct http_answer *answer)
 {
     const char *flavor = http_header(answer, "Metadata-Flavor", 0);
@@ -36,7 +36,8 @@ static int get_metadata(const struct token_context *ctx, const char *path, unsig
     struct retry_policy policy = ctx->retry;
     struct retry retry;
     policy.attempts = attempts;
-    policy.first_ms = FIRST_MS; /* it is on this machine, and where there is none nobody waits for long */
+    policy.first_ms =
+        FIRST_MS; /* it is on this machine, and looking for one that does not exist must be short */
     retry_begin(&retry, "cloud", &policy, ctx->clock);
     for (;;) {
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
@@ -66,7 +67,7 @@ static int metadata_fetch(const struct token_source *source, const struct token_
     if (token_request(ctx, &req, run, &answer, NULL, err) < 0)
         return -1;
     if (!is_google(&answer))
-        return err_set(err, ERR_REMOTE, 0, "%s is no metadata server: its answer lacks Metadata-Flavor",
+        return err_set(err, ERR_REMOTE, 0, "%s is not a metadata server: its answer lacks Metadata-Flavor",
                        ctx->endpoints->metadata);
     return token_answer_oauth(answer.body.data, answer.body.len, req.what, ret, err);
 }
@@ -81,10 +82,9 @@ static void metadata_free(struct token_source *source)
 static const struct token_source_ops metadata_ops = {
     .fetch = metadata_fetch,
     .free = metadata_free,
-    .hint =
-        "check the VM's service account and its access scopes (cloud-platform is the one that always does)"};
+    .hint = "check the VM's service account and its access scopes (cloud-platform is always enough)"};
 
-/* A small text of the metadata server; false when it does not have it. */
+/* A small text of the metadata server; *ret_there is false when it has none. */
 static int read_fact(const struct token_context *ctx, const char *path, const struct run *run, char *to,
                      size_t capacity, bool *ret_there, struct err *err)
 {
@@ -100,7 +100,7 @@ static int read_fact(const struct token_context *ctx, const char *path, const st
     return 0;
 }
 
-static int take_account(const struct token_context *ctx, const struct http_answer *answer,
+static int read_account(const struct token_context *ctx, const struct http_answer *answer,
                         const struct run *run, struct metadata_source *made, struct err *err)
 {
     cleanup_json struct json_doc *doc = NULL;
@@ -117,7 +117,7 @@ static int take_account(const struct token_context *ctx, const struct http_answe
     if (email && token_text_ok(email, strlen(email)))
         snprintf(made->base.who, sizeof made->base.who, "this machine's service account %.200s", email);
     if (!enough)
-        run_warn(run, "cloud", "%s has not the access scope %s: requests may be refused", made->base.who,
+        run_warn(run, "cloud", "%s lacks the access scope %s: requests may be refused", made->base.who,
                  ctx->scope);
     return 0;
 }
@@ -139,7 +139,7 @@ static int ask_account(const struct token_context *ctx, const struct run *run, s
         if (!named)
             return 0;
         return err_set(err, ERR_REMOTE, 0,
-                       "%s, which the environment names as metadata server, is none: its answer lacks "
+                       "%s, which the environment names, is not a metadata server: its answer lacks "
                        "Metadata-Flavor",
                        ctx->endpoints->metadata);
     }
@@ -150,7 +150,7 @@ static int ask_account(const struct token_context *ctx, const struct run *run, s
     if (answer.status != 200)
         return api_error_set(&answer, "metadata server", err);
     *ret_there = true;
-    return take_account(ctx, &answer, run, made, err);
+    return read_account(ctx, &answer, run, made, err);
 }
 
 int token_metadata_new(const struct token_context *ctx, const struct run *run, struct metadata_facts *facts,

@@ -7,7 +7,7 @@
 
 enum { LIFETIME_MAX_S = 12 * 3600, LIFETIME_DEFAULT_S = 3600, ECHO_LEN = 12 };
 
-/* True when TEXT repeats SECRET, or a piece of it that would help somebody. */
+/* True when TEXT repeats SECRET, or a piece of it long enough to matter. */
 static bool repeats(const char *text, const char *secret)
 {
     size_t len = strlen(secret), piece = len < ECHO_LEN ? len : ECHO_LEN;
@@ -104,11 +104,11 @@ static int take_token(const cJSON *node, const char *what, struct token *ret, st
 {
     const char *text = cJSON_GetStringValue(node);
     if (!text || !token_text_ok(text, strlen(text)))
-        return err_set(err, ERR_REMOTE, 0, "%s: the answer has no access token that could be one", what);
+        return err_set(err, ERR_REMOTE, 0, "%s: the answer has no valid access token", what);
     return sensitive_set(&ret->text, text, strlen(text), err);
 }
 
-/* Whole seconds, as a number or as digits; the default when the answer does not say (RFC 6749 section 5.1). */
+/* Whole seconds, as a number or as digits; without it the default applies (RFC 6749 section 5.1). */
 static bool take_lifetime(const cJSON *node, int64_t *ret)
 {
     double seconds = LIFETIME_DEFAULT_S;
@@ -133,7 +133,7 @@ static int parse(const char *text, size_t len, const char *what, struct json_doc
     if (json_parse(text ? text : "", len, "the answer", JSON_STRICT, ERR_REMOTE, ret, err) < 0)
         return err_wrap(err, "%s", what);
     if (!cJSON_IsObject(json_root(*ret)))
-        return err_set(err, ERR_REMOTE, 0, "%s: the answer is no JSON object", what);
+        return err_set(err, ERR_REMOTE, 0, "%s: the answer is not a JSON object", what);
     return 0;
 }
 
@@ -151,7 +151,7 @@ int token_answer_oauth(const char *text, size_t len, const char *what, struct to
     if (take_token(member(doc, "access_token"), what, &made, err) < 0)
         return -1;
     if (!take_lifetime(member(doc, "expires_in"), &made.lifetime_s))
-        return err_set(err, ERR_REMOTE, 0, "%s: the answer's expires_in is no time", what);
+        return err_set(err, ERR_REMOTE, 0, "%s: the answer's expires_in is not a time", what);
     *ret = made;
     made = (struct token){0};
     return 0;
@@ -169,10 +169,10 @@ int token_answer_iam(const char *text, size_t len, const char *what, int64_t now
         return -1;
     const char *expires = cJSON_GetStringValue(member(doc, "expireTime"));
     if (!expires || !token_time_read(expires, &at))
-        return err_set(err, ERR_REMOTE, 0, "%s: the answer's expireTime is no time", what);
+        return err_set(err, ERR_REMOTE, 0, "%s: the answer's expireTime is not a time", what);
     if (at <= now_s)
         return err_set(err, ERR_REMOTE, 0,
-                       "%s: the token had expired when it came: is this machine's clock right?", what);
+                       "%s: the token had expired when it arrived: is this machine's clock right?", what);
     made.lifetime_s = at - now_s < LIFETIME_MAX_S ? at - now_s : LIFETIME_MAX_S;
     *ret = made;
     made = (struct token){0};
@@ -208,7 +208,7 @@ bool token_time_read(const char *text, int64_t *ret)
     return true;
 }
 
-/* The host and port of an endpoint that the environment names. */
+/* The scheme and host of an endpoint that the environment names. */
 static bool same_host(const struct url_parts *parts, const char *override)
 {
     struct url_parts other;
@@ -233,11 +233,11 @@ int token_url_check(const struct token_context *ctx, const struct json_doc *doc,
                         same_host(&parts, ctx->env->iamcredentials)))
         return 0;
     if (!parts.https)
-        return json_error(doc, node, err, "\"%s\": secrets are sent by https only, not to http://%s", field,
+        return json_error(doc, node, err, "\"%s\": secrets are sent over https only, not to http://%s", field,
                           parts.host);
     return json_error(
         doc, node, err,
-        "\"%s\": secrets are sent to hosts under %s only, not to %s; if it is meant, name it in "
+        "\"%s\": secrets are sent to hosts under %s only, not to %s; if that is intended, name it in "
         "the environment (CLOUDSDK_AUTH_TOKEN_HOST, CLOUDSDK_API_ENDPOINT_OVERRIDES_STS, "
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS)",
         field, ctx->endpoints->universe, parts.host);
@@ -248,7 +248,7 @@ int token_field(const struct json_doc *doc, const cJSON *object, const char *key
 {
     const char *text = NULL;
     const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
-    if (!required && cJSON_IsNull(node)) { /* Google's own tools write it so */
+    if (!required && cJSON_IsNull(node)) { /* Google's own tools write null */
         *ret = NULL;
         return 0;
     }

@@ -1,4 +1,4 @@
-/* service_account: a key file, a signed assertion for each token (RFC 7523). */
+/* service_account: a key file signs an assertion for each token (RFC 7523). */
 #include <string.h>
 
 #include "cloud/auth/jwt.h"
@@ -9,7 +9,7 @@ enum { FORM_MAX = 64 << 10, SKEW_MIN_S = 30 };
 struct account_source {
     struct token_source base;
     char *email, *key_id, *token_uri;
-    bool self_signed; /* outside googleapis.com the signed text is the token itself */
+    bool self_signed; /* outside googleapis.com the signed text itself is the token */
     EVP_PKEY *key;
 };
 
@@ -20,7 +20,7 @@ static int sign_at(const struct account_source *self, const struct token_context
         .key_id = self->key_id, .issuer = self->email, .scope = ctx->scope, .issued_s = now_s};
     if (self->self_signed)
         claims.subject = self->email;
-    else /* wherever the token is asked for */
+    else /* whatever URL the request goes to */
         claims.audience = "https://oauth2.googleapis.com/token";
     return jwt_sign(self->key, &claims, ret, err);
 }
@@ -67,8 +67,9 @@ static int account_fetch(const struct token_source *source, const struct token_c
     if (err->kind != ERR_REMOTE || strcmp(why.error.reason, "invalid_grant") != 0 || why.date_s == 0 ||
         (skew_s < SKEW_MIN_S && skew_s > -SKEW_MIN_S))
         return -1;
-    /* "must be a short-lived token and in a reasonable timeframe": the server's own time will do */
-    run_warn(run, "cloud", "this machine's clock is %lld s %s that of %s: set it; the server's time is used",
+    /* "must be a short-lived token and in a reasonable timeframe": sign with the server's time instead */
+    run_warn(run, "cloud",
+             "this machine's clock is %lld s %s the clock of %s: set it; the server's time is used",
              (long long)(skew_s < 0 ? -skew_s : skew_s), skew_s < 0 ? "behind" : "ahead of", self->token_uri);
     return request_token(self, ctx, why.date_s, run, ret, NULL, err);
 }
@@ -86,7 +87,7 @@ static void account_free(struct token_source *source)
 static const struct token_source_ops account_ops = {
     .fetch = account_fetch,
     .free = account_free,
-    .hint = "the key may have been deleted or its account disabled: make a new key (gcloud iam "
+    .hint = "the key may have been deleted or its account disabled: create a new key (gcloud iam "
             "service-accounts keys create), and check that this machine's clock is right"};
 
 int token_service_account_new(const struct json_doc *doc, const cJSON *object,

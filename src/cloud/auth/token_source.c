@@ -7,7 +7,7 @@
 
 #define IMPERSONATED "impersonated_service_account"
 
-/* A source that needs no other one. TYPE is OBJECT's. */
+/* A source that does not build on another one. TYPE is OBJECT's. */
 static int direct_source(const struct json_doc *doc, const cJSON *object, const char *type,
                          const struct token_context *ctx, struct token_source **ret, struct err *err)
 {

@@ -1,10 +1,11 @@
-/* Where tokens come from: one kind of credentials each.
+/* Sources of access tokens, one for each kind of credentials.
  *
  * In:    a credential file's object, or a metadata server.
- * Out:   an access token and how long it lives.
- * Fails: ERR_RECIPE: the file lacks something, or names a host that may not be told secrets. ERR_REMOTE: refused,
- *        with what the server said and what to do. ERR_NETWORK: no answer after all retries.
- * Owns:  what the kind keeps, secrets in guarded memory, until free().
+ * Out:   an access token and its lifetime.
+ * Fails: ERR_RECIPE: the file lacks something, or names a host that secrets may not be sent to. ERR_REMOTE: refused,
+ *        with the server's message and what to do. ERR_NETWORK: no answer after all retries.
+ * Owns:  what a source stores, secrets in guarded memory, until free(). A source is fixed once made: fetch() takes it
+ *        const, from any thread.
  * Source:https://google.aip.dev/auth and the requests of Google's own clients.
  */
 #ifndef BAKE_CLOUD_AUTH_TOKEN_SOURCE_H
@@ -20,7 +21,7 @@
 
 enum { TOKEN_MAX = 16 << 10, WHO_CAP = 640 };
 
-/* What a source may use besides its own. Borrowed. */
+/* What a source borrows. */
 struct token_context {
     struct http *http;
     const struct endpoints *endpoints;
@@ -46,7 +47,7 @@ struct token_source_ops {
     int (*fetch)(const struct token_source *source, const struct token_context *ctx, const struct run *run,
                  struct token *ret, struct err *err);
     void (*free)(struct token_source *source);
-    /* Of a token that was just renewed and refused again, or could not be renewed: what to do. */
+    /* What the user can do when a token cannot be renewed, or is refused just after. */
     const char *hint;
 };
 
@@ -82,26 +83,25 @@ must_check int token_impersonated_new(const struct json_doc *doc, const cJSON *o
                                       const struct token_context *ctx, struct token_source **source,
                                       struct token_source **ret, struct err *err);
 
-/* --access-token-file: read afresh for each token. */
+/* --access-token-file: the file is read again for each token. */
 must_check int token_file_new(const char *path, struct token_source **ret, struct err *err);
 
-/* The machine's metadata server. *ret is NULL when there is none and the environment does not name one. */
+/* The machine's metadata server. *RET is NULL when none answers and the environment does not name one. */
 struct metadata_facts {
     char universe[UNIVERSE_CAP];
-    char project[64]; /* "" when it did not say */
+    char project[64]; /* "": unknown */
 };
 must_check int token_metadata_new(const struct token_context *ctx, const struct run *run,
                                   struct metadata_facts *facts, struct token_source **ret, struct err *err);
 
-/* A new token for EMAIL's service account by IAM: POST URL {delegates, scope, lifetime}. DELEGATES may be NULL,
- * else an array of strings. */
+/* Tokens of another service account, from IAM Credentials: POST URL {delegates, scope, lifetime}. */
 struct impersonation {
     char *url;
     char *delegates; /* JSON text of an array; NULL: none */
     unsigned lifetime_s;
 };
 void impersonation_free(struct impersonation *impersonation);
-/* From the fields of OBJECT: service_account_impersonation_url, delegates. */
+/* From the members of OBJECT: service_account_impersonation_url, delegates, service_account_impersonation. */
 must_check int impersonation_read(const struct json_doc *doc, const cJSON *object,
                                   const struct token_context *ctx, struct impersonation *ret,
                                   struct err *err);

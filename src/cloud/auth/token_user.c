@@ -1,4 +1,4 @@
-/* authorized_user: what "gcloud auth application-default login" leaves, a refresh token. */
+/* authorized_user: the refresh token that "gcloud auth application-default login" stores. */
 #include <string.h>
 
 #include "cloud/auth/token_request.h"

@@ -55,7 +55,7 @@ static void test_files(void **state)
          "\"client_id\" must be"},
         {"{\"type\":\"authorized_user\",\"type\":\"service_account\"}", "type"},
         {SA("\"token_uri\":\"$/token\""), "\"private_key\" is missing"},
-        {SA("\"private_key\":\"secret-5\""), "\"private_key\": the private key is not one that can be read"},
+        {SA("\"private_key\":\"secret-5\""), "\"private_key\": the private key cannot be read"},
         {SA("\"private_key\":\"-----BEGIN PRIVATE KEY-----\\nMIIsecret-6\\n-----END PRIVATE KEY-----\\n\""),
          "download the key"},
         {SA("\"private_key\":\"-----BEGIN PRIVATE "
@@ -89,13 +89,13 @@ static void test_external_files(void **state)
 {
     static const struct bad_file cases[] = {
         {"{" EXTERNAL "}", "\"credential_source\" is missing"},
-        {EA("{}"), "one of \"file\" and \"url\""},
-        {EA("{\"file\":\"f\",\"url\":\"https://a/\"}"), "one of \"file\" and \"url\""},
-        {EA("{\"executable\":{\"command\":\"/bin/cat secret-1\"}}"), "bake runs no program"},
+        {EA("{}"), "expected either \"file\" or \"url\""},
+        {EA("{\"file\":\"f\",\"url\":\"https://a/\"}"), "expected either \"file\" or \"url\""},
+        {EA("{\"executable\":{\"command\":\"/bin/cat secret-1\"}}"), "bake does not run programs"},
         {EA("{\"environment_id\":\"aws1\",\"url\":\"http://169.254.169.254/\"}"),
-         "credentials of AWS are not taken"},
+         "AWS credentials"},
         {EA("{\"certificate\":{\"use_default_certificate_config\":true}}"),
-         "\"certificate\" sources are not taken"},
+         "\"certificate\" sources are not supported"},
         {EA("{\"url\":\"http://10.0.0.1/secret\"}"), "not from http://10.0.0.1"},
         {EA("{\"url\":\"http://example.com/\"}"), "not from http://example.com"},
         {EA("{\"url\":\"file:///etc/shadow\"}"), "not a URL of https"},
@@ -130,8 +130,8 @@ static void test_hosts(void **state)
         {"https://googleapis.com.evil.example/token", "not to googleapis.com.evil.example"},
         {"https://notgoogleapis.com/token", "not to notgoogleapis.com"},
         {"https://evil.example/?x=.googleapis.com", "not to evil.example"},
-        {"http://oauth2.googleapis.com/token", "by https only, not to http://oauth2.googleapis.com"},
-        {"http://169.254.169.254/token", "by https only"},
+        {"http://oauth2.googleapis.com/token", "over https only, not to http://oauth2.googleapis.com"},
+        {"http://169.254.169.254/token", "over https only"},
         {"https://oauth2.googleapis.com@evil.example/", "a user"},
         {"//evil.example/", "not a URL"},
         {"https://", "URL"},
@@ -181,7 +181,7 @@ static void test_unreadable(void **state)
     assert_int_equal(file_put(rig->path, large, (64 << 10) + 1, 0600, &rig->err), 0);
     assert_int_equal(rig_open(rig, NULL), -1);
     assert_int_equal(rig->err.kind, ERR_RECIPE);
-    assert_non_null(strstr(rig->err.text, "larger than a credential file"));
+    assert_non_null(strstr(rig->err.text, "too large for a credential file"));
 }
 
 static void test_token_files(void **state)
@@ -235,7 +235,7 @@ static void test_refused(void **state)
                 .status = 400,
                 .body = "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT Signature.\"}"},
             (const char *const[]){rig->path, "/token: HTTP 400: invalid_grant: Invalid JWT Signature.",
-                                  "make a new key"});
+                                  "create a new key"});
     refused(
         rig, "{" USER "}", "POST /token ",
         (struct peer_reply){
@@ -419,7 +419,7 @@ static void test_bad_subject_tokens(void **state)
     rig_write(rig, EA("{\"file\":\"~/subject\"}"));
     assert_int_equal(rig_open(rig, NULL), 0);
     assert_string_equal(rig_token(rig), NO_TOKEN);
-    assert_non_null(strstr(rig->err.text, "larger than a token can be"));
+    assert_non_null(strstr(rig->err.text, "too large for a token"));
 }
 
 int main(void)

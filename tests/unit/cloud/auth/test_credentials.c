@@ -96,7 +96,7 @@ static void test_renewal_fails_for_a_while(void **state)
     rig->special[0] = (struct special){.line = "POST /token ", .reply = {.status = 0}};
     rig->clock.now_ms += 3400 * 1000;
     assert_string_equal(rig_token(rig), "ya29.0");
-    assert_non_null(strstr(rig->said, "the token that is here is good for 199 s more"));
+    assert_non_null(strstr(rig->said, "the current token is good for another 199 s"));
     rig->clock.now_ms += 180 * 1000;
     assert_string_equal(rig_token(rig), NO_TOKEN);
     assert_int_equal(rig->err.kind, ERR_NETWORK);
@@ -262,7 +262,7 @@ static void test_universe(void **state)
     assert_int_equal(rig->err.kind, ERR_USAGE);
     assert_non_null(strstr(
         rig->err.text,
-        "is of the universe domain googleapis.com, but GOOGLE_CLOUD_UNIVERSE_DOMAIN says apis-tpclp.goog"));
+        "belongs to the universe domain googleapis.com, but GOOGLE_CLOUD_UNIVERSE_DOMAIN is apis-tpclp.goog"));
     rig->env.universe_domain = "googleapis.com";
     assert_int_equal(rig_open(rig, NULL), 0);
     char host[64];

@@ -130,7 +130,7 @@ static void test_clock_that_is_off(void **state)
     cJSON *claims = jwt_json(jwt, 1);
     assert_true(number(claims, "iat") == 1700000000 - 7200);
     cJSON_Delete(claims);
-    assert_non_null(strstr(rig->said, "warning: this machine's clock is 7200 s ahead of that of"));
+    assert_non_null(strstr(rig->said, "warning: this machine's clock is 7200 s ahead of the clock of"));
 }
 
 static void test_authorized_user(void **state)
