@@ -1,15 +1,40 @@
-/* What vouches for an unpacked base: sums that are made while it is written, and kept beside it. */
+#include "unpack/sums.h"
+
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/crc32c.h"
 #include "io/file.h"
-#include "unpack/unpack_internal.h"
 
 static const char kind[] = "sums";
 enum { SUMS_MAX = 1 << 20 }; /* of a disk of 1 TiB */
 
-int sums_keep(struct cache *cache, const char *key, const struct sums *sums, const struct run *run,
-              struct err *err)
+int sums_add(struct sums *sums, const unsigned char *bytes, size_t len, uint64_t off, struct err *err)
+{
+    static const unsigned char zeros[DISK_SUM_BLOCK] = {0};
+    size_t needed = (size_t)((off + len + DISK_SUM - 1) / DISK_SUM);
+    if (needed > sums->count) {
+        uint32_t *more = reallocarray(sums->items, needed, sizeof *more);
+        if (!more)
+            return err_oom(err);
+        memset(more + sums->count, 0, (needed - sums->count) * sizeof *more);
+        *sums = (struct sums){more, needed};
+    }
+    while (len > 0) {
+        uint32_t *sum = &sums->items[off / DISK_SUM];
+        size_t left = DISK_SUM - (size_t)(off % DISK_SUM), step = len < left ? len : left;
+        *sum = crc32c_add(*sum, bytes, step);
+        if (step % DISK_SUM_BLOCK != 0)
+            *sum = crc32c_add(*sum, zeros, DISK_SUM_BLOCK - step % DISK_SUM_BLOCK);
+        bytes += step;
+        off += step;
+        len -= step;
+    }
+    return 0;
+}
+
+int sums_write(struct cache *cache, const char *key, const struct sums *sums, const struct run *run,
+               struct err *err)
 {
     cleanup_cache_entry struct cache_entry entry = CACHE_ENTRY_EMPTY;
     cleanup_close int fd = -1;
@@ -22,7 +47,7 @@ int sums_keep(struct cache *cache, const char *key, const struct sums *sums, con
     return cache_commit(&entry, &sha256, &fd, err);
 }
 
-int sums_find(struct cache *cache, const char *key, struct sums *ret, bool *ret_found, const struct run *run,
+int sums_read(struct cache *cache, const char *key, struct sums *ret, bool *ret_found, const struct run *run,
               struct err *err)
 {
     cleanup_close int fd = -1;

@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "task/thread.h"
-#include "unpack/unpack_internal.h"
+#include "unpack/internal.h"
 
 struct unpacking {
     struct sha256 want;
@@ -31,7 +31,7 @@ static int unpack(struct unpacking *unpacking, struct err *err)
         return -1;
     bool found = false;
     if (unpacking->entry.found_fd >= 0)
-        return sums_find(unpacking->cache, key, &unpacking->sums, &found, &unpacking->own, err);
+        return sums_read(unpacking->cache, key, &unpacking->sums, &found, &unpacking->own, err);
     return unpack_to(&unpacking->input, NULL, &unpacking->own, unpacking->to, unpacking->entry.fd,
                      &unpacking->sums, err);
 }
@@ -78,8 +78,8 @@ int unpacking_begin(const struct sha256 *want, uint64_t size, struct progress *d
     return 0;
 }
 
-static int finish(struct unpacking *unpacking, const struct trusted *artifact, struct disk *ret,
-                  struct err *err)
+static int end_disk(struct unpacking *unpacking, const struct trusted *artifact, struct disk *ret,
+                    struct err *err)
 {
     struct cache_entry *entry = &unpacking->entry;
     if (!unpacking->whole || !sha256_equal(&unpacking->want, &artifact->sha256))
@@ -87,7 +87,7 @@ static int finish(struct unpacking *unpacking, const struct trusted *artifact, s
     cleanup_close int fd = steal_fd(&entry->found_fd);
     char key[SHA256_HEX];
     hex_encode(unpacking->want.bytes, SHA256_SIZE, key);
-    if (fd < 0 && (sums_keep(unpacking->cache, key, &unpacking->sums, unpacking->run, err) < 0 ||
+    if (fd < 0 && (sums_write(unpacking->cache, key, &unpacking->sums, unpacking->run, err) < 0 ||
                    cache_commit(entry, &artifact->sha256, &fd, err) < 0))
         return -1;
     if (disk_over(fd, ret, err) == 0) {
@@ -115,7 +115,7 @@ int unpacking_end(struct unpacking *unpacking, const struct trusted *artifact, s
             __atomic_store_n(&unpacking->stop, 1, __ATOMIC_RELAXED);
     }
     if (r == 0 && artifact)
-        r = finish(unpacking, artifact, ret, err);
+        r = end_disk(unpacking, artifact, ret, err);
     progress_end(unpacking->to, artifact && r == 0 && ret->ops);
     cache_abort(&unpacking->entry);
     sums_free(&unpacking->sums);

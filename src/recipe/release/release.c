@@ -17,7 +17,7 @@ struct release_row {
     const char *version_url; /* asked when the version is a moving one, which %v is here */
     const char *version_key; /* of its KEY=value lines */
     const char *image_url;
-    const char *signature_suffix, *digests_suffix;
+    const char *signature_suffix;
 };
 
 static const struct release_row releases[] = {
@@ -29,7 +29,6 @@ static const struct release_row releases[] = {
         .version_key = "COREOS_VERSION",
         .image_url = "https://%c.release.core-os.net/%a/%v/coreos_production_gce.tar.gz",
         .signature_suffix = ".sig",
-        .digests_suffix = ".DIGESTS",
     },
     {
         .os = "flatcar",
@@ -40,7 +39,6 @@ static const struct release_row releases[] = {
         .version_key = "FLATCAR_VERSION",
         .image_url = "https://%c.release.flatcar-linux.net/%a/%v/flatcar_production_gce.tar.gz",
         .signature_suffix = ".sig",
-        .digests_suffix = ".DIGESTS",
     },
 };
 
@@ -213,16 +211,14 @@ int release_resolve(const struct recipe *recipe, const char *text, size_t len, s
     if (!made.url)
         return err_oom(err);
     made.signature = arena_printf(arena, "%s%s", made.url, release->signature_suffix);
-    if (release->digests_suffix)
-        made.digests = arena_printf(arena, "%s%s", made.url, release->digests_suffix);
-    if (!made.signature || (release->digests_suffix && !made.digests))
+    if (!made.signature)
         return err_oom(err);
     *ret = made;
     return 0;
 }
 
 /* One component: its number, and what follows that up to the next dot. */
-static int compare_part(const char *a, size_t a_len, const char *b, size_t b_len)
+static int compare_component(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     const char *part[2] = {a, b};
     size_t len[2] = {a_len, b_len}, digits[2];
@@ -241,11 +237,12 @@ static int compare_part(const char *a, size_t a_len, const char *b, size_t b_len
     return order != 0 ? order : (len[0] > len[1]) - (len[0] < len[1]);
 }
 
-int release_compare(const char *a, const char *b)
+/* By components: "3.10" is newer than "3.9.9". <0, 0, >0. */
+static int compare_versions(const char *a, const char *b)
 {
     while (*a || *b) {
         size_t a_len = strcspn(a, "."), b_len = strcspn(b, ".");
-        int order = compare_part(a, a_len, b, b_len);
+        int order = compare_component(a, a_len, b, b_len);
         if (order != 0)
             return order < 0 ? -1 : 1;
         a += a_len + (a[a_len] == '.');
@@ -266,7 +263,7 @@ int release_check_update(const struct recipe *recipe, const struct lock_input *l
         fill_pattern(arena, release->image_url, base, locked->version, arch_name(release, base->arch));
     if (!then)
         return err_oom(err);
-    if (strcmp(then, locked->url) != 0 || release_compare(now->version, locked->version) >= 0)
+    if (strcmp(then, locked->url) != 0 || compare_versions(now->version, locked->version) >= 0)
         return 0;
     return err_set(
         err, ERR_VERIFY, 0,

@@ -1,7 +1,7 @@
 /* Where the published bases are: a data table, one row an operating system.
  *
  * In:    a recipe whose base names a release, and the text that the version URL answered.
- * Out:   URLs of the image, its signature and its digests.
+ * Out:   URLs of the image and its signature.
  * Fails: ERR_RECIPE for a channel or architecture that is not published; ERR_VERIFY when the text is not what
  *        such a server answers.
  * Owns:  strings go into the caller's arena.
@@ -20,7 +20,6 @@ struct release_urls {
     const char *version;   /* the release; "" in the direct form */
     const char *url;       /* of the disk image's archive */
     const char *signature; /* detached OpenPGP signature; NULL when the recipe has none */
-    const char *digests;   /* published digests, NULL when there are none: for people and logs */
 };
 
 /* *ret: what to fetch before release_resolve(), or NULL when nothing is needed. */
@@ -38,9 +37,6 @@ must_check int release_resolve_group(struct arena *arena, struct recipe_base *ba
  * published. */
 must_check int release_check(const struct recipe_base *base, const struct json_doc *doc, const cJSON *node,
                              struct err *err);
-
-/* By components: "3.10" is newer than "3.9.9". <0, 0, >0. */
-int release_compare(const char *a, const char *b);
 
 /* ERR_VERIFY when NOW is an older release of the same channel than LOCKED, and the recipe does not name it: signatures
  * do not expire, so that nothing else tells an old release from the newest one. */

@@ -19,11 +19,11 @@ struct reader {
     const struct run *run;
     enum reader_kind kind;
     uint64_t max;
-    uint64_t at;                /* of the artifact: what has been read, or where zip's reader is */
-    struct source file, member; /* the artifact; the data.tar.* in a .deb */
-    struct archive *outer;      /* .deb: ar */
-    struct stream *stream;      /* plain bytes of the tar */
-    uint64_t stream_at;         /* bytes that came out of the stream, and where its last block began */
+    uint64_t at;                     /* of the artifact: what has been read, or where zip's reader is */
+    struct byte_source file, member; /* the artifact; the data.tar.* in a .deb */
+    struct archive *outer;           /* .deb: ar */
+    struct stream *stream;           /* plain bytes of the tar */
+    uint64_t stream_at;              /* bytes that came out of the stream, and where its last block began */
     const unsigned char *block;
     size_t block_len;
     struct archive *archive;
@@ -50,11 +50,11 @@ static int read_at(const struct reader *reader, void *bytes, size_t len, uint64_
     return file_pread(fd, bytes, len, off, reader->file.name, err);
 }
 
-static int read_file(void *ctx, void *bytes, size_t room, size_t *ret_len, struct err *err)
+static int read_file(void *ctx, void *bytes, size_t capacity, size_t *ret_len, struct err *err)
 {
     struct reader *reader = ctx;
     uint64_t left = reader->input.size - reader->at;
-    size_t len = left < room ? (size_t)left : room;
+    size_t len = left < capacity ? (size_t)left : capacity;
     if (read_at(reader, bytes, len, reader->at, err) < 0)
         return -1;
     reader->at += len;
@@ -103,12 +103,12 @@ static la_ssize_t read_chunk(struct archive *archive, void *ctx, const void **re
     return (la_ssize_t)len;
 }
 
-static la_int64_t seek_file(struct archive *archive, void *ctx, la_int64_t offset, int whence)
+static la_int64_t seek_file(struct archive *archive, void *ctx, la_int64_t offset, int origin)
 {
     (void)archive;
     struct reader *reader = ctx;
     int64_t size = (int64_t)reader->input.size;
-    int64_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)reader->at : size;
+    int64_t from = origin == SEEK_SET ? 0 : origin == SEEK_CUR ? (int64_t)reader->at : size;
     int64_t to = 0;
     if (__builtin_add_overflow(from, offset, &to) || to < 0)
         return ARCHIVE_FATAL;
@@ -117,10 +117,10 @@ static la_int64_t seek_file(struct archive *archive, void *ctx, la_int64_t offse
 }
 
 /* A .deb's member as a source. */
-static int read_member(void *ctx, void *bytes, size_t room, size_t *ret_len, struct err *err)
+static int read_member(void *ctx, void *bytes, size_t capacity, size_t *ret_len, struct err *err)
 {
     struct reader *reader = ctx;
-    la_ssize_t n = archive_read_data(reader->outer, bytes, room);
+    la_ssize_t n = archive_read_data(reader->outer, bytes, capacity);
     if (n < 0)
         return stream_archive_error(&reader->file, reader->outer, &reader->source_err, err);
     *ret_len = (size_t)n;
@@ -161,7 +161,8 @@ static int open_archive(struct reader *reader, struct archive **ret, int (*forma
 }
 
 /* Opens the stream on SOURCE and, when a tar is in it, the tar. */
-static int open_stream(struct reader *reader, const struct source *source, bool *ret_tar, struct err *err)
+static int open_stream(struct reader *reader, const struct byte_source *source, bool *ret_tar,
+                       struct err *err)
 {
     const unsigned char *bytes = NULL;
     size_t len = 0;
@@ -190,7 +191,7 @@ static int open_deb(struct reader *reader, struct err *err)
         if (!name || strncmp(name, "data.tar", 8) != 0 || (name[8] != '\0' && name[8] != '.'))
             continue;
         bool tar = false;
-        reader->member = (struct source){reader, read_member, reader->file.name};
+        reader->member = (struct byte_source){reader, read_member, reader->file.name};
         if (open_stream(reader, &reader->member, &tar, err) < 0)
             return -1;
         if (tar)
@@ -233,7 +234,7 @@ int reader_open(const struct reader_input *input, uint64_t max, const struct run
     reader->input = *input;
     reader->run = run;
     reader->max = max;
-    reader->file = (struct source){reader, read_file, input->origin ? input->origin : "the input"};
+    reader->file = (struct byte_source){reader, read_file, input->origin ? input->origin : "the input"};
     reader->chunk = malloc(CHUNK);
     int r = reader->chunk ? open_kind(reader, err) : err_oom(err);
     if (r < 0) {
@@ -294,7 +295,7 @@ static int check_rest(struct reader *reader, struct err *err)
     return 0;
 }
 
-static enum entry_type type_of(struct archive_entry *entry)
+static enum reader_entry_type type_of(struct archive_entry *entry)
 {
     if (archive_entry_hardlink(entry))
         return ENTRY_HARDLINK;
@@ -314,7 +315,7 @@ static int next_header(struct reader *reader)
     return r;
 }
 
-int reader_next(struct reader *reader, struct entry *ret, struct err *err)
+int reader_next(struct reader *reader, struct reader_entry *ret, struct err *err)
 {
     if (run_check(reader->run, err) < 0)
         return -1;
@@ -328,7 +329,7 @@ int reader_next(struct reader *reader, struct entry *ret, struct err *err)
     const char *name = archive_entry_pathname(reader->entry);
     if (!name)
         name = archive_entry_pathname_utf8(reader->entry);
-    enum entry_type type = type_of(reader->entry);
+    enum reader_entry_type type = type_of(reader->entry);
     const char *target = type == ENTRY_HARDLINK  ? archive_entry_hardlink(reader->entry)
                          : type == ENTRY_SYMLINK ? archive_entry_symlink(reader->entry)
                                                  : NULL;
@@ -339,11 +340,11 @@ int reader_next(struct reader *reader, struct entry *ret, struct err *err)
                        reader->entries);
     int64_t size = archive_entry_size(reader->entry);
     reader->entry_at = 0;
-    *ret = (struct entry){.name = name,
-                          .target = target,
-                          .type = type,
-                          .meta = meta_read(reader->entry),
-                          .size = size > 0 ? (uint64_t)size : 0};
+    *ret = (struct reader_entry){.name = name,
+                                 .target = target,
+                                 .type = type,
+                                 .meta = meta_read(reader->entry),
+                                 .size = size > 0 ? (uint64_t)size : 0};
     return 1;
 }
 

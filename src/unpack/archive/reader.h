@@ -15,13 +15,13 @@
 #include "verify/types.h"
 
 enum reader_kind { READER_BARE, READER_TAR, READER_ZIP, READER_DEB };
-enum entry_type { ENTRY_FILE, ENTRY_DIR, ENTRY_SYMLINK, ENTRY_HARDLINK, ENTRY_OTHER };
+enum reader_entry_type { ENTRY_FILE, ENTRY_DIR, ENTRY_SYMLINK, ENTRY_HARDLINK, ENTRY_OTHER };
 enum { READER_ENTRIES_MAX = 2000000, READER_WORDS = 160 };
 
-struct entry {
+struct reader_entry {
     const char *name;   /* as it stands there; never NULL. Valid until the next reader_next() */
     const char *target; /* of a symbolic or hard link, else NULL */
-    enum entry_type type;
+    enum reader_entry_type type;
     uint64_t size; /* bytes, holes included */
     struct file_meta meta;
 };
@@ -55,7 +55,7 @@ enum reader_kind reader_kind(const struct reader *reader);
 const char *reader_words(struct reader *reader, char out[static READER_WORDS]);
 
 /* 1 and an entry, or 0 at the end, when the rest has been checked too. */
-must_check int reader_next(struct reader *reader, struct entry *ret, struct err *err);
+must_check int reader_next(struct reader *reader, struct reader_entry *ret, struct err *err);
 
 /* The next piece of the entry's data, at OFF in the file; *ret_len is 0 at the end. Between pieces are holes.
  * With READER_BARE: of all bytes, no reader_next() before. */

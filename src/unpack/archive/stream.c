@@ -12,7 +12,7 @@ enum { IN_SIZE = 256 << 10, OUT_SIZE = 512 << 10 };
 enum codec { CODEC_NONE, CODEC_GZIP, CODEC_LIBARCHIVE };
 
 struct stream {
-    struct source source;
+    struct byte_source source;
     const struct run *run;
     enum codec codec;
     unsigned char *in, *out;
@@ -50,8 +50,8 @@ static int damaged(const struct stream *stream, const char *what, struct err *er
                    (unsigned long long)(stream->in_total - (stream->in_len - stream->in_used)));
 }
 
-int stream_archive_error(const struct source *source, struct archive *archive, const struct err *source_err,
-                         struct err *err)
+int stream_archive_error(const struct byte_source *source, struct archive *archive,
+                         const struct err *source_err, struct err *err)
 {
     if (source_err->kind != ERR_NONE) {
         *err = *source_err;
@@ -110,13 +110,13 @@ static int fill_gzip(struct stream *stream, struct err *err)
             break;
         if (more_input(stream, err) < 0)
             return -1;
-        size_t in = stream->in_len - stream->in_used, room = OUT_SIZE - stream->out_len;
+        size_t in = stream->in_len - stream->in_used, space = OUT_SIZE - stream->out_len;
         inflate->next_in = stream->in + stream->in_used;
         inflate->avail_in = (uint32_t)in;
         inflate->next_out = stream->out + stream->out_len;
-        inflate->avail_out = (uint32_t)room;
+        inflate->avail_out = (uint32_t)space;
         int r = isal_inflate(inflate);
-        size_t made = room - inflate->avail_out, used = in - inflate->avail_in;
+        size_t made = space - inflate->avail_out, used = in - inflate->avail_in;
         stream->in_used += used;
         stream->out_len += made;
         if (r != ISAL_DECOMP_OK)
@@ -135,8 +135,8 @@ static int fill_plain(struct stream *stream, struct err *err)
     while (stream->out_len < OUT_SIZE && !stream->ended) {
         if (more_input(stream, err) < 0)
             return -1;
-        size_t have = stream->in_len - stream->in_used, room = OUT_SIZE - stream->out_len;
-        size_t step = have < room ? have : room;
+        size_t have = stream->in_len - stream->in_used, space = OUT_SIZE - stream->out_len;
+        size_t step = have < space ? have : space;
         memcpy(stream->out + stream->out_len, stream->in + stream->in_used, step);
         stream->in_used += step;
         stream->out_len += step;
@@ -233,7 +233,7 @@ static int pass_skippable(struct stream *stream, struct err *err)
     }
 }
 
-static bool starts(const struct stream *stream, const char *magic, size_t len)
+static bool starts_with(const struct stream *stream, const char *magic, size_t len)
 {
     return stream->in_len - stream->in_used >= len && memcmp(stream->in + stream->in_used, magic, len) == 0;
 }
@@ -241,28 +241,29 @@ static bool starts(const struct stream *stream, const char *magic, size_t len)
 static bool starts_bzip2(const struct stream *stream)
 {
     const unsigned char *at = stream->in + stream->in_used;
-    return starts(stream, "BZh", 3) && stream->in_len - stream->in_used > 3 && at[3] >= '1' && at[3] <= '9';
+    return starts_with(stream, "BZh", 3) && stream->in_len - stream->in_used > 3 && at[3] >= '1' &&
+           at[3] <= '9';
 }
 
-static int choose(struct stream *stream, struct err *err)
+static int choose_codec(struct stream *stream, struct err *err)
 {
     static const char xz[] = {'\xfd', '7', 'z', 'X', 'Z', '\0'};
     if (pass_skippable(stream, err) < 0)
         return -1;
-    if (starts(stream, "\x1f\x8b\x08", 3)) {
+    if (starts_with(stream, "\x1f\x8b\x08", 3)) {
         stream->codec = CODEC_GZIP;
         isal_inflate_init(&stream->inflate);
         stream->inflate.crc_flag = ISAL_GZIP;
         stream->in_member = true;
-    } else if (starts(stream, xz, sizeof xz) || starts_bzip2(stream) ||
-               starts(stream, "\x28\xb5\x2f\xfd", 4) || starts(stream, "\x04\x22\x4d\x18", 4)) {
+    } else if (starts_with(stream, xz, sizeof xz) || starts_bzip2(stream) ||
+               starts_with(stream, "\x28\xb5\x2f\xfd", 4) || starts_with(stream, "\x04\x22\x4d\x18", 4)) {
         stream->codec = CODEC_LIBARCHIVE;
         return open_libarchive(stream, err);
     }
     return 0;
 }
 
-int stream_open(const struct source *source, const struct run *run, struct stream **ret, struct err *err)
+int stream_open(const struct byte_source *source, const struct run *run, struct stream **ret, struct err *err)
 {
     struct stream *stream = calloc(1, sizeof *stream);
     if (!stream)
@@ -271,7 +272,7 @@ int stream_open(const struct source *source, const struct run *run, struct strea
     stream->run = run;
     stream->in = malloc(IN_SIZE);
     stream->out = malloc(OUT_SIZE);
-    int r = stream->in && stream->out ? choose(stream, err) : err_oom(err);
+    int r = stream->in && stream->out ? choose_codec(stream, err) : err_oom(err);
     if (r < 0) {
         stream_close(stream);
         return -1;

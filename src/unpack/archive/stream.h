@@ -18,16 +18,16 @@
 
 struct archive;
 
-struct source {
+struct byte_source {
     void *ctx;
-    /* Up to ROOM bytes; 0 at the end. */
-    int (*read)(void *ctx, void *bytes, size_t room, size_t *ret_len, struct err *err);
+    /* Up to CAPACITY bytes; 0 at the end. */
+    int (*read)(void *ctx, void *bytes, size_t capacity, size_t *ret_len, struct err *err);
     const char *name; /* for messages */
 };
 
 struct stream;
 
-must_check int stream_open(const struct source *source, const struct run *run, struct stream **ret,
+must_check int stream_open(const struct byte_source *source, const struct run *run, struct stream **ret,
                            struct err *err);
 void stream_close(struct stream *stream);
 
@@ -39,8 +39,8 @@ must_check int stream_peek(struct stream *stream, const unsigned char **ret, siz
                            struct err *err);
 
 /* ERR_VERIFY with libarchive's words and the source's name and offset; the source's own error goes first. */
-int stream_archive_error(const struct source *source, struct archive *archive, const struct err *source_err,
-                         struct err *err);
+int stream_archive_error(const struct byte_source *source, struct archive *archive,
+                         const struct err *source_err, struct err *err);
 
 static inline void stream_close_fn(struct stream *const *stream)
 {

@@ -31,7 +31,7 @@ int bundle_add(struct bundle_writer *writer, const void *bytes, size_t len, stru
 {
     const unsigned char *from = bytes;
     while (len > 0) {
-        size_t room = PENDING - writer->pending_len, step = len < room ? len : room;
+        size_t left = PENDING - writer->pending_len, step = len < left ? len : left;
         memcpy(writer->pending + writer->pending_len, from, step);
         writer->pending_len += step;
         writer->at += step;
@@ -133,7 +133,7 @@ int bundle_read(int fd, struct bundle_index *ret, struct err *err)
     return 0;
 }
 
-static const char *take(struct bundle_index *index, uint64_t len)
+static const char *read_bytes(struct bundle_index *index, uint64_t len)
 {
     if (index->failed || len > index->buf.len - index->used) {
         index->failed = true;
@@ -146,13 +146,13 @@ static const char *take(struct bundle_index *index, uint64_t len)
 
 uint64_t bundle_get_number(struct bundle_index *index)
 {
-    const char *at = take(index, 8);
+    const char *at = read_bytes(index, 8);
     return at ? decode((const unsigned char *)at) : 0;
 }
 
 void bundle_get_bytes(struct bundle_index *index, void *bytes, size_t len)
 {
-    const char *at = take(index, len);
+    const char *at = read_bytes(index, len);
     if (at)
         memcpy(bytes, at, len);
     else
@@ -162,7 +162,7 @@ void bundle_get_bytes(struct bundle_index *index, void *bytes, size_t len)
 const char *bundle_get_string(struct bundle_index *index, struct arena *arena)
 {
     uint64_t len = bundle_get_number(index);
-    const char *at = take(index, len);
+    const char *at = read_bytes(index, len);
     const char *copy = at ? arena_strndup(arena, at, (size_t)len) : NULL;
     index->failed |= !copy;
     return copy ? copy : "";

@@ -10,7 +10,7 @@ struct copy {
     const char *name;
 };
 
-static int add(struct copy *copy, const unsigned char *bytes, size_t len, struct err *err)
+static int add_bytes(struct copy *copy, const unsigned char *bytes, size_t len, struct err *err)
 {
     if (len > CONTENT_MAX - copy->size)
         return err_set(err, ERR_VERIFY, 0, "\"%s\" in it is larger than the %llu bytes that are allowed",
@@ -27,14 +27,14 @@ static int add_zeros(struct copy *copy, uint64_t to, struct err *err)
     static const unsigned char zeros[64 << 10];
     while (copy->size < to) {
         uint64_t left = to - copy->size;
-        if (add(copy, zeros, left < sizeof zeros ? (size_t)left : sizeof zeros, err) < 0)
+        if (add_bytes(copy, zeros, left < sizeof zeros ? (size_t)left : sizeof zeros, err) < 0)
             return -1;
     }
     return 0;
 }
 
 int content_copy(struct reader *reader, uint64_t entry_size, struct bundle_writer *const *writers,
-                 size_t count, struct content *ret, const char *name, struct err *err)
+                 size_t count, struct bundle_piece *ret, const char *name, struct err *err)
 {
     struct copy copy = {.writers = writers, .count = count, .name = name};
     uint64_t start = 0;
@@ -53,9 +53,9 @@ int content_copy(struct reader *reader, uint64_t entry_size, struct bundle_write
             r = add_zeros(&copy, len == 0 && entry_size > off ? entry_size : off, err);
         if (r < 0 || len == 0)
             break;
-        r = add(&copy, bytes, len, err);
+        r = add_bytes(&copy, bytes, len, err);
     }
-    struct content made = {.off = start, .size = copy.size};
+    struct bundle_piece made = {.off = start, .size = copy.size};
     if (r == 0)
         r = hasher_end(&copy.hasher, made.sha256.bytes, err);
     hasher_free(&copy.hasher);
@@ -64,7 +64,7 @@ int content_copy(struct reader *reader, uint64_t entry_size, struct bundle_write
     return r;
 }
 
-void content_put(struct bundle_writer *writer, const struct content *content)
+void content_put(struct bundle_writer *writer, const struct bundle_piece *content)
 {
     bundle_put_number(writer, content->off);
     bundle_put_number(writer, content->size);

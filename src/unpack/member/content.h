@@ -10,17 +10,17 @@
 static const uint64_t CONTENT_MAX = UINT64_C(16) << 30;
 static const uint64_t ARCHIVE_MAX = UINT64_C(64) << 30; /* all of it, wanted or not */
 
-struct content {
+struct bundle_piece {
     uint64_t off, size; /* in the bundle */
     struct sha256 sha256;
 };
 
 /* Writes the current entry, holes as zeros, to the COUNT bundles. ENTRY_SIZE is what its header said. */
 must_check int content_copy(struct reader *reader, uint64_t entry_size, struct bundle_writer *const *writers,
-                            size_t count, struct content *ret, const char *name, struct err *err);
+                            size_t count, struct bundle_piece *ret, const char *name, struct err *err);
 
 /* The description of a content in an index, and back. The bounds are checked when read. */
-void content_put(struct bundle_writer *writer, const struct content *content);
+void content_put(struct bundle_writer *writer, const struct bundle_piece *content);
 void content_get(struct bundle_index *index, int fd, struct blob *ret);
 
 /* The same of what the archive says besides. */

@@ -39,17 +39,17 @@ bool member_below(const char *name, const char *prefix, const char **ret_rest)
     return **ret_rest != '\0';
 }
 
-/* Makes room for one more of SIZE bytes. */
-static bool grow(void *array, size_t size, size_t count, size_t *room)
+/* Makes space for one more of SIZE bytes. */
+static bool grow(void *array, size_t size, size_t count, size_t *capacity)
 {
-    if (count < *room)
+    if (count < *capacity)
         return true;
-    size_t more = *room ? *room * 2 : 64;
+    size_t more = *capacity ? *capacity * 2 : 64;
     void *grown = reallocarray(*(void **)array, more, size);
     if (!grown)
         return false;
     *(void **)array = grown;
-    *room = more;
+    *capacity = more;
     return true;
 }
 
@@ -58,7 +58,7 @@ int links_add(struct links *links, const char *path, const char *target, bool ha
     if (links->count >= LINKS_MAX)
         return err_set(err, ERR_VERIFY, 0, "more than %d links in one archive", LINKS_MAX);
     struct link made = {arena_strdup(&links->arena, path), arena_strdup(&links->arena, target), hard};
-    if (!made.path || !made.target || !grow(&links->links, sizeof made, links->count, &links->room))
+    if (!made.path || !made.target || !grow(&links->links, sizeof made, links->count, &links->capacity))
         return err_oom(err);
     links->links[links->count++] = made;
     links->sorted = false;
@@ -68,7 +68,7 @@ int links_add(struct links *links, const char *path, const char *target, bool ha
 void links_note(struct links *links, const char *path)
 {
     if (links->name_count >= NAMES_MAX ||
-        !grow(&links->names, sizeof *links->names, links->name_count, &links->name_room))
+        !grow(&links->names, sizeof *links->names, links->name_count, &links->name_capacity))
         return;
     const char *copy = arena_strdup(&links->arena, path);
     if (copy)
@@ -80,7 +80,7 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct link *)a)->path, ((const struct link *)b)->path);
 }
 
-static const struct link *find(struct links *links, const char *path)
+static const struct link *find_link(struct links *links, const char *path)
 {
     if (links->count == 0)
         return NULL;
@@ -114,7 +114,7 @@ static void drop_last(char *path)
 }
 
 /* Appends one component to DONE; ".." takes one away. */
-static int step(char *done, const char *part, size_t len, const char *path, struct err *err)
+static int add_component(char *done, const char *part, size_t len, const char *path, struct err *err)
 {
     size_t have = strlen(done);
     if (len == 2 && memcmp(part, "..", 2) == 0) {
@@ -142,10 +142,10 @@ int links_resolve(struct links *links, const char *path, char out[static PATH_CA
     for (unsigned deep = 0; todo[0] != '\0';) {
         char rest[PATH_CAP];
         size_t len = strcspn(todo, "/");
-        if (step(done, todo, len, path, err) < 0)
+        if (add_component(done, todo, len, path, err) < 0)
             return -1;
         snprintf(rest, sizeof rest, "%s", todo + len + (todo[len] == '/'));
-        const struct link *link = find(links, done);
+        const struct link *link = find_link(links, done);
         if (!link) {
             memcpy(todo, rest, strlen(rest) + 1);
             continue;
@@ -163,7 +163,7 @@ int links_resolve(struct links *links, const char *path, char out[static PATH_CA
     return 0;
 }
 
-void links_near(const struct links *links, const char *path, char *out, size_t room)
+void links_near(const struct links *links, const char *path, char *out, size_t size)
 {
     const char *base = strrchr(path, '/');
     base = base ? base + 1 : path;
@@ -176,8 +176,8 @@ void links_near(const struct links *links, const char *path, char *out, size_t r
             bool near = loose ? strcasestr(tail, base) || strcasestr(base, tail) : strcmp(tail, base) == 0;
             if (!near)
                 continue;
-            int n = snprintf(out + len, room - len, "%s%s", count ? ", " : "; near: ", name);
-            if (n < 0 || (size_t)n >= room - len) {
+            int n = snprintf(out + len, size - len, "%s%s", count ? ", " : "; near: ", name);
+            if (n < 0 || (size_t)n >= size - len) {
                 out[len] = '\0';
                 return;
             }

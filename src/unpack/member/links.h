@@ -25,9 +25,9 @@ struct link {
 struct links {
     struct arena arena;
     struct link *links;
-    size_t count, room;
+    size_t count, capacity;
     const char **names; /* of files, for near ones */
-    size_t name_count, name_room;
+    size_t name_count, name_capacity;
     bool sorted;
 };
 
@@ -46,7 +46,7 @@ void links_note(struct links *links, const char *path);
 must_check int links_resolve(struct links *links, const char *path, char out[static PATH_CAP],
                              struct err *err);
 /* "; near: a, b" or "". */
-void links_near(const struct links *links, const char *path, char *out, size_t room);
+void links_near(const struct links *links, const char *path, char *out, size_t size);
 void links_free(struct links *links);
 #define cleanup_links cleanup(links_free)
 

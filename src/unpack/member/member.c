@@ -18,7 +18,7 @@ struct want {
     struct bundle_writer writer;
     bool written;
     struct file_meta meta;
-    struct content content;
+    struct bundle_piece content;
 };
 
 struct wants {
@@ -107,11 +107,11 @@ static int look_up(struct wants *wants, struct cache *cache, bool *ret_all, cons
 }
 
 /* The entry's data goes to every want that has come to its name. */
-static int take_entry(struct reader *reader, const struct entry *entry, const char *name, struct wants *wants,
-                      const struct trusted *artifact, struct err *err)
+static int copy_entry(struct reader *reader, const struct reader_entry *entry, const char *name,
+                      struct wants *wants, const struct trusted *artifact, struct err *err)
 {
     struct bundle_writer *writers[MEMBERS_MAX];
-    struct want *takers[MEMBERS_MAX];
+    struct want *writing[MEMBERS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < wants->count; i++) {
         struct want *want = &wants->items[i];
@@ -119,18 +119,18 @@ static int take_entry(struct reader *reader, const struct entry *entry, const ch
             continue;
         if (want->written)
             return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" is there twice", name_of(artifact), name);
-        takers[count] = want;
+        writing[count] = want;
         writers[count++] = &want->writer;
     }
     if (count == 0)
         return 0;
-    struct content content;
+    struct bundle_piece content;
     if (content_copy(reader, entry->size, writers, count, &content, name, err) < 0)
         return err_wrap(err, "%s", name_of(artifact));
     for (size_t i = 0; i < count; i++) {
-        takers[i]->content = content;
-        takers[i]->meta = entry->meta;
-        takers[i]->written = true;
+        writing[i]->content = content;
+        writing[i]->meta = entry->meta;
+        writing[i]->written = true;
     }
     return 0;
 }
@@ -146,7 +146,7 @@ static int one_pass(const struct trusted *artifact, struct wants *wants, struct 
     if (reader_kind(reader) == READER_BARE)
         return err_set(err, ERR_VERIFY, 0, "%s: not an archive that bake reads (tar, zip, deb)%s",
                        name_of(artifact), reader_words(reader, words));
-    struct entry entry;
+    struct reader_entry entry;
     char name[PATH_CAP], target[PATH_CAP];
     int r;
     while ((r = reader_next(reader, &entry, err)) > 0) {
@@ -155,7 +155,7 @@ static int one_pass(const struct trusted *artifact, struct wants *wants, struct 
         if (entry.type == ENTRY_FILE) {
             if (links)
                 links_note(links, name);
-            if (take_entry(reader, &entry, name, wants, artifact, err) < 0)
+            if (copy_entry(reader, &entry, name, wants, artifact, err) < 0)
                 return -1;
         }
         if (!links || (entry.type != ENTRY_SYMLINK && entry.type != ENTRY_HARDLINK))
@@ -282,12 +282,6 @@ int unpack_members(const struct trusted *artifact, const char *const *paths, siz
     }
     memcpy(ret, made, count * sizeof *made);
     return 0;
-}
-
-int unpack_member(const struct trusted *artifact, const char *path, struct cache *cache,
-                  const struct run *run, struct member *ret, struct err *err)
-{
-    return unpack_members(artifact, &path, 1, cache, run, ret, err);
 }
 
 int unpack_whole(const struct trusted *artifact, struct member *ret, struct err *err)

@@ -21,12 +21,8 @@
 
 enum { MEMBERS_MAX = 256, TREE_ENTRIES_MAX = 100000 };
 
-/* One regular file of an archive; symbolic and hard links inside the archive are followed. */
-must_check int unpack_member(const struct trusted *artifact, const char *path, struct cache *cache,
-                             const struct run *run, struct member *ret, struct err *err);
-
-/* COUNT (at most MEMBERS_MAX) files in one pass, or two when links must be followed. RET has COUNT elements,
- * in the order of PATHS; on failure none of them is touched. */
+/* COUNT (at most MEMBERS_MAX) regular files in one pass, or two when symbolic or hard links inside the archive must be
+ * followed. RET has COUNT elements, in the order of PATHS; on failure they are unchanged. */
 must_check int unpack_members(const struct trusted *artifact, const char *const *paths, size_t count,
                               struct cache *cache, const struct run *run, struct member *ret,
                               struct err *err);

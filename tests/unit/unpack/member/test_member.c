@@ -59,7 +59,7 @@ static void gives(const char *name, const char *member, const char *reference, u
     struct member got = MEMBER_EMPTY;
     artifact(name, &input);
     for (int again = 0; again < 2; again++) {
-        if (unpack_member(&input, member, cache, NULL, &got, &err) < 0)
+        if (unpack_members(&input, (const char *const[]){member}, 1, cache, NULL, &got, &err) < 0)
             fail_msg("%s: %s: %s", name, member, err.text);
         is_file(&got.blob, reference);
         assert_true(got.has_meta);
@@ -74,7 +74,7 @@ static void refuses(const char *name, const char *member, enum err_kind kind, co
     struct trusted input;
     struct member got = MEMBER_EMPTY;
     artifact(name, &input);
-    if (unpack_member(&input, member, cache, NULL, &got, &err) == 0)
+    if (unpack_members(&input, (const char *const[]){member}, 1, cache, NULL, &got, &err) == 0)
         fail_msg("%s: %s was found", name, member);
     if (err.kind != kind || !strstr(err.text, why))
         fail_msg("%s: %s: kind %d: %s (wanted: %s)", name, member, (int)err.kind, err.text, why);
@@ -249,7 +249,7 @@ static void what_archives_say_of_files(void **state)
         bool pax = i / 2 == 0;
         artifact(names[i / 2], &input);
         OK(unpack_tree(&input, "p", cache, NULL, &tree, &err));
-        OK(unpack_member(&input, "p/hard", cache, NULL, &member, &err));
+        OK(unpack_members(&input, (const char *const[]){"p/hard"}, 1, cache, NULL, &member, &err));
         meta_is(&tree, "tmp", 01777, 7, 8, 0);
         meta_is(&tree, "ping", 06755, 998, 3000000, 0);
         meta_is(&tree, "hard", 06755, 998, 3000000, 0);
@@ -339,7 +339,8 @@ static void cut_short(void **state)
             struct tree tree = TREE_EMPTY;
             cut.size = input.size * k / 16;
             cut.sha256.bytes[1] = (uint8_t)(cut.sha256.bytes[1] ^ (k + 1));
-            assert_int_equal(unpack_member(&cut, "a b", cache, NULL, &got, &err), -1);
+            assert_int_equal(unpack_members(&cut, (const char *const[]){"a b"}, 1, cache, NULL, &got, &err),
+                             -1);
             assert_int_equal(err.kind, ERR_VERIFY);
             assert_int_equal(unpack_tree(&cut, "kubernetes", cache, NULL, &tree, &err), -1);
             assert_int_equal(err.kind, ERR_VERIFY);
