@@ -43,7 +43,7 @@ static bool domain_ok(const char *domain)
     return strspn(domain, "abcdefghijklmnopqrstuvwxyz0123456789-.") == len;
 }
 
-print_like(2, 3) static void put(char to[static ENDPOINT_CAP], const char *fmt, ...)
+print_like(2, 3) static void format_url(char to[static ENDPOINT_CAP], const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -51,8 +51,8 @@ print_like(2, 3) static void put(char to[static ENDPOINT_CAP], const char *fmt, 
     va_end(ap);
 }
 
-/* The URL of VARIABLE without slashes at its end. */
-static int take_url(const char *name, const char *value, char to[static ENDPOINT_CAP], struct err *err)
+/* The URL in the variable NAME, without slashes at its end. */
+static int read_override(const char *name, const char *value, char to[static ENDPOINT_CAP], struct err *err)
 {
     struct url_parts parts;
     struct err why;
@@ -71,30 +71,30 @@ static int take_url(const char *name, const char *value, char to[static ENDPOINT
     return 0;
 }
 
-/* gcloud's overrides of these services end before the version: "https://HOST/". */
-static int take_versioned(const char *name, const char *value, const char *tail, char to[static ENDPOINT_CAP],
+/* gcloud's overrides of these services leave the version out: "https://HOST/". */
+static int read_versioned(const char *name, const char *value, const char *tail, char to[static ENDPOINT_CAP],
                           struct err *err)
 {
     char base[ENDPOINT_CAP];
-    if (take_url(name, value, base, err) < 0)
+    if (read_override(name, value, base, err) < 0)
         return -1;
     size_t len = strlen(base);
     if (len > 3 && strcmp(base + len - 3, "/v1") == 0)
         base[len -= 3] = '\0';
     if (len > ENDPOINT_CAP - 32)
         return err_set(err, ERR_USAGE, 0, "%s in the environment is too long", name);
-    put(to, "%.480s/v1%s", base, tail);
+    format_url(to, "%.480s/v1%s", base, tail);
     return 0;
 }
 
-/* BASE/storage/v1 as gcloud has it; uploads go to BASE/upload/storage/v1. */
-static int take_storage(const struct cloud_env *env, struct endpoints *ret, struct err *err)
+/* BASE/storage/v1, as in gcloud; uploads go to BASE/upload/storage/v1. */
+static int set_storage(const struct cloud_env *env, struct endpoints *ret, struct err *err)
 {
     static const char tail[] = "/storage/v1";
     const char *name = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE";
     char base[ENDPOINT_CAP];
     if (env->storage) {
-        if (take_url(name, env->storage, base, err) < 0)
+        if (read_override(name, env->storage, base, err) < 0)
             return -1;
         size_t len = strlen(base);
         if (len > strlen(tail) && strcmp(base + len - strlen(tail), tail) == 0)
@@ -106,20 +106,20 @@ static int take_storage(const struct cloud_env *env, struct endpoints *ret, stru
         if (strlen(env->storage_emulator) >= sizeof url - 8)
             return err_set(err, ERR_USAGE, 0, "%s in the environment is too long", name);
         snprintf(url, sizeof url, "%s%s", whole ? "" : "http://", env->storage_emulator);
-        if (take_url(name, url, base, err) < 0)
+        if (read_override(name, url, base, err) < 0)
             return -1;
     } else {
-        put(base, "https://storage.%s", ret->universe);
+        format_url(base, "https://storage.%s", ret->universe);
     }
     if (strlen(base) > ENDPOINT_CAP - 32)
         return err_set(err, ERR_USAGE, 0, "%s in the environment is too long", name);
-    put(ret->storage, "%.470s%s", base, tail);
-    put(ret->storage_upload, "%.470s/upload%s", base, tail);
+    format_url(ret->storage, "%.470s%s", base, tail);
+    format_url(ret->storage_upload, "%.470s/upload%s", base, tail);
     return 0;
 }
 
-/* HOST[:PORT], as the variables of Google's clients have it. */
-static int take_metadata(const struct cloud_env *env, struct endpoints *ret, struct err *err)
+/* HOST[:PORT], as in the variables of Google's clients. */
+static int set_metadata(const struct cloud_env *env, struct endpoints *ret, struct err *err)
 {
     const char *host = env->metadata_root   ? env->metadata_root
                        : env->metadata_host ? env->metadata_host
@@ -128,7 +128,7 @@ static int take_metadata(const struct cloud_env *env, struct endpoints *ret, str
         host = "metadata.google.internal";
     struct url_parts parts;
     struct err why;
-    put(ret->metadata, "http://%.480s", host);
+    format_url(ret->metadata, "http://%.480s", host);
     if (strlen(host) > 300 || strpbrk(host, "/?@") || url_parts(ret->metadata, &parts, &why) < 0)
         return err_set(err, ERR_USAGE, 0,
                        "GCE_METADATA_HOST (or _ROOT, _IP) in the environment must be HOST or HOST:PORT");
@@ -141,24 +141,24 @@ int endpoints_fill(const struct cloud_env *env, const char *universe, struct end
     if (!universe)
         universe = "googleapis.com";
     if (!domain_ok(universe))
-        return err_set(err, ERR_USAGE, 0, "a universe domain that is no domain name in lower case");
+        return err_set(err, ERR_USAGE, 0, "the universe domain is not a domain name in lower case");
     snprintf(made.universe, sizeof made.universe, "%s", universe);
-    put(made.compute, "https://compute.%s/compute/v1", universe);
-    put(made.token, "https://oauth2.%s/token", universe);
-    put(made.iamcredentials, "https://iamcredentials.%s/v1", universe);
-    put(made.sts, "https://sts.%s/v1/token", universe);
-    if (take_storage(env, &made, err) < 0 || take_metadata(env, &made, err) < 0)
+    format_url(made.compute, "https://compute.%s/compute/v1", universe);
+    format_url(made.token, "https://oauth2.%s/token", universe);
+    format_url(made.iamcredentials, "https://iamcredentials.%s/v1", universe);
+    format_url(made.sts, "https://sts.%s/v1/token", universe);
+    if (set_storage(env, &made, err) < 0 || set_metadata(env, &made, err) < 0)
         return -1;
     if (env->compute &&
-        take_url("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", env->compute, made.compute, err) < 0)
+        read_override("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", env->compute, made.compute, err) < 0)
         return -1;
-    if (env->iamcredentials && take_versioned("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+    if (env->iamcredentials && read_versioned("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
                                               env->iamcredentials, "", made.iamcredentials, err) < 0)
         return -1;
     if (env->sts &&
-        take_versioned("CLOUDSDK_API_ENDPOINT_OVERRIDES_STS", env->sts, "/token", made.sts, err) < 0)
+        read_versioned("CLOUDSDK_API_ENDPOINT_OVERRIDES_STS", env->sts, "/token", made.sts, err) < 0)
         return -1;
-    if (env->token && take_url("CLOUDSDK_AUTH_TOKEN_HOST", env->token, made.token, err) < 0)
+    if (env->token && read_override("CLOUDSDK_AUTH_TOKEN_HOST", env->token, made.token, err) < 0)
         return -1;
     *ret = made;
     return 0;

@@ -1,16 +1,16 @@
-/* Where Google's services are: by universe domain, or where the environment says.
+/* Where Google's services are: by universe domain, or from the environment.
  *
- * In:    the variables Google's own clients read, and a universe domain.
+ * In:    the variables that Google's own clients read, and a universe domain.
  * Out:   base URLs without a trailing slash.
- * Fails: ERR_USAGE: a variable that is no URL, or plain http to another machine.
- * Owns:  nothing; a struct cloud_env borrows the process's environment.
+ * Fails: ERR_USAGE: a variable that is not a URL, or plain http to another machine.
+ * Owns:  nothing: a struct cloud_env borrows the process's environment.
  *
  *   CLOUDSDK_API_ENDPOINT_OVERRIDES_{STORAGE,COMPUTE,IAMCREDENTIALS,STS}   as gcloud; https, or http to loopback
  *   CLOUDSDK_AUTH_TOKEN_HOST      the token endpoint, as gcloud's auth/token_host
  *   STORAGE_EMULATOR_HOST         http://127.0.0.1:PORT or 127.0.0.1:PORT, as Google's storage clients
  *   GCE_METADATA_ROOT, GCE_METADATA_HOST, GCE_METADATA_IP   HOST[:PORT] of the metadata server
  *   CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE   PEM file of CAs to trust, as gcloud
- *   GOOGLE_CLOUD_UNIVERSE_DOMAIN  the universe that is meant; credentials of another one are refused
+ *   GOOGLE_CLOUD_UNIVERSE_DOMAIN  the universe to use; credentials of another one are refused
  */
 #ifndef BAKE_CLOUD_API_ENDPOINTS_H
 #define BAKE_CLOUD_API_ENDPOINTS_H
@@ -19,14 +19,14 @@
 
 #include "base/err.h"
 
-/* What the cloud stage reads of the environment; NULL when not set or empty. */
+/* The variables that the cloud stage reads; NULL when not set or empty. */
 struct cloud_env {
     const char *application_credentials; /* GOOGLE_APPLICATION_CREDENTIALS */
     const char *cloudsdk_config;         /* CLOUDSDK_CONFIG */
-    const char *home;                    /* the caller gives it: file_home() */
+    const char *home;                    /* set by the caller, from file_home() */
     const char *quota_project;           /* GOOGLE_CLOUD_QUOTA_PROJECT */
     const char *universe_domain;         /* GOOGLE_CLOUD_UNIVERSE_DOMAIN */
-    const char *no_gce_check;            /* NO_GCE_CHECK: "true" never asks for a metadata server */
+    const char *no_gce_check;            /* NO_GCE_CHECK: with "true" no metadata server is looked for */
     const char *storage, *compute, *iamcredentials, *sts, *token;
     const char *storage_emulator;
     const char *metadata_host, *metadata_ip, *metadata_root;

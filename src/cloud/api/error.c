@@ -5,7 +5,7 @@
 
 #include "json/json.h"
 
-/* Length of the UTF-8 character at TEXT, 0 when there is none. */
+/* Length of the UTF-8 character at TEXT; 0: it is not valid. */
 static size_t character(const char *text, size_t len)
 {
     size_t longest = len < 4 ? len : 4;
@@ -15,7 +15,7 @@ static size_t character(const char *text, size_t len)
     return 0;
 }
 
-/* C0, DEL and C1: what a terminal would act on. */
+/* C0, DEL and C1: a terminal would interpret them. */
 static bool control(const char *c, size_t len)
 {
     unsigned char first = (unsigned char)c[0];
@@ -143,7 +143,7 @@ void api_error_read(const struct http_answer *answer, struct api_error *ret)
         from_json(json_root(doc), ret);
         return;
     }
-    if (body->data[0] != '<') /* a page of HTML says nothing to a person here */
+    if (body->data[0] != '<') /* an HTML page does not help */
         api_error_safe(body->data, strnlen(body->data, body->len), ret->message, sizeof ret->message);
 }
 

@@ -21,7 +21,7 @@ int api_send(const struct api *api, const struct http_request *req, struct api_r
     else if (answer.body.len > 0 && !req->sink &&
              json_parse(answer.body.data, answer.body.len, req->what ? req->what : "the answer", JSON_STRICT,
                         ERR_REMOTE, &made.doc, err) < 0)
-        return err_wrap(err, "the server answered something that is not JSON");
+        return err_wrap(err, "the server's answer is not JSON");
     *ret = made;
     return 0;
 }
@@ -43,29 +43,29 @@ int api_call(const struct api *api, const char *method, const char *url, const s
     return api_send(api, &req, ret, err);
 }
 
-static bool lacks_permission(const struct api_error *said)
+static bool lacks_permission(const struct api_error *error)
 {
     static const char *const reasons[] = {
         "",         "forbidden", "insufficientPermissions", "PERMISSION_DENIED", "IAM_PERMISSION_DENIED",
         "required", "authError"};
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (strcmp(said->reason, reasons[i]) == 0)
+        if (strcmp(error->reason, reasons[i]) == 0)
             return true;
     return false;
 }
 
 int api_refused(const struct api_result *result, const char *what, const char *role, struct err *err)
 {
-    const struct api_error *said = &result->error;
-    err_set(err, ERR_REMOTE, 0, "%s: HTTP %d%s%s%s%s", what, result->status, said->reason[0] ? ": " : "",
-            said->reason, said->message[0] ? ": " : "", said->message);
+    const struct api_error *error = &result->error;
+    err_set(err, ERR_REMOTE, 0, "%s: HTTP %d%s%s%s%s", what, result->status, error->reason[0] ? ": " : "",
+            error->reason, error->message[0] ? ": " : "", error->message);
     size_t len = strlen(err->text);
     if (len >= sizeof err->text)
         return -1;
-    if (strcmp(said->reason, "quotaExceeded") == 0)
+    if (strcmp(error->reason, "quotaExceeded") == 0)
         snprintf(err->text + len, sizeof err->text - len,
                  "; ask for more quota, or make room with bake prune");
-    else if (role && (result->status == 401 || result->status == 403) && lacks_permission(said))
+    else if (role && (result->status == 401 || result->status == 403) && lacks_permission(error))
         snprintf(err->text + len, sizeof err->text - len, "; the role that allows it: %s", role);
     return -1;
 }

@@ -1,9 +1,9 @@
-/* One call of a Google API that speaks JSON: the answer parsed, its refusal in words.
+/* Calls of Google's JSON APIs: the answer parsed, or the refusal in words.
  *
  * In:    a method, a URL, a body.
- * Out:   the status and, for 2xx with a body, the document; for everything else what Google said.
- * Fails: as client_call(): no answer, or retries that ran out. ERR_REMOTE: a 2xx that is not JSON. Other statuses are no
- *        failure here: api_refused() makes one of them.
+ * Out:   the status and, for a 2xx with a body, the document; otherwise Google's reason.
+ * Fails: as client_call(): no answer, or retries that ran out. ERR_REMOTE: a 2xx that is not JSON. Other statuses are
+ *        answers; api_refused() turns one into an error.
  * Owns:  the result's document until api_result_free().
  */
 #ifndef BAKE_CLOUD_CLIENT_API_H
@@ -35,21 +35,21 @@ static inline bool api_ok(const struct api_result *result)
 /* BODY is JSON text; NULL: none. WHAT is for messages: "image NAME". */
 must_check int api_call(const struct api *api, const char *method, const char *url, const struct buf *body,
                         const char *what, struct api_result *ret, struct err *err);
-/* The same for a request that says more than that. */
+/* The same for any request. */
 must_check int api_send(const struct api *api, const struct http_request *req, struct api_result *ret,
                         struct err *err);
 
-/* Sets err of kind ERR_REMOTE: "WHAT: HTTP 403: forbidden: ...; ROLE would allow it". ROLE names the role and what it must be
- * granted on; it is said for 401 and 403 only, and not where another reason is given, which no role would change: a quota,
- * a limit, a retention policy, an API that is not enabled. Returns -1. */
+/* Sets ERR_REMOTE: "WHAT: HTTP 403: forbidden: ...; the role that allows it: ROLE". ROLE names the role and what to grant
+ * it on. It is shown for 401 and 403 only, unless the reason is one that no role changes: a quota, a limit, a retention
+ * policy, an API that is not enabled. Returns -1. */
 int api_refused(const struct api_result *result, const char *what, const char *role, struct err *err);
 
-/* A member of an answer: "" when it is not there or no string. Points into the document. */
+/* A string member of an answer; "" when it is missing. Points into the document. */
 const char *api_text(const cJSON *object, const char *key);
-/* int64 as the APIs write it, in a string, or a number; 0 when it is not there. */
+/* An int64 as the APIs write it, in a string, or a number; 0 when it is missing. */
 uint64_t api_uint(const cJSON *object, const char *key);
 
-/* RFC 3339, as the APIs write times: milliseconds since 1970; false for anything else. */
+/* RFC 3339, as the APIs write times, to milliseconds since 1970; false for anything else. */
 bool api_time(const char *text, int64_t *ret_ms);
 
 #endif

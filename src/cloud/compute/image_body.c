@@ -1,4 +1,4 @@
-/* The body of images.insert, and the ID that makes it safe to repeat. */
+/* The body of images.insert, and the request ID that makes it safe to repeat. */
 #include <string.h>
 
 #include "base/digest.h"
@@ -23,7 +23,7 @@ static void add_keys(struct json_writer *json, const char *name, const struct sh
     json_close(json, ']');
 }
 
-/* Without keys it is left out; Google takes an empty object too. */
+/* Left out without keys, although Google accepts an empty object. */
 static void add_shielded(struct json_writer *json, const struct image_spec *spec)
 {
     if (spec->pk.len == 0 && spec->kek_count + spec->db_count + spec->dbx_count == 0)
@@ -91,7 +91,7 @@ int images_insert_body(const struct image_spec *spec, struct buf *ret, struct er
 
 int images_request_id(const char *text, char out[static REQUEST_ID_CAP], struct err *err)
 {
-    /* the namespace for URLs (RFC 9562 section 6.6): the text is one in all but its scheme */
+    /* the namespace for URLs (RFC 9562 section 6.6): the text is a URL but for its scheme */
     static const uint8_t space[16] = {0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1,
                                       0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8};
     cleanup_hasher struct hasher hasher = {0};

@@ -5,7 +5,7 @@
 #include "cloud/compute/url.h"
 
 enum {
-    PAGE = 500 /* the API's most */,
+    PAGE = 500 /* the API's maximum */,
     PAGES_MAX = 1000,
     PAGE_BYTES_MAX = 16 << 20,
     POLL_MS = 1000,
@@ -79,9 +79,9 @@ static int read_image(const cJSON *json, struct arena *arena, struct image *imag
     const cJSON *deprecated = cJSON_GetObjectItemCaseSensitive(json, "deprecated");
     const char *status = api_text(json, "status"), *state = api_text(deprecated, "state");
     if (!image_name_ok(api_text(json, "name")))
-        return err_set(err, ERR_REMOTE, 0, "the server names an image that cannot be one");
+        return err_set(err, ERR_REMOTE, 0, "the server lists an image with an invalid name");
     if (!api_time(api_text(json, "creationTimestamp"), &image->created_ms))
-        return err_set(err, ERR_REMOTE, 0, "image %s: the server's creationTimestamp cannot be read",
+        return err_set(err, ERR_REMOTE, 0, "image %s: the server's creationTimestamp is malformed",
                        api_text(json, "name"));
     image->status = strcmp(status, "READY") == 0    ? IMAGE_READY
                     : strcmp(status, "FAILED") == 0 ? IMAGE_FAILED
@@ -199,8 +199,8 @@ int images_list(const struct images *images, const char *filter, struct image_li
     return 0;
 }
 
-/* A change of one image, and its operation. All of them may be repeated, and are when the operation ends in an error that
- * passes. *ret_already: the answer was ALREADY, a status that says that it is so, or may be. */
+/* A change of one image, and its operation. Every change may be repeated, and is when the operation ends in a temporary
+ * error. *RET_ALREADY: the answer was ALREADY, the status of a change that was made before, or may have been. */
 static int change(const struct images *images, const char *method, const char *name, const char *verb,
                   const struct buf *body, const char *what, int already, bool *ret_already, struct err *err)
 {
@@ -259,7 +259,7 @@ int images_wait_ready(const struct images *images, const char *name, struct err 
             return -1;
         if (list.count == 0)
             return err_set(err, ERR_REMOTE, 0,
-                           "image %s is gone again: its import failed, or somebody deleted it", name);
+                           "image %s is gone again: its import failed, or something deleted it", name);
         if (list.items[0].status == IMAGE_READY)
             return 0;
         if (list.items[0].status == IMAGE_FAILED)
@@ -267,7 +267,7 @@ int images_wait_ready(const struct images *images, const char *name, struct err 
                            "image %s: its import failed; delete it, then run the same command again", name);
         if (clock->now_ms(clock->ctx) > end)
             return err_set(err, ERR_REMOTE, 0,
-                           "image %s is still being imported: run the same command again to go on waiting",
+                           "image %s is still being imported: run the same command again to keep waiting",
                            name);
         run_note(images->api.run, "push", "image %s is being imported", name);
         if (clock->sleep_ms(clock->ctx, nap, images->api.run, err) < 0)
@@ -336,12 +336,12 @@ int images_set_labels(const struct images *images, const struct image *image, co
         return -1;
     if (!stale)
         return 0;
-    /* changed meanwhile: by this very request, whose answer was lost, or by somebody else */
+    /* changed in between: by this very request, whose answer was lost, or by another client */
     if (images_get(images, image->name, &now, err) < 0)
         return -1;
     if (now.count == 1 && same_labels(&now.items[0], labels, count))
         return 0;
-    return err_set(err, ERR_REMOTE, 0, "%s: somebody else changes them: run the same command again", what);
+    return err_set(err, ERR_REMOTE, 0, "%s: another client changes them: run the same command again", what);
 }
 
 int images_delete(const struct images *images, const char *name, struct err *err)

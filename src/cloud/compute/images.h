@@ -1,11 +1,11 @@
 /* Images of one project, over the Compute Engine API.
  *
  * In:    a description of an image, names, families.
- * Out:   images as the API has them; changes that are done when the function returns.
+ * Out:   images as the API describes them; changes that are complete when the function returns.
  * Fails: ERR_REMOTE: refused, with the role that would help, or the operation's own errors; ERR_NETWORK: retries ran out.
- *        An operation that does not end in time is ERR_REMOTE and says that it goes on.
- * Owns:  what it returns lives in the caller's list until image_list_free().
- * Never: says that something is done before its operation is, and without an error.
+ *        An operation that does not end in time is ERR_REMOTE; the message says that it is still running.
+ * Owns:  nothing but the lists it fills, until image_list_free(). A struct images is const: safe in threads.
+ * Never: succeeds before the operation has ended without an error.
  * Source:cloud.google.com/compute/docs/reference/rest/v1/images; bodies as gcloud sends them.
  */
 #ifndef BAKE_CLOUD_COMPUTE_IMAGES_H
@@ -58,18 +58,18 @@ void image_list_free(struct image_list *list);
 #define cleanup_image_list cleanup(image_list_free)
 
 const char *image_label(const struct image *image, const char *key); /* NULL: none */
-/* The last component of a URL such as replacement. */
+/* The last segment of a URL such as replacement. */
 const char *image_name_of(const char *url);
-/* A name the API takes: up to 63 of a-z, 0-9, '-'; a letter first, no '-' last. */
+/* A name the API accepts: up to 63 of a-z, 0-9, '-'; begins with a letter, does not end in '-'. */
 bool image_name_ok(const char *name);
 
-/* No such image is no failure: the list stays empty. */
+/* A missing image is a success: the list stays empty. */
 must_check int images_get(const struct images *images, const char *name, struct image_list *ret,
                           struct err *err);
-/* What a reader of the family gets: the newest that is not deprecated. None: empty. */
+/* What readers of the family get: the newest image that is not deprecated. The list is empty without one. */
 must_check int images_head(const struct images *images, const char *family, struct image_list *ret,
                            struct err *err);
-/* FILTER in the API's language ("labels.a=b", "family=f"); NULL: all. */
+/* FILTER in the API's syntax ("labels.a=b", "family=f"); NULL: all. */
 must_check int images_list(const struct images *images, const char *filter, struct image_list *ret,
                            struct err *err);
 
@@ -90,30 +90,30 @@ struct image_spec {
     size_t feature_count;
     const char *storage_location;
     const char *source;   /* URL of the object */
-    const char *sha1_hex; /* of the archive; NULL: not said */
+    const char *sha1_hex; /* of the archive; NULL: not sent */
     struct shielded_key pk, keks[SHIELDED_MAX], dbs[SHIELDED_MAX], dbxs[SHIELDED_MAX]; /* len 0: none */
     size_t kek_count, db_count, dbx_count;
 };
-/* The request's body; what is not given is left out. */
+/* The request's body, without the fields that are not given. */
 must_check int images_insert_body(const struct image_spec *spec, struct buf *ret, struct err *err);
 
-/* The same request for the same text, whichever process sends it: a UUID of RFC 9562 version 5. */
+/* The same ID for the same text in every process: a version 5 UUID of RFC 9562. */
 must_check int images_request_id(const char *text, char out[static REQUEST_ID_CAP], struct err *err);
 
-/* What became of an operation. */
+/* How an operation ended. */
 struct operation_end {
-    bool failed; /* it is over, with an error: a new try needs a new request ID */
-    bool
-        before; /* it was over when it was first heard of: a request ID of an earlier run, not what this one began */
-    bool passing; /* its error is one that goes away by itself: api_error_passing() */
+    bool failed; /* with an error: another try needs a new request ID */
+    /* It was over when it was first seen: the operation of an earlier run with the same request ID, not this run's. */
+    bool before;
+    bool passing; /* its error is temporary: api_error_passing() */
 };
 
-/* Done without an error does not mean that the image is there: with the request ID of an earlier run the answer is the
- * operation of that run, whatever happened to the image since. *ret_exists: the name is taken. */
+/* Success does not mean that the image exists: with the request ID of an earlier run the answer is that run's operation,
+ * whatever happened to the image since. *RET_EXISTS: the name is taken. */
 must_check int images_insert(const struct images *images, const struct image_spec *spec,
                              const char *request_id, struct operation_end *ret_end, bool *ret_exists,
                              struct err *err);
-/* Until the image is no longer pending. */
+/* Waits until the image is no longer pending. */
 must_check int images_wait_ready(const struct images *images, const char *name, struct err *err);
 
 must_check int images_set_family(const struct images *images, const char *name, const char *family,
@@ -121,11 +121,11 @@ must_check int images_set_family(const struct images *images, const char *name, 
 /* REPLACEMENT: a URL; NULL: none. IMAGE_ACTIVE undoes it. */
 must_check int images_deprecate(const struct images *images, const char *name, enum image_state state,
                                 const char *replacement, struct err *err);
-/* As the member "labels" of an object. */
+/* Adds the member "labels". */
 void images_add_labels(struct json_writer *json, const struct label *labels, size_t count);
 must_check int images_set_labels(const struct images *images, const struct image *image,
                                  const struct label *labels, size_t count, struct err *err);
-/* No such image is no failure. */
+/* A missing image is a success. */
 must_check int images_delete(const struct images *images, const char *name, struct err *err);
 
 /* Waits for the operation that RESULT answers with. */

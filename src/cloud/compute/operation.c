@@ -1,4 +1,4 @@
-/* Operations of Compute Engine: waiting for the end, and what went wrong. */
+/* Operations of Compute Engine: waits for the end, and explains errors. */
 #include <string.h>
 
 #include "cloud/compute/images.h"
@@ -9,14 +9,14 @@ enum {
     EARLY_MS = 1000,
     NAP_MS = 250,
     NAP_MAX_MS = 5000,
-    UNKNOWN_MS = 60000 /* how long an operation may be unknown (404) after it was last heard of */
+    UNKNOWN_MS = 60000 /* how long an operation may be unknown (404) after it was last seen */
 };
 
-/* What a person can do about it. */
+/* What the user can do about it. */
 static const char *advice(const char *code, uint64_t status)
 {
     if (api_error_passing(code))
-        return "; this passes: run the same command again";
+        return "; this is temporary: run the same command again";
     if (strstr(code, "QUOTA"))
         return "; ask for more quota, or make room with bake prune";
     if (strcmp(code, "RESOURCE_ALREADY_EXISTS") == 0)
@@ -29,16 +29,16 @@ static const char *advice(const char *code, uint64_t status)
     return "";
 }
 
-/* "WHAT: CODE: MESSAGE", and how many more. */
-static int failed(const cJSON *operation, const char *what, bool *ret_passing, struct err *err)
+/* "WHAT failed: CODE: MESSAGE", and how many more. */
+static int set_error(const cJSON *operation, const char *what, bool *ret_passing, struct err *err)
 {
     const cJSON *errors =
         cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(operation, "error"), "errors");
     const cJSON *first = cJSON_GetArrayItem(errors, 0);
     uint64_t status = api_uint(operation, "httpErrorStatusCode");
     char code[64], message[700];
-    const char *said = api_text(first, "code"), *text = api_text(first, "message");
-    api_error_safe(said, strlen(said), code, sizeof code);
+    const char *reason = api_text(first, "code"), *text = api_text(first, "message");
+    api_error_safe(reason, strlen(reason), code, sizeof code);
     api_error_safe(text, strlen(text), message, sizeof message);
     int more = cJSON_GetArraySize(errors) - 1;
     *ret_passing = api_error_passing(code);
@@ -49,9 +49,9 @@ static int failed(const cJSON *operation, const char *what, bool *ret_passing, s
                    message[0] ? message : "no message given", tail, advice(code, status));
 }
 
-/* MAY_BE_UNKNOWN: a 404 is no failure, and leaves RESULT without a document. */
-static int ask_again(const struct images *images, const char *url, const char *what, bool may_be_unknown,
-                     struct api_result *result, struct err *err)
+/* MAY_BE_UNKNOWN: a 404 is a success, and leaves RESULT without a document. */
+static int poll_operation(const struct images *images, const char *url, const char *what, bool may_be_unknown,
+                          struct api_result *result, struct err *err)
 {
     struct api_result next = {0};
     if (api_call(&images->api, "POST", url, NULL, what, &next, err) < 0)
@@ -61,7 +61,7 @@ static int ask_again(const struct images *images, const char *url, const char *w
     if (api_ok(result) || (result->status == 404 && may_be_unknown))
         return 0;
     api_refused(result, what, "roles/compute.storageAdmin on the project", err);
-    return err_wrap(err, "the operation was begun, but how it ended is not known");
+    return err_wrap(err, "the operation was started, but how it ended is unknown");
 }
 
 int operation_wait(const struct images *images, const struct api_result *result, const char *what,
@@ -80,20 +80,21 @@ int operation_wait(const struct images *images, const struct api_result *result,
     for (const cJSON *operation = json_root(result->doc);; operation = json_root(now.doc)) {
         if (strcmp(api_text(operation, "status"), "DONE") == 0) {
             ret->failed = cJSON_GetObjectItemCaseSensitive(operation, "error");
-            return ret->failed ? failed(operation, what, &ret->passing, err) : 0;
+            return ret->failed ? set_error(operation, what, &ret->passing, err) : 0;
         }
         ret->before = false;
         int64_t asked = clock->now_ms(clock->ctx);
         if (asked - begun > (int64_t)(images->wait_s ? images->wait_s : WAIT_S) * 1000)
-            return err_set(err, ERR_REMOTE, 0,
-                           "%s goes on (operation %.100s): run the same command again to wait for it", what,
-                           name);
+            return err_set(
+                err, ERR_REMOTE, 0,
+                "%s is still running (operation %.100s): run the same command again to wait for it", what,
+                name);
         run_note(images->api.run, "push", "%s: %llu%%", what,
                  (unsigned long long)api_uint(operation, "progress"));
-        if (ask_again(images, url.data, what, asked - known < UNKNOWN_MS, &now, err) < 0)
+        if (poll_operation(images, url.data, what, asked - known < UNKNOWN_MS, &now, err) < 0)
             return -1;
         known = now.status == 404 ? known : asked;
-        /* the server holds the question for up to two minutes; one that it does not hold is not asked at once again */
+        /* the server holds the request for up to two minutes; after an early answer, wait here before the next one */
         if (strcmp(api_text(json_root(now.doc), "status"), "DONE") != 0 &&
             clock->now_ms(clock->ctx) - asked < EARLY_MS) {
             if (clock->sleep_ms(clock->ctx, nap, images->api.run, err) < 0)

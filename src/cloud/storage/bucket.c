@@ -1,4 +1,4 @@
-/* The bucket itself: made only when that was asked for. */
+/* The bucket itself, created only on request. */
 #include <string.h>
 #include <strings.h>
 
@@ -25,7 +25,7 @@ int storage_bucket_body(const struct storage *storage, const struct bucket_optio
         json_string(&json, "location", options->location);
     json_raw(&json, "iamConfiguration",
              "{\"uniformBucketLevelAccess\":{\"enabled\":true},\"publicAccessPrevention\":\"enforced\"}");
-    /* parts are removed for good: seven more days of each, by the default of new buckets, would be paid for */
+    /* Deleted parts are never needed again: the default soft delete would bill seven more days of each. */
     json_raw(&json, "softDeletePolicy", "{\"retentionDurationSeconds\":\"0\"}");
     json_open(&json, "lifecycle", '{');
     json_open(&json, "rule", '[');
@@ -39,25 +39,25 @@ int storage_bucket_body(const struct storage *storage, const struct bucket_optio
     return json_write_end(&json, "the bucket's description", err);
 }
 
-/* Somebody has it: is it where it was asked for? That it is ours shows when the first object goes in. */
-static int take_existing(const struct storage *storage, const struct bucket_options *options,
-                         const struct api_result *conflict, struct err *err)
+/* The bucket exists: is it in the location asked for? Whether it is ours shows with the first object. */
+static int check_existing(const struct storage *storage, const struct bucket_options *options,
+                          const struct api_result *conflict, struct err *err)
 {
     cleanup_buf struct buf url = URL_INIT;
     cleanup_api_result struct api_result result = {0};
     if (storage_url_bucket(storage, &url, err) < 0 ||
         api_call(&storage->api, "GET", url.data, NULL, "bucket", &result, err) < 0)
         return -1;
-    if (result.status == 403 || result.status == 404) { /* names are one for the whole world */
+    if (result.status == 403 || result.status == 404) { /* bucket names are global */
         refused(storage, options, conflict, err);
-        return err_wrap(err, "the name of the bucket is taken, by somebody else it seems");
+        return err_wrap(err, "the name of the bucket is taken, apparently by another project");
     }
     if (!api_ok(&result))
         return refused(storage, options, &result, err);
     const char *location = api_text(json_root(result.doc), "location");
     if (options->location && strcasecmp(location, options->location) != 0)
         return err_set(err, ERR_REMOTE, 0,
-                       "the bucket gs://%s is there already, but in %.60s, not in %s: use another name",
+                       "the bucket gs://%s exists already, but in %.60s, not in %s: use another name",
                        storage->bucket, location, options->location);
     return 0;
 }
@@ -75,6 +75,6 @@ int storage_create_bucket(const struct storage *storage, const struct bucket_opt
     *ret_created = api_ok(&result);
     if (api_ok(&result))
         return 0;
-    return result.status == 409 ? take_existing(storage, options, &result, err)
+    return result.status == 409 ? check_existing(storage, options, &result, err)
                                 : refused(storage, options, &result, err);
 }

@@ -1,9 +1,9 @@
-/* Listing a bucket, page by page. */
+/* Lists of objects, page by page. */
 #include <string.h>
 
 #include "cloud/storage/url.h"
 
-enum { PAGE = 1000 /* the API's most */, PAGE_BYTES_MAX = 8 << 20, PAGES_MAX = 4096 };
+enum { PAGE = 1000 /* the API's maximum */, PAGE_BYTES_MAX = 8 << 20, PAGES_MAX = 4096 };
 
 void object_list_free(struct object_list *list)
 {
@@ -68,7 +68,8 @@ static int one_page(const struct storage *storage, const char *prefix, struct ob
     if (!api_ok(&result)) {
         api_refused(&result, what, storage_role(storage, role), err);
         return result.status == 404
-                   ? err_wrap(err, "there is no bucket gs://%s (--create-bucket makes it)", storage->bucket)
+                   ? err_wrap(err, "the bucket gs://%s does not exist (--create-bucket creates it)",
+                              storage->bucket)
                    : -1;
     }
     const cJSON *root = json_root(result.doc), *items = cJSON_GetObjectItemCaseSensitive(root, "items");

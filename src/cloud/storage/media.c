@@ -1,4 +1,4 @@
-/* Whole contents of objects, in and out. */
+/* Whole objects, downloaded and uploaded. */
 #include <unistd.h>
 
 #include "cloud/storage/internal.h"
@@ -6,10 +6,10 @@
 #include "io/crc32c.h"
 #include "io/file.h"
 
-/* Where the bytes go. */
-struct taker {
-    int (*begin)(struct taker *taker, struct err *err); /* forgets what a cut answer brought */
-    int (*take)(void *taker, const void *bytes, size_t len, struct err *err);
+/* Where a download goes. */
+struct media_sink {
+    int (*begin)(struct media_sink *sink, struct err *err); /* discards what an interrupted answer left */
+    int (*write)(void *sink, const void *bytes, size_t len, struct err *err);
     struct buf *to;
     int fd;
     uint64_t size, max; /* bytes */
@@ -17,9 +17,9 @@ struct taker {
     struct hasher hasher;
 };
 
-/* *ret_status is 200, or 404 when there is no such object. */
-static int read_media(const struct storage *storage, const char *name, struct taker *taker, int *ret_status,
-                      struct err *err)
+/* Only with 200 does it succeed; *RET_STATUS is 404 when there is no such object. */
+static int read_media(const struct storage *storage, const char *name, struct media_sink *sink,
+                      int *ret_status, struct err *err)
 {
     cleanup_buf struct buf url = URL_INIT;
     char what[WHAT_CAP];
@@ -28,13 +28,13 @@ static int read_media(const struct storage *storage, const char *name, struct ta
     const struct http_request req = {.method = "GET",
                                      .url = url.data,
                                      .what = storage_what(storage, name, what),
-                                     .sink = taker->take,
-                                     .sink_ctx = taker};
+                                     .sink = sink->write,
+                                     .sink_ctx = sink};
     struct retry retry;
     retry_begin(&retry, "cloud", &storage->api.client->retry, storage->api.client->clock);
-    for (;;) { /* by hand: what a cut answer left goes before the next one comes */
+    for (;;) { /* not client_call(): the sink begins anew for each attempt */
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
-        if (taker->begin(taker, err) < 0)
+        if (sink->begin(sink, err) < 0)
             return -1;
         if (client_send(storage->api.client, &req, storage->api.run, &answer, err) < 0) {
             if (retry_error(&retry, what, storage->api.run, err) < 0)
@@ -55,65 +55,65 @@ static int read_media(const struct storage *storage, const char *name, struct ta
     }
 }
 
-static int begin_memory(struct taker *taker, struct err *err)
+static int begin_memory(struct media_sink *sink, struct err *err)
 {
     (void)err;
-    taker->to->len = 0;
+    sink->to->len = 0;
     return 0;
 }
 
-static int take_memory(void *ctx, const void *bytes, size_t len, struct err *err)
+static int write_memory(void *ctx, const void *bytes, size_t len, struct err *err)
 {
-    struct taker *taker = ctx;
-    buf_add(taker->to, bytes, len);
-    return buf_check(taker->to, "an object of the bucket", err);
+    struct media_sink *sink = ctx;
+    buf_add(sink->to, bytes, len);
+    return buf_check(sink->to, "an object of the bucket", err);
 }
 
 int storage_read(const struct storage *storage, const char *name, struct buf *ret, struct err *err)
 {
     cleanup_buf struct buf bytes = BUF_INIT(ret->max);
-    struct taker taker = {.begin = begin_memory, .take = take_memory, .to = &bytes};
+    struct media_sink sink = {.begin = begin_memory, .write = write_memory, .to = &bytes};
     int status;
-    if (read_media(storage, name, &taker, &status, err) < 0)
+    if (read_media(storage, name, &sink, &status, err) < 0)
         return -1;
     buf_add(ret, bytes.data, bytes.len);
     return buf_check(ret, name, err);
 }
 
-static int begin_file(struct taker *taker, struct err *err)
+static int begin_file(struct media_sink *sink, struct err *err)
 {
-    hasher_free(&taker->hasher);
-    taker->size = 0;
-    if (ftruncate(taker->fd, 0) < 0 || lseek(taker->fd, 0, SEEK_SET) < 0)
+    hasher_free(&sink->hasher);
+    sink->size = 0;
+    if (ftruncate(sink->fd, 0) < 0 || lseek(sink->fd, 0, SEEK_SET) < 0)
         return err_sys(err, errno, "a file for an object of the bucket");
-    return hasher_init(&taker->hasher, DIGEST_SHA256, err);
+    return hasher_init(&sink->hasher, DIGEST_SHA256, err);
 }
 
-static int take_file(void *ctx, const void *bytes, size_t len, struct err *err)
+static int write_file(void *ctx, const void *bytes, size_t len, struct err *err)
 {
-    struct taker *taker = ctx;
-    taker->size += len;
-    taker->too_large = taker->size > taker->max;
-    if (taker->too_large)
-        return err_set(err, ERR_VERIFY, 0, "it is larger than %llu bytes", (unsigned long long)taker->max);
-    return file_write(taker->fd, bytes, len, "an object of the bucket", err) < 0
+    struct media_sink *sink = ctx;
+    sink->size += len;
+    sink->too_large = sink->size > sink->max;
+    if (sink->too_large)
+        return err_set(err, ERR_VERIFY, 0, "larger than %llu bytes", (unsigned long long)sink->max);
+    return file_write(sink->fd, bytes, len, "an object of the bucket", err) < 0
                ? -1
-               : hasher_add(&taker->hasher, bytes, len, err);
+               : hasher_add(&sink->hasher, bytes, len, err);
 }
 
 int storage_download(const struct storage *storage, const char *name, uint64_t max, int fd, bool *ret_there,
                      struct sha256 *ret, struct err *err)
 {
-    struct taker taker = {.begin = begin_file, .take = take_file, .fd = fd, .max = max};
+    struct media_sink sink = {.begin = begin_file, .write = write_file, .fd = fd, .max = max};
     int status = 0;
-    int r = read_media(storage, name, &taker, &status, err);
-    *ret_there = status != 404 || taker.too_large;
+    int r = read_media(storage, name, &sink, &status, err);
+    *ret_there = status != 404 || sink.too_large;
     if (r == 0)
-        r = hasher_end(&taker.hasher, ret->bytes, err);
-    hasher_free(&taker.hasher);
-    if (taker.too_large)
+        r = hasher_end(&sink.hasher, ret->bytes, err);
+    hasher_free(&sink.hasher);
+    if (sink.too_large)
         *ret = (struct sha256){0};
-    return status == 404 || taker.too_large ? 0 : r;
+    return status == 404 || sink.too_large ? 0 : r;
 }
 
 static int file_crc32c(int fd, uint64_t size, uint32_t *ret, struct err *err)
@@ -125,7 +125,7 @@ static int file_crc32c(int fd, uint64_t size, uint32_t *ret, struct err *err)
     *ret = 0;
     for (uint64_t at = 0; at < size; at += CHUNK) {
         size_t step = size - at < CHUNK ? (size_t)(size - at) : (size_t)CHUNK;
-        if (file_pread(fd, chunk, step, at, "what is uploaded", err) < 0)
+        if (file_pread(fd, chunk, step, at, "a file to upload", err) < 0)
             return -1;
         *ret = crc32c_add(*ret, chunk, step);
     }

@@ -23,7 +23,7 @@ const char *storage_what(const struct storage *storage, const char *name, char o
     return out;
 }
 
-/* "The specified bucket does not exist." reads the same for every kind of request. */
+/* A 404 may also mean that the bucket does not exist; the server's message is the same for every kind of request. */
 int storage_refused(const struct storage *storage, const struct api_result *result, const char *what,
                     struct err *err)
 {
@@ -31,10 +31,11 @@ int storage_refused(const struct storage *storage, const struct api_result *resu
     api_refused(result, what, storage_role(storage, role), err);
     if (result->status != 404)
         return -1;
-    char said[ERR_TEXT_MAX];
-    snprintf(said, sizeof said, "%s", err->text);
-    return err_set(err, ERR_REMOTE, 0, "%.1900s (is there a bucket gs://%.60s? --create-bucket makes it)",
-                   said, storage->bucket);
+    char refusal[ERR_TEXT_MAX];
+    snprintf(refusal, sizeof refusal, "%s", err->text);
+    return err_set(err, ERR_REMOTE, 0,
+                   "%.1900s (does the bucket gs://%.60s exist? --create-bucket creates it)", refusal,
+                   storage->bucket);
 }
 
 bool object_same_class(const char *a, const char *b)
@@ -50,7 +51,7 @@ int storage_read_object(const cJSON *json, const char *name, struct object *ret,
     if (!crc32c_read(api_text(json, "crc32c"), &object.crc32c))
         return err_set(err, ERR_REMOTE, 0, "%.1024s: the server's answer has no CRC-32C", name);
     if (!api_time(api_text(json, "timeCreated"), &object.created_ms))
-        object.created_ms = INT64_MAX; /* of no known age: never old enough to be removed */
+        object.created_ms = INT64_MAX; /* unknown age: never old enough to be deleted */
     snprintf(object.storage_class, sizeof object.storage_class, "%s", api_text(json, "storageClass"));
     *ret = object;
     return 0;
@@ -119,25 +120,25 @@ int storage_check(const struct storage *storage, const char *name, const struct 
     if (!made)
         return err_set(
             err, ERR_REMOTE, 0,
-            "gs://%s/%s is there already with other bytes (%llu of CRC-32C %s, wanted %llu of %s): "
-            "remove it, or use another bucket or prefix",
+            "gs://%s/%s exists already with other bytes (%llu with CRC-32C %s, expected %llu with %s): "
+            "delete it, or use another bucket or prefix",
             storage->bucket, name, (unsigned long long)found->size, have_sum, (unsigned long long)want->size,
             want_sum);
     struct err ignored = {0};
     bool gone = storage_delete(storage, name, found->generation, &ignored) == 0;
     return err_set(err, ERR_REMOTE, 0,
-                   "gs://%s/%s: the server holds %llu bytes of CRC-32C %s, but %llu of %s were sent: %s",
+                   "gs://%s/%s: the server stored %llu bytes with CRC-32C %s, but %llu with %s were sent: %s",
                    storage->bucket, name, (unsigned long long)found->size, have_sum,
                    (unsigned long long)want->size, want_sum,
                    gone ? "it was deleted; run the same command again" : "and it could not be deleted");
 }
 
-/* After a write that says ifGenerationMatch=REPLACES: 200 made it, 412 found something. 403 may have: who may not delete is
- * told so where there is an object in the way, though nothing is to be replaced. *ret_none: 412, but there is nothing (a
- * source's precondition, or whoever made it took it away). */
-static int settle(const struct storage *storage, const char *name, const struct api_result *result,
-                  uint64_t replaces, const struct object *want, struct object *ret, bool *ret_none,
-                  struct err *err)
+/* After a write with ifGenerationMatch=REPLACES: 200 made the object, 412 found one. So may 403 have: an account that may
+ * not delete gets it when an object is in the way, even though nothing is to be replaced. *RET_NONE: 412, but the object
+ * does not exist (a source's precondition failed, or something deleted it again). */
+static int check_written(const struct storage *storage, const char *name, const struct api_result *result,
+                         uint64_t replaces, const struct object *want, struct object *ret, bool *ret_none,
+                         struct err *err)
 {
     char what[WHAT_CAP];
     struct object found = {0};
@@ -170,10 +171,10 @@ int storage_send(const struct storage *storage, const char *name, const struct h
     cleanup_api_result struct api_result result = {0};
     bool none = false;
     if (api_send(&storage->api, req, &result, err) < 0 ||
-        settle(storage, name, &result, replaces, want, ret, &none, err) < 0)
+        check_written(storage, name, &result, replaces, want, ret, &none, err) < 0)
         return -1;
     return !none ? 0
-                 : err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
+                 : err_set(err, ERR_REMOTE, 0, "%s: something else deletes it: run the same command again",
                            req->what);
 }
 
@@ -225,7 +226,7 @@ int storage_insert(const struct storage *storage, const char *name, const char *
     const struct object want = {.size = content->len, .crc32c = content->crc32c};
     unsigned char random[BOUNDARY_BYTES];
     char boundary[BOUNDARY_CAP] = "bake-", content_type[64 + BOUNDARY_CAP], what[WHAT_CAP];
-    randombytes_buf(random, sizeof random); /* what is not foreseen does not occur in the bytes */
+    randombytes_buf(random, sizeof random); /* unpredictable, so the bytes cannot contain it */
     hex_encode(random, sizeof random, boundary + strlen(boundary));
     snprintf(content_type, sizeof content_type, "multipart/related; boundary=%s", boundary);
     if (storage_url_upload(storage, UPLOAD_MULTIPART, NULL, replaces, &url, err) < 0 ||
@@ -284,5 +285,5 @@ int storage_compose(const struct storage *storage, const char *name, const char 
         *ret_missing = true;
         return 0;
     }
-    return settle(storage, name, &result, replaces, want, ret, ret_missing, err);
+    return check_written(storage, name, &result, replaces, want, ret, ret_missing, err);
 }

@@ -260,9 +260,8 @@ static void test_universe(void **state)
     rig->env.universe_domain = "apis-tpclp.goog";
     assert_int_equal(rig_open(rig, NULL), -1);
     assert_int_equal(rig->err.kind, ERR_USAGE);
-    assert_non_null(strstr(
-        rig->err.text,
-        "belongs to the universe domain googleapis.com, but GOOGLE_CLOUD_UNIVERSE_DOMAIN is apis-tpclp.goog"));
+    assert_non_null(strstr(rig->err.text, "belongs to the universe domain googleapis.com, but "
+                                          "GOOGLE_CLOUD_UNIVERSE_DOMAIN is apis-tpclp.goog"));
     rig->env.universe_domain = "googleapis.com";
     assert_int_equal(rig_open(rig, NULL), 0);
     char host[64];

@@ -103,7 +103,7 @@ static void control(struct emulator *e, const char *path, const char *json)
         fail_msg("%s: %s", path, answer.body.data);
 }
 
-/* FILE of the emulator's credentials; "access-token" is a token file, "" stands for the metadata server. */
+/* FILE of the emulator's credentials; "access-token" is a token file, " stands for the metadata server. */
 static int open_as(struct emulator *e, const char *file)
 {
     char path[160];
@@ -188,7 +188,7 @@ static void test_clock_that_is_off(void **state)
         control(e, "config", offsets[i]);
         assert_int_equal(open_as(e, "service-account.json"), 0);
         asks(e);
-        assert_non_null(strstr(e->said, i ? " s behind that of " : " s ahead of that of "));
+        assert_non_null(strstr(e->said, i ? " s behind the clock of " : " s ahead of the clock of "));
     }
     control(e, "config", "{\"clock_offset\":0}");
 }
