@@ -15,7 +15,7 @@ int claim_write(const char *package, const char *image, const char *family, cons
     json_string(&json, "family", family ? family : "");
     json_open(&json, "segments", '[');
     for (size_t i = 0; i < parts->levels[0].count; i++)
-        if (!parts->nodes[i].again)
+        if (!parts->nodes[i].duplicate)
             json_string(&json, NULL, parts->nodes[i].name);
     json_close(&json, ']');
     json_close(&json, '}');
@@ -39,10 +39,10 @@ int claim_read(const char *text, size_t len, const char *name, struct claim *ret
         json_get_array(doc, root, "segments", true, &made.segments, err) < 0)
         return -1;
     if (format != CLAIM_FORMAT)
-        return json_error(doc, root, err, "a list of parts of a format that this bake does not know");
+        return json_error(doc, root, err, "a claim of a format that this bake does not know");
     for (const cJSON *item = made.segments->child; item; item = item->next)
         if (!cJSON_IsString(item))
-            return json_error(doc, item, err, "expected the name of a segment");
+            return json_error(doc, item, err, "expected a segment's name");
     made.doc = steal_ptr(doc);
     *ret = made;
     return 0;

@@ -42,8 +42,8 @@ static int dry_composed(const struct push *push, const struct upload *upload, st
     size_t leaves = parts->levels[0].count, root = parts->levels[parts->level_count - 1].first;
     for (size_t i = 0; i < leaves; i++) {
         const struct upload_part *part = &parts->nodes[i];
-        counts->parts += !part->again;
-        if (part->again || part->generation != 0)
+        counts->parts += !part->duplicate;
+        if (part->duplicate || part->generation != 0)
             continue;
         counts->parts_sent++;
         counts->bytes_sent += part->size;

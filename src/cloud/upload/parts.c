@@ -23,7 +23,7 @@ static bool same_part(const struct segment *a, const struct segment *b)
     return a->raw_len > 0 && b->raw_len > 0 && a->raw_off / PART_RAW == b->raw_off / PART_RAW;
 }
 
-/* Hashes one part's bytes. */
+/* Hashes and names one part. */
 static int read_leaf(int fd, struct upload_part *part, const char *prefix, struct arena *arena,
                      unsigned char *chunk, struct hasher *sha1, const struct run *run, struct err *err)
 {
@@ -48,7 +48,7 @@ static int read_leaf(int fd, struct upload_part *part, const char *prefix, struc
 }
 
 /* One node for each run of segments that belong together. */
-static size_t group(const struct packed *packed, struct upload_part *nodes)
+static size_t group_segments(const struct packed *packed, struct upload_part *nodes)
 {
     size_t count = 0;
     for (size_t i = 0; i < packed->segment_count; i++) {
@@ -76,7 +76,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* The same bytes at two places of the disk are sent once. */
-static int mark_twins(struct upload_part *nodes, size_t count, struct err *err)
+static int mark_duplicates(struct upload_part *nodes, size_t count, struct err *err)
 {
     cleanup_free struct named_part *list = calloc(count + 1, sizeof *list);
     if (!list)
@@ -85,7 +85,7 @@ static int mark_twins(struct upload_part *nodes, size_t count, struct err *err)
         list[i] = (struct named_part){nodes[i].name, i};
     qsort(list, count, sizeof *list, by_name);
     for (size_t i = 1; i < count; i++)
-        nodes[list[i].index].again = strcmp(list[i - 1].name, list[i].name) == 0;
+        nodes[list[i].index].duplicate = strcmp(list[i - 1].name, list[i].name) == 0;
     return 0;
 }
 
@@ -112,13 +112,13 @@ static int read_leaves(const struct packed *packed, int fd, const char *prefix, 
     }
     if (crc != packed->archive_crc32c)
         return err_set(err, ERR_VERIFY, 0,
-                       "the archive's CRC-32C is not the manifest's: the file was changed");
+                       "the archive's CRC-32C differs from the manifest's: the file was changed");
     if (hasher_end(&sha1, parts->archive_sha1, err) < 0)
         return -1;
-    return mark_twins(parts->nodes, count, err);
+    return mark_duplicates(parts->nodes, count, err);
 }
 
-/* An inner node's name follows from its sources', so that a push that was killed finds its own again. */
+/* An inner node's name follows from its sources', so that a push finds those of a killed one. */
 static int name_node(struct parts *parts, struct upload_part *node, const char *prefix, struct err *err)
 {
     cleanup_hasher struct hasher hasher = {0};
@@ -138,7 +138,7 @@ static int name_node(struct parts *parts, struct upload_part *node, const char *
     return node->name ? 0 : err_oom(err);
 }
 
-static void join(const struct parts *parts, struct upload_part *node)
+static void sum_sources(const struct parts *parts, struct upload_part *node)
 {
     node->off = parts->nodes[node->first].off;
     for (size_t i = 0; i < node->count; i++) {
@@ -160,7 +160,7 @@ static int add_levels(struct parts *parts, const char *prefix, const char *name,
             size_t left = below.count - i * COMPOSE_MAX;
             node->first = below.first + i * COMPOSE_MAX;
             node->count = left < COMPOSE_MAX ? left : COMPOSE_MAX;
-            join(parts, node);
+            sum_sources(parts, node);
             if (level.count > 1 && name_node(parts, node, prefix, err) < 0)
                 return -1;
         }
@@ -175,12 +175,12 @@ int parts_make(const struct packed *packed, int fd, const char *prefix, const ch
 {
     cleanup_parts struct parts made = {.arena = {.max = 256 << 20}};
     if (packed->segment_count == 0 || packed->segment_count > PARTS_MAX)
-        return err_set(err, ERR_VERIFY, 0, "a package of %zu segments", packed->segment_count);
-    /* all inner levels together have fewer nodes than the leaves, and the root */
+        return err_set(err, ERR_VERIFY, 0, "a package with %zu segments", packed->segment_count);
+    /* all inner levels together have fewer nodes than the leaves; one more is the root */
     made.nodes = arena_array(&made.arena, 2 * packed->segment_count + 2, sizeof *made.nodes);
     if (!made.nodes)
         return err_oom(err);
-    made.levels[0] = (struct part_level){0, group(packed, made.nodes)};
+    made.levels[0] = (struct part_level){0, group_segments(packed, made.nodes)};
     made.level_count = 1;
     if (read_leaves(packed, fd, prefix, run, &made, err) < 0 || add_levels(&made, prefix, name, err) < 0)
         return -1;

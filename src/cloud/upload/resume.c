@@ -1,4 +1,4 @@
-/* upload_resumable(): one session, chunk by chunk, gone on with at what the server says it has kept.
+/* upload_resumable(): one session, chunk by chunk, continued from where the server says it is.
  * Source: cloud.google.com/storage/docs/performing-resumable-uploads; requests as gcloud sends them. */
 #include <string.h>
 
@@ -14,9 +14,9 @@ struct resumable {
     const struct upload_part *whole; /* the archive */
     struct upload_counts *counts;
     char what[320];
-    uint64_t at;          /* bytes that the server has kept */
-    bool gone;            /* the session is no more: 404, 410 */
-    struct object object; /* once it is finished: generation is not 0 */
+    uint64_t at;          /* bytes that the server has stored */
+    bool gone;            /* the session no longer exists: 404, 410 */
+    struct object object; /* set when the upload is complete: its generation is not 0 */
 };
 
 static const struct api *api_of(const struct resumable *s)
@@ -24,7 +24,7 @@ static const struct api *api_of(const struct resumable *s)
     return &s->upload->storage->api;
 }
 
-/* "bytes=0-N": N + 1 bytes are kept; no Range: none are. */
+/* "bytes=0-N": N + 1 bytes are stored; without Range, none. */
 static int read_range(struct resumable *s, const struct http_answer *answer, struct err *err)
 {
     const char *range = http_header(answer, "Range", 0);
@@ -35,12 +35,12 @@ static int read_range(struct resumable *s, const struct http_answer *answer, str
         return 0;
     }
     if (sscanf(range, "bytes=0-%20llu%n", &last, &end) != 1 || range[end] || last >= s->whole->size)
-        return err_set(err, ERR_REMOTE, 0, "%s: the server keeps a range that was never sent", s->what);
+        return err_set(err, ERR_REMOTE, 0, "%s: the server reports a range that was never sent", s->what);
     s->at = last + 1;
     return 0;
 }
 
-/* A session that has led to no good end is not gone on with by the next run. */
+/* The next run does not continue a session that failed. */
 static void forget_session(const struct resumable *s)
 {
     struct err ignored;
@@ -49,7 +49,7 @@ static void forget_session(const struct resumable *s)
         run_warn(api_of(s)->run, "push", "%s", ignored.text);
 }
 
-/* ASKED: it was finished before; what has become of the object since then? */
+/* ASKED: the upload was complete before, and the object may have changed since. */
 static int check_finished(struct resumable *s, const struct http_answer *answer, bool asked, struct err *err)
 {
     cleanup_json struct json_doc *doc = NULL;
@@ -67,14 +67,14 @@ static int check_finished(struct resumable *s, const struct http_answer *answer,
     return storage_check(s->upload->storage, s->whole->name, &s->object, &want, true, err);
 }
 
-/* Somebody else has made the object meanwhile. */
+/* Another push has made the object. */
 static int check_existing(struct resumable *s, struct err *err)
 {
     const struct object want = {.size = s->whole->size, .crc32c = s->whole->crc32c};
     if (storage_get(s->upload->storage, s->whole->name, &s->object, err) < 0)
         return -1;
     if (s->object.generation == 0)
-        return err_set(err, ERR_REMOTE, 0, "%s: somebody else removes it: run the same command again",
+        return err_set(err, ERR_REMOTE, 0, "%s: something else deletes it: run the same command again",
                        s->what);
     return storage_check(s->upload->storage, s->whole->name, &s->object, &want, false, err);
 }
@@ -87,7 +87,7 @@ static int session_refused(const struct resumable *s, const struct http_answer *
     return api_refused(&result, s->what, storage_role(s->upload->storage, role), err);
 }
 
-/* What any answer of the session's says; *ret_retry: none that is final. */
+/* Takes any answer of the session. *RET_RETRY: it is not final. */
 static int read_answer(struct resumable *s, const struct http_answer *answer, bool asked, bool *ret_retry,
                        struct err *err)
 {
@@ -110,13 +110,13 @@ static int read_answer(struct resumable *s, const struct http_answer *answer, bo
     case 412:
         return check_existing(s, err);
     default:
-        if (answer->status != 401 && answer->status != 403) /* another day, another token */
+        if (answer->status != 401 && answer->status != 403) /* the session outlives a token that is refused */
             forget_session(s);
         return session_refused(s, answer, err);
     }
 }
 
-/* A PUT of the session's: LEN bytes from s->at, or, with LEN 0, the question how far it got. */
+/* A PUT to the session: LEN bytes from s->at, or, with LEN 0, a query of its progress. */
 static int put_chunk(struct resumable *s, uint64_t len, struct http_answer *answer, struct err *err)
 {
     char range[80], hash[32], sum[CRC32C_TEXT];
@@ -135,7 +135,7 @@ static int put_chunk(struct resumable *s, uint64_t len, struct http_answer *answ
     if (len > 0)
         snprintf(range, sizeof range, "bytes %llu-%llu/%llu", (unsigned long long)s->at,
                  (unsigned long long)(s->at + len - 1), total);
-    if (len > 0 && s->at + len == s->whole->size) { /* the server checks the whole against it */
+    if (len > 0 && s->at + len == s->whole->size) { /* the server checks the whole object against it */
         crc32c_text(s->whole->crc32c, sum);
         snprintf(hash, sizeof hash, "crc32c=%s", sum);
         req.header_count = 2;
@@ -143,7 +143,8 @@ static int put_chunk(struct resumable *s, uint64_t len, struct http_answer *answ
     return client_send(api_of(s)->client, &req, api_of(s)->run, answer, err);
 }
 
-/* Until it is finished or gone. After every failure the server is asked how far it got, and nothing it has is sent again. */
+/* Sends until the upload is complete or the session gone. After every failure the server is asked for its progress, and
+ * nothing that it has is sent again. */
 static int send_chunks(struct resumable *s, bool ask, struct err *err)
 {
     const struct run *run = api_of(s)->run;
@@ -175,7 +176,7 @@ static int send_chunks(struct resumable *s, bool ask, struct err *err)
         if (s->at > before)
             retry_progress(&retry);
         else if (!ask && !s->gone && s->object.generation == 0) {
-            err_set(err, ERR_NETWORK, 0, "%s: the server keeps nothing of what it is sent", s->what);
+            err_set(err, ERR_NETWORK, 0, "%s: the server stores nothing of what it receives", s->what);
             if (retry_error(&retry, s->what, run, err) < 0)
                 return -1;
         }
@@ -184,7 +185,7 @@ static int send_chunks(struct resumable *s, bool ask, struct err *err)
     return 0;
 }
 
-/* The session's URI must lead to the host that was asked: the token goes there too. */
+/* The session's URI must be on the same host: the token goes there too. */
 static bool same_server(const char *base, const char *url)
 {
     const char *host = strstr(base, "://");
@@ -225,7 +226,7 @@ static int begin_session(struct resumable *s, struct err *err)
         return session_refused(s, &answer, err);
     const char *location = http_header(&answer, "Location", 0);
     if (!location || strlen(location) >= SESSION_CAP || !same_server(url.data, location))
-        return err_set(err, ERR_REMOTE, 0, "%s: the server gave no session that can be used", s->what);
+        return err_set(err, ERR_REMOTE, 0, "%s: the server returned no usable session", s->what);
     snprintf(s->state->session, sizeof s->state->session, "%s", location);
     snprintf(s->state->object, sizeof s->state->object, "%s %s", size, sum);
     return state_save(s->state, err);
@@ -245,7 +246,7 @@ int upload_resumable(const struct upload *upload, struct push_state *state, stru
                same_server(upload->storage->api.endpoints->storage_upload, state->session);
     for (unsigned sessions = 0; s.object.generation == 0; sessions++) {
         if (sessions == SESSIONS_MAX)
-            return err_set(err, ERR_REMOTE, 0, "%s: the server gave up %d sessions", s.what, SESSIONS_MAX);
+            return err_set(err, ERR_REMOTE, 0, "%s: the server dropped %d sessions", s.what, SESSIONS_MAX);
         s.gone = false;
         s.at = 0;
         if (!old && begin_session(&s, err) < 0)

@@ -16,59 +16,73 @@ struct waiting {
     unsigned char bytes[];
 };
 
+/* What the threads share. A pointer to it comes from lock_queue() alone: whoever has one holds the lock. */
+struct send_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct waiting *first, **last;
+    size_t bytes; /* waiting or being sent */
+    bool listed;  /* the sender's list of the bucket is complete */
+    bool over;    /* no more parts will come */
+    bool given_up;
+    struct sender_counts sent;
+};
+
 struct sender {
     const struct storage *storage;
     char *prefix;
-    pthread_mutex_t lock;
-    pthread_cond_t moved;
-    struct waiting *first, **last;
-    size_t bytes; /* that wait or are being sent */
-    struct object_list list;
-    bool listed; /* the bucket's parts are known */
-    bool over;   /* no more will come */
-    bool given_up;
-    struct sender_counts sent;
+    struct object_list
+        list; /* written once, before the queue says "listed"; read without the lock from then on */
+    struct send_queue queue;
     pthread_t threads[PARALLEL_MAX];
     unsigned thread_count;
 };
 
-static void drop_all(struct sender *sender)
+static struct send_queue *lock_queue(struct sender *sender)
 {
-    while (sender->first) {
-        struct waiting *gone = sender->first;
-        sender->first = gone->next;
-        sender->bytes -= gone->len;
+    pthread_mutex_lock(&sender->queue.lock);
+    return &sender->queue;
+}
+
+static void unlock_queue(struct send_queue **queue)
+{
+    pthread_mutex_unlock(&(*queue)->lock);
+}
+#define cleanup_lock cleanup(unlock_queue)
+
+static void drop_all(struct send_queue *queue)
+{
+    while (queue->first) {
+        struct waiting *gone = queue->first;
+        queue->first = gone->next;
+        queue->bytes -= gone->len;
         free(gone);
     }
-    sender->last = &sender->first;
+    queue->last = &queue->first;
 }
 
-/* Called with the lock. */
-static void give_up(struct sender *sender, const struct err *why)
+static void give_up(struct send_queue *queue, const struct run *run, const struct err *why)
 {
-    if (!sender->given_up && why->kind != ERR_INTERRUPTED)
-        run_note(sender->storage->api.run, "push", "parts are not sent while packing goes on: %s", why->text);
-    sender->given_up = true;
-    drop_all(sender);
-    pthread_cond_broadcast(&sender->moved);
+    if (!queue->given_up && why->kind != ERR_INTERRUPTED)
+        run_note(run, "push", "parts are not sent during packing: %s", why->text);
+    queue->given_up = true;
+    drop_all(queue);
+    pthread_cond_broadcast(&queue->changed);
 }
 
-/* The first thread finds out what the bucket has; the others wait for it. */
+/* The first thread lists what the bucket has; the others wait for it. */
 static void list_parts(struct sender *sender)
 {
     struct err why = {0};
-    struct object_list list = {0};
     bool no_bucket = false;
-    int r = storage_list(sender->storage, sender->prefix, &list, &no_bucket, &why);
+    int r = storage_list(sender->storage, sender->prefix, &sender->list, &no_bucket, &why);
     if (r == 0 && no_bucket)
-        r = err_set(&why, ERR_REMOTE, 0, "there is no bucket yet");
-    pthread_mutex_lock(&sender->lock);
-    sender->list = list;
-    sender->listed = true;
+        r = err_set(&why, ERR_REMOTE, 0, "the bucket does not exist yet");
+    cleanup_lock struct send_queue *queue = lock_queue(sender);
+    queue->listed = true;
     if (r < 0)
-        give_up(sender, &why);
-    pthread_cond_broadcast(&sender->moved);
-    pthread_mutex_unlock(&sender->lock);
+        give_up(queue, sender->storage->api.run, &why);
+    pthread_cond_broadcast(&queue->changed);
 }
 
 static int name_of(const struct sender *sender, const struct sha256 *sha256, char **ret, struct err *err)
@@ -78,7 +92,7 @@ static int name_of(const struct sender *sender, const struct sha256 *sha256, cha
     return asprintf(ret, "%s%s", sender->prefix, hex) < 0 ? err_oom(err) : 0;
 }
 
-static int send_one(struct sender *sender, const struct waiting *part, bool *ret_new, struct err *err)
+static int send_one(const struct sender *sender, const struct waiting *part, bool *ret_new, struct err *err)
 {
     struct object made;
     char *made_name = NULL;
@@ -93,15 +107,17 @@ static int send_one(struct sender *sender, const struct waiting *part, bool *ret
     return storage_insert(sender->storage, name, "application/octet-stream", &content, 0, &made, err);
 }
 
+/* Waits for a part, which is the caller's then; NULL: no more will come. */
 static struct waiting *next_part(struct sender *sender)
 {
-    while (!sender->given_up && (!sender->listed || (!sender->first && !sender->over)))
-        pthread_cond_wait(&sender->moved, &sender->lock);
-    struct waiting *part = sender->given_up ? NULL : sender->first;
+    cleanup_lock struct send_queue *queue = lock_queue(sender);
+    while (!queue->given_up && (!queue->listed || (!queue->first && !queue->over)))
+        pthread_cond_wait(&queue->changed, &queue->lock);
+    struct waiting *part = queue->given_up ? NULL : queue->first;
     if (part) {
-        sender->first = part->next;
-        if (!sender->first)
-            sender->last = &sender->first;
+        queue->first = part->next;
+        if (!queue->first)
+            queue->last = &queue->first;
     }
     return part;
 }
@@ -109,21 +125,17 @@ static struct waiting *next_part(struct sender *sender)
 static void *send_parts(void *ctx)
 {
     struct sender *sender = ctx;
-    pthread_mutex_lock(&sender->lock);
-    for (struct waiting *part; (part = next_part(sender));) {
+    for (struct waiting *part; (part = next_part(sender)); free(part)) {
         struct err why = {0};
         bool is_new = false;
-        pthread_mutex_unlock(&sender->lock);
         int r = send_one(sender, part, &is_new, &why);
-        pthread_mutex_lock(&sender->lock);
-        sender->bytes -= part->len;
-        sender->sent.parts += r == 0 && is_new;
-        sender->sent.bytes += r == 0 && is_new ? part->len : 0;
-        free(part);
+        cleanup_lock struct send_queue *queue = lock_queue(sender);
+        queue->bytes -= part->len;
+        queue->sent.parts += r == 0 && is_new;
+        queue->sent.bytes += r == 0 && is_new ? part->len : 0;
         if (r < 0)
-            give_up(sender, &why);
+            give_up(queue, sender->storage->api.run, &why);
     }
-    pthread_mutex_unlock(&sender->lock);
     return NULL;
 }
 
@@ -143,18 +155,39 @@ int sender_begin(const struct storage *storage, const char *prefix, unsigned thr
         free(copy);
         return err_oom(err);
     }
-    *sender = (struct sender){.storage = storage, .prefix = copy, .last = &sender->first};
-    pthread_mutex_init(&sender->lock, NULL);
-    pthread_cond_init(&sender->moved, NULL);
+    sender->storage = storage;
+    sender->prefix = copy;
+    sender->queue.last = &sender->queue.first;
+    pthread_mutex_init(&sender->queue.lock, NULL);
+    pthread_cond_init(&sender->queue.changed, NULL);
     threads = threads == 0 ? (unsigned)THREADS : threads < PARALLEL_MAX ? threads : (unsigned)PARALLEL_MAX;
     while (sender->thread_count < threads &&
            thread_start(&sender->threads[sender->thread_count],
                         sender->thread_count == 0 ? list_and_send : send_parts, sender) == 0)
         sender->thread_count++;
-    if (sender->thread_count == 0) /* all is left to the push */
-        sender->given_up = true;
+    if (sender->thread_count == 0) /* everything is left to the push */
+        sender->queue.given_up = true;
     *ret = sender;
     return 0;
+}
+
+/* *RET_LISTED: the list of the bucket may be searched. */
+static bool has_capacity(struct sender *sender, size_t len, bool *ret_listed)
+{
+    cleanup_lock struct send_queue *queue = lock_queue(sender);
+    *ret_listed = queue->listed;
+    return !queue->given_up && len <= SENDER_WAITING - queue->bytes;
+}
+
+static void append(struct sender *sender, struct waiting *part)
+{
+    cleanup_lock struct send_queue *queue = lock_queue(sender);
+    *queue->last = part;
+    queue->last = &part->next;
+    queue->bytes += part->len;
+    if (queue->given_up)
+        drop_all(queue);
+    pthread_cond_broadcast(&queue->changed);
 }
 
 void sender_add(struct sender *sender, const void *bytes, size_t len, const struct sha256 *sha256,
@@ -162,10 +195,8 @@ void sender_add(struct sender *sender, const void *bytes, size_t len, const stru
 {
     struct err ignored = {0};
     char *made_name = NULL;
-    pthread_mutex_lock(&sender->lock);
-    bool listed = sender->listed, fits = !sender->given_up && len <= SENDER_WAITING - sender->bytes;
-    pthread_mutex_unlock(&sender->lock);
-    if (!fits || name_of(sender, sha256, &made_name, &ignored) < 0)
+    bool listed;
+    if (!has_capacity(sender, len, &listed) || name_of(sender, sha256, &made_name, &ignored) < 0)
         return;
     cleanup_free char *name = made_name;
     struct waiting *part = listed && object_find(&sender->list, name) ? NULL : malloc(sizeof *part + len);
@@ -173,31 +204,28 @@ void sender_add(struct sender *sender, const void *bytes, size_t len, const stru
         return;
     *part = (struct waiting){.len = len, .sha256 = *sha256, .crc32c = crc32c};
     memcpy(part->bytes, bytes, len);
-    pthread_mutex_lock(&sender->lock);
-    *sender->last = part;
-    sender->last = &part->next;
-    sender->bytes += len;
-    if (sender->given_up)
-        drop_all(sender);
-    pthread_cond_broadcast(&sender->moved);
-    pthread_mutex_unlock(&sender->lock);
+    append(sender, part);
+}
+
+static void end_queue(struct sender *sender)
+{
+    cleanup_lock struct send_queue *queue = lock_queue(sender);
+    queue->over = true;
+    pthread_cond_broadcast(&queue->changed);
 }
 
 struct sender_counts sender_end(struct sender *sender)
 {
     if (!sender)
         return (struct sender_counts){0};
-    pthread_mutex_lock(&sender->lock);
-    sender->over = true;
-    pthread_cond_broadcast(&sender->moved);
-    pthread_mutex_unlock(&sender->lock);
+    end_queue(sender);
     for (unsigned i = 0; i < sender->thread_count; i++)
         pthread_join(sender->threads[i], NULL);
-    struct sender_counts sent = sender->sent;
-    drop_all(sender);
+    struct sender_counts sent = sender->queue.sent;
+    drop_all(&sender->queue);
     object_list_free(&sender->list);
-    pthread_cond_destroy(&sender->moved);
-    pthread_mutex_destroy(&sender->lock);
+    pthread_cond_destroy(&sender->queue.changed);
+    pthread_mutex_destroy(&sender->queue.lock);
     free(sender->prefix);
     free(sender);
     return sent;

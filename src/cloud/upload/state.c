@@ -20,14 +20,14 @@ int state_lock(struct cache *cache, const char *kind, const char *key, const cha
 {
     static const struct timespec nap = {.tv_nsec = 50000000};
     int fd = -1;
-    for (bool told = false;; nanosleep(&nap, NULL)) {
+    for (bool warned = false;; nanosleep(&nap, NULL)) {
         if (run_check(run, err) < 0 || cache_try_lock(cache, kind, key, &fd, err) < 0)
             return -1;
         if (fd >= 0)
             break;
-        if (!told)
+        if (!warned)
             run_warn(run, "push", "%s", note);
-        told = true;
+        warned = true;
     }
     *ret_fd = fd;
     return 0;

@@ -5,37 +5,37 @@
 
 #include "task/parallel.h"
 
-enum { ROUNDS = 4 /* of finding out that somebody removes parts under our feet */ };
+enum { ROUNDS = 4 /* of finding that something deletes parts during the push */ };
 
+/* Shared by the threads of one step: each job has a node of its own, everything else is read-only or atomic. */
 struct sending {
     const struct upload *upload;
-    const size_t *nodes; /* what the jobs are about */
+    const size_t *nodes; /* one for each job */
     atomic_ullong bytes;
     uint64_t total;
     atomic_bool missing; /* a source of a composite is gone */
 };
 
-static void set_object(struct upload_part *part, const struct object *object)
+static void set_found(struct upload_part *part, const struct object *object)
 {
     part->generation = object->generation;
     snprintf(part->storage_class, sizeof part->storage_class, "%s", object->storage_class);
 }
 
-/* PART is there when the list has it with the right bytes; another object under that name is an error: parts are named by
- * their content. */
-static int look_up(const struct upload *upload, const struct object_list *list, struct upload_part *part,
-                   struct err *err)
+/* Parts are named by their content: an object of that name with other bytes is an error. */
+static int find_part(const struct upload *upload, const struct object_list *list, struct upload_part *part,
+                     struct err *err)
 {
     const struct object *found = object_find(list, part->name);
     const struct object want = {.size = part->size, .crc32c = part->crc32c};
     part->generation = 0;
     if (!found)
         return 0;
-    set_object(part, found);
+    set_found(part, found);
     return storage_check(upload->storage, part->name, found, &want, false, err);
 }
 
-/* One list is cheaper than a question for each part until the bucket holds a thousand times as many as this archive has. */
+/* One list is cheaper than a request for each part until the bucket holds a thousand times as many. */
 int upload_find_parts(const struct upload *upload, bool *ret_no_bucket, struct err *err)
 {
     cleanup_object_list struct object_list list = {0};
@@ -44,7 +44,7 @@ int upload_find_parts(const struct upload *upload, bool *ret_no_bucket, struct e
     if (storage_list(upload->storage, upload->part_prefix, &list, ret_no_bucket, err) < 0)
         return -1;
     for (size_t i = 0; i < root; i++)
-        if (look_up(upload, &list, &parts->nodes[i], err) < 0)
+        if (find_part(upload, &list, &parts->nodes[i], err) < 0)
             return -1;
     return 0;
 }
@@ -60,7 +60,7 @@ static int send_part(void *ctx, size_t job, struct err *err)
     if (storage_insert(upload->storage, part->name, "application/octet-stream", &content, part->generation,
                        &made, err) < 0)
         return -1;
-    set_object(part, &made);
+    set_found(part, &made);
     part->made = true;
     uint64_t done = atomic_fetch_add(&sending->bytes, part->size) + part->size;
     run_progress(upload->storage->api.run, "push", "parts", done, sending->total);
@@ -87,7 +87,7 @@ static int compose_node(void *ctx, size_t job, struct err *err)
         atomic_store(&sending->missing, true);
         return 0;
     }
-    set_object(node, &made);
+    set_found(node, &made);
     node->made = true;
     return 0;
 }
@@ -98,31 +98,31 @@ static int order(const void *a, const void *b)
                   (*(const struct upload_part *const *)b)->name);
 }
 
-/* Twins are where the part is that was sent for all of them. */
-static int settle_twins(struct parts *parts, struct err *err)
+/* Duplicates get the object of the part that was sent for all of them. */
+static int settle_duplicates(struct parts *parts, struct err *err)
 {
     size_t count = parts->levels[0].count, found = 0;
     cleanup_free const struct upload_part **list = calloc(count + 1, sizeof *list);
     if (!list)
         return err_oom(err);
     for (size_t i = 0; i < count; i++)
-        if (!parts->nodes[i].again)
+        if (!parts->nodes[i].duplicate)
             list[found++] = &parts->nodes[i];
     qsort(list, found, sizeof *list, order);
     for (size_t i = 0; i < count; i++) {
-        struct upload_part *twin = &parts->nodes[i];
-        const struct upload_part *key = twin;
+        struct upload_part *duplicate = &parts->nodes[i];
+        const struct upload_part *key = duplicate;
         const struct upload_part **first =
-            twin->again ? bsearch(&key, list, found, sizeof *list, order) : NULL;
+            duplicate->duplicate ? bsearch(&key, list, found, sizeof *list, order) : NULL;
         if (!first)
             continue;
-        twin->generation = (*first)->generation;
-        memcpy(twin->storage_class, (*first)->storage_class, sizeof twin->storage_class);
+        duplicate->generation = (*first)->generation;
+        memcpy(duplicate->storage_class, (*first)->storage_class, sizeof duplicate->storage_class);
     }
     return 0;
 }
 
-/* Makes COUNT nodes of a level: sends them, or composes them of the level below. */
+/* Makes COUNT nodes of a level: sends them, or composes them from the level below. */
 static int make_nodes(const struct upload *upload, size_t level, const size_t *nodes, size_t count,
                       struct upload_counts *counts, bool *ret_missing, struct err *err)
 {
@@ -132,7 +132,7 @@ static int make_nodes(const struct upload *upload, size_t level, const size_t *n
     for (size_t i = 0; i < count; i++)
         sending.total += parts->nodes[nodes[i]].size;
     if (level == 0)
-        run_note(run, "push", "%zu of %llu parts are to be sent, %llu of %llu bytes", count,
+        run_note(run, "push", "sending %zu of %llu parts, %llu of %llu bytes", count,
                  (unsigned long long)counts->parts, (unsigned long long)sending.total,
                  (unsigned long long)counts->bytes);
     int r = parallel_run(upload->threads, count, level == 0 ? send_part : compose_node, &sending, run, err);
@@ -140,12 +140,12 @@ static int make_nodes(const struct upload *upload, size_t level, const size_t *n
     for (size_t i = 0; i < count; i++)
         *(level == 0 ? &counts->parts_sent : &counts->composed) += parts->nodes[nodes[i]].made;
     *ret_missing = atomic_load(&sending.missing);
-    return r < 0 || level > 0 ? r : settle_twins(parts, err);
+    return r < 0 || level > 0 ? r : settle_duplicates(parts, err);
 }
 
-/* Which nodes of a level have to be made again, so that all are of one storage class? None when they are. The class that new
- * objects get is known from one that this run made; else one is made to learn it. */
-static size_t odd_ones(const struct parts *parts, struct part_level level, size_t *nodes)
+/* The nodes of a level that must be made again so that all have one storage class. The class of new objects is known from
+ * one that this run made; otherwise one is made to find out. */
+static size_t select_other_class(const struct parts *parts, struct part_level level, size_t *nodes)
 {
     const char *some = "", *fresh = NULL;
     size_t count = 0, end = level.first + level.count;
@@ -157,13 +157,13 @@ static size_t odd_ones(const struct parts *parts, struct part_level level, size_
         fresh = node->made ? node->storage_class : fresh;
     }
     for (size_t i = level.first; mixed && i < end && (fresh || count == 0); i++)
-        if (!parts->nodes[i].again &&
+        if (!parts->nodes[i].duplicate &&
             !object_same_class(fresh ? fresh : "STANDARD", parts->nodes[i].storage_class))
             nodes[count++] = i;
     return count;
 }
 
-/* *ret_missing: somebody has removed what was there when we looked. *ret_mixed as in upload.h. */
+/* *RET_MISSING: something that was found before has been deleted. *RET_MIXED as in upload.h. */
 static int make_level(const struct upload *upload, size_t level, struct upload_counts *counts,
                       bool *ret_missing, bool *ret_mixed, struct err *err)
 {
@@ -174,20 +174,21 @@ static int make_level(const struct upload *upload, size_t level, struct upload_c
     if (!list)
         return err_oom(err);
     for (size_t i = nodes->first; i < nodes->first + nodes->count; i++)
-        if (!parts->nodes[i].again && parts->nodes[i].generation == 0)
+        if (!parts->nodes[i].duplicate && parts->nodes[i].generation == 0)
             list[count++] = i;
     if (make_nodes(upload, level, list, count, counts, ret_missing, err) < 0)
         return -1;
-    for (unsigned round = 0; !*ret_missing && (count = odd_ones(parts, *nodes, list)) > 0; round++) {
-        run_note(upload->storage->api.run, "push", "%zu are of another storage class: made again", count);
+    for (unsigned round = 0; !*ret_missing && (count = select_other_class(parts, *nodes, list)) > 0;
+         round++) {
+        run_note(upload->storage->api.run, "push", "%zu have another storage class: making them again",
+                 count);
         bool failed = make_nodes(upload, level, list, count, counts, ret_missing, err) < 0;
         if (failed && err->kind != ERR_REMOTE)
             return -1;
         if (failed || round == ROUNDS) {
             run_warn(upload->storage->api.run, "push",
-                     "parts in the bucket are of several storage classes, which cannot be composed, and they "
-                     "are not "
-                     "replaced: the archive is sent as a whole%s%s",
+                     "parts in the bucket have several storage classes, which cannot be composed, and cannot "
+                     "be replaced: the archive is sent as a whole%s%s",
                      failed ? ": " : "", failed ? err->text : "");
             *ret_mixed = true;
             return 0;
@@ -205,8 +206,8 @@ static int delete_node(void *ctx, size_t job, struct err *err)
     return storage_delete(sending->upload->storage, node->name, node->generation, err);
 }
 
-/* The inner nodes lie between the leaves and the root. The archive needs them no longer: that they cannot be deleted, because of
- * a retention policy, a hold or a missing role, is told, and no failure. */
+/* The inner nodes lie between the leaves and the root. The archive no longer needs them: failing to delete them, because
+ * of a retention policy, a hold or a missing role, is a warning, not an error. */
 static int delete_inner(const struct upload *upload, struct err *err)
 {
     const struct parts *parts = upload->parts;
@@ -236,12 +237,13 @@ int upload_composed(const struct upload *upload, struct upload_counts *counts, b
     counts->bytes = parts_root(parts)->size;
     counts->parts = 0;
     for (size_t i = 0; i < parts->levels[0].count; i++)
-        counts->parts += !parts->nodes[i].again;
+        counts->parts += !parts->nodes[i].duplicate;
     for (unsigned round = 0; missing; round++) {
         if (round == ROUNDS)
-            return err_set(err, ERR_REMOTE, 0,
-                           "somebody keeps removing parts under gs://%s/%s: run the same command again later",
-                           upload->storage->bucket, upload->part_prefix);
+            return err_set(
+                err, ERR_REMOTE, 0,
+                "something keeps deleting parts under gs://%s/%s: run the same command again later",
+                upload->storage->bucket, upload->part_prefix);
         if (upload_find_parts(upload, NULL, err) < 0)
             return -1;
         missing = false;

@@ -146,7 +146,7 @@ static void the_same_bytes_are_one_object(void **state)
     assert_int_equal(parts_make(&f.packed, f.fd, "s/", "a", NULL, &parts, &err), 0);
     static const bool again[] = {false, false, true, false, true};
     for (size_t i = 0; i < 5; i++)
-        assert_int_equal(parts.nodes[i].again, again[i]);
+        assert_int_equal(parts.nodes[i].duplicate, again[i]);
     assert_string_equal(parts.nodes[0].name, parts.nodes[4].name);
     close(f.fd);
 }
