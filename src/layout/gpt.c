@@ -38,11 +38,10 @@ static uint64_t le64(const unsigned char *p)
 
 static int damaged(struct err *err, const char *what)
 {
-    return err_set(
-        err, ERR_LAYOUT, 0,
-        "the GPT is damaged: %s. The base is not what its maker wrote: download it again, and check it with "
-        "sgdisk -v",
-        what);
+    return err_set(err, ERR_LAYOUT, 0,
+                   "the GPT is damaged: %s. The base is not as published: download it again, and check it "
+                   "with sgdisk -v",
+                   what);
 }
 
 static bool gpt_at(const struct disk *disk, uint64_t off)
@@ -53,17 +52,17 @@ static bool gpt_at(const struct disk *disk, uint64_t off)
            disk_read(disk, magic, sizeof magic, off, &ignored) == 0 && memcmp(magic, "EFI PART", 8) == 0;
 }
 
-/* No GPT: what is it, and what helps? */
+/* There is no GPT: says what the file is instead, and what to do. */
 static int no_gpt(const struct disk *disk, struct err *err)
 {
     enum { MBR_PARTITIONS = 446, MBR_SIZE = 16, MBR_TYPE = 4, PROTECTIVE = 0xee };
     for (unsigned sector = 1024; sector <= 4096; sector *= 2)
         if (gpt_at(disk, sector))
-            return err_set(
-                err, ERR_LAYOUT, 0,
-                "a disk with sectors of %u bytes (its GPT is at byte %u): disks of Compute Engine have "
-                "512; take the image for those (of Fedora CoreOS not metal4k, but gcp)",
-                sector, sector);
+            return err_set(err, ERR_LAYOUT, 0,
+                           "a disk with sectors of %u bytes (its GPT is at byte %u): disks of Compute Engine "
+                           "have 512; use the image "
+                           "for those (for Fedora CoreOS gcp, not metal4k)",
+                           sector, sector);
     size_t len = disk->size < MAGIC_ROOM ? (size_t)disk->size : (size_t)MAGIC_ROOM;
     cleanup_free unsigned char *bytes = malloc(len);
     if (!bytes)
@@ -80,19 +79,19 @@ static int no_gpt(const struct disk *disk, struct err *err)
         used |= type != 0;
     }
     if (protective)
-        return damaged(err, gpt_at(disk, disk->size - SECTOR)
-                                ? "its primary header is gone, the backup at the end of the disk is there"
-                                : "its header is gone");
+        return damaged(
+            err, gpt_at(disk, disk->size - SECTOR)
+                     ? "its primary header is missing, although the backup at the end of the disk is there"
+                     : "its header is missing");
     return err_set(
         err, ERR_LAYOUT, 0,
         "not a disk with a GPT%s: there is no \"EFI PART\" at byte 512. Is the base the disk image for "
         "Compute Engine?",
-        used ? ", but with an MBR partition table only" : "");
+        used ? ", only with an MBR partition table" : "");
 }
 
-/* libfdisk silently takes the backup when the primary header is bad. Firmware and GRUB would not agree with
- * it on what is on the disk, so a bad primary is refused here. The backup may be missing. UEFI 2.10, 5.3.2.
- * Counts the entries in use. */
+/* libfdisk silently uses the backup when the primary header is bad. Firmware and GRUB would then see another table, so a
+ * bad primary is refused. The backup may be missing. Counts the entries in use. UEFI 2.10, 5.3.2. */
 static int check_primary(const struct disk *disk, unsigned *ret_used, struct err *err)
 {
     unsigned char header[SECTOR];
@@ -110,7 +109,7 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
     if (crc32(0, header, size) != sum)
         return damaged(err, "the header's CRC is wrong");
     if (le64(header + 24) != 1)
-        return damaged(err, "the primary header says that it lies elsewhere");
+        return damaged(err, "the primary header gives another position for itself");
     if (le64(header + 48) >= disk->size / SECTOR)
         return err_set(err, ERR_LAYOUT, 0,
                        "the partition table reaches beyond the end of the disk: the download or the "
@@ -118,74 +117,74 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
     uint64_t lba = le64(header + 72);
     uint32_t count = le32(header + 80), entry = le32(header + 84);
     if (entry >= 128 && count > 0 && (entry != 128 || count > LAYOUT_PARTITIONS_MAX))
-        return err_set(
-            err, ERR_LAYOUT, 0,
-            "a GPT with room for %u partitions of %u bytes each: only up to %d of 128 are supported; "
-            "sgdisk --resize-table=128 makes it so",
-            count, entry, LAYOUT_PARTITIONS_MAX);
+        return err_set(err, ERR_LAYOUT, 0,
+                       "a GPT with %u entries of %u bytes each: at most %d of 128 bytes are supported; "
+                       "resize it with sgdisk "
+                       "--resize-table=128",
+                       count, entry, LAYOUT_PARTITIONS_MAX);
     if (entry != 128 || count == 0 || lba < 2 || lba > disk->size / SECTOR)
-        return damaged(err, "the entries' number, size or place is out of range");
+        return damaged(err, "the number, size or position of its entries is out of range");
     unsigned char entries[LAYOUT_PARTITIONS_MAX * 128];
     if (disk_read(disk, entries, (size_t)count * entry, lba * SECTOR, err) < 0)
         return err_wrap(err, "partition entries");
     if (crc32(0, entries, count * entry) != le32(header + 88))
         return damaged(err, "the entries' CRC is wrong");
-    static const unsigned char unused[16]; /* the type of an entry that is none */
+    static const unsigned char unused[16]; /* the type of an unused entry */
     *ret_used = 0;
     for (uint32_t i = 0; i < count; i++)
         *ret_used += memcmp(entries + (size_t)i * entry, unused, sizeof unused) != 0;
     return 0;
 }
 
-struct table_place {
+struct table_span {
     uint64_t off;
     size_t len;
 };
 
-/* Where tables lie: at both ends of the disk, and where its end was when they were written. */
-enum { TABLES = 3, TABLE_ROOM = 1 << 20 };
+/* Where tables can be: at both ends of the disk, and where its end was when they were written. */
+enum { TABLES = 3, TABLE_SIZE = 1 << 20 };
 
-static int table_places(const struct disk *disk, struct table_place places[static TABLES], struct err *err)
+static int table_spans(const struct disk *disk, struct table_span spans[static TABLES], struct err *err)
 {
     unsigned char header[SECTOR];
     if (disk_read(disk, header, sizeof header, SECTOR, err) < 0)
         return -1;
     uint64_t backup = le64(header + 32), sectors = disk->size / SECTOR;
-    const uint64_t ends[TABLES] = {TABLE_ROOM, backup < sectors ? (backup + 1) * SECTOR : disk->size,
+    const uint64_t ends[TABLES] = {TABLE_SIZE, backup < sectors ? (backup + 1) * SECTOR : disk->size,
                                    disk->size};
     for (unsigned i = 0; i < TABLES; i++) {
         uint64_t end = ends[i] < disk->size ? ends[i] : disk->size;
-        places[i].off = end > TABLE_ROOM ? end - TABLE_ROOM : 0;
-        places[i].len = (size_t)(end - places[i].off);
+        spans[i].off = end > TABLE_SIZE ? end - TABLE_SIZE : 0;
+        spans[i].len = (size_t)(end - spans[i].off);
     }
     return 0;
 }
 
-/* libfdisk wants a path, and looks away from errors: when it cannot read one table it takes the other, which may be older. So
- * it gets a file in memory that holds the tables as disk_read() gave them, and nothing else. */
-static int tables_in_memory(const struct disk *disk, struct table_place places[static TABLES],
-                            struct disk *ret, struct err *err)
+/* libfdisk needs a path and ignores read errors: when it cannot read one table it uses the other, which may be older. So
+ * it gets a file in memory with nothing but the tables as disk_read() returned them. */
+static int tables_in_memory(const struct disk *disk, struct table_span spans[static TABLES], struct disk *ret,
+                            struct err *err)
 {
     cleanup_disk struct disk tables = DISK_EMPTY;
-    cleanup_free unsigned char *bytes = malloc(TABLE_ROOM);
+    cleanup_free unsigned char *bytes = malloc(TABLE_SIZE);
     cleanup_close int fd = memfd_create("bake-gpt", MFD_CLOEXEC);
     if (!bytes)
         return err_oom(err);
     if (fd < 0 || ftruncate(fd, (off_t)disk->size) < 0)
         return err_sys(err, errno, "make a file in memory for the partition table");
-    if (table_places(disk, places, err) < 0 || disk_from_fd(fd, &tables, err) < 0)
+    if (table_spans(disk, spans, err) < 0 || disk_from_fd(fd, &tables, err) < 0)
         return -1;
     fd = -1;
     for (unsigned i = 0; i < TABLES; i++)
-        if (disk_read(disk, bytes, places[i].len, places[i].off, err) < 0 ||
-            disk_write(&tables, bytes, places[i].len, places[i].off, err) < 0)
+        if (disk_read(disk, bytes, spans[i].len, spans[i].off, err) < 0 ||
+            disk_write(&tables, bytes, spans[i].len, spans[i].off, err) < 0)
             return -1;
     *ret = tables;
     tables = (struct disk)DISK_EMPTY;
     return 0;
 }
 
-static int quiet(struct fdisk_context *cxt, struct fdisk_ask *ask, void *data)
+static int answer_nothing(struct fdisk_context *cxt, struct fdisk_ask *ask, void *data)
 {
     (void)cxt;
     (void)ask;
@@ -200,7 +199,7 @@ static int open_table(const struct disk *disk, int readonly, struct fdisk_contex
     cleanup(unref_context) struct fdisk_context *cxt = fdisk_new_context();
     if (!cxt)
         return err_oom(err);
-    fdisk_set_ask(cxt, quiet, NULL);
+    fdisk_set_ask(cxt, answer_nothing, NULL);
     fdisk_disable_dialogs(cxt, 1);
     int r = fdisk_assign_device(cxt, path, readonly);
     if (r < 0)
@@ -214,7 +213,7 @@ static int open_table(const struct disk *disk, int readonly, struct fdisk_contex
     return 0;
 }
 
-static void upper(const char *text, char *out, size_t cap)
+static void copy_upper(const char *text, char *out, size_t cap)
 {
     size_t i = 0;
     for (; text && text[i] && i + 1 < cap; i++)
@@ -222,28 +221,28 @@ static void upper(const char *text, char *out, size_t cap)
     out[i] = '\0';
 }
 
-static int take_partition(struct fdisk_context *cxt, struct fdisk_partition *from, struct partition *to,
+static int read_partition(struct fdisk_context *cxt, struct fdisk_partition *from, struct partition *to,
                           struct err *err)
 {
     size_t index = fdisk_partition_get_partno(from);
     if (!fdisk_partition_has_start(from) || !fdisk_partition_has_size(from) || index >= LAYOUT_PARTITIONS_MAX)
-        return damaged(err, "a partition without place or size");
+        return damaged(err, "a partition without a start or a size");
     *to = (struct partition){.number = (unsigned)index + 1,
                              .start = fdisk_partition_get_start(from) * SECTOR,
                              .size = fdisk_partition_get_size(from) * SECTOR};
-    /* libfdisk leaves out what it has no memory for: an empty name is "", never NULL */
+    /* libfdisk leaves out what it cannot allocate: an empty name is "", never NULL */
     const char *name = fdisk_partition_get_name(from), *guid = fdisk_partition_get_uuid(from);
     struct fdisk_parttype *type = fdisk_partition_get_type(from);
     const char *type_guid = type ? fdisk_parttype_get_string(type) : NULL;
     if (!name || !guid || !type_guid || fdisk_gpt_get_partition_attrs(cxt, index, &to->attributes) < 0)
         return err_oom(err);
     snprintf(to->label, sizeof to->label, "%s", name);
-    upper(type_guid, to->type, sizeof to->type);
-    upper(guid, to->guid, sizeof to->guid);
+    copy_upper(type_guid, to->type, sizeof to->type);
+    copy_upper(guid, to->guid, sizeof to->guid);
     return 0;
 }
 
-static int check_places(const struct layout *layout, struct err *err)
+static int check_bounds(const struct layout *layout, struct err *err)
 {
     for (unsigned i = 0; i < layout->partition_count; i++) {
         const struct partition *a = &layout->partitions[i];
@@ -269,10 +268,10 @@ int gpt_read(const struct disk *disk, struct layout *layout, struct err *err)
     unsigned used = 0;
     if (check_primary(disk, &used, err) < 0)
         return -1;
-    struct table_place places[TABLES];
+    struct table_span spans[TABLES];
     cleanup_disk struct disk tables = DISK_EMPTY;
     cleanup(unref_context) struct fdisk_context *cxt = NULL;
-    if (tables_in_memory(disk, places, &tables, err) < 0 || open_table(&tables, 1, &cxt, err) < 0)
+    if (tables_in_memory(disk, spans, &tables, err) < 0 || open_table(&tables, 1, &cxt, err) < 0)
         return -1;
     cleanup(unref_table) struct fdisk_table *table = NULL;
     cleanup(free_iter) struct fdisk_iter *iter = fdisk_new_iter(FDISK_ITER_FORWARD);
@@ -284,21 +283,22 @@ int gpt_read(const struct disk *disk, struct layout *layout, struct err *err)
     cleanup_free char *id = NULL;
     if (fdisk_get_disklabel_id(cxt, &id) < 0 || !id)
         return err_oom(err);
-    upper(id, layout->disk_guid, sizeof layout->disk_guid);
+    copy_upper(id, layout->disk_guid, sizeof layout->disk_guid);
     layout->disk_size = disk->size;
     layout->partition_count = 0;
     struct fdisk_partition *partition = NULL;
     while (fdisk_table_next_partition(table, iter, &partition) == 0) {
         if (layout->partition_count == LAYOUT_PARTITIONS_MAX)
             return damaged(err, "too many partitions");
-        if (take_partition(cxt, partition, &layout->partitions[layout->partition_count], err) < 0)
+        if (read_partition(cxt, partition, &layout->partitions[layout->partition_count], err) < 0)
             return -1;
         layout->partition_count++;
     }
-    if (layout->partition_count != used) /* one that libfdisk could not read, it does not list */
-        return err_set(err, ERR_LAYOUT, 0, "%u of %u partitions of the GPT can be read: damage, or no memory",
+    if (layout->partition_count != used) /* libfdisk does not list what it cannot read */
+        return err_set(err, ERR_LAYOUT, 0,
+                       "only %u of %u partitions of the GPT can be read: it is damaged, or memory ran out",
                        layout->partition_count, used);
-    return check_places(layout, err);
+    return check_bounds(layout, err);
 }
 
 static int extend_partition(struct fdisk_context *cxt, unsigned number, uint64_t *ret_size, struct err *err)
@@ -312,7 +312,7 @@ static int extend_partition(struct fdisk_context *cxt, unsigned number, uint64_t
     uint64_t start = fdisk_partition_get_start(last);
     uint64_t end = (fdisk_get_last_lba(cxt) + 1) / ALIGN * ALIGN;
     uint64_t size = end > start ? end - start : 0;
-    if (size < fdisk_partition_get_size(last)) /* no room to gain: leave it as it is */
+    if (size < fdisk_partition_get_size(last)) /* no space to gain */
         size = fdisk_partition_get_size(last);
     struct fdisk_partition *change = fdisk_new_partition();
     if (!change)
@@ -350,17 +350,16 @@ static int extend_in_file(struct disk *disk, unsigned number, uint64_t *ret_size
 
 int gpt_extend(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err)
 {
-    struct table_place places[TABLES];
+    struct table_span spans[TABLES];
     cleanup_disk struct disk tables = DISK_EMPTY;
-    cleanup_free unsigned char *bytes = malloc(TABLE_ROOM);
+    cleanup_free unsigned char *bytes = malloc(TABLE_SIZE);
     if (!bytes)
         return err_oom(err);
-    if (tables_in_memory(disk, places, &tables, err) < 0 ||
-        extend_in_file(&tables, number, ret_size, err) < 0)
+    if (tables_in_memory(disk, spans, &tables, err) < 0 || extend_in_file(&tables, number, ret_size, err) < 0)
         return -1;
     for (unsigned i = 0; i < TABLES; i++)
-        if (disk_read(&tables, bytes, places[i].len, places[i].off, err) < 0 ||
-            disk_write(disk, bytes, places[i].len, places[i].off, err) < 0)
+        if (disk_read(&tables, bytes, spans[i].len, spans[i].off, err) < 0 ||
+            disk_write(disk, bytes, spans[i].len, spans[i].off, err) < 0)
             return -1;
     return 0;
 }

@@ -1,4 +1,4 @@
-/* The partition table, by libfdisk, with the checks that libfdisk leaves to its callers. */
+/* The partition table, read and written by libfdisk, with the checks that libfdisk leaves to its callers. */
 #ifndef BAKE_LAYOUT_GPT_H
 #define BAKE_LAYOUT_GPT_H
 
@@ -9,8 +9,8 @@
  * ERR_LAYOUT. */
 must_check int gpt_read(const struct disk *disk, struct layout *layout, struct err *err);
 
-/* Rewrites both headers for the disk's present size. With NUMBER != 0 that partition, the last on the disk,
- * is extended as far as whole MiB go; *ret_size is its new size in bytes. */
+/* Rewrites both headers for the disk's current size. With NUMBER != 0 that partition, the last on the disk, is
+ * extended to the last whole MiB; *ret_size is its new size in bytes. */
 must_check int gpt_extend(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err);
 
 #endif

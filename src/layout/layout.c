@@ -39,14 +39,6 @@ const char *os_kind_name(enum os_kind os)
     return names[os];
 }
 
-const struct partition *layout_partition(const struct layout *layout, unsigned number)
-{
-    for (unsigned i = 0; i < layout->partition_count; i++)
-        if (layout->partitions[i].number == number)
-            return &layout->partitions[i];
-    return NULL;
-}
-
 static int find_role(const struct layout *layout, enum partition_role role)
 {
     for (unsigned i = 0; i < layout->partition_count; i++)
@@ -55,7 +47,7 @@ static int find_role(const struct layout *layout, enum partition_role role)
     return -1;
 }
 
-static int give_roles(const struct disk *disk, struct layout *layout, struct err *err)
+static int assign_roles(const struct disk *disk, struct layout *layout, struct err *err)
 {
     for (unsigned i = 0; i < layout->partition_count; i++) {
         struct partition *partition = &layout->partitions[i];
@@ -64,7 +56,7 @@ static int give_roles(const struct disk *disk, struct layout *layout, struct err
                 continue;
             if (find_role(layout, roles[r].role) >= 0)
                 return err_set(err, ERR_LAYOUT, 0,
-                               "the disk has two partitions called %s: which one is meant cannot be told",
+                               "the disk has two partitions named %s: it is not clear which one to use",
                                partition->label);
             partition->role = roles[r].role;
         }
@@ -77,18 +69,18 @@ static int give_roles(const struct disk *disk, struct layout *layout, struct err
     return 0;
 }
 
-static int want_root(struct layout *layout, struct err *err)
+static int check_root(struct layout *layout, struct err *err)
 {
     int root = find_role(layout, ROLE_ROOT);
     if (find_role(layout, ROLE_BOOT) >= 0 && root < 0)
-        return err_set(err, ERR_LAYOUT, 0,
-                       "this is a Fedora CoreOS disk (a partition \"boot\", root on XFS): this version bakes "
-                       "Container Linux "
-                       "and Flatcar only");
+        return err_set(
+            err, ERR_LAYOUT, 0,
+            "this is a Fedora CoreOS disk (a partition \"boot\", root on XFS): this version bakes only "
+            "Container Linux and Flatcar");
     if (root < 0 || layout->esp < 0 || layout->usr < 0)
         return err_set(
             err, ERR_LAYOUT, 0,
-            "not a Container Linux or Flatcar disk: no partition %s with the type that CoreOS gives it",
+            "not a Container Linux or Flatcar disk: it has no partition %s of the type that CoreOS uses",
             root < 0          ? "ROOT"
             : layout->esp < 0 ? "EFI-SYSTEM"
                               : "USR-A");
@@ -127,8 +119,8 @@ static bool os_release_value(const char *text, const char *name, char *out, size
     return false;
 }
 
-/* Flatcar's /usr is btrfs now, which cannot be read from here; there the first-boot flag's folder tells the
- * OS. */
+/* Current Flatcar has /usr on btrfs, which cannot be read here; check_never_booted() then tells the OS by the folder of
+ * the first-boot flag. */
 static int read_os(const struct disk *disk, struct layout *layout, struct err *err)
 {
     const struct partition *usr = &layout->partitions[layout->usr];
@@ -148,33 +140,32 @@ static int read_os(const struct disk *disk, struct layout *layout, struct err *e
     else if (strcmp(id, "flatcar") == 0)
         layout->os = OS_FLATCAR;
     else
-        return err_set(err, ERR_LAYOUT, 0, "the base is \"%.60s\" by its os-release, not coreos or flatcar",
-                       id);
+        return err_set(err, ERR_LAYOUT, 0, "the base's os-release says \"%.60s\", not coreos or flatcar", id);
     os_release_value(text.data, "VERSION_ID", layout->os_version, sizeof layout->os_version);
     return 0;
 }
 
-static int booted_before(struct err *err, const char *sign)
+static int already_booted(struct err *err, const char *sign)
 {
-    return err_set(err, ERR_LAYOUT, 0,
-                   "this base was booted before: %s. Every node made from it would share its identity, and "
-                   "Ignition would not "
-                   "run: bake from the image as it was released",
-                   sign);
+    return err_set(
+        err, ERR_LAYOUT, 0,
+        "this base has been booted: %s. Every node made from it would share its identity, and Ignition "
+        "would not run: bake from the image as released",
+        sign);
 }
 
 static int check_never_booted(const struct disk *disk, const struct run *run, struct layout *layout,
                               struct err *err)
 {
     if (strcmp(layout->disk_guid, FRESH_DISK_GUID) != 0)
-        return booted_before(err, "its disk GUID is no longer 00000000-...-0001");
+        return already_booted(err, "its disk GUID is no longer 00000000-...-0001");
     const struct partition *esp = &layout->partitions[layout->esp];
     bool coreos = false, flatcar = false;
     if (probe_fat_has(disk, esp, "/coreos/first_boot", run, &coreos, err) < 0 ||
         probe_fat_has(disk, esp, "/flatcar/first_boot", run, &flatcar, err) < 0)
         return -1;
     if (!coreos && !flatcar)
-        return booted_before(err, "the first_boot flag on EFI-SYSTEM is gone");
+        return already_booted(err, "the first_boot flag on EFI-SYSTEM is missing");
     const struct partition *usr = &layout->partitions[layout->usr];
     if (usr->fs != FS_EXT)
         layout->os = flatcar ? OS_FLATCAR : OS_COREOS;
@@ -183,10 +174,9 @@ static int check_never_booted(const struct disk *disk, const struct run *run, st
     if (probe_ext_file(disk, &layout->partitions[layout->root], "/etc/machine-id", 4096, &found, &id, err) <
         0)
         return -1;
-    /* the initrd replaces this very value on the first boot; an empty file or "uninitialized" is no identity
-     * either */
+    /* the initrd replaces this value on the first boot; an empty file or "uninitialized" is not an identity either */
     if (found && id.len >= 32 && strncmp(id.data, "42000000000000000000000000000042", 32) != 0)
-        return booted_before(err, "ROOT has an /etc/machine-id");
+        return already_booted(err, "ROOT has an /etc/machine-id");
     return 0;
 }
 
@@ -208,9 +198,9 @@ static void set_places(struct layout *layout)
 int layout_read(const struct disk *disk, const struct run *run, struct layout *ret, struct err *err)
 {
     if (disk_view_fd(disk) < 0)
-        return err_set(err, ERR_INTERNAL, 0, "a layout is read from a disk in a file");
+        return err_set(err, ERR_INTERNAL, 0, "layout_read() needs a disk in a file");
     struct layout made = {0};
-    if (gpt_read(disk, &made, err) < 0 || give_roles(disk, &made, err) < 0 || want_root(&made, err) < 0 ||
+    if (gpt_read(disk, &made, err) < 0 || assign_roles(disk, &made, err) < 0 || check_root(&made, err) < 0 ||
         read_os(disk, &made, err) < 0 || check_never_booted(disk, run, &made, err) < 0)
         return -1;
     set_places(&made);

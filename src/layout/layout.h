@@ -2,10 +2,9 @@
  *
  * In:    an unpacked base (a file disk).
  * Out:   struct layout (layout/types.h).
- * Fails: ERR_LAYOUT: no GPT, a damaged or overlapping table, not Container Linux or Flatcar, a base that was
- *        booted before, a path that may not be written; ERR_SPACE when a disk cannot be grown.
- * Owns:  nothing.
- * Never: writes, but for layout_grow().
+ * Fails: ERR_LAYOUT: no GPT, a damaged or overlapping table, not Container Linux or Flatcar, a base that has
+ *        booted, a path that may not be written; ERR_SPACE when a disk cannot be grown.
+ * Never: writes, except in layout_grow().
  * Source:UEFI 2.10 section 5.3 (GPT); build_library/disk_layout.json of coreos/scripts and flatcar/scripts
  *        for labels, type GUIDs and what the partitions are for.
  */
@@ -26,12 +25,9 @@ must_check int layout_read(const struct disk *disk, const struct run *run, struc
 must_check int layout_map(const struct layout *layout, const char *image_path, unsigned *ret_partition,
                           char ret_path[static PATH_CAP], struct err *err);
 
-/* The partition with that number, NULL when there is none. */
-const struct partition *layout_partition(const struct layout *layout, unsigned number);
-
 /* Grows the disk to SIZE bytes (0: to the next whole GiB) and moves the backup GPT to its end. With GROW_ROOT
- * the ROOT partition, which must be the last one, takes the new room; its file system is the fs stage's part.
- * GUIDs, labels and attributes stay. *layout is brought up to date. */
+ * the ROOT partition, which must be the last one, takes the new space; growing its file system is the fs stage's
+ * work. GUIDs, labels and attributes stay. *layout is updated. */
 must_check int layout_grow(struct disk *disk, uint64_t size, bool grow_root, struct layout *layout,
                            struct err *err);
 

@@ -3,17 +3,17 @@
 
 #include <string.h>
 
-/* Where something else is mounted on a running node: what is written below is hidden or lost. */
+/* Mount points on a running node: files written below them are hidden or lost. */
 static const struct {
     const char *path, *why;
 } refused[] = {
     {"/usr", "/usr is read-only and protected by dm-verity: one changed byte and the node does not boot. Put "
-             "programs into "
-             "/opt/bin and configuration into /etc"},
-    {"/boot", "/boot is the EFI system partition with the loader and the first-boot flag: it stays as it is"},
-    {"/dev", "/dev is made by the kernel at boot"},
-    {"/proc", "/proc is made by the kernel at boot"},
-    {"/sys", "/sys is made by the kernel at boot"},
+             "programs into /opt/bin and configuration into /etc"},
+    {"/boot",
+     "/boot is the EFI system partition with the loader and the first-boot flag: it must not change"},
+    {"/dev", "the kernel makes /dev at boot"},
+    {"/proc", "the kernel makes /proc at boot"},
+    {"/sys", "the kernel makes /sys at boot"},
     {"/run", "/run is empty at every boot: write a tmpfiles.d file or a unit instead"},
     {"/tmp", "/tmp is empty at every boot"},
 };

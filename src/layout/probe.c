@@ -37,7 +37,7 @@ int probe_partition(const struct disk *disk, struct partition *partition, struct
     if (blkid_probe_enable_superblocks(probe, 1) < 0 ||
         blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE) < 0)
         return err_oom(err);
-    /* 0: found, 1: nothing there; -2 says "ambiguous" where the manual means it, any other is -1 or -errno */
+    /* 0: found; 1: nothing there; -2: ambiguous; else -1 with errno, or -errno */
     int r = blkid_do_safeprobe(probe);
     if (r == -2)
         return err_set(err, ERR_LAYOUT, 0, "partition %u (%s) looks like several file systems at once",
@@ -57,7 +57,7 @@ int probe_partition(const struct disk *disk, struct partition *partition, struct
 static void close_fs(ext2_filsys *fs)
 {
     if (*fs)
-        ext2fs_free(*fs); /* opened read-only: nothing to flush */
+        ext2fs_free(*fs); /* read-only: nothing to flush */
 }
 
 static void close_ext_file(ext2_file_t *file)
@@ -66,8 +66,7 @@ static void close_ext_file(ext2_file_t *file)
         ext2fs_file_close(*file);
 }
 
-/* com_err keeps the texts of libext2fs's errors in a table that must be loaded once a process; loading twice
- * is harmless. */
+/* com_err needs the table of libext2fs's messages loaded once in a process; loading it again is harmless. */
 static const char *ext_why(errcode_t code)
 {
     initialize_ext2_error_table();
@@ -84,13 +83,13 @@ static int read_inode(ext2_filsys fs, ext2_ino_t ino, const char *path, size_t m
     __u64 size = 0;
     code = ext2fs_file_get_lsize(file, &size);
     if (code || size > max)
-        return err_set(err, ERR_LAYOUT, 0, "%s: larger than the %zu bytes expected of it", path, max);
+        return err_set(err, ERR_LAYOUT, 0, "%s: larger than the %zu bytes expected", path, max);
     char chunk[4096];
     for (unsigned got = 1; got > 0 && ret->len < size;) {
         code = ext2fs_file_read(file, chunk, sizeof chunk, &got);
         if (code)
             return err_set(err, ERR_LAYOUT, 0, "%s: %s", path, ext_why(code));
-        /* of a file that is stored in its inode libext2fs gives the whole area */
+        /* for a file stored in its inode libext2fs returns the whole area */
         uint64_t left = size - ret->len < got ? size - ret->len : got;
         buf_add(ret, chunk, (size_t)left);
     }
@@ -110,7 +109,7 @@ int probe_ext_file(const struct disk *disk, const struct partition *partition, c
                        ext_why(code));
     ext2_ino_t ino = 0;
     code = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino);
-    if (code == EXT2_ET_FILE_NOT_FOUND) /* it says so, too, when it had no memory to look through a folder */
+    if (code == EXT2_ET_FILE_NOT_FOUND) /* also the answer when memory for a folder ran out */
         code = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino);
     if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_SYMLINK_LOOP) {
         *ret_found = false;
@@ -134,7 +133,7 @@ int probe_fat_has(const struct disk *disk, const struct partition *partition, co
     snprintf(inside, sizeof inside, "::%s", path);
     const char *const argv[] = {"mdir", "-b", "-i", image, inside, NULL};
     const int pass[] = {fd, -1};
-    /* the user's own mtools settings must not change what an image holds */
+    /* the user's own mtools settings must not matter */
     const char *const env[] = {"MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1", "HOME=/nonexistent",
                                "LC_ALL=C.UTF-8", NULL};
     struct proc_spec spec = {.argv = argv,
@@ -147,7 +146,7 @@ int probe_fat_has(const struct disk *disk, const struct partition *partition, co
     cleanup_proc_result struct proc_result result = {0};
     if (proc_run(&spec, run, &result, err) < 0)
         return err_wrap(err, "look into partition %u (%s) with mtools", partition->number, partition->label);
-    /* after any other complaint "not found" may mean "not readable" */
+    /* with any other complaint before it, "not found" may mean "not readable" */
     const char *end = result.err.data ? strstr(result.err.data, "not found\n") : NULL;
     bool missing = end && end[sizeof "not found"] == '\0' && strchr(result.err.data, '\n') > end;
     if (result.status != 0 && !missing)

@@ -1,5 +1,5 @@
-/* A layout: what is on the disk, what each partition is for, and where things go. Plain data; read-only after
- * it is made. */
+/* A layout: what is on the disk, what each partition is for, and where things go. Plain data, read-only once
+ * made. */
 #ifndef BAKE_LAYOUT_TYPES_H
 #define BAKE_LAYOUT_TYPES_H
 
@@ -23,8 +23,8 @@ enum partition_role {
     ROLE_ROOT,
     ROLE_BOOT
 };
-/* Where a recipe's parts go; see design section 7. */
-enum place { PLACE_BIN, PLACE_ETC, PLACE_UNITS, PLACE_MANIFESTS, PLACE_STATE, PLACE_COUNT };
+/* Where a recipe's parts go. */
+enum layout_place { PLACE_BIN, PLACE_ETC, PLACE_UNITS, PLACE_MANIFESTS, PLACE_STATE, PLACE_COUNT };
 
 struct partition {
     unsigned number;       /* 1-based, as in the GPT */
@@ -32,7 +32,7 @@ struct partition {
     char label[LABEL_CAP]; /* GPT name, UTF-8 */
     char type[GUID_CAP];   /* upper-case text */
     char guid[GUID_CAP];   /* upper-case text */
-    uint64_t attributes;   /* GPT attribute bits as they are */
+    uint64_t attributes;   /* GPT attribute bits, unchanged */
     enum partition_role role;
     enum fs_type fs;
 };

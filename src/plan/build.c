@@ -16,7 +16,7 @@ int build_error(const struct builder *b, const char *who, struct recipe_where wh
     return err_set(b->err, ERR_RECIPE, 0, "%.200s: %s", who, text);
 }
 
-const char *build_place(const struct layout *layout, enum place place)
+const char *build_place(const struct layout *layout, enum layout_place place)
 {
     static const char *const usual[PLACE_COUNT] = {
         [PLACE_BIN] = "/opt/bin",

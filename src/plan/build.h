@@ -75,7 +75,7 @@ must_check int build_manifest_path(const struct builder *b, const struct recipe 
                                    const char **ret);
 
 /* The folder of a place in the image. */
-const char *build_place(const struct layout *layout, enum place place);
+const char *build_place(const struct layout *layout, enum layout_place place);
 
 /* SHA-256 of the canonical serialisation, see digest.c. */
 must_check int plan_digest(const struct plan *plan, struct sha256 *ret, struct err *err);

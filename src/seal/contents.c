@@ -13,7 +13,7 @@ static int by_image_path(const void *a, const void *b)
     return strcmp((*x)->image_path, (*y)->image_path);
 }
 
-/* What is embedded (or, with REMOVED, what is taken away), in byte order of the image path. */
+/* The operations that embed (with REMOVED: that remove), in byte order of the image path. */
 static int sorted_ops(const struct plan *plan, bool removed, const struct plan_op ***ret, size_t *ret_count,
                       struct err *err)
 {
@@ -53,7 +53,7 @@ static int add_xattrs(struct json_writer *json, const struct plan_op *op, struct
     return 0;
 }
 
-/* Keys in order, as RFC 8785 3.2.3 wants them. */
+/* Keys in the order of RFC 8785, 3.2.3. */
 static int add_entry(struct json_writer *json, const struct plan_op *op, struct err *err)
 {
     static const char *const types[] = {"directory", "file", "symlink", "removed"};
@@ -92,7 +92,7 @@ static int write_list(const struct plan *plan, const char *name, struct buf *ret
         sorted_ops(plan, true, &removed, &removed_count, err) < 0)
         return -1;
     if (plan->epoch < 0)
-        return err_set(err, ERR_INTERNAL, 0, "a plan from before 1970");
+        return err_set(err, ERR_INTERNAL, 0, "a plan cannot be from before 1970");
     struct json_writer json = {.buf = ret};
     json_open(&json, NULL, '{');
     json_open(&json, "entries", '[');

@@ -10,8 +10,9 @@
 
 #define MANIFEST_SUFFIX ".manifest.json"
 
-int package_verify_signature(const char *text, size_t len, const char *signature, size_t signature_len,
-                             const struct minisign_public *key, const char *file, struct err *err)
+/* The trusted comment must name FILE, the manifest's file name. */
+static int verify_manifest(const char *text, size_t len, const char *signature, size_t signature_len,
+                           const struct minisign_public *key, const char *file, struct err *err)
 {
     uint8_t digest[MINISIGN_DIGEST_SIZE];
     char name[NAME_CAP + 16];
@@ -34,8 +35,8 @@ static char *beside(const char *path, const char *file)
     return n < 0 ? NULL : made;
 }
 
-static int read_one(const char *manifest_path, const char *file, size_t max, struct sealed_file *ret,
-                    struct err *err)
+static int read_beside(const char *manifest_path, const char *file, size_t max, struct sealed_file *ret,
+                       struct err *err)
 {
     cleanup_free char *path = beside(manifest_path, file);
     cleanup_buf struct buf text = BUF_INIT(max);
@@ -53,12 +54,11 @@ static int read_pinned(const char *manifest_path, const struct package_file *fil
                        struct err *err)
 {
     struct sha256 found;
-    if (read_one(manifest_path, file->path, MANIFEST_MAX, ret, err) < 0 ||
+    if (read_beside(manifest_path, file->path, MANIFEST_MAX, ret, err) < 0 ||
         sha256_of(ret->text, ret->len, &found, err) < 0)
         return -1;
     if (ret->len != file->size || !sha256_equal(&found, &file->sha256))
-        return err_set(err, ERR_VERIFY, 0, "%s is not the file that the manifest names: it was changed",
-                       file->path);
+        return err_set(err, ERR_VERIFY, 0, "%s is not the file in the manifest: it was changed", file->path);
     return 0;
 }
 
@@ -68,7 +68,7 @@ static int read_signature(const char *manifest_path, const struct minisign_publi
 {
     char file[NAME_CAP + 16];
     snprintf(file, sizeof file, "%.255s.minisig", made->manifest.name);
-    if (read_one(manifest_path, file, MINISIGN_FILE_MAX, &made->signature, err) < 0) {
+    if (read_beside(manifest_path, file, MINISIGN_FILE_MAX, &made->signature, err) < 0) {
         if (err->errnum != ENOENT)
             return -1;
         sealed_file_free(&made->signature);
@@ -77,11 +77,11 @@ static int read_signature(const char *manifest_path, const struct minisign_publi
                               file);
     }
     return !key ? 0
-                : package_verify_signature(made->manifest.text, made->manifest.len, made->signature.text,
-                                           made->signature.len, key, made->manifest.name, err);
+                : verify_manifest(made->manifest.text, made->manifest.len, made->signature.text,
+                                  made->signature.len, key, made->manifest.name, err);
 }
 
-/* The manifest's own name must be that of the package in it. */
+/* The manifest's file name must be that of the package in it. */
 static int check_name(const struct package *package, const char *file, struct err *err)
 {
     size_t len = strlen(package->name);
@@ -97,8 +97,8 @@ int package_open(const char *manifest_path, const struct minisign_public *key, s
     cleanup_sealed struct sealed made = {0};
     cleanup_package struct package package = {0};
     const char *slash = strrchr(manifest_path, '/'), *file = slash ? slash + 1 : manifest_path;
-    /* the signature is over the bytes; nothing in them is looked at before it is good */
-    if (read_one(manifest_path, file, MANIFEST_MAX, &made.manifest, err) < 0)
+    /* the signature covers the bytes: parse them only once it is verified */
+    if (read_beside(manifest_path, file, MANIFEST_MAX, &made.manifest, err) < 0)
         return err_wrap(err, "package");
     if (read_signature(manifest_path, key, &made, err) < 0 ||
         package_read(made.manifest.text, made.manifest.len, file, &package, err) < 0 ||

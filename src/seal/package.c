@@ -10,11 +10,8 @@
 #include "seal/read.h"
 #include "seal/sign/sign.h"
 
-enum { SIGN_CHUNK = 1 << 20 };
-
-/* Moves a text into its place. */
-static int take(struct sealed_file *file, const char *package, const char *suffix, struct buf *text,
-                struct err *err)
+static int move_text(struct sealed_file *file, const char *package, const char *suffix, struct buf *text,
+                     struct err *err)
 {
     char *name = NULL;
     if (asprintf(&name, "%s%s", package, suffix) < 0)
@@ -32,7 +29,7 @@ static int check_input(const struct seal_input *input, struct err *err)
     if (n < 0 || n >= (int)sizeof longest || !path_name_ok(longest) || input->name[0] == '.')
         return err_set(err, ERR_INTERNAL, 0, "\"%.200s\" cannot be the name of a package", input->name);
     if (input->epoch < 0)
-        return err_set(err, ERR_INTERNAL, 0, "a package from before 1970");
+        return err_set(err, ERR_INTERNAL, 0, "a package cannot be from before 1970");
     return 0;
 }
 
@@ -48,8 +45,8 @@ static int write_documents(const struct seal_input *input, struct sealed *made, 
     if (document_provenance(input, &provenance, err) < 0 || document_spdx(input, &spdx, err) < 0 ||
         document_manifest(input, others, 2, manifest, err) < 0)
         return -1;
-    if (take(&made->provenance, input->name, ".provenance.json", &provenance, err) < 0 ||
-        take(&made->spdx, input->name, ".spdx.json", &spdx, err) < 0)
+    if (move_text(&made->provenance, input->name, ".provenance.json", &provenance, err) < 0 ||
+        move_text(&made->spdx, input->name, ".spdx.json", &spdx, err) < 0)
         return -1;
     return 0;
 }
@@ -65,24 +62,24 @@ int seal_package(const struct seal_input *input, const struct signing_key *key, 
     if (check_input(input, err) < 0 || write_documents(input, &made, &manifest, err) < 0)
         return -1;
     snprintf(name, sizeof name, "%s.manifest.json", input->name);
-    /* what could not be read back must not be signed */
+    /* sign only what can be read back */
     if (package_read(manifest.data, manifest.len, name, &reread, err) < 0)
-        return err_wrap(err, "a manifest that is not right was made");
+        return err_wrap(err, "the manifest made is not valid");
     if (sha256_of(manifest.data, manifest.len, &made.manifest_sha256, err) < 0 ||
         (key && sign_text(&manifest, name, input->epoch, key, &signature, err) < 0))
         return -1;
     made.name = strdup(input->name);
     if (!made.name)
         return err_oom(err);
-    if (take(&made.manifest, input->name, ".manifest.json", &manifest, err) < 0 ||
-        (key && take(&made.signature, input->name, ".manifest.json.minisig", &signature, err) < 0))
+    if (move_text(&made.manifest, input->name, ".manifest.json", &manifest, err) < 0 ||
+        (key && move_text(&made.signature, input->name, ".manifest.json.minisig", &signature, err) < 0))
         return -1;
     *ret = made;
     made = (struct sealed){0};
     return 0;
 }
 
-static int put(const char *dir, const struct sealed_file *file, struct err *err)
+static int write_one(const char *dir, const struct sealed_file *file, struct err *err)
 {
     cleanup_free char *path = NULL;
     if (asprintf(&path, "%s/%s", dir, file->name) < 0)
@@ -90,7 +87,7 @@ static int put(const char *dir, const struct sealed_file *file, struct err *err)
     return file_put(path, file->text, file->len, 0644, err);
 }
 
-static int drop(const char *dir, const char *name, const char *suffix, struct err *err)
+static int remove_one(const char *dir, const char *name, const char *suffix, struct err *err)
 {
     cleanup_free char *path = NULL;
     if (asprintf(&path, "%s/%s%s", dir, name, suffix) < 0)
@@ -100,9 +97,9 @@ static int drop(const char *dir, const char *name, const char *suffix, struct er
     return 0;
 }
 
-/* An older package of the same name stops being complete before anything of it is replaced; the same one over
- * again stays complete all the time. */
-static int retire(const struct sealed *sealed, const char *dir, struct err *err)
+/* Removes the manifest of an older package of the same name before any of its files is replaced, so that a mixture never
+ * looks complete. The same package written again stays complete throughout. */
+static int retire_older(const struct sealed *sealed, const char *dir, struct err *err)
 {
     cleanup_free char *path = NULL;
     cleanup_buf struct buf old = BUF_INIT(MANIFEST_MAX);
@@ -114,37 +111,16 @@ static int retire(const struct sealed *sealed, const char *dir, struct err *err)
     if (file_read(path, MANIFEST_MAX, &old, &ignored) == 0 && old.len == sealed->manifest.len &&
         memcmp(old.data, sealed->manifest.text, old.len) == 0)
         return 0;
-    return drop(dir, sealed->name, ".manifest.json", err);
+    return remove_one(dir, sealed->name, ".manifest.json", err);
 }
 
 int seal_write(const struct sealed *sealed, const char *dir, struct err *err)
 {
-    if (retire(sealed, dir, err) < 0 || put(dir, &sealed->provenance, err) < 0 ||
-        put(dir, &sealed->spdx, err) < 0)
+    if (retire_older(sealed, dir, err) < 0 || write_one(dir, &sealed->provenance, err) < 0 ||
+        write_one(dir, &sealed->spdx, err) < 0)
         return -1;
-    if (sealed->signature.name ? put(dir, &sealed->signature, err) < 0
-                               : drop(dir, sealed->name, ".manifest.json.minisig", err) < 0)
+    if (sealed->signature.name ? write_one(dir, &sealed->signature, err) < 0
+                               : remove_one(dir, sealed->name, ".manifest.json.minisig", err) < 0)
         return -1;
-    return put(dir, &sealed->manifest, err);
-}
-
-int seal_sign_file(int fd, uint64_t size, const char *name, int64_t epoch, const struct signing_key *key,
-                   const struct run *run, struct buf *ret, struct err *err)
-{
-    cleanup_free unsigned char *chunk = malloc(SIGN_CHUNK);
-    struct minisign_hasher hasher;
-    uint8_t digest[MINISIGN_DIGEST_SIZE];
-    if (!chunk)
-        return err_oom(err);
-    minisign_hash_init(&hasher);
-    for (uint64_t at = 0; at < size;) {
-        size_t step = size - at < SIGN_CHUNK ? (size_t)(size - at) : (size_t)SIGN_CHUNK;
-        run_progress(run, "seal", name, at, size);
-        if (run_check(run, err) < 0 || file_pread(fd, chunk, step, at, name, err) < 0)
-            return -1;
-        minisign_hash_add(&hasher, chunk, step);
-        at += step;
-    }
-    minisign_hash_end(&hasher, digest);
-    return sign_digest(digest, name, epoch, key, ret, err);
+    return write_one(dir, &sealed->manifest, err);
 }

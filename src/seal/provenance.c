@@ -71,7 +71,7 @@ int document_provenance(const struct seal_input *input, struct buf *ret, struct 
     json_string(&json, "predicateType", "https://slsa.dev/provenance/v1");
     json_open(&json, "predicate", '{');
     add_build(&json, input);
-    /* no times and no invocation: they would make two bakes of the same inputs differ */
+    /* no times and no invocation: two bakes of the same inputs must not differ */
     json_open(&json, "runDetails", '{');
     json_open(&json, "builder", '{');
     json_string(&json, "id", "urn:bake:builder");

@@ -1,4 +1,4 @@
-/* A package read back from its files: hostile until the signature is checked, and read strictly all the same.
+/* A package read back from its files, strictly: they are hostile until the signature is verified, and may be after it.
  *
  * In:    the text of a manifest, or its path.
  * Out:   struct package: what the manifest says; struct sealed: the permit for cloud.
@@ -29,7 +29,7 @@ struct package {
     struct seal_source base;
     struct seal_source *inputs;
     size_t input_count;
-    struct packed packed; /* segments lie in the arena: never packed_free() it */
+    struct packed packed; /* its segments are in the arena: do not packed_free() it */
     struct package_file archive, provenance, spdx;
     struct package_file *files; /* embedded, in byte order of path */
     size_t file_count;
@@ -43,13 +43,8 @@ void package_free(struct package *package);
 must_check int package_read(const char *text, size_t len, const char *name, struct package *ret,
                             struct err *err);
 
-/* The manifest's own signature; the trusted comment must name FILE, the manifest's file name. */
-must_check int package_verify_signature(const char *text, size_t len, const char *signature,
-                                        size_t signature_len, const struct minisign_public *key,
-                                        const char *file, struct err *err);
-
-/* Reads NAME.manifest.json and the files it names but the archive, checks the signature (KEY NULL: none is
- * asked for) and digests. RET and RET_SEALED may each be NULL. */
+/* Reads NAME.manifest.json and the files it names except the archive; checks the signature (not when KEY is NULL) and the
+ * digests. RET and RET_SEALED may each be NULL. */
 must_check int package_open(const char *manifest_path, const struct minisign_public *key, struct package *ret,
                             struct sealed *ret_sealed, struct err *err);
 

@@ -10,14 +10,14 @@
 #include "cache/note.h"
 #include "json/write.h"
 
-/* With '_' in JSON, by its schema; the '-' of clause 7.24 is the tag/value form. */
+/* The JSON schema spells it with '_'; clause 7.24 has '-' for the tag/value form. */
 #define PURPOSE_OS "OPERATING_SYSTEM"
 
 enum { CHUNK = 1 << 20, SHA1_SIZE = 20, SHA1_HEX = 2 * SHA1_SIZE, ID_CAP = 48 };
 
 struct spdx_file {
     const struct plan_op *op;
-    char sha1[SHA1_HEX + 1]; /* clause 8.4 wants one of every file, whatever else there is */
+    char sha1[SHA1_HEX + 1]; /* required of every file by clause 8.4 */
 };
 
 static int blob_sha1(const struct blob *blob, const char *path, unsigned char *chunk,
@@ -41,7 +41,7 @@ static int blob_sha1(const struct blob *blob, const char *path, unsigned char *c
     return 0;
 }
 
-/* SHA-1 serves nothing but this clause: what is large is hashed for it once, and remembered by its SHA-256. */
+/* Only this clause needs SHA-1: large content is hashed once, and the result is cached by its SHA-256. */
 static int content_sha1(struct cache *cache, const struct plan_op *op, unsigned char *chunk,
                         char out[static SHA1_HEX + 1], struct err *err)
 {
@@ -73,8 +73,8 @@ static int by_sha1(const void *a, const void *b)
     return memcmp(a, b, SHA1_HEX);
 }
 
-static int collect(const struct plan *plan, struct cache *cache, struct spdx_file **ret, size_t *ret_count,
-                   struct err *err)
+static int collect_files(const struct plan *plan, struct cache *cache, struct spdx_file **ret,
+                         size_t *ret_count, struct err *err)
 {
     cleanup_free struct spdx_file *files = calloc(plan->op_count + 1, sizeof *files);
     cleanup_free unsigned char *chunk = malloc(CHUNK);
@@ -209,7 +209,7 @@ static void add_files(struct json_writer *json, const struct spdx_file *files, s
     json_close(json, ']');
 }
 
-static void relate(struct json_writer *json, const char *from, const char *type, const char *to)
+static void add_relationship(struct json_writer *json, const char *from, const char *type, const char *to)
 {
     json_open_flat(json, NULL, '{');
     json_string(json, "spdxElementId", from);
@@ -222,21 +222,20 @@ static void add_relationships(struct json_writer *json, size_t inputs, size_t fi
 {
     char id[ID_CAP];
     json_open(json, "relationships", '[');
-    relate(json, "SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Image");
-    relate(json, "SPDXRef-Image", "GENERATED_FROM", "SPDXRef-Base");
+    add_relationship(json, "SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Image");
+    add_relationship(json, "SPDXRef-Image", "GENERATED_FROM", "SPDXRef-Base");
     for (size_t i = 0; i < inputs; i++) {
         snprintf(id, sizeof id, "SPDXRef-Input-%zu", i + 1);
-        relate(json, "SPDXRef-Image", "GENERATED_FROM", id);
+        add_relationship(json, "SPDXRef-Image", "GENERATED_FROM", id);
     }
     for (size_t i = 0; i < files; i++) {
         snprintf(id, sizeof id, "SPDXRef-File-%zu", i + 1);
-        relate(json, "SPDXRef-Image", "CONTAINS", id);
+        add_relationship(json, "SPDXRef-Image", "CONTAINS", id);
     }
     json_close(json, ']');
 }
 
-/* A URI of its own (clause 6.5) that is the same for the same archive: the name with what a URI does not take
- * percent-encoded, and the archive's digest. */
+/* A unique URI (clause 6.5), the same for the same archive: the name, percent-encoded, and the archive's digest. */
 static void add_namespace(struct json_writer *json, const struct seal_input *input)
 {
     char uri[3 * NAME_CAP + 128] = "https://spdx.org/spdxdocs/", digest[SHA256_HEX];
@@ -258,7 +257,7 @@ int document_spdx(const struct seal_input *input, struct buf *ret, struct err *e
     char code[SHA1_HEX + 1], created[32], creator[96];
     struct tm tm;
     time_t epoch = (time_t)input->epoch;
-    if (collect(input->plan, input->cache, &files, &count, err) < 0 ||
+    if (collect_files(input->plan, input->cache, &files, &count, err) < 0 ||
         verification_code(files, count, code, err) < 0)
         return -1;
     if (!gmtime_r(&epoch, &tm) || strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &tm) != 20)

@@ -1,5 +1,4 @@
-/* What seal takes and gives, as plain data. Strings are borrowed in struct seal_input, owned in struct
- * sealed. */
+/* What seal takes and returns, as plain data. Strings are borrowed in struct seal_input, owned in struct sealed. */
 #ifndef BAKE_SEAL_TYPES_H
 #define BAKE_SEAL_TYPES_H
 
@@ -21,20 +20,20 @@ struct cache;
 
 /* One thing the image was made from: the base, or an input. */
 struct seal_source {
-    const char *name;     /* as the recipe calls it */
+    const char *name;     /* in the recipe */
     const char *url;      /* without credentials; "" for text written in the recipe itself */
     struct sha256 sha256; /* of the bytes as fetched */
     uint64_t size;        /* bytes */
     const char *signer;   /* OpenPGP fingerprint; NULL or "" when a digest vouched */
-    const char *version;  /* NULL or "" when not known */
+    const char *version;  /* NULL or "" when unknown */
 };
 
 struct seal_input {
     const char *name;            /* of the package: the files are NAME.tar.gz, NAME.manifest.json, ... */
     const char *bake_version;    /* BAKE_VERSION */
     int64_t epoch;               /* "created", seconds since 1970 */
-    const char *recipe;          /* recipe's name */
-    struct sha256 recipe_sha256; /* of the recipe as it was read */
+    const char *recipe;          /* its name */
+    struct sha256 recipe_sha256; /* of the recipe's text */
     struct sha256 lock_sha256;   /* digest of the lock */
     struct seal_source base;
     const char *os; /* "coreos", "flatcar", "fedora-coreos"; base.version is its version */
@@ -42,8 +41,8 @@ struct seal_input {
     size_t input_count;
     const struct plan *plan;
     const struct packed *packed;
-    struct cache *cache; /* where digests of content are remembered; NULL: nowhere */
-    const char *image;   /* a JSON object that is passed through as "image" (family, labels, ...); NULL: {} */
+    struct cache *cache; /* remembers digests of content; may be NULL */
+    const char *image;   /* a JSON object, copied to "image" (family, labels, ...); NULL: {} */
 };
 
 /* One file of the package, in memory. */

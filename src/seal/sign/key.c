@@ -30,8 +30,8 @@ static void passphrase_free(struct passphrase *passphrase)
     errno = saved;
 }
 
-static int ask(const struct passphrase_source *source, const char *path, struct passphrase *ret,
-               struct err *err)
+static int ask_passphrase(const struct passphrase_source *source, const char *path, struct passphrase *ret,
+                          struct err *err)
 {
     if (sodium_init() < 0)
         return err_set(err, ERR_INTERNAL, 0, "libsodium cannot start");
@@ -41,23 +41,22 @@ static int ask(const struct passphrase_source *source, const char *path, struct 
     if (source->ask(source->ctx, path, ret->text, MINISIGN_PASSPHRASE_MAX, &ret->len, err) < 0)
         return -1;
     if (ret->len > MINISIGN_PASSPHRASE_MAX)
-        return err_set(err, ERR_INTERNAL, 0, "a passphrase over its cap");
+        return err_set(err, ERR_INTERNAL, 0, "the passphrase is longer than allowed");
     return 0;
 }
 
-/* Whatever lies there, a dangling link too. */
-static int must_be_free(const char *path, struct err *err)
+/* A dangling link counts as existing. */
+static int refuse_existing(const char *path, struct err *err)
 {
     struct stat st;
     if (lstat(path, &st) == 0)
-        return err_set(err, ERR_USAGE, 0,
-                       "%s is there already, and a key is never overwritten: move it away, or name another "
-                       "file",
-                       path);
+        return err_set(
+            err, ERR_USAGE, 0,
+            "%s exists already, and a key is never overwritten: move it away, or name another file", path);
     return errno == ENOENT ? 0 : err_sys(err, errno, "%s", path);
 }
 
-/* A secret must not stay behind in freed memory. */
+/* Leaves no secret in freed memory. */
 static void wipe(struct buf *buf)
 {
     if (buf->data)
@@ -65,7 +64,7 @@ static void wipe(struct buf *buf)
     buf_free(buf);
 }
 
-/* Both names, or neither: the secret first, since the public half can be had from it again. */
+/* Both files or neither. The secret goes first: the public half can be derived from it. */
 static int write_pair(const char *path, const struct buf *secret, const char *public_path,
                       const struct buf *public, struct err *err)
 {
@@ -97,13 +96,13 @@ int key_new(const char *path, const struct passphrase_source *passphrase, const 
     struct minisign_public public;
     if (!public_path || !secret)
         return err_oom(err);
-    if (must_be_free(path, err) < 0 || must_be_free(public_path, err) < 0)
+    if (refuse_existing(path, err) < 0 || refuse_existing(public_path, err) < 0)
         return -1;
-    if (passphrase && ask(passphrase, path, &phrase, err) < 0)
+    if (passphrase && ask_passphrase(passphrase, path, &phrase, err) < 0)
         return -1;
     if (passphrase && phrase.len == 0)
         return err_set(err, ERR_USAGE, 0,
-                       "the passphrase is empty; ask for a key without one if that is what you want");
+                       "the passphrase is empty: ask for a key without one if that is what you want");
     if (minisign_generate(secret, err) < 0)
         return -1;
     minisign_public_of(secret, &public);
@@ -116,7 +115,7 @@ int key_new(const char *path, const struct passphrase_source *passphrase, const 
     return 0;
 }
 
-/* Only its owner may have been able to read or change it. */
+/* Nobody but its owner and root may be able to read or change it. */
 static int check_private(int fd, const char *path, struct err *err)
 {
     struct stat st;
@@ -126,8 +125,8 @@ static int check_private(int fd, const char *path, struct err *err)
         return err_set(err, ERR_RECIPE, 0, "%s belongs to another user (uid %u): refused", path, st.st_uid);
     if (!file_is_private(&st))
         return err_set(err, ERR_RECIPE, 0,
-                       "%s can be read or changed by others (mode %04o): run \"chmod 600 %s\", and think "
-                       "whether somebody has copied it",
+                       "%s can be read or changed by others (mode %04o): run \"chmod 600 %s\", and consider "
+                       "whether it was copied",
                        path, st.st_mode & 07777, path);
     return 0;
 }
@@ -150,7 +149,7 @@ int key_load(const char *path, const struct passphrase_source *passphrase, struc
     if (check_private(fd, path, err) < 0 || file_read_fd(fd, MINISIGN_FILE_MAX, &text, path, err) < 0 ||
         minisign_secret_encrypted(text.data, text.len, path, &encrypted, err) < 0)
         return -1;
-    if (encrypted && passphrase && ask(passphrase, path, &phrase, err) < 0)
+    if (encrypted && passphrase && ask_passphrase(passphrase, path, &phrase, err) < 0)
         return -1;
     if (minisign_read_secret(text.data, text.len, path, phrase.text, phrase.len, secret, err) < 0)
         return -1;

@@ -1,11 +1,11 @@
-/* Signing keys as files of this machine.
+/* Signing keys in files.
  *
  * In:    paths; a way to ask for a passphrase.
  * Out:   key files that only their owner can read; a struct signing_key in guarded memory.
- * Fails: ERR_USAGE: a file is there already, a wrong passphrase, none to be had; ERR_RECIPE: not a key file,
- *        or one that others can read; ERR_IO.
+ * Fails: ERR_USAGE: the file exists already, the passphrase is wrong or missing; ERR_RECIPE: not a key file, or one
+ *        that others can read; ERR_IO.
  * Owns:  struct signing_key owns the secret until signing_key_free(), which wipes it.
- * Never: overwrites a key, follows a link when it makes one, or leaves half a pair behind.
+ * Never: overwrites a key, follows a link when it makes one, leaves half a pair behind.
  */
 #ifndef BAKE_SEAL_SIGN_KEY_H
 #define BAKE_SEAL_SIGN_KEY_H
@@ -23,10 +23,10 @@ static inline void signing_key_free(struct signing_key *key)
 }
 #define cleanup_signing_key cleanup(signing_key_free)
 
-/* ask() writes at most ROOM bytes (no NUL) to OUT, which is guarded memory, and gives 0, or -1 with err. PATH
- * is the key file it is for. For a new key it should ask twice and refuse what differs. */
+/* ask() writes at most CAPACITY bytes (no NUL) to OUT, which is guarded memory, and returns 0, or -1 with err. PATH is the
+ * key's file. For a new key it should ask twice and refuse passphrases that differ. */
 struct passphrase_source {
-    int (*ask)(void *ctx, const char *path, char *out, size_t room, size_t *ret_len, struct err *err);
+    int (*ask)(void *ctx, const char *path, char *out, size_t capacity, size_t *ret_len, struct err *err);
     void *ctx;
 };
 
@@ -35,11 +35,11 @@ struct passphrase_source {
 char *key_public_path(const char *path);
 
 /* Makes PATH (0600) and its public half beside it (0644). PASSPHRASE NULL: the key is not encrypted. KDF
- * NULL: minisign's own strength. The folder must exist. */
+ * NULL: minisign's strength. The folder must exist. */
 must_check int key_new(const char *path, const struct passphrase_source *passphrase,
                        const struct minisign_kdf *kdf, struct minisign_public *ret, struct err *err);
 
-/* PASSPHRASE is asked only when the file is encrypted; NULL then is an error that says so. */
+/* PASSPHRASE is used only when the file is encrypted; then NULL is an error. */
 must_check int key_load(const char *path, const struct passphrase_source *passphrase, struct signing_key *ret,
                         struct err *err);
 

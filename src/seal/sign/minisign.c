@@ -31,27 +31,9 @@ bool format_has_comment(const struct format_line *line)
            memcmp(line->text, FORMAT_COMMENT, strlen(FORMAT_COMMENT)) == 0;
 }
 
-void minisign_hash_init(struct minisign_hasher *hasher)
-{
-    (void)crypto_generichash_init(&hasher->state, NULL, 0, MINISIGN_DIGEST_SIZE);
-}
-
-void minisign_hash_add(struct minisign_hasher *hasher, const void *bytes, size_t len)
-{
-    (void)crypto_generichash_update(&hasher->state, bytes, len);
-}
-
-void minisign_hash_end(struct minisign_hasher *hasher, uint8_t out[static MINISIGN_DIGEST_SIZE])
-{
-    (void)crypto_generichash_final(&hasher->state, out, MINISIGN_DIGEST_SIZE);
-}
-
 void minisign_digest(const void *bytes, size_t len, uint8_t out[static MINISIGN_DIGEST_SIZE])
 {
-    struct minisign_hasher hasher;
-    minisign_hash_init(&hasher);
-    minisign_hash_add(&hasher, bytes, len);
-    minisign_hash_end(&hasher, out);
+    (void)crypto_generichash(out, MINISIGN_DIGEST_SIZE, bytes, len, NULL, 0);
 }
 
 void minisign_id_text(const uint8_t id[static MINISIGN_ID_SIZE], char out[static MINISIGN_ID_HEX])
@@ -111,7 +93,7 @@ int minisign_read_public(const char *text, size_t len, const char *name, struct 
     return 0;
 }
 
-/* One line, UTF-8, nothing that a terminal would act on but tabs. */
+/* One line without control characters except tabs. */
 static bool comment_ok(const char *comment)
 {
     size_t len = strlen(comment);
@@ -123,7 +105,7 @@ static bool comment_ok(const char *comment)
     return true;
 }
 
-/* What the second signature is over: the first one and the trusted comment. */
+/* What the second signature covers: the first one and the trusted comment. */
 static void global_message(const struct format_signature *signature, const char *comment, size_t len,
                            struct buf *ret)
 {
@@ -166,7 +148,7 @@ static int unpack_signature(const char *text, size_t len, const char *name,
         return err_set(err, ERR_VERIFY, 0, "%s is not a minisign signature file (truncated?)", name);
     if (!base64_read(lines[1].text, lines[1].len, signature, sizeof *signature))
         return err_set(err, ERR_VERIFY, 0,
-                       "%s: its second line is no signature; is it perhaps a key, or the signed file itself?",
+                       "%s: its second line is not a signature: is it a key, or the signed file itself?",
                        name);
     if (memcmp(signature->algorithm, FORMAT_ED25519, sizeof signature->algorithm) == 0)
         return err_set(err, ERR_VERIFY, 0,
@@ -178,9 +160,9 @@ static int unpack_signature(const char *text, size_t len, const char *name,
     size_t prefix = strlen(FORMAT_TRUSTED);
     if (lines[2].len < prefix || memcmp(lines[2].text, FORMAT_TRUSTED, prefix) != 0 ||
         lines[2].len - prefix > MINISIGN_COMMENT_MAX)
-        return err_set(err, ERR_VERIFY, 0, "%s: its third line is no trusted comment", name);
+        return err_set(err, ERR_VERIFY, 0, "%s: its third line is not a trusted comment", name);
     if (!base64_read(lines[3].text, lines[3].len, global, crypto_sign_BYTES))
-        return err_set(err, ERR_VERIFY, 0, "%s: its last line, the signature of the comment, is broken",
+        return err_set(err, ERR_VERIFY, 0, "%s: its last line, the signature of the comment, is damaged",
                        name);
     comment->text = lines[2].text + prefix;
     comment->len = lines[2].len - prefix;
@@ -199,8 +181,8 @@ int minisign_verify(const struct minisign_public *key, const uint8_t digest[stat
         char theirs[MINISIGN_ID_HEX], ours[MINISIGN_ID_HEX];
         minisign_id_text(unpacked.id, theirs);
         minisign_id_text(key->id, ours);
-        return err_set(err, ERR_VERIFY, 0, "%s was made with key %s, not with %s, the key to check it with",
-                       name, theirs, ours);
+        return err_set(err, ERR_VERIFY, 0, "%s was made with key %s, but is checked with key %s", name,
+                       theirs, ours);
     }
     if (crypto_sign_verify_detached(unpacked.signature, digest, MINISIGN_DIGEST_SIZE, key->key) != 0)
         return err_set(err, ERR_VERIFY, 0, "%s: BAD signature: the signed file was changed", name);

@@ -2,8 +2,8 @@
  *
  * In:    the text of a key or signature file, bytes to sign.
  * Out:   structs of bytes; the text of such files.
- * Fails: ERR_VERIFY for signatures, ERR_RECIPE for keys, with what was found and what was meant.
- * Owns:  a struct minisign_secret from minisign_secret_alloc() lies in guarded memory, wiped when freed.
+ * Fails: ERR_VERIFY for signatures, ERR_RECIPE for keys; the message says what was found and what was expected.
+ * Owns:  a struct minisign_secret from minisign_secret_alloc() is in guarded memory, which is wiped when freed.
  * Never: takes randomness from anywhere but libsodium; signs the same content twice to different bytes.
  *
  * Source: https://jedisct1.github.io/minisign/ ("Signature format", ...), and what minisign 0.11 does. Only
@@ -42,13 +42,7 @@ struct minisign_secret {
     uint8_t key[crypto_sign_SECRETKEYBYTES]; /* seed and public key */
 };
 
-/* BLAKE2b-512 of the content, fed in pieces. */
-struct minisign_hasher {
-    crypto_generichash_state state;
-};
-void minisign_hash_init(struct minisign_hasher *hasher);
-void minisign_hash_add(struct minisign_hasher *hasher, const void *bytes, size_t len);
-void minisign_hash_end(struct minisign_hasher *hasher, uint8_t out[static MINISIGN_DIGEST_SIZE]);
+/* BLAKE2b-512 of the content. */
 void minisign_digest(const void *bytes, size_t len, uint8_t out[static MINISIGN_DIGEST_SIZE]);
 
 /* Guarded memory; NULL when out of memory. */
@@ -65,12 +59,12 @@ void minisign_id_text(const uint8_t id[static MINISIGN_ID_SIZE], char out[static
 /* "RW...": the form for a command line and for `bake key show`. */
 void minisign_public_text(const struct minisign_public *key, char out[static MINISIGN_PUBLIC_TEXT]);
 
-/* How much work and memory scrypt takes. */
+/* The work and memory that scrypt takes. */
 struct minisign_kdf {
     uint64_t opslimit;
     uint64_t memlimit; /* bytes */
 };
-/* minisign's own: 1 GiB, one to three seconds. A file that asks for more is refused. */
+/* minisign's own: 1 GiB, one to three seconds. */
 #define MINISIGN_KDF_SENSITIVE                                                                               \
     {                                                                                                        \
         crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE,                                               \
@@ -98,8 +92,8 @@ must_check int minisign_sign(const struct minisign_secret *secret,
                              const uint8_t digest[static MINISIGN_DIGEST_SIZE], const char *trusted_comment,
                              struct buf *ret, struct err *err);
 
-/* Key id and trusted comment are checked too; the comment (with NUL) is given back when RET_COMMENT is not
- * NULL: room for MINISIGN_COMMENT_MAX + 1. */
+/* Also checks the key id and the trusted comment. RET_COMMENT, MINISIGN_COMMENT_MAX + 1 bytes or NULL, is set to the comment
+ * with a NUL. */
 must_check int minisign_verify(const struct minisign_public *key,
                                const uint8_t digest[static MINISIGN_DIGEST_SIZE], const char *signature,
                                size_t len, const char *name, char *ret_comment, struct err *err);

@@ -1,7 +1,7 @@
-/* The bytes inside minisign's files, and how the files fall into lines. Only for minisign*.c.
+/* The bytes inside minisign's files, and how the files are split into lines. For minisign*.c alone.
  *
- * Every member is bytes, so there is no padding and no byte order.
- * Source:minisign 0.11, as its files are.
+ * All members are bytes: no padding, no byte order.
+ * Source:the files that minisign 0.11 writes.
  */
 #ifndef BAKE_SEAL_SIGN_MINISIGN_FORMAT_H
 #define BAKE_SEAL_SIGN_MINISIGN_FORMAT_H
@@ -57,8 +57,7 @@ struct format_line {
     size_t len;
 };
 
-/* The lines of a file, without their ends (LF or CRLF); 0 when there are more than MAX or a NUL is among
- * them. */
+/* The lines of a file, without their ends (LF or CRLF); 0 when there are more than MAX or the text holds a NUL. */
 size_t format_lines(const char *text, size_t len, struct format_line *lines, size_t max);
 bool format_has_comment(const struct format_line *line);
 

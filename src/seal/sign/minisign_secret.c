@@ -4,8 +4,7 @@
 #include "seal/sign/minisign.h"
 #include "seal/sign/minisign_format.h"
 
-/* Twice what minisign itself uses: room for files made elsewhere, but no way to make this program take all
- * memory or run for minutes. */
+/* Twice what minisign uses: files made elsewhere may ask for more, but not for all memory or minutes of work. */
 enum { MEMLIMIT_MAX = INT32_MAX };
 static const uint64_t opslimit_max = 2ULL * crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE;
 static_assert(crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE <= MEMLIMIT_MAX, "our own strength");
@@ -69,7 +68,7 @@ static void secret_file_free(struct format_secret **file)
     *file = NULL;
 }
 
-/* Encrypts or decrypts: the same XOR. */
+/* Encrypts or decrypts, by XOR. */
 static int apply_passphrase(struct format_secret *file, const void *passphrase, size_t len, struct err *err)
 {
     uint64_t opslimit = get_le64(file->opslimit), memlimit = get_le64(file->memlimit);
@@ -80,7 +79,7 @@ static int apply_passphrase(struct format_secret *file, const void *passphrase, 
                                            (size_t)memlimit) != 0) {
         sodium_free(stream);
         return err_set(err, ERR_INTERNAL, 0,
-                       "not enough memory to turn the passphrase into a key (%llu MiB are needed)",
+                       "not enough memory to derive a key from the passphrase (%llu MiB are needed)",
                        (unsigned long long)(memlimit >> 20));
     }
     uint8_t *bytes = (uint8_t *)&file->sealed;
@@ -109,11 +108,12 @@ int minisign_write_secret(const struct minisign_secret *secret, const void *pass
         put_le64(file->memlimit, kdf->memlimit);
         checksum(file, file->sealed.checksum);
         if (kdf->opslimit > opslimit_max || kdf->memlimit > MEMLIMIT_MAX)
-            return err_set(err, ERR_INTERNAL, 0, "a key would be too strong to be read again");
+            return err_set(err, ERR_INTERNAL, 0, "a key this strong could not be read again");
         if (apply_passphrase(file, passphrase, passphrase_len, err) < 0)
             return -1;
     }
-    buf_str(ret, FORMAT_COMMENT "minisign encrypted secret key\n"); /* minisign's words in either case */
+    buf_str(ret,
+            FORMAT_COMMENT "minisign encrypted secret key\n"); /* minisign writes this for plain keys, too */
     char text[sodium_base64_ENCODED_LEN(sizeof *file, sodium_base64_VARIANT_ORIGINAL)];
     sodium_bin2base64(text, sizeof text, (const unsigned char *)file, sizeof *file,
                       sodium_base64_VARIANT_ORIGINAL);
@@ -122,7 +122,8 @@ int minisign_write_secret(const struct minisign_secret *secret, const void *pass
     return buf_check(ret, "a secret key", err);
 }
 
-static int unpack(const char *text, size_t len, const char *name, struct format_secret *file, struct err *err)
+static int decode_secret(const char *text, size_t len, const char *name, struct format_secret *file,
+                         struct err *err)
 {
     struct format_line lines[2] = {0};
     size_t count = len > MINISIGN_FILE_MAX ? 0 : format_lines(text, len, lines, 2);
@@ -131,7 +132,7 @@ static int unpack(const char *text, size_t len, const char *name, struct format_
     if (!base64_read(lines[1].text, lines[1].len, file, sizeof *file)) {
         bool public = lines[1].len == MINISIGN_PUBLIC_TEXT - 1;
         return err_set(err, ERR_RECIPE, 0, "%s is not a minisign secret key%s", name,
-                       public ? ": it is a public key" : " (its second line is broken)");
+                       public ? ": it is a public key" : " (its second line is damaged)");
     }
     if (memcmp(file->algorithm, FORMAT_ED25519, 2) != 0 ||
         memcmp(file->checksum_algorithm, FORMAT_BLAKE2B, 2) != 0 ||
@@ -139,7 +140,7 @@ static int unpack(const char *text, size_t len, const char *name, struct format_
         return err_set(err, ERR_RECIPE, 0, "%s: a secret key of an unknown kind", name);
     if (get_le64(file->opslimit) > opslimit_max || get_le64(file->memlimit) > MEMLIMIT_MAX)
         return err_set(err, ERR_RECIPE, 0,
-                       "%s: refused: it asks for %llu MiB of memory to turn the passphrase into a key", name,
+                       "%s: refused: it needs %llu MiB of memory to derive a key from the passphrase", name,
                        (unsigned long long)(get_le64(file->memlimit) >> 20));
     return 0;
 }
@@ -150,14 +151,13 @@ int minisign_secret_encrypted(const char *text, size_t len, const char *name, bo
         sodium_init() < 0 ? NULL : sodium_malloc(sizeof *file);
     if (!file)
         return err_oom(err);
-    if (unpack(text, len, name, file, err) < 0)
+    if (decode_secret(text, len, name, file, err) < 0)
         return -1;
     *ret = file->kdf[0] != 0;
     return 0;
 }
 
-/* The public half is stored beside the seed: it must be that seed's. Signing with a wrong one would give the
- * secret away. */
+/* The public half is stored beside the seed and must belong to it: signing with another one would reveal the secret. */
 static bool halves_match(const struct format_sealed *sealed)
 {
     uint8_t public[crypto_sign_PUBLICKEYBYTES];
@@ -175,12 +175,12 @@ int minisign_read_secret(const char *text, size_t len, const char *name, const v
         sodium_init() < 0 ? NULL : sodium_malloc(sizeof *file);
     if (!file)
         return err_oom(err);
-    if (unpack(text, len, name, file, err) < 0)
+    if (decode_secret(text, len, name, file, err) < 0)
         return -1;
     bool encrypted = file->kdf[0] != 0;
     uint8_t sum[32];
     if (encrypted && !passphrase)
-        return err_set(err, ERR_USAGE, 0, "%s is encrypted: its passphrase is needed", name);
+        return err_set(err, ERR_USAGE, 0, "%s is encrypted: it needs its passphrase", name);
     if (encrypted && apply_passphrase(file, passphrase, passphrase_len, err) < 0)
         return err_wrap(err, "%s", name);
     checksum(file, sum);
@@ -189,7 +189,7 @@ int minisign_read_secret(const char *text, size_t len, const char *name, const v
         return encrypted ? err_set(err, ERR_USAGE, 0, "%s: wrong passphrase", name)
                          : err_set(err, ERR_RECIPE, 0, "%s is damaged: its checksum is wrong", name);
     if (!halves_match(&file->sealed))
-        return err_set(err, ERR_RECIPE, 0, "%s is damaged: its halves do not belong together", name);
+        return err_set(err, ERR_RECIPE, 0, "%s is damaged: its two halves do not match", name);
     memcpy(ret->id, file->sealed.id, sizeof ret->id);
     memcpy(ret->key, file->sealed.key, sizeof ret->key);
     return 0;

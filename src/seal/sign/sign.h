@@ -1,8 +1,8 @@
-/* Signatures with the trusted comment that all of bake's carry: "timestamp:EPOCH\tfile:NAME\thashed".
+/* Signatures with the trusted comment of all of bake's signatures: "timestamp:EPOCH\tfile:NAME\thashed".
  *
- * In:    a text, the name it will have, the time that stands for now.
+ * In:    a text, the name of its file, the time to record.
  * Out:   a minisign signature file.
- * Fails: ERR_INTERNAL when the name cannot stand in a comment; ERR_VERIFY when a comment names another file.
+ * Fails: ERR_INTERNAL when the name does not fit into a comment; ERR_VERIFY when a comment names another file.
  */
 #ifndef BAKE_SEAL_SIGN_SIGN_H
 #define BAKE_SEAL_SIGN_SIGN_H
@@ -12,10 +12,8 @@
 
 must_check int sign_text(const struct buf *text, const char *name, int64_t epoch,
                          const struct signing_key *key, struct buf *ret, struct err *err);
-must_check int sign_digest(const uint8_t digest[static MINISIGN_DIGEST_SIZE], const char *name, int64_t epoch,
-                           const struct signing_key *key, struct buf *ret, struct err *err);
 
-/* The comment's file must be NAME: a good signature of another file of the same maker does not count. */
+/* The comment must name NAME: a valid signature of another file with the same key does not count. */
 must_check int sign_comment_names(const char *comment, const char *name, const char *signature_name,
                                   struct err *err);
 

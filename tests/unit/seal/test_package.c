@@ -393,26 +393,6 @@ static void an_unsigned_package_takes_no_old_signature_along(void **state)
     assert_int_equal(err.kind, ERR_IO);
 }
 
-static void whole_files_are_signed(void **state)
-{
-    (void)state;
-    struct err err = {0};
-    size_t size = (5 << 20) + 3;
-    cleanup_free char *bytes = calloc(1, size);
-    cleanup_close int fd = -1;
-    char path[512], public_path[] = FIXTURES "plain.pub", said[1024];
-    snprintf(path, sizeof path, "%s", in_dir("big.tar.gz"));
-    save(path, bytes, size, 0644);
-    cleanup_signing_key struct signing_key key = the_key();
-    cleanup_buf struct buf sig = BUF_INIT(MINISIGN_FILE_MAX);
-    assert_int_equal(file_open(path, &fd, NULL, &err), 0);
-    assert_int_equal(seal_sign_file(fd, size, "big.tar.gz", SAMPLE_EPOCH, &key, NULL, &sig, &err), 0);
-    save(in_dir("big.tar.gz.minisig"), sig.data, sig.len, 0644);
-    const char *const verify[] = {"minisign", "-V", "-p", public_path, "-m", path, NULL};
-    if (run_program(verify, "", said, sizeof said) != 0)
-        fail_msg("%s", said);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,7 +404,6 @@ int main(void)
         cmocka_unit_test(packages_open_when_all_is_as_signed),
         cmocka_unit_test(changed_packages_do_not_open),
         cmocka_unit_test(an_unsigned_package_takes_no_old_signature_along),
-        cmocka_unit_test(whole_files_are_signed),
     };
     return cmocka_run_group_tests_name("package", tests, make_dir, remove_dir);
 }
