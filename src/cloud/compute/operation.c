@@ -71,7 +71,7 @@ int operation_wait(const struct images *images, const struct api_result *result,
     cleanup_buf struct buf url = URL_INIT;
     cleanup_api_result struct api_result now = {.status = result->status};
     const char *name = api_text(json_root(result->doc), "name");
-    int64_t begun = clock->now_ms(clock->ctx), known = begun, nap = NAP_MS;
+    int64_t began_ms = clock->now_ms(clock->ctx), seen_ms = began_ms, nap_ms = NAP_MS;
     *ret = (struct operation_end){.before = true};
     if (!*name)
         return err_set(err, ERR_REMOTE, 0, "%s: the server's answer names no operation", what);
@@ -83,23 +83,23 @@ int operation_wait(const struct images *images, const struct api_result *result,
             return ret->failed ? set_error(operation, what, &ret->passing, err) : 0;
         }
         ret->before = false;
-        int64_t asked = clock->now_ms(clock->ctx);
-        if (asked - begun > (int64_t)(images->wait_s ? images->wait_s : WAIT_S) * 1000)
+        int64_t polled_ms = clock->now_ms(clock->ctx);
+        if (polled_ms - began_ms > (int64_t)(images->wait_s ? images->wait_s : WAIT_S) * 1000)
             return err_set(
                 err, ERR_REMOTE, 0,
                 "%s is still running (operation %.100s): run the same command again to wait for it", what,
                 name);
         run_note(images->api.run, "push", "%s: %llu%%", what,
                  (unsigned long long)api_uint(operation, "progress"));
-        if (poll_operation(images, url.data, what, asked - known < UNKNOWN_MS, &now, err) < 0)
+        if (poll_operation(images, url.data, what, polled_ms - seen_ms < UNKNOWN_MS, &now, err) < 0)
             return -1;
-        known = now.status == 404 ? known : asked;
+        seen_ms = now.status == 404 ? seen_ms : polled_ms;
         /* the server holds the request for up to two minutes; after an early answer, wait here before the next one */
         if (strcmp(api_text(json_root(now.doc), "status"), "DONE") != 0 &&
-            clock->now_ms(clock->ctx) - asked < EARLY_MS) {
-            if (clock->sleep_ms(clock->ctx, nap, images->api.run, err) < 0)
+            clock->now_ms(clock->ctx) - polled_ms < EARLY_MS) {
+            if (clock->sleep_ms(clock->ctx, nap_ms, images->api.run, err) < 0)
                 return -1;
-            nap = nap * 2 < NAP_MAX_MS ? nap * 2 : NAP_MAX_MS;
+            nap_ms = nap_ms * 2 < NAP_MAX_MS ? nap_ms * 2 : NAP_MAX_MS;
         }
     }
 }

@@ -12,8 +12,8 @@ static void set_name(char to[static IMAGE_NAME_MAX + 1], const char *name)
     snprintf(to, IMAGE_NAME_MAX + 1, "%.63s", name);
 }
 
-static bool dry(const struct promote *promote, const char *method, const char *name, const char *verb,
-                const char *detail)
+static bool report_only(const struct promote *promote, const char *method, const char *name, const char *verb,
+                        const char *detail)
 {
     cleanup_buf struct buf url = URL_INIT;
     struct err ignored;
@@ -32,14 +32,14 @@ static int list_family(const struct promote *promote, struct image_list *ret, st
     return images_list(&promote->images, filter, ret, err);
 }
 
-/* The newest of those that HEAD took the place of. */
+/* The newest of the images that HEAD replaced. */
 static int find_previous(const struct promote *promote, const struct image *head,
                          char to[static IMAGE_NAME_MAX + 1], struct err *err)
 {
     cleanup_image_list struct image_list list = {0};
     if (!head)
         return err_set(err, ERR_REMOTE, 0,
-                       "the family %s has no head to go back from: say which image is to be it",
+                       "the family %s has no head to go back from: name the image to promote",
                        promote->family);
     if (list_family(promote, &list, err) < 0)
         return -1;
@@ -52,7 +52,7 @@ static int find_previous(const struct promote *promote, const struct image *head
         }
     }
     return err_set(err, ERR_REMOTE, 0,
-                   "nothing in the family %s says that %s replaced it: name the image to go back to",
+                   "no image of the family %s was replaced by %s: name the image to go back to",
                    promote->family, head->name);
 }
 
@@ -60,17 +60,17 @@ static int check_candidate(const struct promote *promote, const struct image_lis
                            const struct image *head, const char *name, struct err *err)
 {
     if (list->count == 0)
-        return err_set(err, ERR_REMOTE, 0, "there is no image %s in the project %s: push it first", name,
-                       promote->images.project);
+        return err_set(err, ERR_REMOTE, 0, "the image %s does not exist in the project %s: push it first",
+                       name, promote->images.project);
     const struct image *image = &list->items[0];
     if (image->status != IMAGE_READY)
         return err_set(err, ERR_REMOTE, 0, "image %s is not ready: its import %s", name,
-                       image->status == IMAGE_FAILED ? "failed" : "is not done");
+                       image->status == IMAGE_FAILED ? "failed" : "is not complete");
     if (image->state == IMAGE_OBSOLETE || image->state == IMAGE_DELETED)
         return err_set(err, ERR_REMOTE, 0, "image %s is marked as %s: it cannot be a head", name,
                        image->state == IMAGE_OBSOLETE ? "obsolete" : "deleted");
     if (image->family[0] && strcmp(image->family, promote->family) != 0)
-        return err_set(err, ERR_REMOTE, 0, "image %s is of the family %s, not of %s", name, image->family,
+        return err_set(err, ERR_REMOTE, 0, "image %s is in the family %s, not in %s", name, image->family,
                        promote->family);
     const char *meant = image_label(image, LABEL_FAMILY);
     if (meant && strcmp(meant, promote->family) != 0)
@@ -78,12 +78,12 @@ static int check_candidate(const struct promote *promote, const struct image_lis
                        promote->family);
     if (!promote->rollback && head && strcmp(head->name, name) != 0 && head->created_ms > image->created_ms)
         return err_set(err, ERR_REMOTE, 0,
-                       "the family's head %s is newer than %s: to go back to an older image say --rollback",
+                       "the family's head %s is newer than %s: use --rollback to go back to an older image",
                        head->name, name);
     return 0;
 }
 
-/* Pushed for no family, it is of this one from now on. */
+/* An image that was pushed for no family belongs to this one from now on. */
 static int set_label(const struct promote *promote, const struct image *image, bool *ret_changed,
                      struct err *err)
 {
@@ -93,20 +93,20 @@ static int set_label(const struct promote *promote, const struct image *image, b
         return 0;
     if (count >= LABELS_MAX) {
         run_warn(promote->images.api.run, "promote",
-                 "image %s has no room for the label " LABEL_FAMILY
-                 ": prune will count it by its family alone",
+                 "image %s already has the maximum of labels, so " LABEL_FAMILY
+                 " is not added: prune goes by its family alone",
                  image->name);
         return 0;
     }
     memcpy(labels, image->labels, count * sizeof *labels);
     labels[count++] = (struct label){LABEL_FAMILY, promote->family};
     *ret_changed = true;
-    return dry(promote, "POST", image->name, "setLabels", LABEL_FAMILY)
+    return report_only(promote, "POST", image->name, "setLabels", LABEL_FAMILY)
                ? 0
                : images_set_labels(&promote->images, image, labels, count, err);
 }
 
-/* In the family, and active: from here on readers get it, unless something newer is active. */
+/* Into the family, and active: from here on readers get it, unless a newer image is active. */
 static int enter_family(const struct promote *promote, const struct image *image, bool *ret_changed,
                         struct err *err)
 {
@@ -115,20 +115,20 @@ static int enter_family(const struct promote *promote, const struct image *image
         return -1;
     if (image->state == IMAGE_DEPRECATED) {
         *ret_changed = true;
-        if (!dry(promote, "POST", image->name, "deprecate", "{\"state\":\"ACTIVE\"}") &&
+        if (!report_only(promote, "POST", image->name, "deprecate", "{\"state\":\"ACTIVE\"}") &&
             images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err) < 0)
             return -1;
     }
     if (strcmp(image->family, promote->family) != 0) {
         *ret_changed = true;
-        if (!dry(promote, "PATCH", image->name, NULL, promote->family) &&
+        if (!report_only(promote, "PATCH", image->name, NULL, promote->family) &&
             images_set_family(&promote->images, image->name, promote->family, err) < 0)
             return -1;
     }
     return 0;
 }
 
-/* The oldest first, so that the head, when it is among them, is the last. */
+/* The oldest first, so that the head, if it is among them, comes last. */
 static int retire_others(const struct promote *promote, const struct image *image, unsigned *ret_count,
                          struct err *err)
 {
@@ -142,14 +142,14 @@ static int retire_others(const struct promote *promote, const struct image *imag
             (!promote->rollback && other->created_ms > image->created_ms))
             continue;
         (*ret_count)++;
-        if (!dry(promote, "POST", other->name, "deprecate", image->self_link) &&
+        if (!report_only(promote, "POST", other->name, "deprecate", image->self_link) &&
             images_deprecate(&promote->images, other->name, IMAGE_DEPRECATED, image->self_link, err) < 0)
             return -1;
     }
     return 0;
 }
 
-/* Is the image of that name active and of the family, whatever the family shows? */
+/* Is the image active and in the family, whatever the family's head shows? */
 static int is_active(const struct promote *promote, const char *name, bool *ret, struct err *err)
 {
     cleanup_image_list struct image_list list = {0};
@@ -160,7 +160,7 @@ static int is_active(const struct promote *promote, const char *name, bool *ret,
     return 0;
 }
 
-/* One look at what readers get. *ret_done: it is the image, or a newer one that somebody else has promoted. */
+/* Asks once what readers get. *RET_DONE: the image, or a newer one that another promotion made the head. */
 static int poll_head(const struct promote *promote, const struct image *image, struct promote_result *result,
                      bool *ret_done, struct err *err)
 {
@@ -172,18 +172,18 @@ static int poll_head(const struct promote *promote, const struct image *image, s
     *ret_done = strcmp(result->after, image->name) == 0;
     if (*ret_done)
         return 0;
-    if (head.count > 0) { /* the head before, shown late, or a newer one */
+    if (head.count > 0) { /* the previous head, still shown, or a newer image */
         if (head.items[0].created_ms > image->created_ms &&
             is_active(promote, result->after, ret_done, err) < 0)
             return -1;
         if (!*ret_done)
             return 0;
-        run_warn(promote->images.api.run, "promote", "%s was promoted meanwhile, and is newer",
+        run_warn(promote->images.api.run, "promote", "%s is newer, and was promoted at the same time",
                  result->after);
         result->outcome = PROMOTE_OVERTAKEN;
         return 0;
     }
-    /* a rollback and a promotion have each deprecated the other's image: better an old head than none */
+    /* a rollback and a promotion have deprecated each other's image: an old head is better than none */
     if (is_active(promote, image->name, &active, err) < 0)
         return -1;
     return active ? 0 : images_deprecate(&promote->images, image->name, IMAGE_ACTIVE, NULL, err);
@@ -206,7 +206,7 @@ static int wait_for_head(const struct promote *promote, const struct image *imag
             return err_set(
                 err, ERR_REMOTE, 0,
                 "%s is in the family %s, but after %d s the family's head is still %s: run the same "
-                "command again; if that does not help, somebody else changes it",
+                "command again; if that does not help, another client changes the family",
                 image->name, promote->family, WAIT_S, result->after[0] ? result->after : "nothing");
         run_note(run, "promote", "the head of %s is still %s", promote->family,
                  result->after[0] ? result->after : "nothing");

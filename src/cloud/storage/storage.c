@@ -134,17 +134,17 @@ int storage_check(const struct storage *storage, const char *name, const struct 
 }
 
 /* After a write with ifGenerationMatch=REPLACES: 200 made the object, 412 found one. So may 403 have: an account that may
- * not delete gets it when an object is in the way, even though nothing is to be replaced. *RET_NONE: 412, but the object
+ * not delete gets it when an object is in the way, even though nothing is to be replaced. *RET_GONE: 412, but the object
  * does not exist (a source's precondition failed, or something deleted it again). */
 static int check_written(const struct storage *storage, const char *name, const struct api_result *result,
-                         uint64_t replaces, const struct object *want, struct object *ret, bool *ret_none,
+                         uint64_t replaces, const struct object *want, struct object *ret, bool *ret_gone,
                          struct err *err)
 {
     char what[WHAT_CAP];
     struct object found = {0};
     struct err ignored = {0};
     bool made = api_ok(result);
-    *ret_none = false;
+    *ret_gone = false;
     if (result->status == 403 && storage_get(storage, name, &found, &ignored) == 0 && found.generation &&
         found.generation != replaces && same_bytes(&found, want)) {
         *ret = found;
@@ -156,7 +156,7 @@ static int check_written(const struct storage *storage, const char *name, const 
               : storage_get(storage, name, &found, err)) < 0)
         return -1;
     if (found.generation == 0) {
-        *ret_none = true;
+        *ret_gone = true;
         return 0;
     }
     if (storage_check(storage, name, &found, want, made, err) < 0)
@@ -169,11 +169,11 @@ int storage_send(const struct storage *storage, const char *name, const struct h
                  uint64_t replaces, const struct object *want, struct object *ret, struct err *err)
 {
     cleanup_api_result struct api_result result = {0};
-    bool none = false;
+    bool gone = false;
     if (api_send(&storage->api, req, &result, err) < 0 ||
-        check_written(storage, name, &result, replaces, want, ret, &none, err) < 0)
+        check_written(storage, name, &result, replaces, want, ret, &gone, err) < 0)
         return -1;
-    return !none ? 0
+    return !gone ? 0
                  : err_set(err, ERR_REMOTE, 0, "%s: something else deletes it: run the same command again",
                            req->what);
 }

@@ -1,5 +1,5 @@
-/* A folder of credential files, and a peer that is Google's token endpoints: it answers as the recorded servers do,
- * and records what was asked. */
+/* A folder of credential files, and a peer that plays Google's token endpoints: it answers like the recorded servers and
+ * records the requests. */
 #ifndef BAKE_TESTS_UNIT_CLOUD_CREDENTIALS_RIG_H
 #define BAKE_TESTS_UNIT_CLOUD_CREDENTIALS_RIG_H
 
@@ -27,7 +27,7 @@
 
 enum { RIG_SPECIAL = 4 };
 
-/* What the peer says to requests whose line begins so, instead of what it usually says. */
+/* A reply to requests whose line begins so, instead of the usual one. */
 struct special {
     const char *line;
     struct peer_reply reply;
@@ -43,7 +43,7 @@ struct rig {
     struct run run;
     char said[8192]; /* warnings and notes */
     EVP_PKEY *key;
-    char pem[4096]; /* with \n as two characters, as JSON has it */
+    char pem[4096]; /* with \n as two characters, as in JSON */
     struct special special[RIG_SPECIAL];
     char reply[256];
     struct credentials *credentials;

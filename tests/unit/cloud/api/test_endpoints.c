@@ -1,4 +1,4 @@
-/* Where the services are, and what Google says when it says no. */
+/* Where the services are, and how Google's errors are shown. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,7 +88,7 @@ static void test_bad_overrides(void **state)
     }
 }
 
-static const char *told(int status, const char *body)
+static const char *shown_error(int status, const char *body)
 {
     static struct err err;
     struct http_answer answer = {.status = status, .body = BUF_INIT(HTTP_ANSWER_MAX)};
@@ -99,27 +99,29 @@ static const char *told(int status, const char *body)
     return err.text;
 }
 
-static void test_what_google_said(void **state)
+static void test_errors_are_shown(void **state)
 {
     (void)state;
     assert_string_equal(
-        told(412, "{\"error\":{\"code\":412,\"message\":\"At least one of the pre-conditions you "
-                  "specified did not hold.\",\"errors\":[{\"message\":\"x\",\"domain\":\"global\","
-                  "\"reason\":\"conditionNotMet\"}]}}"),
+        shown_error(412, "{\"error\":{\"code\":412,\"message\":\"At least one of the pre-conditions you "
+                         "specified did not hold.\",\"errors\":[{\"message\":\"x\",\"domain\":\"global\","
+                         "\"reason\":\"conditionNotMet\"}]}}"),
         "this: HTTP 412: conditionNotMet: At least one of the pre-conditions you specified did not "
         "hold.");
     assert_string_equal(
-        told(403, "{\"error\":{\"code\":403,\"message\":\"Denied\",\"status\":\"PERMISSION_DENIED\"}}"),
+        shown_error(403,
+                    "{\"error\":{\"code\":403,\"message\":\"Denied\",\"status\":\"PERMISSION_DENIED\"}}"),
         "this: HTTP 403: PERMISSION_DENIED: Denied");
-    assert_string_equal(told(400, "{\"error\":\"invalid_grant\",\"error_description\":\"Bad\\n  Request\"}"),
-                        "this: HTTP 400: invalid_grant: Bad Request");
-    assert_string_equal(told(503, "Service \x1b[31m unavailable\r\n"),
+    assert_string_equal(
+        shown_error(400, "{\"error\":\"invalid_grant\",\"error_description\":\"Bad\\n  Request\"}"),
+        "this: HTTP 400: invalid_grant: Bad Request");
+    assert_string_equal(shown_error(503, "Service \x1b[31m unavailable\r\n"),
                         "this: HTTP 503: Service ?[31m unavailable");
-    assert_string_equal(told(404, "<html><body>404</body></html>"), "this: HTTP 404");
-    assert_string_equal(told(500, ""), "this: HTTP 500");
-    assert_string_equal(told(500, "[1]"), "this: HTTP 500");
-    assert_string_equal(told(500, "{\"error\":{\"errors\":[]}}"), "this: HTTP 500");
-    assert_string_equal(told(500, "{\"error\":{\"message\":7,\"errors\":{}}}"), "this: HTTP 500");
+    assert_string_equal(shown_error(404, "<html><body>404</body></html>"), "this: HTTP 404");
+    assert_string_equal(shown_error(500, ""), "this: HTTP 500");
+    assert_string_equal(shown_error(500, "[1]"), "this: HTTP 500");
+    assert_string_equal(shown_error(500, "{\"error\":{\"errors\":[]}}"), "this: HTTP 500");
+    assert_string_equal(shown_error(500, "{\"error\":{\"message\":7,\"errors\":{}}}"), "this: HTTP 500");
 }
 
 static void test_safe(void **state)
@@ -149,7 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_universe),      cmocka_unit_test(test_overrides),
-        cmocka_unit_test(test_bad_overrides), cmocka_unit_test(test_what_google_said),
+        cmocka_unit_test(test_bad_overrides), cmocka_unit_test(test_errors_are_shown),
         cmocka_unit_test(test_safe),
     };
     return cmocka_run_group_tests_name("cloud/endpoints", tests, NULL, NULL);

@@ -17,7 +17,7 @@ static bool wanted(int status, const char *body)
     return yes;
 }
 
-/* The reason may be in either place, and in either form. */
+/* The reason may be in either place, and in either spelling. */
 static bool wanted_for(int status, const char *reason)
 {
     char one[300], two[300];
@@ -32,7 +32,7 @@ static bool wanted_for(int status, const char *reason)
     return yes;
 }
 
-static void test_reasons_that_pass(void **state)
+static void test_temporary_reasons(void **state)
 {
     (void)state;
     static const char *const yes[] = {"rateLimitExceeded",
@@ -79,7 +79,7 @@ static void test_which_are_retried(void **state)
         assert_false(wanted(no[i], ""));
 }
 
-static void test_the_answer_says_why(void **state)
+static void test_the_answer_gives_the_reason(void **state)
 {
     (void)state;
     struct retry retry;
@@ -95,8 +95,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_which_are_retried),
-        cmocka_unit_test(test_reasons_that_pass),
-        cmocka_unit_test(test_the_answer_says_why),
+        cmocka_unit_test(test_temporary_reasons),
+        cmocka_unit_test(test_the_answer_gives_the_reason),
     };
     return cmocka_run_group_tests_name("cloud/retry", tests, NULL, NULL);
 }

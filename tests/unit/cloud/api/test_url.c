@@ -1,4 +1,4 @@
-/* URLs and forms: what is encoded, and what does not fit. */
+/* URLs and forms: what is percent-encoded, and what does not fit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,10 +1,9 @@
-/* Credentials that are wrong, expired, unreadable or hostile: what is said, and that no secret is in it. */
+/* Credentials that are wrong, expired, unreadable or hostile: the errors, and that they show no secret. */
 #include "tests/unit/cloud/credentials_rig.h"
 
 #include "cloud/auth/token_request.h"
 
-/* No part of a secret of the files here may be in an error or a note: they all have "secret" in them, or are the
- * private key. */
+/* No part of a secret may appear in an error or a note: all secrets here contain "secret", or are the private key. */
 static void says_no_secret(const struct rig *rig)
 {
     assert_null(strstr(rig->err.text, "secret-"));
@@ -24,7 +23,7 @@ static void check_files(struct rig *rig, const struct bad_file *cases, size_t co
         rig_write(rig, cases[i].text);
         assert_int_equal(rig_open(rig, NULL), -1);
         assert_int_equal(rig->err.kind, ERR_RECIPE);
-        assert_non_null(strstr(rig->err.text, rig->path)); /* which file */
+        assert_non_null(strstr(rig->err.text, rig->path)); /* the file is named */
         if (!strstr(rig->err.text, cases[i].says))
             fail_msg("\"%s\" is not in: %s", cases[i].says, rig->err.text);
         says_no_secret(rig);
@@ -118,7 +117,7 @@ static void test_external_files(void **state)
     check_files(*state, cases, sizeof cases / sizeof *cases);
 }
 
-/* A hostile file would have secrets sent elsewhere. */
+/* A hostile file must not redirect secrets to another host. */
 static void test_hosts(void **state)
 {
     struct rig *rig = *state;
@@ -153,7 +152,7 @@ static void test_hosts(void **state)
                  cases[i].url);
         check_files(rig, files, 1);
     }
-    rig->env.token = "https://evil.example/oauth"; /* unless the user says so */
+    rig->env.token = "https://evil.example/oauth"; /* unless the user allows it */
     rig_write(rig, SA("\"private_key\":\"^\",\"token_uri\":\"https://evil.example/token\""));
     assert_int_equal(rig_open(rig, NULL), 0);
 }
@@ -162,7 +161,7 @@ static void test_unreadable(void **state)
 {
     struct rig *rig = *state;
     char path[256];
-    assert_int_equal(rig_open(rig, NULL), -1); /* not there */
+    assert_int_equal(rig_open(rig, NULL), -1); /* missing */
     assert_int_equal(rig->err.kind, ERR_IO);
     assert_non_null(strstr(rig->err.text, "GOOGLE_APPLICATION_CREDENTIALS: credentials: open "));
     rig->env.application_credentials = rig->dir;
@@ -173,7 +172,7 @@ static void test_unreadable(void **state)
     snprintf(path, sizeof path, "%s/fifo", rig->dir);
     assert_int_equal(mkfifo(path, 0600), 0);
     rig->env.application_credentials = path;
-    assert_int_equal(rig_open(rig, NULL), -1); /* and does not wait for a writer */
+    assert_int_equal(rig_open(rig, NULL), -1); /* a FIFO: does not wait for a writer */
     rig->env.application_credentials = rig->path;
     cleanup_free char *large = calloc(1, (64 << 10) + 2);
     memset(large, ' ', (64 << 10) + 1);
@@ -206,7 +205,7 @@ static void test_token_files(void **state)
     assert_string_equal(rig_token(rig), NO_TOKEN);
 }
 
-/* The token endpoint says no: who was refused, by whom, Google's words, and what to do. */
+/* The token endpoint refuses: the error names the account, the server, Google's reason, and what to do. */
 static void refused(struct rig *rig, const char *file, const char *line, struct peer_reply reply,
                     const char *const says[3])
 {
@@ -277,7 +276,7 @@ static void test_refused(void **state)
         (const char *const[]){"this machine's service account sa@", "HTTP 403: no scopes", "access scopes"});
 }
 
-/* A server that repeats what it was sent, as some proxies' error pages do. */
+/* A server may repeat what it received, as some proxies' error pages do. */
 static void test_echoed_secrets(void **state)
 {
     struct rig *rig = *state;
@@ -369,7 +368,7 @@ static void test_no_metadata_server(void **state)
     rig->env = (struct cloud_env){.metadata_host = host};
     rig->special[0] =
         (struct special){.line = "GET /computeMetadata/", .reply = {.status = 200, .body = "{}"}};
-    assert_int_equal(rig_open(rig, NULL), -1); /* a login page, say */
+    assert_int_equal(rig_open(rig, NULL), -1); /* such as a login page */
     assert_int_equal(rig->err.kind, ERR_REMOTE);
     assert_non_null(strstr(rig->err.text, "lacks Metadata-Flavor"));
     rig->special[0].reply = (struct peer_reply){.status = 404, .headers = "Metadata-Flavor: Google\r\n"};

@@ -1,4 +1,4 @@
-/* Where credentials are looked for, how long a token is kept, and the client that sends with them. */
+/* Where credentials are found, how long a token is cached, and the client that uses them. */
 #include "tests/unit/cloud/credentials_rig.h"
 
 #include "cloud/client/client.h"
@@ -30,8 +30,8 @@ static void test_order(void **state)
     rig->env.cloudsdk_config = folder;
     assert_int_equal(rig_open(rig, NULL), 0);
     assert_non_null(strstr(credentials_who(rig->credentials), "user"));
-    rig->env.cloudsdk_config = rig->dir; /* which has none */
-    rig->env.home = rig->dir;            /* and is the only one then */
+    rig->env.cloudsdk_config = rig->dir; /* without credentials in it */
+    rig->env.home = rig->dir;            /* not looked at then */
     assert_int_equal(rig_open(rig, NULL), 0);
     assert_non_null(strstr(credentials_who(rig->credentials), "this machine's service account"));
     unsigned asked = peer_count(&rig->peer);
@@ -60,7 +60,7 @@ static void test_expires_in(void **state)
     struct rig *rig = *state;
     static const struct {
         const char *value;
-        int64_t kept_s; /* before it is renewed; 0: refused */
+        int64_t kept_s; /* until it is renewed; 0: refused */
     } cases[] = {
         {"\"3600\"", 3375}, {"100", 75},  {"1.5", 1},    {"null", 3375},        {"999999999999", 42975},
         {"0", 0},           {"-1", 0},    {"\"\"", 0},   {"\"1h\"", 0},         {"true", 0},
@@ -86,7 +86,7 @@ static void test_expires_in(void **state)
     }
 }
 
-/* The token endpoint is away when a token has to be renewed: the old one is used while it lives. */
+/* When the token endpoint is unreachable, the current token is used until it expires. */
 static void test_renewal_fails_for_a_while(void **state)
 {
     struct rig *rig = *state;
@@ -152,7 +152,7 @@ static void in_threads(struct rig *rig, void *(*work)(void *))
         pthread_join(threads[i], NULL);
 }
 
-/* However many ask at once, one request is sent; and however many were refused the same token. */
+/* However many threads need a token at once, or were refused the same one, one request is sent. */
 static void test_threads_share_a_token(void **state)
 {
     struct rig *rig = *state;
@@ -224,7 +224,7 @@ static void test_client_is_refused(void **state)
     assert_int_equal(rig->err.kind, ERR_REMOTE);
     assert_non_null(strstr(rig->err.text, "a new access token of user"));
     assert_non_null(strstr(rig->err.text, "this request: HTTP 401: Invalid Credentials"));
-    assert_int_equal(peer_count(&rig->peer), 4); /* a token and a try, twice */
+    assert_int_equal(peer_count(&rig->peer), 4); /* a token and an attempt, twice */
 
     rig_write_to(rig, file, "ya29.EXPIRED");
     assert_int_equal(rig_open(rig, file), 0);
@@ -235,12 +235,12 @@ static void test_client_is_refused(void **state)
     rig->special[0] = (struct special){.line = "GET /storage ", .times = 1, .reply = {.status = 401}};
     assert_int_equal(rig_open(rig, file), 0);
     assert_string_equal(rig_token(rig), "ya29.EXPIRED");
-    rig_write_to(rig, file, "ya29.FRESH"); /* by somebody else, meanwhile */
+    rig_write_to(rig, file, "ya29.FRESH"); /* by another process */
     assert_int_equal(call(rig, &answer), 0);
     assert_true(peer_has(&rig->peer, peer_count(&rig->peer) - 1, "Authorization: Bearer ya29.FRESH"));
 }
 
-/* No token to be had for lack of an answer is not tried again by the loop around it. */
+/* When token requests were given up on, the loop around them does not retry. */
 static void test_no_token_no_second_loop(void **state)
 {
     struct rig *rig = *state;
@@ -289,7 +289,7 @@ static void test_others_can_read_it(void **state)
     assert_non_null(strstr(rig->said, "warning: "));
     assert_non_null(strstr(rig->said, "can be read or changed by others (mode 0644): run \"chmod 600 "));
     assert_null(strstr(rig->said, "secret"));
-    rig->said[0] = '\0'; /* a file that says only where the token comes from may be anybody's */
+    rig->said[0] = '\0'; /* a file that only names the token's source may be readable by all */
     rig_write(rig, "{" EXTERNAL ",\"credential_source\":{\"file\":\"~/subject\"}}");
     assert_int_equal(chmod(rig->path, 0644), 0);
     assert_int_equal(rig_open(rig, NULL), 0);

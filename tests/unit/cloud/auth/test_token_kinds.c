@@ -1,4 +1,4 @@
-/* Each kind of credentials beside what Google's own clients were seen to send for it. */
+/* Each kind of credentials, compared with the recorded requests of Google's own clients. */
 #include "tests/unit/cloud/credentials_rig.h"
 
 #include <cjson/cJSON.h>
@@ -59,7 +59,7 @@ static void test_service_account(void **state)
     struct rig *rig = *state;
     rig_write(rig, SERVICE_ACCOUNT);
     assert_int_equal(rig_open(rig, NULL), 0);
-    assert_int_equal(peer_count(&rig->peer), 0); /* nothing is asked before it is needed */
+    assert_int_equal(peer_count(&rig->peer), 0); /* nothing is requested before it is needed */
     assert_string_equal(rig_token(rig), "ya29.0");
     assert_true(peer_has(&rig->peer, 0, "POST /token HTTP/1.1"));
     assert_true(peer_has(&rig->peer, 0, "Content-Type: application/x-www-form-urlencoded"));
@@ -73,7 +73,7 @@ static void test_service_account(void **state)
     assert_int_equal(cJSON_GetArraySize(header), 3);
     has_text(claims, "iss", "sa@test-project.iam.gserviceaccount.com");
     has_text(claims, "scope", SCOPE);
-    has_text(claims, "aud", "https://oauth2.googleapis.com/token"); /* not where it was sent */
+    has_text(claims, "aud", "https://oauth2.googleapis.com/token"); /* not the URL it was sent to */
     assert_true(number(claims, "iat") == 1700000000);
     assert_true(number(claims, "exp") == 1700003600);
     assert_int_equal(cJSON_GetArraySize(claims), 5);
@@ -85,7 +85,7 @@ static void test_service_account(void **state)
                            "service account sa@test-project.iam.gserviceaccount.com ("));
 }
 
-/* In another universe there is no token endpoint for keys: the signed text is the token (AIP-4111). */
+/* Other universes have no token endpoint for keys: the signed text is the token (AIP-4111). */
 static void test_service_account_of_another_universe(void **state)
 {
     struct rig *rig = *state;
@@ -108,7 +108,7 @@ static void test_service_account_of_another_universe(void **state)
                         "https://storage.apis-tpclp.goog/storage/v1");
 }
 
-/* The clock of this machine is two hours ahead: the server refuses, its Date tells, and its time is used. */
+/* This machine's clock is two hours ahead: the server refuses, and the time of its Date header is used. */
 static void test_clock_that_is_off(void **state)
 {
     struct rig *rig = *state;
@@ -179,7 +179,7 @@ static void check_exchange(struct rig *rig, unsigned nth, const char *subject)
     rig_form_is(rig, nth, "options", NULL);
 }
 
-/* The file is read afresh for each token: it is rotated under the process. */
+/* The file is read again for each token: it may be rotated while the process runs. */
 static void test_external_file(void **state)
 {
     struct rig *rig = *state;
@@ -278,7 +278,7 @@ static void test_impersonated_by_service_account(void **state)
     assert_string_equal(rig->peer.requests[1].body, "{\"scope\":[\"" SCOPE "\"],\"lifetime\":\"3600s\"}");
 }
 
-/* The environment's overrides win over what the files say, as gcloud's do. */
+/* The environment's overrides take precedence over the files, as in gcloud. */
 static void test_overrides(void **state)
 {
     struct rig *rig = *state;

@@ -1,5 +1,5 @@
-/* All kinds of credentials against the emulator, which checks signatures, secrets, audiences and expiry: a list of
- * buckets that takes a token is asked for, then every token is revoked, and it is asked for again. */
+/* All kinds of credentials against the emulator, which checks signatures, secrets, audiences and expiry: buckets are
+ * listed, then every token is revoked, and they are listed again. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ struct emulator {
     struct err err;
 };
 
-static void tell(void *ctx, const struct event *event)
+static void record_event(void *ctx, const struct event *event)
 {
     struct emulator *e = ctx;
     if (event->kind == EVENT_WARN)
@@ -67,7 +67,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(e->dir));
     start(e);
     assert_int_equal(http_new(NULL, &e->http, &e->err), 0);
-    e->run = (struct run){.tell = tell, .ctx = e};
+    e->run = (struct run){.tell = record_event, .ctx = e};
     *state = e;
     return 0;
 }
@@ -84,7 +84,7 @@ static int teardown(void **state)
     return system(command);
 }
 
-/* A request to the emulator's side door; JSON may be NULL. */
+/* A request to the emulator's control interface; JSON may be NULL. */
 static void control(struct emulator *e, const char *path, const char *json)
 {
     char url[128];
@@ -151,7 +151,7 @@ static void test_every_kind(void **state)
             fail_msg("%s: %s", files[i], e->err.text);
         asks(e);
         control(e, "revoke", NULL);
-        asks(e); /* with a new one */
+        asks(e); /* with a new token */
         asks(e);
         assert_string_equal(e->said, "");
     }
@@ -170,7 +170,7 @@ static void test_a_token_file(void **state)
 }
 
 /* The provider's token is rotated, and the old one refused. */
-static void test_subject_token_is_read_afresh(void **state)
+static void test_subject_token_is_read_again(void **state)
 {
     struct emulator *e = *state;
     assert_int_equal(open_as(e, "external-file.json"), 0);
@@ -214,7 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_token_file), /* before anything revokes it */
-        cmocka_unit_test(test_every_kind),        cmocka_unit_test(test_subject_token_is_read_afresh),
+        cmocka_unit_test(test_every_kind),        cmocka_unit_test(test_subject_token_is_read_again),
         cmocka_unit_test(test_clock_that_is_off), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests_name("cloud/emulator", tests, setup, teardown);

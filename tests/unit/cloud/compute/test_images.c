@@ -1,10 +1,9 @@
-/* Images: the insert's body beside the one that gcloud sends for the same flags, request IDs, operations and their errors,
- * names, times. */
+/* Images: the insert's body compared with gcloud's for the same flags, request IDs, operations and their errors, times. */
 #include "tests/unit/cloud/cloud_rig.h"
 
 /* What `gcloud compute images create img-1 --family fam --description hello --labels a=b,c=d --guest-os-features
  * UEFI_COMPATIBLE,GVNIC,VIRTIO_SCSI_MULTIQUEUE --architecture X86_64 --storage-location us-central1 --source-uri
- * gs://b/o.tar.gz` was recorded to send; bake also says containerType and sha1Checksum. */
+ * gs://b/o.tar.gz` sends (recorded); bake adds containerType and sha1Checksum. */
 static const char gcloud_body[] =
     "{\"architecture\": \"X86_64\", \"description\": \"hello\", \"family\": \"fam\", \"guestOsFeatures\": "
     "[{\"type\": \"UEFI_COMPATIBLE\"}, {\"type\": \"GVNIC\"}, {\"type\": \"VIRTIO_SCSI_MULTIQUEUE\"}], "
@@ -64,7 +63,7 @@ static void everything_else_the_api_takes(void **state)
         "\"rawDisk\":{\"source\":\"s\",\"containerType\":\"TAR\"},\"imageEncryptionKey\":"
         "{\"kmsKeyName\":\"projects/k\"},\"shieldedInstanceInitialState\":{\"pk\":{\"content\":\"AQI=\","
         "\"fileType\":\"X509\"},\"dbs\":[{\"content\":\"YWJj\",\"fileType\":\"BIN\"}]}}");
-    spec = (struct image_spec){.name = "n", .source = "s"}; /* nothing empty is sent */
+    spec = (struct image_spec){.name = "n", .source = "s"}; /* empty fields are left out */
     buf_free(&body);
     assert_int_equal(images_insert_body(&spec, &body, &err), 0);
     assert_string_equal(
@@ -72,7 +71,7 @@ static void everything_else_the_api_takes(void **state)
         "{\"name\":\"n\",\"sourceType\":\"RAW\",\"rawDisk\":{\"source\":\"s\",\"containerType\":\"TAR\"}}");
 }
 
-static void a_request_id_follows_from_what_is_asked(void **state)
+static void a_request_id_follows_from_the_request(void **state)
 {
     (void)state;
     struct err err = {0};
@@ -100,7 +99,7 @@ static void an_operation_is_waited_for(void **state)
     assert_true(peer_has(&rig->peer, 3, "POST /projects/p/global/operations/op-1/wait HTTP/1.1"));
 }
 
-static void an_operation_that_fails_is_no_success(void **state)
+static void an_operation_that_fails_is_an_error(void **state)
 {
     struct cloud_rig *rig = *state;
     const struct image_spec spec = {.name = "n", .source = "s"};
@@ -126,7 +125,7 @@ static void an_operation_that_fails_is_no_success(void **state)
     assert_true(exists);
 }
 
-static void an_operation_that_was_over_before_is_told_apart(void **state)
+static void an_operation_that_was_over_before_is_recognized(void **state)
 {
     struct cloud_rig *rig = *state;
     const struct image_spec spec = {.name = "n", .source = "s"};
@@ -142,7 +141,7 @@ static void an_operation_that_was_over_before_is_told_apart(void **state)
     assert_true(end.before && end.failed && end.passing);
 }
 
-/* For a minute after it was last heard of; a server that never knew it is no reason to wait for ever. */
+/* An unknown operation is polled for a minute after it was last seen, not for ever. */
 static void an_operation_may_be_unknown_at_first(void **state)
 {
     struct cloud_rig *rig = *state;
@@ -160,7 +159,7 @@ static void an_operation_may_be_unknown_at_first(void **state)
     assert_true(rig->asked < CLOUD_REPLIES);
 }
 
-/* The operation of a change that met a limit is over: the change is asked for again. */
+/* An operation that ended at a rate limit is over: the change is requested again. */
 static void a_change_that_met_a_limit_is_made_again(void **state)
 {
     struct cloud_rig *rig = *state;
@@ -198,7 +197,7 @@ static void images_are_read(void **state)
                "\"PENDING\",\"family\":\"f\",\"labels\":{\"a\":\"b\"}}]}");
     assert_int_equal(images_list(&rig->images, "family=f", &list, &rig->err), 0);
     assert_int_equal(list.count, 2);
-    assert_string_equal(list.items[0].name, "new"); /* by one millisecond */
+    assert_string_equal(list.items[0].name, "new"); /* newer by one millisecond */
     assert_int_equal(list.items[0].created_ms - list.items[1].created_ms, 1);
     assert_string_equal(image_label(&list.items[0], "a"), "b");
     assert_null(image_label(&list.items[0], "b"));
@@ -229,7 +228,7 @@ static void times_and_numbers_of_the_api(void **state)
         assert_false(api_time(bad[i], &ms));
     cJSON *json = cJSON_Parse(
         "{\"a\":\"18446744073709551615\",\"b\":\"184467440737095516150\",\"c\":3,\"d\":-1,\"e\":\"1x\"}");
-    assert_int_equal(api_uint(json, "a"), 0); /* nothing the APIs count gets there */
+    assert_int_equal(api_uint(json, "a"), 0); /* beyond anything that the APIs count */
     assert_int_equal(api_uint(json, "b"), 0);
     assert_int_equal(api_uint(json, "c"), 3);
     assert_int_equal(api_uint(json, "d"), 0);
@@ -242,10 +241,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_body_is_gclouds),
         cmocka_unit_test(everything_else_the_api_takes),
-        cmocka_unit_test(a_request_id_follows_from_what_is_asked),
+        cmocka_unit_test(a_request_id_follows_from_the_request),
         with_cloud(an_operation_is_waited_for),
-        with_cloud(an_operation_that_fails_is_no_success),
-        with_cloud(an_operation_that_was_over_before_is_told_apart),
+        with_cloud(an_operation_that_fails_is_an_error),
+        with_cloud(an_operation_that_was_over_before_is_recognized),
         with_cloud(an_operation_may_be_unknown_at_first),
         with_cloud(a_change_that_met_a_limit_is_made_again),
         with_cloud(an_operation_that_never_ends_is_not_called_failed),

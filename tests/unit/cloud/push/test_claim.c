@@ -1,4 +1,4 @@
-/* What one image needs of its bucket. */
+/* Claims: what one image needs of its bucket. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Objects against a peer that answers from a script: sums, preconditions, pages, refusals, and a resumable upload. */
+/* Objects against a peer that answers from a script: checksums, preconditions, pages, refusals, a resumable upload. */
 #include "tests/unit/cloud/cloud_rig.h"
 
 #include "io/crc32c.h"
@@ -14,7 +14,7 @@ static int insert(struct cloud_rig *rig, struct object *made)
     return storage_insert(&rig->storage, "o", "text/plain", &content, 0, made, &rig->err);
 }
 
-static void an_upload_says_its_sum_and_looks_at_the_answer(void **state)
+static void an_upload_sends_its_checksum_and_checks_the_answer(void **state)
 {
     struct cloud_rig *rig = *state;
     struct object made;
@@ -28,7 +28,7 @@ static void an_upload_says_its_sum_and_looks_at_the_answer(void **state)
     assert_non_null(strstr(rig->peer.requests[0].body, "\r\n\r\nhello\r\n--bake-"));
 }
 
-static void another_sum_deletes_that_generation(void **state)
+static void another_checksum_deletes_that_generation(void **state)
 {
     struct cloud_rig *rig = *state;
     struct object made;
@@ -40,7 +40,7 @@ static void another_sum_deletes_that_generation(void **state)
     assert_non_null(strstr(rig->err.text, "it was deleted"));
 }
 
-static void somebody_has_it_is_fine_when_it_is_the_same(void **state)
+static void an_existing_object_of_the_same_bytes_is_a_success(void **state)
 {
     struct cloud_rig *rig = *state;
     struct object made;
@@ -51,7 +51,7 @@ static void somebody_has_it_is_fine_when_it_is_the_same(void **state)
     assert_int_equal(made.generation, 8);
     cloud_says(rig, 412, NULL);
     cloud_says(rig, 200, OBJECT("8", "6", HELLO_SUM));
-    assert_int_equal(insert(rig, &made), -1); /* never deleted: it is not ours */
+    assert_int_equal(insert(rig, &made), -1); /* and not deleted: it is not ours */
     assert_non_null(strstr(rig->err.text, "other bytes"));
     assert_int_equal(peer_count(&rig->peer), 5);
 }
@@ -62,7 +62,7 @@ static void a_refusal_names_the_role(void **state)
     struct object made;
     cloud_says(rig, 403,
                "{\"error\":{\"code\":403,\"message\":\"no.\",\"errors\":[{\"reason\":\"forbidden\"}]}}");
-    cloud_says(rig, 404, NULL); /* nothing is in the way that it could be about */
+    cloud_says(rig, 404, NULL); /* no object is in the way */
     assert_int_equal(insert(rig, &made), -1);
     assert_non_null(strstr(rig->err.text, "roles/storage.objectUser on the bucket gs://b"));
     cloud_says(rig, 404, NULL);
@@ -70,8 +70,8 @@ static void a_refusal_names_the_role(void **state)
     assert_non_null(strstr(rig->err.text, "--create-bucket"));
 }
 
-/* Who may not delete gets 403 where an object is in the way; the same bytes are as good as its own. */
-static void a_refusal_to_replace_what_is_the_same_is_fine(void **state)
+/* An account that may not delete gets 403 when an object is in the way; one with the same bytes is a success. */
+static void a_refusal_to_replace_the_same_bytes_is_a_success(void **state)
 {
     struct cloud_rig *rig = *state;
     struct object made;
@@ -85,7 +85,7 @@ static void a_refusal_to_replace_what_is_the_same_is_fine(void **state)
     assert_non_null(strstr(rig->err.text, "roles/storage.objectUser"));
 }
 
-/* No role helps against these. */
+/* No role changes these. */
 static void other_refusals_name_no_role(void **state)
 {
     struct cloud_rig *rig = *state;
@@ -143,14 +143,14 @@ static void a_list_has_all_pages(void **state)
     assert_true(no_bucket);
 }
 
-static void a_source_that_is_gone_is_told_apart(void **state)
+static void a_source_that_is_gone_is_recognized(void **state)
 {
     struct cloud_rig *rig = *state;
     static const struct object_source sources[] = {{"s/1", 3}, {"s/2", 4}};
     struct object made = {0};
     bool missing = false;
     cloud_says(rig, 412, NULL); /* of the destination, or of a source: */
-    cloud_says(rig, 404, NULL); /* there is no destination */
+    cloud_says(rig, 404, NULL); /* the destination does not exist */
     assert_int_equal(
         storage_compose(&rig->storage, "o", "t", sources, 2, 0, &hello, &made, &missing, &rig->err), 0);
     assert_true(missing);
@@ -161,7 +161,7 @@ static void a_source_that_is_gone_is_told_apart(void **state)
         "{\"name\":\"s/2\",\"generation\":\"4\",\"objectPreconditions\":{\"ifGenerationMatch\":\"4\"}}]}");
 }
 
-/* --- one resumable upload ----------------------------------------------------------------------------------- */
+/* --- one resumable upload --- */
 
 struct resume {
     struct segment segment;
@@ -207,7 +207,7 @@ static void says_with(struct cloud_rig *rig, int status, const char *headers)
     rig->script[rig->replies - 1].headers = headers;
 }
 
-static void what_the_server_kept_is_not_sent_again(void **state)
+static void what_the_server_stored_is_not_sent_again(void **state)
 {
     struct cloud_rig *rig = *state;
     struct resume r;
@@ -256,7 +256,7 @@ static void a_session_survives_its_process(void **state)
     resume_close(&r);
 }
 
-static void a_session_that_is_gone_is_begun_anew(void **state)
+static void a_session_that_is_gone_is_replaced(void **state)
 {
     struct cloud_rig *rig = *state;
     struct resume r;
@@ -271,7 +271,7 @@ static void a_session_that_is_gone_is_begun_anew(void **state)
     resume_close(&r);
 }
 
-static void a_session_elsewhere_or_a_lie_is_refused(void **state)
+static void a_session_on_another_host_or_a_false_range_is_refused(void **state)
 {
     struct cloud_rig *rig = *state;
     struct resume r;
@@ -291,19 +291,19 @@ static void a_session_elsewhere_or_a_lie_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_cloud(an_upload_says_its_sum_and_looks_at_the_answer),
-        with_cloud(another_sum_deletes_that_generation),
-        with_cloud(somebody_has_it_is_fine_when_it_is_the_same),
+        with_cloud(an_upload_sends_its_checksum_and_checks_the_answer),
+        with_cloud(another_checksum_deletes_that_generation),
+        with_cloud(an_existing_object_of_the_same_bytes_is_a_success),
         with_cloud(a_refusal_names_the_role),
-        with_cloud(a_refusal_to_replace_what_is_the_same_is_fine),
+        with_cloud(a_refusal_to_replace_the_same_bytes_is_a_success),
         with_cloud(other_refusals_name_no_role),
         with_cloud(answers_that_cannot_be_are_refused),
         with_cloud(a_list_has_all_pages),
-        with_cloud(a_source_that_is_gone_is_told_apart),
-        with_cloud(what_the_server_kept_is_not_sent_again),
+        with_cloud(a_source_that_is_gone_is_recognized),
+        with_cloud(what_the_server_stored_is_not_sent_again),
         with_cloud(a_session_survives_its_process),
-        with_cloud(a_session_that_is_gone_is_begun_anew),
-        with_cloud(a_session_elsewhere_or_a_lie_is_refused),
+        with_cloud(a_session_that_is_gone_is_replaced),
+        with_cloud(a_session_on_another_host_or_a_false_range_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

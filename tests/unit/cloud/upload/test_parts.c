@@ -1,4 +1,4 @@
-/* Parts: how segments are grouped, named and composed; and the sums that Cloud Storage keeps. */
+/* Parts: how segments are grouped, named and composed; and the checksums of Cloud Storage. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 enum { MANY = 1100 };
 
-static void sums_are_those_of_the_api(void **state)
+static void checksums_are_those_of_the_api(void **state)
 {
     (void)state;
     char text[CRC32C_TEXT];
@@ -30,7 +30,7 @@ static void sums_are_those_of_the_api(void **state)
         assert_false(crc32c_read(bad[i], &crc));
 }
 
-static void sums_join(void **state)
+static void checksums_join(void **state)
 {
     (void)state;
     unsigned char bytes[5000];
@@ -44,7 +44,7 @@ static void sums_join(void **state)
     assert_int_equal(crc32c_join(whole, 0, 0), whole);
 }
 
-/* A file of 100 bytes a segment, segment i at raw offset i * RAW with the bytes of VALUE(i). */
+/* A file of 100 bytes for each segment; segment i is at raw offset i * RAW and holds the bytes of VALUE(i). */
 struct fixture {
     int fd;
     struct segment segments[MANY];
@@ -171,8 +171,8 @@ static void a_changed_file_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_are_those_of_the_api),
-        cmocka_unit_test(sums_join),
+        cmocka_unit_test(checksums_are_those_of_the_api),
+        cmocka_unit_test(checksums_join),
         cmocka_unit_test(neighbours_are_grouped_by_their_place_on_the_disk),
         cmocka_unit_test(an_unchanged_part_keeps_its_name),
         cmocka_unit_test(many_parts_are_composed_in_levels),
