@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/base64.h"
+#include "text/base64.h"
 
 void cluster_clear(struct cluster *cluster)
 {

@@ -3,20 +3,21 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "bake/job/up_to_date.h"
-#include "fs/fs.h"
 #include "bake/job/image_json.h"
-#include "io/file.h"
 #include "bake/job/keep.h"
-#include "layout/layout.h"
-#include "pack/precompress.h"
-#include "pack/pack.h"
-#include "payload/check.h"
 #include "bake/job/pipeline.h"
+#include "bake/job/up_to_date.h"
 #include "bake/remote/early_upload.h"
+#include "fs/fs.h"
+#include "io/file.h"
+#include "layout/layout.h"
+#include "pack/pack.h"
+#include "pack/precompress.h"
+#include "payload/check.h"
 #include "seal/contents.h"
 #include "seal/package.h"
 #include "seal/read.h"
+#include "text/hex.h"
 
 enum { PACKAGE_NAME_CAP = 80 };
 

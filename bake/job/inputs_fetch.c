@@ -4,11 +4,12 @@
 #include <time.h>
 
 #include "bake/job/epoch.h"
-#include "fetch/fetch.h"
 #include "bake/job/inputs.h"
+#include "bake/remote/bucket_cache.h"
+#include "fetch/fetch.h"
 #include "io/file.h"
 #include "recipe/release/release.h"
-#include "bake/remote/bucket_cache.h"
+#include "text/hex.h"
 #include "verify/verify.h"
 
 enum { VERSION_TEXT_MAX = 4 << 20 };

@@ -6,10 +6,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "http/url.h"
 #include "cache/note.h"
+#include "http/url.h"
 #include "io/file.h"
 #include "pack/pack.h"
+#include "text/hex.h"
 
 enum { FILES_MAX = 16 << 20, TEXT_MAX = 1 << 20, NAME_CAP = 128, RACY_S = 2, TICKS_MAX = 100 };
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "text/hex.h"
+
 #define INPUTS_FOLDER "inputs/"
 
 enum { URL_MAX = 400 };

@@ -5,6 +5,7 @@
 
 #include "cloud/upload/state.h"
 #include "io/file.h"
+#include "text/hex.h"
 
 #define FAMILY_KIND "family"
 

@@ -4,8 +4,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "embedded/embedded.h"
 #include "io/file.h"
 #include "io/proc.h"
@@ -21,13 +21,6 @@ struct native {
     char first[256];                              /* the first check that failed */
     unsigned passed, failed;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int write_scripts(const char *dir, struct err *err)
 {
@@ -117,12 +110,12 @@ static int watch(struct native *native, struct proc *proc, int out, const struct
                  int *ret_status, struct err *err)
 {
     uint64_t limit_s = options->timeout_s == TRIAL_UNSET ? TIMEOUT_S : options->timeout_s;
-    int64_t deadline = now_ms() + (int64_t)limit_s * 1000;
+    int64_t deadline = clock_now_ms() + (int64_t)limit_s * 1000;
     for (*ret_status = -1; *ret_status < 0;) {
         if (read_some(native, out, err) < 0 || run_check(&native->common->run, err) < 0 ||
             proc_wait(proc, 0, ret_status, err) < 0)
             return -1;
-        if (now_ms() > deadline)
+        if (clock_now_ms() > deadline)
             return err_set(err, ERR_TEST, 0, "it took more than %llu s: --timeout gives it longer",
                            (unsigned long long)limit_s);
     }
@@ -132,13 +125,13 @@ static int watch(struct native *native, struct proc *proc, int out, const struct
 /* Once GUARD is closed, whoever has it on stdin takes everything down; its output ends when that is done. */
 static int take_down(struct native *native, struct proc *proc, int *guard, int out, struct err *err)
 {
-    int64_t deadline = now_ms() + DOWN_S * INT64_C(1000);
+    int64_t deadline = clock_now_ms() + DOWN_S * INT64_C(1000);
     proc_kill(proc);
     cleanup_close_fn(guard);
     *guard = -1;
     struct err ignored = {0};
     int more = 1;
-    while (more > 0 && now_ms() < deadline)
+    while (more > 0 && clock_now_ms() < deadline)
         more = read_some(native, out, &ignored);
     return more == 0 ? 0
                      : err_set(err, ERR_IO, 0, "containers are not taken down after %d s: \"rig down\" in %s",

@@ -4,6 +4,7 @@
 
 #include "bake/trial/native.h"
 #include "cache/cache.h"
+#include "text/hex.h"
 #include "unpack/unpack.h"
 #include "verify/verify.h"
 

@@ -3,22 +3,16 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { REDRAW_MS = 100, PLAIN_MS = 5000, BAR = 24, DEFAULT_COLUMNS = 80, JSON_LINE_MAX = 320 << 20 };
+#include "base/clock.h"
 
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
+enum { REDRAW_MS = 100, PLAIN_MS = 5000, BAR = 24, DEFAULT_COLUMNS = 80, JSON_LINE_MAX = 320 << 20 };
 
 void ui_init(struct ui *ui)
 {
     const char *term = getenv("TERM");
-    *ui = (struct ui){.started_ms = now_ms()};
+    *ui = (struct ui){.started_ms = clock_now_ms()};
     ui->tty = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
     pthread_mutex_init(&ui->lock, NULL);
 }
@@ -99,7 +93,7 @@ static void progress(struct ui *ui, const struct event *event)
 {
     if (ui->quiet)
         return;
-    int64_t now = now_ms();
+    int64_t now = clock_now_ms();
     bool other = ui->stage != event->stage || strncmp(ui->what, event->what, 60) != 0;
     if (other) {
         ui->stage = event->stage;
@@ -132,8 +126,8 @@ static void tell(void *ctx, const struct event *event)
     case EVENT_NOTE:
         if (ui->verbose) {
             close_line(ui);
-            fprintf(stderr, "%7.1f s  %-7s %s\n", (double)(now_ms() - ui->started_ms) / 1000, event->stage,
-                    event->what);
+            fprintf(stderr, "%7.1f s  %-7s %s\n", (double)(clock_now_ms() - ui->started_ms) / 1000,
+                    event->stage, event->what);
         }
         break;
     case EVENT_WARN:
@@ -158,7 +152,7 @@ void ui_step(struct ui *ui, const char *stage, const char *fmt, ...)
     va_end(ap);
     clean(made, text, sizeof text);
     pthread_mutex_lock(&ui->lock);
-    int64_t ms = now_ms() - ui->started_ms;
+    int64_t ms = clock_now_ms() - ui->started_ms;
     if (!ui->quiet) {
         close_line(ui);
         fprintf(stderr, "%7.1f s  %-7s %s\n", (double)ms / 1000, stage, text);

@@ -1,4 +1,4 @@
-/* The monotonic clock, in milliseconds: for deadlines and durations. It never jumps, and it is not the time of day. */
+/* The monotonic clock: for deadlines and durations. It never jumps, and it is not the time of day. */
 #ifndef BAKE_BASE_CLOCK_H
 #define BAKE_BASE_CLOCK_H
 
@@ -6,11 +6,16 @@
 #include <stdint.h>
 #include <time.h>
 
-static inline int64_t clock_now_ms(void)
+static inline int64_t clock_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline int64_t clock_now_ms(void)
+{
+    return clock_now_ns() / 1000000;
 }
 
 /* Sleeps that long, signals or not. */

@@ -1,8 +1,8 @@
 /* SHA-256 and its relatives, by OpenSSL (hardware instructions where the processor has them).
  *
  * In:    bytes.
- * Out:   digests as byte arrays, or lower-case hex.
- * Fails: only when out of memory; hex readers on anything that is not exactly the digits asked for.
+ * Out:   digests as byte arrays; text/hex.h prints them.
+ * Fails: only when out of memory.
  * Owns:  a struct hasher owns its OpenSSL context until hasher_free().
  */
 #ifndef BAKE_BASE_DIGEST_H
@@ -37,10 +37,5 @@ void hasher_free(struct hasher *hasher);
 
 must_check int sha256_of(const void *bytes, size_t len, struct sha256 *ret, struct err *err);
 bool sha256_equal(const struct sha256 *a, const struct sha256 *b);
-
-/* OUT holds 2 * len + 1 characters. */
-void hex_encode(const uint8_t *bytes, size_t len, char *out);
-/* True when HEX is exactly 2 * LEN hex digits (either case). */
-bool hex_decode(const char *hex, uint8_t *out, size_t len);
 
 #endif

@@ -2,17 +2,15 @@
 
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "io/file.h"
 
 static const char mark[] = "bake-report: ";
 
 double console_now(void)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+    return (double)clock_now_ns() / 1e9;
 }
 
 double console_elapsed(const struct console *console)

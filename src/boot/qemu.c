@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "base/path.h"
 #include "io/file.h"
+#include "text/path.h"
 
 enum { ARGS_MAX = 64, FIRMWARE_MAX = 16 << 20, QUOTED_MAX = 4 * PATH_CAP };
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text/utf8.h"
+
 /* Length of the control sequence (ECMA-48, 5.4: CSI, parameters, intermediates, a final byte) at BYTES; 0 when there is
  * no whole one. */
 static size_t control_sequence(const char *bytes, size_t len)
@@ -24,21 +26,14 @@ static size_t control_sequence(const char *bytes, size_t len)
 static size_t printable(const char *bytes, size_t len)
 {
     const unsigned char *b = (const unsigned char *)bytes;
-    if (b[0] < 0x80)
-        return b[0] >= 0x20 && b[0] != 0x7f;
-    size_t n = b[0] >= 0xf0 ? 4 : b[0] >= 0xe0 ? 3 : 2;
-    if (b[0] < 0xc2 || b[0] > 0xf4 || n > len)
+    size_t n = utf8_char(bytes, len);
+    if (n == 0 || utf8_is_control(bytes, n))
         return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((b[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xf0 && b[1] < 0x90);
-    bool outside = (b[0] == 0xed && b[1] > 0x9f) || (b[0] == 0xf4 && b[1] > 0x8f);
-    bool c1 = b[0] == 0xc2 && b[1] < 0xa0;
     /* U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows on the line */
-    bool bidi = b[0] == 0xe2 && ((b[1] == 0x80 && b[2] >= 0xaa && b[2] <= 0xae) ||
-                                 (b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9));
-    return overlong || outside || c1 || bidi ? 0 : n;
+    bool bidi =
+        n == 3 && b[0] == 0xe2 &&
+        ((b[1] == 0x80 && b[2] >= 0xaa && b[2] <= 0xae) || (b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9));
+    return bidi ? 0 : n;
 }
 
 /* Menus are painted with long runs of spaces between the cursor sequences that were dropped: one screen of them would push

@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "io/note.h"
+#include "text/hex.h"
 
 static const char magic[] = "bake-cache-entry 1";
 enum { FIELDS = 5, NUMBER_CAP = 24, TIME_CAP = 48 };

@@ -4,6 +4,7 @@
 
 #include "io/file.h"
 #include "io/note.h"
+#include "text/hex.h"
 
 static const char magic[] = "bake-fetched 1";
 enum { FIELDS = 3 };

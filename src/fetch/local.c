@@ -10,6 +10,7 @@
 #include "fetch/index.h"
 #include "fetch/partial.h"
 #include "io/file.h"
+#include "text/hex.h"
 
 static const uint64_t default_max = (uint64_t)16 << 30;
 

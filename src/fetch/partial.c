@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "io/note.h"
+#include "text/hex.h"
 
 static const char magic[] = "bake-partial 1";
 enum { REL_CAP = SHA256_HEX + 32, NUMBER_CAP = 24, HASH_STEP = 1 << 20, FLUSH_STEP = 16 << 20 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fetch/local.h"
+#include "text/hex.h"
 
 enum {
     LOCK_POLL_MS = 40,

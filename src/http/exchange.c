@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "http/url.h"
 #include "io/file.h"
 
@@ -14,13 +14,6 @@ enum {
     PIECE_MIN = 1024
 };
 enum { NS_IN_S = 1000000000 };
-
-int64_t exchange_clock_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * NS_IN_S + ts.tv_nsec;
-}
 
 /* "POST https://host/path": a query may hold what opens an upload to anybody, and a bad URL anything. */
 static void name_request(struct exchange *x)
@@ -134,7 +127,7 @@ static size_t rate_grant(struct exchange *x, size_t want)
     uint64_t rate = http->options.upload_rate;
     if (!rate)
         return want;
-    int64_t now = exchange_clock_ns();
+    int64_t now = clock_now_ns();
     if (!x->grant_ns) {
         uint64_t piece = rate / PIECES_A_SECOND < PIECE_MIN ? PIECE_MIN : rate / PIECES_A_SECOND;
         x->grant_len = piece < want ? (size_t)piece : want;

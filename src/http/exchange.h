@@ -50,7 +50,6 @@ struct exchange {
     bool failed;
 };
 
-int64_t exchange_clock_ns(void);
 must_check int exchange_begin(struct exchange *x, struct err *err);
 void exchange_end(struct exchange *x);
 

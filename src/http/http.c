@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http/exchange.h"
 
 enum { POLL_MS = 50 };
@@ -105,7 +106,7 @@ static int check_time(struct exchange *x, struct watch *watch, struct err *err)
     unsigned answer_s = x->req->answer_s ? x->req->answer_s : options->answer_s;
     curl_off_t up = off_info(x->easy, CURLINFO_SIZE_UPLOAD_T);
     curl_off_t down = off_info(x->easy, CURLINFO_SIZE_DOWNLOAD_T);
-    int64_t now = exchange_clock_ns();
+    int64_t now = clock_now_ns();
     if (off_info(x->easy, CURLINFO_PRETRANSFER_TIME_T) == 0) { /* no connection yet: that has its own limit */
         watch->tick_ns = now;
         return 0;
@@ -146,7 +147,7 @@ static void tell_sent(struct exchange *x)
 /* Runs the transfer; *ret_code is what libcurl said at its end. */
 static int drive(struct exchange *x, CURLM *multi, CURLcode *ret_code, struct err *err)
 {
-    struct watch watch = {.tick_ns = exchange_clock_ns()};
+    struct watch watch = {.tick_ns = clock_now_ns()};
     for (;;) {
         int running = 0, queued = 0, wait_ms = POLL_MS;
         if (run_check(x->run, err) < 0)
@@ -161,14 +162,14 @@ static int drive(struct exchange *x, CURLM *multi, CURLcode *ret_code, struct er
         if (code == CURLM_OK && check_time(x, &watch, err) < 0)
             return -1;
         if (x->paused) {
-            int64_t left_ms = (x->grant_ns - exchange_clock_ns()) / 1000000;
+            int64_t left_ms = (x->grant_ns - clock_now_ns()) / 1000000;
             wait_ms = left_ms < 0 ? 0 : left_ms < POLL_MS ? (int)left_ms + 1 : POLL_MS;
         }
         if (code == CURLM_OK)
             code = curl_multi_poll(multi, NULL, 0, wait_ms, NULL);
         if (code != CURLM_OK)
             return err_set(err, ERR_INTERNAL, 0, "libcurl: %s", curl_multi_strerror(code));
-        if (x->paused && exchange_clock_ns() >= x->grant_ns) {
+        if (x->paused && clock_now_ns() >= x->grant_ns) {
             x->paused = false;
             curl_easy_pause(x->easy, CURLPAUSE_CONT);
         }

@@ -7,14 +7,14 @@
 
 #include <curl/curl.h>
 
+#include "base/clock.h"
+
 enum { SLEEP_STEP_MS = 50 };
 
 static int64_t machine_now_ms(void *ctx)
 {
     (void)ctx;
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return clock_now_ms();
 }
 
 static int64_t machine_wall_s(void *ctx)

@@ -8,6 +8,8 @@
 
 #include <curl/curl.h>
 
+#include "text/hex.h"
+
 static void curlu_free(CURLU **url)
 {
     curl_url_cleanup(*url);
@@ -56,17 +58,6 @@ static int copy_part(CURLU *url, CURLUPart what, unsigned flags, char **ret, str
     *ret = strdup(value);
     curl_free(value);
     return *ret ? 0 : err_oom(err);
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 /* In place. False for a broken escape, a NUL or another control character. */

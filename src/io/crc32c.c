@@ -5,6 +5,9 @@
 #include <isa-l/crc.h>
 #include <openssl/evp.h>
 
+#include "text/base64.h"
+#include "text/bytes.h"
+
 static const uint32_t POLYNOMIAL = 0x82f63b78; /* reflected: bit 31 is x^0 */
 enum { PIECE = 1 << 30 /* ISA-L counts in an int */ };
 
@@ -47,23 +50,16 @@ uint32_t crc32c_join(uint32_t a, uint32_t b, uint64_t b_len)
 
 void crc32c_text(uint32_t crc, char out[static CRC32C_TEXT])
 {
-    const unsigned char bytes[4] = {(unsigned char)(crc >> 24), (unsigned char)(crc >> 16),
-                                    (unsigned char)(crc >> 8), (unsigned char)crc};
+    unsigned char bytes[4];
+    be32_write(bytes, crc);
     EVP_EncodeBlock((unsigned char *)out, bytes, sizeof bytes);
 }
 
 bool crc32c_read(const char *text, uint32_t *ret)
 {
-    unsigned char bytes[6];
-    char again[CRC32C_TEXT];
-    if (strlen(text) != CRC32C_TEXT - 1 ||
-        EVP_DecodeBlock(bytes, (const unsigned char *)text, CRC32C_TEXT - 1) != sizeof bytes)
+    unsigned char bytes[4];
+    if (!base64_read(text, strlen(text), bytes, sizeof bytes))
         return false;
-    uint32_t crc =
-        (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | (uint32_t)bytes[3];
-    crc32c_text(crc, again); /* the decoder takes spare bits and white space */
-    if (strcmp(again, text) != 0)
-        return false;
-    *ret = crc;
+    *ret = be32_read(bytes);
     return true;
 }

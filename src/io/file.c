@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <linux/fs.h>
 
-#include "base/path.h"
+#include "text/path.h"
 
 enum { COPY_STEP = 8 << 20, BOUNCE = 1 << 20 };
 

@@ -10,14 +10,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { POLL_STEP_MS = 100, GRACE_MS = 2000, SEARCH_MAX = 64 << 10 };
+#include "base/clock.h"
 
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
+enum { POLL_STEP_MS = 100, GRACE_MS = 2000, SEARCH_MAX = 64 << 10 };
 
 static bool kept(const int *list, int fd)
 {
@@ -229,7 +224,7 @@ static int status_of(int raw)
 static int collect(const struct proc_spec *spec, const struct run *run, struct proc *proc, int *out,
                    int *errs, struct proc_result *made, struct err *err)
 {
-    int64_t deadline = spec->timeout_ms ? now_ms() + spec->timeout_ms : INT64_MAX;
+    int64_t deadline = spec->timeout_ms ? clock_now_ms() + spec->timeout_ms : INT64_MAX;
     for (;;) {
         struct pollfd fds[2] = {{.fd = *out, .events = POLLIN}, {.fd = *errs, .events = POLLIN}};
         if (*out >= 0 || *errs >= 0) {
@@ -250,7 +245,7 @@ static int collect(const struct proc_spec *spec, const struct run *run, struct p
         }
         if (run_check(run, err) < 0)
             return -1;
-        if (now_ms() > deadline)
+        if (clock_now_ms() > deadline)
             return err_set(err, ERR_IO, 0, "%s did not end within %u ms and was stopped", spec->argv[0],
                            spec->timeout_ms);
     }
@@ -304,7 +299,7 @@ int proc_start(const struct proc_spec *spec, struct proc *ret, int *ret_out_fd, 
 
 int proc_wait(struct proc *proc, unsigned timeout_ms, int *ret_status, struct err *err)
 {
-    int64_t deadline = now_ms() + timeout_ms;
+    int64_t deadline = clock_now_ms() + timeout_ms;
     for (;;) {
         int raw = 0;
         pid_t pid = waitpid(proc->pid, &raw, WNOHANG);
@@ -315,7 +310,7 @@ int proc_wait(struct proc *proc, unsigned timeout_ms, int *ret_status, struct er
             *ret_status = status_of(raw);
             return 0;
         }
-        if (now_ms() >= deadline) {
+        if (clock_now_ms() >= deadline) {
             *ret_status = -1;
             return 0;
         }

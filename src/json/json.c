@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "json/scan.h"
+#include "text/utf8.h"
 
 struct place {
     const cJSON *node;
@@ -19,35 +20,6 @@ struct json_doc {
     struct place *places; /* sorted by node */
     size_t count;
 };
-
-size_t json_utf8_len(const char *text, size_t len)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    size_t at = 0;
-    while (at < len) {
-        unsigned char c = s[at];
-        if (c > 0 && c < 0x80) {
-            at++;
-            continue;
-        }
-        size_t n = c >= 0xc2 && c <= 0xdf ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
-        if (n == 0 || n > len - at)
-            return at;
-        for (size_t i = 1; i < n; i++)
-            if ((s[at + i] & 0xc0) != 0x80)
-                return at;
-        if ((c == 0xe0 && s[at + 1] < 0xa0) || (c == 0xed && s[at + 1] > 0x9f) ||
-            (c == 0xf0 && s[at + 1] < 0x90) || (c == 0xf4 && s[at + 1] > 0x8f))
-            return at;
-        at += n;
-    }
-    return len;
-}
-
-bool json_utf8(const char *text, size_t len)
-{
-    return json_utf8_len(text, len) == len;
-}
 
 /* Walks forward through the text; offsets must not go back. */
 struct cursor {
@@ -209,7 +181,7 @@ int json_parse(const char *text, size_t len, const char *name, enum json_flags f
     }
     if (looks_utf16(text, len))
         return err_set(err, kind, 0, "%.300s: this is UTF-16: save the file as UTF-8", name);
-    size_t bad = len > 0 ? json_utf8_len(text, len) : 0;
+    size_t bad = len > 0 ? utf8_valid(text, len) : 0;
     if (bad < len)
         return error_at(name, kind, text, bad, err,
                         text[bad] ? "not UTF-8: save the file as UTF-8"

@@ -63,9 +63,4 @@ must_check int json_only(const struct json_doc *doc, const cJSON *object, const 
 /* The nearest of WORDS (NULL-terminated) to WORD by edit distance, NULL when none is near. */
 const char *json_nearest(const char *word, const char *const *words);
 
-/* True when TEXT is UTF-8 (RFC 3629) without a NUL. */
-bool json_utf8(const char *text, size_t len);
-/* How many bytes TEXT has before the first that is neither; LEN when all are right. */
-size_t json_utf8_len(const char *text, size_t len);
-
 #endif

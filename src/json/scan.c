@@ -3,6 +3,9 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "text/bytes.h"
+#include "text/hex.h"
+
 static int fault(struct json_scan *s, size_t at, const char *fmt, ...) print_like(3, 4);
 static int fault(struct json_scan *s, size_t at, const char *fmt, ...)
 {
@@ -75,20 +78,8 @@ static int skip_space(struct json_scan *s)
 /* Four hex digits at OFF, or -1. */
 static int hex4(const struct json_scan *s, size_t off)
 {
-    if (s->len - off < 4)
-        return -1;
-    int value = 0;
-    for (size_t i = off; i < off + 4; i++) {
-        char c = s->text[i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
-        if (digit < 0)
-            return -1;
-        value = value * 16 + digit;
-    }
-    return value;
+    uint8_t bytes[2];
+    return s->len - off >= 4 && hex_read(s->text + off, bytes, sizeof bytes) ? be16_read(bytes) : -1;
 }
 
 static int scan_unicode_escape(struct json_scan *s)

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "json/json.h"
-#include "base/base64.h"
+#include "text/base64.h"
+#include "text/hex.h"
+#include "text/utf8.h"
 
 static const uint64_t exact_max = (1ULL << 53) - 1; /* RFC 7493 2.2 */
 
@@ -39,7 +41,7 @@ static void escaped(struct json_writer *writer, const char *text, size_t len)
 static void quoted(struct json_writer *writer, const char *text, size_t len)
 {
     buf_str(writer->buf, "\"");
-    for (size_t good; (good = json_utf8_len(text, len)) < len; text += good + 1, len -= good + 1) {
+    for (size_t good; (good = utf8_valid(text, len)) < len; text += good + 1, len -= good + 1) {
         if (!writer->lossy) {
             writer->bad = "a text that is not UTF-8";
             return;

@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "io/magic.h"
+#include "text/bytes.h"
 
 enum { SECTOR = 512, ALIGN = 2048 /* sectors: 1 MiB */ };
 
@@ -24,16 +25,6 @@ static void unref_table(struct fdisk_table **table)
 static void free_iter(struct fdisk_iter **iter)
 {
     fdisk_free_iter(*iter);
-}
-
-static uint32_t le32(const unsigned char *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t le64(const unsigned char *p)
-{
-    return le32(p) | (uint64_t)le32(p + 4) << 32;
 }
 
 static int damaged(struct err *err, const char *what)
@@ -102,20 +93,20 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
         return -1;
     if (memcmp(header, "EFI PART", 8) != 0)
         return no_gpt(disk, err);
-    uint32_t size = le32(header + 12), sum = le32(header + 16);
+    uint32_t size = le32_read(header + 12), sum = le32_read(header + 16);
     if (size < 92 || size > SECTOR)
         return damaged(err, "its header has an impossible size");
     memset(header + 16, 0, 4);
     if (crc32(0, header, size) != sum)
         return damaged(err, "the header's CRC is wrong");
-    if (le64(header + 24) != 1)
+    if (le64_read(header + 24) != 1)
         return damaged(err, "the primary header gives another position for itself");
-    if (le64(header + 48) >= disk->size / SECTOR)
+    if (le64_read(header + 48) >= disk->size / SECTOR)
         return err_set(err, ERR_LAYOUT, 0,
                        "the partition table reaches beyond the end of the disk: the download or the "
                        "unpacking was cut short");
-    uint64_t lba = le64(header + 72);
-    uint32_t count = le32(header + 80), entry = le32(header + 84);
+    uint64_t lba = le64_read(header + 72);
+    uint32_t count = le32_read(header + 80), entry = le32_read(header + 84);
     if (entry >= 128 && count > 0 && (entry != 128 || count > LAYOUT_PARTITIONS_MAX))
         return err_set(err, ERR_LAYOUT, 0,
                        "a GPT with %u entries of %u bytes each: at most %d of 128 bytes are supported; "
@@ -127,7 +118,7 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
     unsigned char entries[LAYOUT_PARTITIONS_MAX * 128];
     if (disk_read(disk, entries, (size_t)count * entry, lba * SECTOR, err) < 0)
         return err_wrap(err, "partition entries");
-    if (crc32(0, entries, count * entry) != le32(header + 88))
+    if (crc32(0, entries, count * entry) != le32_read(header + 88))
         return damaged(err, "the entries' CRC is wrong");
     static const unsigned char unused[16]; /* the type of an unused entry */
     *ret_used = 0;
@@ -149,7 +140,7 @@ static int table_spans(const struct disk *disk, struct table_span spans[static T
     unsigned char header[SECTOR];
     if (disk_read(disk, header, sizeof header, SECTOR, err) < 0)
         return -1;
-    uint64_t backup = le64(header + 32), sectors = disk->size / SECTOR;
+    uint64_t backup = le64_read(header + 32), sectors = disk->size / SECTOR;
     const uint64_t ends[TABLES] = {TABLE_SIZE, backup < sectors ? (backup + 1) * SECTOR : disk->size,
                                    disk->size};
     for (unsigned i = 0; i < TABLES; i++) {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/path.h"
+#include "text/path.h"
 
 enum { LAYOUT_PARTITIONS_MAX = 128, GUID_CAP = 37, LABEL_CAP = 37 * 3 + 1 };
 

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "metadata_server/tree.h"
+#include "text/hex.h"
 
 enum {
     ETAG_CAP = 17,

@@ -6,6 +6,7 @@
 
 #include "json/json.h"
 #include "json/write.h"
+#include "text/utf8.h"
 
 static const char *text_or(const char *text, const char *fallback)
 {
@@ -62,7 +63,7 @@ static int check_attribute(const struct metadata_attribute *attribute, struct er
     if (size > METADATA_VALUE_MAX)
         return err_set(err, ERR_USAGE, 0, "metadata value of %s: %zu bytes, the limit is %d", key, size,
                        METADATA_VALUE_MAX);
-    if (!json_utf8(attribute->value, size))
+    if (!utf8_ok(attribute->value, size))
         return err_set(err, ERR_USAGE, 0, "metadata value of %s: not UTF-8", key);
     return 0;
 }

@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "text/base64.h"
+
 static int refuse(struct err *err)
 {
     return err_set(err, ERR_VERIFY, 0, "it must be base64 of 32 random bytes: 44 characters");
@@ -24,13 +26,9 @@ static bool looks_random(const unsigned char bytes[CLUSTER_SECRET_SIZE])
 int cluster_secret_parse(const char *base64, struct cluster_secret *ret, struct err *err)
 {
     struct cluster_secret made = {.set = true};
-    size_t len = strlen(base64), got = 0;
+    size_t len = strlen(base64);
     len -= len > 0 && base64[len - 1] == '\n'; /* of a file whose whole content became the attribute */
-    const char *end = NULL;
-    if (len != sodium_base64_encoded_len(CLUSTER_SECRET_SIZE, sodium_base64_VARIANT_ORIGINAL) - 1 ||
-        sodium_base642bin(made.bytes, sizeof made.bytes, base64, len, NULL, &got, &end,
-                          sodium_base64_VARIANT_ORIGINAL) < 0 ||
-        got != sizeof made.bytes || end != base64 + len) {
+    if (!base64_read(base64, len, made.bytes, sizeof made.bytes)) {
         cluster_secret_clear(&made);
         return refuse(err);
     }

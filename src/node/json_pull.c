@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "text/bytes.h"
+#include "text/hex.h"
+#include "text/utf8.h"
+
 void json_pull_fail(struct json_pull *j, const char *message)
 {
     if (!j->message)
@@ -58,45 +62,14 @@ bool json_pull_item(struct json_pull *j)
     return next_element(j, ']');
 }
 
-/* Bytes of the UTF-8 sequence at the current place (RFC 3629), 0 when it is malformed. */
-static size_t utf8_here(const struct json_pull *j)
-{
-    const unsigned char *s = (const unsigned char *)j->text + j->at;
-    size_t left = j->len - j->at;
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
-                 : (s[0] & 0xf0) == 0xe0        ? 3
-                 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
-                                                : 0;
-    if (len == 0 || len > left)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool outside = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
-    return overlong || outside ? 0 : len;
-}
-
 /* The four hex digits after \u at the current place; -1 when there are none. */
 static int take_hex4(struct json_pull *j)
 {
-    int value = 0;
-    if (j->len - j->at < 4)
+    uint8_t bytes[2];
+    if (j->len - j->at < 4 || !hex_read(j->text + j->at, bytes, sizeof bytes))
         return -1;
-    for (unsigned i = 0; i < 4; i++) {
-        char c = j->text[j->at + i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
-        if (digit < 0)
-            return -1;
-        value = value * 16 + digit;
-    }
     j->at += 4;
-    return value;
+    return be16_read(bytes);
 }
 
 static size_t to_utf8(unsigned code, char out[static 4])
@@ -133,7 +106,7 @@ static size_t take_unicode(struct json_pull *j, char out[static 4])
 static size_t take_char(struct json_pull *j, char out[static 4])
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-    size_t len = utf8_here(j);
+    size_t len = utf8_char(j->text + j->at, j->len - j->at);
     if (len == 0 || (unsigned char)j->text[j->at] < 0x20) {
         json_pull_fail(j, len == 0 ? "a string is not UTF-8" : "a control character stands in a string");
         return 0;

@@ -12,9 +12,9 @@
 #ifndef BAKE_NODE_PKI_H
 #define BAKE_NODE_PKI_H
 
-#include "base/path.h"
 #include "node/metadata.h"
 #include "node/x509.h"
+#include "text/path.h"
 
 #define PKI_DIR        "/etc/kubernetes/pki"
 #define PKI_PEER_KEY   PKI_DIR "/agent/peer.key" /* 64 hex digits */

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "oci/tar.h"
+#include "text/hex.h"
 
 #define MEDIA "application/vnd.oci.image."
 #define BLOBS "blobs/sha256"

@@ -9,12 +9,13 @@
 
 #include <zlib.h>
 
-#include "io/file.h"
 #include "io/crc32c.h"
-#include "pack/segment/deflate.h"
+#include "io/file.h"
 #include "pack/archive/sparse.h"
 #include "pack/archive/tarhead.h"
+#include "pack/segment/deflate.h"
 #include "pack/workers.h"
+#include "text/bytes.h"
 
 enum {
     GZIP_HEAD = 10,
@@ -290,12 +291,7 @@ static int check_last(struct check *check, struct err *err)
     const unsigned char *tail = packed + used;
     if (len < 2UL * TAR_BLOCK || check->tar_size % TAR_RECORD != 0 || last->packed_len - used != GZIP_TAIL)
         return differs(err, last->packed_off, "the archive's end");
-    uint32_t crc = 0, size = 0;
-    for (unsigned i = 4; i-- > 0;) {
-        crc = crc << 8 | tail[i];
-        size = size << 8 | tail[4 + i];
-    }
-    if (crc != check->crc || size != (uint32_t)check->tar_size)
+    if (le32_read(tail) != check->crc || le32_read(tail + 4) != (uint32_t)check->tar_size)
         return differs(err, last->packed_off + used, "gzip's CRC-32 or size");
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "cache/cache.h"
 #include "io/file.h"
 #include "task/thread.h"
+#include "text/hex.h"
 
 static int check_one(const struct plan_op *op, const struct run *run, struct err *err)
 {

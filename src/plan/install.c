@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/path.h"
+#include "text/path.h"
 
 static const char *const key_names[INSTALL_KEYS] = {"WantedBy", "RequiredBy", "UpheldBy", "Alias", "Also"};
 

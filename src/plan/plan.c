@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "json/json.h"
 #include "plan/build.h"
 #include "plan/units.h"
+#include "text/utf8.h"
 
 enum { PLAN_ARENA_MAX = 512 << 20 };
 
@@ -101,7 +101,7 @@ static int check_entry(const struct builder *b, const struct plan_want *want,
     if (entry->type != TREE_SYMLINK)
         return 0;
     size_t len = strlen(entry->target);
-    if (len == 0 || len >= PATH_CAP || !json_utf8(entry->target, len))
+    if (len == 0 || len >= PATH_CAP || !utf8_ok(entry->target, len))
         return err_set(b->err, ERR_VERIFY, 0,
                        "input %s: the link %.200s in the archive has a target that is not allowed",
                        want->source.input->name, entry->path);

@@ -6,6 +6,7 @@
 #include "recipe/read/url.h"
 #include "recipe/recipe.h"
 #include "recipe/section/inputs.h"
+#include "text/hex.h"
 
 /* 9999-12-31T23:59:59Z, the last second with a four-digit year. */
 static const uint64_t epoch_max = 253402300799;

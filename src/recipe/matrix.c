@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "json/json.h"
+#include "text/hex.h"
 
 enum {
     VALUES_MAX = 256,

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "base/path.h"
 #include "json/write.h"
 #include "seal/sign/sign.h"
 #include "seal/types.h"
+#include "text/path.h"
 
 static int by_image_path(const void *a, const void *b)
 {

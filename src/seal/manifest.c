@@ -1,16 +1,17 @@
+#include "io/crc32c.h"
 #include "seal/documents.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "base/path.h"
 #include "json/write.h"
+#include "text/path.h"
 
-/* crc32c as Cloud Storage writes it: base64 of the big-endian number. */
 static void add_crc32c(struct json_writer *json, const char *key, uint32_t crc)
 {
-    uint8_t bytes[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
-    json_base64(json, key, bytes, sizeof bytes);
+    char text[CRC32C_TEXT];
+    crc32c_text(crc, text);
+    json_string(json, key, text);
 }
 
 static void add_source(struct json_writer *json, const char *key, const struct seal_source *source,

@@ -4,9 +4,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/path.h"
 #include "io/file.h"
 #include "seal/sign/sign.h"
+#include "text/hex.h"
+#include "text/path.h"
 
 #define MANIFEST_SUFFIX ".manifest.json"
 

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/path.h"
 #include "io/file.h"
 #include "seal/documents.h"
 #include "seal/read.h"
 #include "seal/sign/sign.h"
+#include "text/path.h"
 
 static int move_text(struct sealed_file *file, const char *package, const char *suffix, struct buf *text,
                      struct err *err)

@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "base/path.h"
 #include "json/write.h"
+#include "text/path.h"
 
 static void add_subject(struct json_writer *json, const char *name, const struct sha256 *digest)
 {

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "io/crc32c.h"
 #include "json/json.h"
-#include "base/path.h"
-#include "base/base64.h"
 #include "json/write.h"
+#include "text/base64.h"
+#include "text/hex.h"
+#include "text/path.h"
 
 static const uint64_t exact_max = (1ULL << 53) - 1;
 
@@ -165,16 +167,6 @@ static int read_files(const struct manifest_reader *r, const cJSON *root, struct
     return 0;
 }
 
-/* base64 of the big-endian number */
-static bool get_crc32c(const char *text, uint32_t *ret)
-{
-    uint8_t bytes[4];
-    if (!base64_read(text, strlen(text), bytes, sizeof bytes))
-        return false;
-    *ret = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-    return true;
-}
-
 /* [raw_off, raw_len, packed_off, packed_len, "sha256", "crc32c"] */
 static int read_segment(const struct manifest_reader *r, const cJSON *item, uint64_t disk_size,
                         struct segment *ret)
@@ -190,7 +182,7 @@ static int read_segment(const struct manifest_reader *r, const cJSON *item, uint
     const cJSON *crc = at ? at->next : NULL;
     if (!crc || !cJSON_IsString(at) || !cJSON_IsString(crc) || crc->next ||
         !hex_decode(at->valuestring, ret->packed_sha256.bytes, SHA256_SIZE) ||
-        !get_crc32c(crc->valuestring, &ret->packed_crc32c))
+        !crc32c_read(crc->valuestring, &ret->packed_crc32c))
         return json_error(r->doc, item, r->err, "a segment must be four numbers, a digest and a CRC-32C");
     if (number[0] > disk_size || number[1] > disk_size - number[0])
         return json_error(r->doc, item, r->err, "a segment lies outside the disk");
@@ -241,7 +233,7 @@ static int read_packed(const struct manifest_reader *r, const cJSON *root, struc
         read_package_file(r, archive, package->name, ".tar.gz", &package->archive) < 0 ||
         json_get_string(r->doc, archive, "crc32c", true, &crc, r->err) < 0)
         return -1;
-    if (!get_crc32c(crc, &packed->archive_crc32c))
+    if (!crc32c_read(crc, &packed->archive_crc32c))
         return json_error(r->doc, archive, r->err, "\"crc32c\" must be base64 of four bytes");
     packed->archive_size = package->archive.size;
     packed->archive_sha256 = package->archive.sha256;

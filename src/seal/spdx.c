@@ -6,9 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/path.h"
 #include "cache/note.h"
 #include "json/write.h"
+#include "text/hex.h"
+#include "text/path.h"
 
 /* The JSON schema spells it with '_'; clause 7.24 has '-' for the tag/value form. */
 #define PURPOSE_OS "OPERATING_SYSTEM"

@@ -6,8 +6,9 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 
-#include "base/path.h"
 #include "io/file.h"
+#include "text/hex.h"
+#include "text/path.h"
 #include "unpack/disk_writer.h"
 #include "unpack/internal.h"
 

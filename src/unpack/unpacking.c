@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "task/thread.h"
+#include "text/hex.h"
 #include "unpack/internal.h"
 
 struct unpacking {

@@ -1,3 +1,4 @@
+#include "text/hex.h"
 #include "verify/verify.h"
 
 #include <string.h>

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "text/bytes.h"
+
 enum { ARMOUR_LINE_MAX = 1024, KEY_VERSION_NEW = 6 };
 enum { TAG_SIGNATURE = 2, TAG_KEY = 6, TAG_MARKER = 10, TAG_PADDING = 21, TAG_NOT_CRITICAL = 40 };
 
@@ -191,9 +193,7 @@ static bool read_packet(const unsigned char *bytes, size_t len, size_t at, struc
         header = p[1] < 192 ? 2 : p[1] < 224 ? 3 : 6;
         if (left < header || (p[1] >= 224 && p[1] < 255))
             return false;
-        size = header == 2   ? p[1]
-               : header == 3 ? ((size_t)(p[1] - 192) << 8) + p[2] + 192
-                             : (size_t)p[2] << 24 | (size_t)p[3] << 16 | (size_t)p[4] << 8 | p[5];
+        size = header == 2 ? p[1] : header == 3 ? ((size_t)(p[1] - 192) << 8) + p[2] + 192 : be32_read(p + 2);
     } else {
         ret->tag = p[0] >> 2 & 0x0f;
         if ((p[0] & 3) == 3) /* indeterminate length */

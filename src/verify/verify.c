@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "io/file.h"
+#include "text/hex.h"
 #include "verify/gpgv.h"
 #include "verify/pgp.h"
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cloud/auth/token_request.h"
+#include "text/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,7 +61,7 @@ static void fuzz_error(const char *text, size_t len)
     api_error_read(&answer, &error);
     const char *const said[] = {error.reason, error.message};
     for (size_t i = 0; i < 2; i++) {
-        check(json_utf8(said[i], strlen(said[i])));
+        check(utf8_ok(said[i], strlen(said[i])));
         for (const char *c = said[i]; *c; c++)
             check((unsigned char)*c >= 0x20 && *c != 0x7f);
     }

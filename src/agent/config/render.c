@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "agent/config/hosts.h"
-#include "node/pki.h"
-#include "agent/net/slots.h"
 #include "agent/config/template.h"
-#include "base/path.h"
+#include "agent/net/slots.h"
+#include "node/pki.h"
+#include "text/path.h"
 
 enum { RENDER_MAX = 16 << 10, TEMPLATE_MAX = 1 << 20, MARKS = 12, TEMPLATES_MAX = 256 };
 

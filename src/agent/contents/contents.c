@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include <sodium.h>
-
 #include "node/json_pull.h"
+#include "text/base64.h"
+#include "text/hex.h"
 
 /* Keys stand in byte order, so none can stand twice (RFC 8785 3.2.3). */
 static void check_order(struct json_pull *j, char last[static 16], const char *key)
@@ -39,10 +39,8 @@ static uint32_t read_id(struct json_pull *j)
 static void read_sha256(struct json_pull *j, struct contents_entry *entry)
 {
     char text[65];
-    size_t len = 0;
     json_pull_string(j, text, sizeof text);
-    if (strspn(text, "0123456789abcdef") != 64 ||
-        sodium_hex2bin(entry->sha256, sizeof entry->sha256, text, 64, NULL, &len, NULL) != 0 || len != 32)
+    if (!hex_is_lower(text, strlen(text)) || !hex_decode(text, entry->sha256, sizeof entry->sha256))
         json_pull_fail(j, "a sha256 is 64 lower-case hex digits");
     entry->has_sha256 = true;
 }
@@ -70,8 +68,8 @@ static void read_xattr(struct json_pull *j, struct contents_entry *entry, struct
         return;
     }
     json_pull_string(j, text, TEXT_CAP);
-    if (sodium_base642bin(entry->xattr_values + xattr->at, sizeof entry->xattr_values - xattr->at, text,
-                          strlen(text), NULL, &xattr->size, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (!base64_decode(text, strlen(text), entry->xattr_values + xattr->at,
+                       sizeof entry->xattr_values - xattr->at, &xattr->size))
         json_pull_fail(j, "an xattr is not base64, or too large");
     entry->xattr_bytes += xattr->size;
 }

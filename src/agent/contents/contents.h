@@ -15,7 +15,7 @@
 
 #include "agent/contents/minisig.h"
 #include "agent/os/root.h"
-#include "base/path.h"
+#include "text/path.h"
 
 #define CONTENTS_LIST "/opt/bake/contents.json"
 #define CONTENTS_SIG  "/opt/bake/contents.json.minisig"

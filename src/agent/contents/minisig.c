@@ -6,6 +6,8 @@
 
 #include <sodium.h>
 
+#include "text/base64.h"
+
 #define UNTRUSTED "untrusted comment: "
 #define TRUSTED   "trusted comment: "
 
@@ -38,15 +40,6 @@ static bool starts_with(const struct line *line, const char *prefix)
     return line->len >= strlen(prefix) && memcmp(line->text, prefix, strlen(prefix)) == 0;
 }
 
-/* libsodium's decoder takes spare bits as an error already; the length is exact. */
-static bool decode(const struct line *line, uint8_t *out, size_t size)
-{
-    size_t len = 0;
-    return sodium_base642bin(out, size, line->text, line->len, NULL, &len, NULL,
-                             sodium_base64_VARIANT_ORIGINAL) == 0 &&
-           len == size;
-}
-
 /* The key id is a little-endian number in the files, and printed as a number. */
 static void id_text(const uint8_t id[static 8], char out[static MINISIG_ID_HEX])
 {
@@ -58,7 +51,7 @@ static int read_key(const struct minisig_text *file, uint8_t key[static KEY_SIZE
 {
     struct line lines[2] = {0};
     if (split(file, lines, 2) != 2 || !starts_with(&lines[0], UNTRUSTED) ||
-        !decode(&lines[1], key, KEY_SIZE) || memcmp(key, "Ed", 2) != 0)
+        !base64_read(lines[1].text, lines[1].len, key, KEY_SIZE) || memcmp(key, "Ed", 2) != 0)
         return err_set(err, ERR_VERIFY, 0, "%s is not a minisign public key file", file->name);
     return 0;
 }
@@ -95,7 +88,8 @@ static int read_signature(const struct minisig_text *file, uint8_t signature[sta
     struct line lines[4] = {0};
     if (split(file, lines, 4) != 4 || !starts_with(&lines[0], UNTRUSTED) ||
         !starts_with(&lines[2], TRUSTED) || lines[2].len - strlen(TRUSTED) > COMMENT_MAX ||
-        !decode(&lines[1], signature, SIGNATURE_SIZE) || !decode(&lines[3], global, crypto_sign_BYTES))
+        !base64_read(lines[1].text, lines[1].len, signature, SIGNATURE_SIZE) ||
+        !base64_read(lines[3].text, lines[3].len, global, crypto_sign_BYTES))
         return err_set(err, ERR_VERIFY, 0, "%s is not a minisign signature file (truncated?)", file->name);
     if (memcmp(signature, "ED", 2) != 0)
         return err_set(err, ERR_VERIFY, 0, "%s is not a prehashed signature (\"ED\")", file->name);

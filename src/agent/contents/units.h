@@ -13,7 +13,7 @@
 
 #include "agent/os/root.h"
 #include "base/err.h"
-#include "base/path.h"
+#include "text/path.h"
 
 enum { UNITS_MAX = 64, UNIT_WORD = 32 };
 

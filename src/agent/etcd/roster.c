@@ -4,26 +4,13 @@
 
 #include <sodium.h>
 
-#define HEAD "bake-roster 1\n"
+#include "text/hex.h"
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#define HEAD "bake-roster 1\n"
 
 bool roster_read_id(const char *hex, size_t len, unsigned char ret[ROSTER_ID_SIZE])
 {
-    unsigned char made[ROSTER_ID_SIZE];
-    if (len != ROSTER_ID_HEX)
-        return false;
-    for (size_t i = 0; i < ROSTER_ID_SIZE; i++) {
-        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        made[i] = (unsigned char)(high << 4 | low);
-    }
-    memcpy(ret, made, sizeof made);
-    return true;
+    return len == ROSTER_ID_HEX && hex_is_lower(hex, len) && hex_read(hex, ret, ROSTER_ID_SIZE);
 }
 
 void roster_write(const struct member_roster *roster, struct buf *ret)

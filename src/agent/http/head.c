@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "text/hex.h"
+
 struct text {
     const char *at;
     size_t len;
@@ -105,11 +107,7 @@ bool agent_http_chunk_size(const char *line, uint64_t *ret)
     uint64_t size = 0;
     size_t i = 0;
     for (; line[i] && line[i] != ';' && line[i] != ' ' && line[i] != '\t'; i++) {
-        char c = line[i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
+        int digit = hex_digit(line[i]);
         if (digit < 0 || i == 15)
             return false;
         size = size << 4 | (uint64_t)digit;

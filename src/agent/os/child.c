@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
-#include "base/path.h"
+#include "text/path.h"
 
 /* The path as it is outside the root: programs look at argv[0]. */
 static int real_path(const struct root *root, const char *path, char out[static PATH_CAP])

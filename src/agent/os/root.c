@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "base/path.h"
+#include "text/path.h"
 
 enum { TEMP_CAP = NAME_CAP + 8 };
 

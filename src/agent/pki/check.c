@@ -5,6 +5,8 @@
 
 #include "agent/pki/files.h"
 #include "agent/pki/leaf.h"
+#include "text/base64.h"
+#include "text/hex.h"
 
 #define ONLY_THERE "and only the metadata server has the secret to make it again"
 
@@ -114,16 +116,13 @@ static int check_encryption(const struct pki_checker *checker)
 {
     static const char before[] = "secret: ";
     unsigned char bytes[DERIVED_KEY_SIZE];
-    size_t got = 0;
     cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
     if (read_file(checker, PKI_APISERVER, "encryption.yaml", &text) < 0)
         return -1;
     const char *at = memmem(text.data, text.len, before, sizeof before - 1);
     size_t left = at ? text.len - (size_t)(at + sizeof before - 1 - text.data) : 0;
-    bool good = left > PKI_KEY_BASE64 &&
-                sodium_base642bin(bytes, sizeof bytes, at + sizeof before - 1, PKI_KEY_BASE64, NULL, &got,
-                                  NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
-                got == sizeof bytes;
+    bool good =
+        left > PKI_KEY_BASE64 && base64_read(at + sizeof before - 1, PKI_KEY_BASE64, bytes, sizeof bytes);
     sodium_memzero(bytes, sizeof bytes);
     if (good)
         pki_encryption(at + sizeof before - 1, &wants);
@@ -135,7 +134,7 @@ static int check_peer_key(const struct pki_checker *checker)
     cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
     if (read_file(checker, PKI_AGENT, "peer.key", &text) < 0)
         return -1;
-    return text.len == 2 * (size_t)DERIVED_KEY_SIZE && strspn(text.data, "0123456789abcdef") == text.len
+    return text.len == 2 * (size_t)DERIVED_KEY_SIZE && hex_is_lower(text.data, text.len)
                ? 0
                : bad(checker, PKI_AGENT, "peer.key", "damaged");
 }

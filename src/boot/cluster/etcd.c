@@ -1,12 +1,11 @@
 #include "boot/cluster/etcd.h"
 
 #include <string.h>
-#include <time.h>
 
 #include <curl/curl.h>
-#include <sodium.h>
 
 #include "base/buf.h"
+#include "text/base64.h"
 
 enum { POLL_MS = 50, ANSWER_MAX = 8 << 20, BODY_MAX = 8 << 10, MEMBERS_KEPT = 16 };
 
@@ -171,25 +170,22 @@ int etcd_list_ask(struct etcd_client *client, const char *ip, unsigned timeout_m
     return etcd_list_parse(answer.data ? answer.data : "", answer.len, ret, err);
 }
 
-static int add_base64(struct buf *body, const char *before, const char *text, size_t len, const char *after)
+static void add_base64(struct buf *body, const char *before, const char *text, size_t len, const char *after)
 {
-    char encoded[sodium_base64_ENCODED_LEN(1024, sodium_base64_VARIANT_ORIGINAL)];
-    if (sodium_base64_encoded_len(len, sodium_base64_VARIANT_ORIGINAL) > sizeof encoded) {
-        body->failed = true;
-        return -1;
-    }
-    sodium_bin2base64(encoded, sizeof encoded, (const unsigned char *)text, len,
-                      sodium_base64_VARIANT_ORIGINAL);
-    buf_printf(body, "%s\"%s\"%s", before, encoded, after);
-    return 0;
+    buf_str(body, before);
+    buf_str(body, "\"");
+    base64_add(body, text, len);
+    buf_str(body, "\"");
+    buf_str(body, after);
 }
 
 int etcd_put(struct etcd_client *client, const char *ip, const char *key, const char *value,
              unsigned timeout_ms, struct err *err)
 {
     cleanup_buf struct buf body = BUF_INIT(BODY_MAX), answer = BUF_INIT(ANSWER_MAX);
-    if (add_base64(&body, "{\"key\":", key, strlen(key), ",") < 0 ||
-        add_base64(&body, "\"value\":", value, strlen(value), "}") < 0 || body.failed)
+    add_base64(&body, "{\"key\":", key, strlen(key), ",");
+    add_base64(&body, "\"value\":", value, strlen(value), "}");
+    if (body.failed)
         return err_set(err, ERR_INTERNAL, 0, "a key or value that is too long");
     return ask(client, ip, "/v3/kv/put", body.data, timeout_ms, &answer, err);
 }
@@ -206,8 +202,9 @@ int etcd_range(struct etcd_client *client, const char *ip, const char *prefix, u
     /* all that begins with PREFIX is before PREFIX with its last byte one higher */
     memcpy(end, prefix, len);
     end[len - 1]++;
-    if (add_base64(&body, "{\"key\":", prefix, len, ",") < 0 ||
-        add_base64(&body, "\"range_end\":", end, len, "}") < 0 || body.failed)
+    add_base64(&body, "{\"key\":", prefix, len, ",");
+    add_base64(&body, "\"range_end\":", end, len, "}");
+    if (body.failed)
         return err_set(err, ERR_INTERNAL, 0, "a prefix that is too long");
     if (ask(client, ip, "/v3/kv/range", body.data, timeout_ms, &answer, err) < 0)
         return -1;

@@ -1,10 +1,9 @@
 /* What etcd's gateway answers, read as anything from outside is. */
 #include <string.h>
 
-#include <sodium.h>
-
-#include "json/json.h"
 #include "boot/cluster/etcd.h"
+#include "json/json.h"
+#include "text/base64.h"
 
 enum { TEXT_CAP = 1024, NUMBER_MAX = 20 };
 
@@ -89,8 +88,7 @@ static int get_bytes(const struct json_doc *doc, const cJSON *object, const char
     size_t len = 0;
     if (json_get_string(doc, object, key, false, &text, err) < 0)
         return -1;
-    if (text && sodium_base642bin((unsigned char *)out, TEXT_CAP - 1, text, strlen(text), NULL, &len, NULL,
-                                  sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (text && !base64_decode(text, strlen(text), out, TEXT_CAP - 1, &len))
         return json_error(doc, object, err, "%s is not base64 of at most %d bytes", key, TEXT_CAP - 1);
     out[len] = '\0';
     return 0;

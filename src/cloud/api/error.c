@@ -4,25 +4,7 @@
 #include <string.h>
 
 #include "json/json.h"
-
-/* Length of the UTF-8 character at TEXT; 0: it is not valid. */
-static size_t character(const char *text, size_t len)
-{
-    size_t longest = len < 4 ? len : 4;
-    for (size_t n = 1; n <= longest; n++)
-        if (json_utf8(text, n))
-            return n;
-    return 0;
-}
-
-/* C0, DEL and C1: a terminal would interpret them. */
-static bool control(const char *c, size_t len)
-{
-    unsigned char first = (unsigned char)c[0];
-    if (len == 1)
-        return first < 0x20 || first == 0x7f;
-    return len == 2 && first == 0xc2 && (unsigned char)c[1] < 0xa0;
-}
+#include "text/utf8.h"
 
 void api_error_safe(const char *from, size_t len, char *to, size_t capacity)
 {
@@ -30,9 +12,9 @@ void api_error_safe(const char *from, size_t len, char *to, size_t capacity)
     size_t out = 0;
     bool space = true; /* runs of white space become one blank, none at the start */
     for (size_t at = 0; at < len;) {
-        size_t n = character(from + at, len - at);
+        size_t n = utf8_char(from + at, len - at);
         bool blank = n == 1 && strchr(" \t\r\n", from[at]);
-        bool bad = n == 0 || (!blank && control(from + at, n));
+        bool bad = n == 0 || (!blank && utf8_is_control(from + at, n));
         size_t add = bad || blank ? 1 : n;
         if (out + add + sizeof cut > capacity) {
             memcpy(to + out, cut, sizeof cut - 1);

@@ -5,9 +5,9 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <sodium.h>
 
 #include "json/write.h"
+#include "text/base64.h"
 
 enum { BITS_MIN = 2048, BITS_MAX = 8192, PEM_MAX = 32 << 10, PART_MAX = 32 << 10 };
 
@@ -49,26 +49,12 @@ void jwt_key_free(EVP_PKEY *key)
     EVP_PKEY_free(key); /* clears its numbers */
 }
 
-static void add_base64(struct buf *buf, const void *bytes, size_t len)
-{
-    size_t capacity = sodium_base64_ENCODED_LEN(len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    char *text = malloc(capacity);
-    if (!text) {
-        buf->failed = true;
-        return;
-    }
-    sodium_bin2base64(text, capacity, bytes, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    buf_str(buf, text);
-    sodium_memzero(text, capacity);
-    free(text);
-}
-
 static int add_encoded(struct buf *buf, const struct buf *text, const struct json_writer *json,
                        struct err *err)
 {
     if (json_write_end(json, "a signed token", err) < 0)
         return -1;
-    add_base64(buf, text->data, text->len);
+    base64_add_url(buf, text->data, text->len);
     return 0;
 }
 
@@ -115,7 +101,7 @@ static int sign(EVP_PKEY *key, struct buf *text, struct err *err)
     if (!done)
         return err_set(err, ERR_INTERNAL, 0, "OpenSSL cannot sign with the private key");
     buf_str(text, ".");
-    add_base64(text, signature, len);
+    base64_add_url(text, signature, len);
     return 0;
 }
 

@@ -4,9 +4,10 @@
 
 #include <sodium.h>
 
-#include "json/write.h"
 #include "cloud/auth/token_request.h"
 #include "io/file.h"
+#include "json/write.h"
+#include "text/base64.h"
 
 enum { OPTIONS_MAX = 4096, SUBJECT_MAX = 64 << 10, FORM_MAX = 256 << 10, HEADERS_MAX = 6 };
 
@@ -309,11 +310,10 @@ static int read_client(const struct json_doc *doc, const cJSON *object, struct e
         return -1;
     buf_printf(&pair, "%s:%s", id, secret ? secret : "");
     buf_str(&value, "Basic ");
-    sodium_bin2base64(value.data + value.len, capacity, (const unsigned char *)pair.data, pair.len,
-                      sodium_base64_VARIANT_ORIGINAL);
+    base64_add(&value, pair.data, pair.len);
     if (secret && sensitive_set(&made->client_secret, secret, strlen(secret), err) < 0)
         return -1;
-    return sensitive_set(&made->basic, value.data, strlen(value.data), err);
+    return sensitive_set(&made->basic, value.data, value.len, err);
 }
 
 static int read_fields(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,

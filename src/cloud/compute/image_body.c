@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "cloud/compute/images.h"
+#include "text/hex.h"
 
 static void add_key(struct json_writer *json, const char *name, const struct shielded_key *key)
 {

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "text/hex.h"
+
 enum { DIGEST_TAIL = 13 /* "-" and 12 hex digits end a package's name */ };
 
 void push_image_name(const char *package, char out[static IMAGE_NAME_MAX + 1])

@@ -3,6 +3,7 @@
 #include "cloud/push/claim.h"
 #include "cloud/push/dry_upload.h"
 #include "cloud/storage/url.h"
+#include "text/hex.h"
 
 static int report_bucket(const struct push *push, const struct bucket_options *options, struct err *err)
 {

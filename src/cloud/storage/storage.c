@@ -4,10 +4,11 @@
 
 #include <sodium.h>
 
-#include "io/crc32c.h"
 #include "cloud/storage/internal.h"
 #include "cloud/storage/url.h"
+#include "io/crc32c.h"
 #include "io/file.h"
+#include "text/hex.h"
 
 enum { BOUNDARY_BYTES = 16, BOUNDARY_CAP = 2 * BOUNDARY_BYTES + 8 };
 

@@ -4,6 +4,7 @@
 
 #include "io/crc32c.h"
 #include "io/file.h"
+#include "text/hex.h"
 
 enum { CHUNK = 1 << 20 };
 

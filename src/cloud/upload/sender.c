@@ -4,6 +4,7 @@
 
 #include "task/parallel.h"
 #include "task/thread.h"
+#include "text/hex.h"
 
 enum { THREADS = 8 };
 

@@ -6,6 +6,7 @@
 
 #include "io/file.h"
 #include "io/note.h"
+#include "text/hex.h"
 
 #define MAGIC "bake push 1"
 

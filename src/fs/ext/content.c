@@ -4,6 +4,7 @@
 
 #include "fs/ext/ext.h"
 #include "io/file.h"
+#include "text/hex.h"
 
 enum { BOUNCE = 1 << 20, PIECE = 8 << 20 }; /* bytes: in memory, and between two looks at the stop flag */
 enum { EXTENT_MIN = 64 << 10 };             /* bytes: smaller pieces are less trouble as copies */

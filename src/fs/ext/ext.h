@@ -5,11 +5,11 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "base/path.h"
 #include "base/run.h"
 #include "fs/ext/window.h"
 #include "layout/types.h"
 #include "plan/types.h"
+#include "text/path.h"
 
 struct ext {
     const struct partition *partition;

@@ -12,10 +12,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/path.h"
-#include "fs/types.h"
 #include "disk/disk.h"
+#include "fs/types.h"
 #include "layout/types.h"
+#include "text/path.h"
 
 enum fs_object { FS_OBJECT_FILE, FS_OBJECT_DIR, FS_OBJECT_SYMLINK, FS_OBJECT_SPECIAL };
 

@@ -7,6 +7,7 @@
 
 #include "cache/cache.h"
 #include "pack/workers.h"
+#include "text/bytes.h"
 
 enum { BLOCKS = PACK_SEGMENT / PACK_BLOCK, SCAN_AHEAD = 16 /* jobs, before the first of them is done */ };
 
@@ -215,25 +216,19 @@ int sparse_check(const struct piece *piece, const unsigned char *bytes, struct e
     return -1;
 }
 
-static void put_le64(unsigned char out[static 8], uint64_t value)
-{
-    for (unsigned i = 0; i < 8; i++)
-        out[i] = (unsigned char)(value >> (8 * i));
-}
-
 int sparse_tree(const struct sparse *sparse, struct sha256 *ret, struct err *err)
 {
     static const char magic[] = "bake disk 1\n";
     unsigned char number[8];
     cleanup_hasher struct hasher hasher = {0};
-    put_le64(number, sparse->size);
+    le64_write(number, sparse->size);
     if (hasher_init(&hasher, DIGEST_SHA256, err) < 0 ||
         hasher_add(&hasher, magic, sizeof magic - 1, err) < 0 ||
         hasher_add(&hasher, number, sizeof number, err) < 0)
         return -1;
     for (size_t i = 0; i < sparse->count; i++) {
         const struct piece *piece = &sparse->pieces[i];
-        put_le64(number, (uint64_t)piece->segment * PACK_SEGMENT);
+        le64_write(number, (uint64_t)piece->segment * PACK_SEGMENT);
         if (hasher_add(&hasher, number, sizeof number, err) < 0 ||
             hasher_add(&hasher, piece->sha256.bytes, SHA256_SIZE, err) < 0)
             return -1;

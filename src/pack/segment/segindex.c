@@ -4,19 +4,10 @@
 
 #include "io/crc32c.h"
 #include "pack/segment/deflate.h"
+#include "text/bytes.h"
 
 static const char magic[8] = {'B', 'A', 'K', 'E', 'S', 'E', 'G', '2'};
 enum { AT_RECORDS = 8, AT_KNOWN = 12, AT_DATA = 16, AT_CRC = 24, AT_ZERO = 28 };
-
-static uint32_t get32(const unsigned char *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static uint64_t get64(const unsigned char *at)
-{
-    return get32(at) | (uint64_t)get32(at + 4) << 32;
-}
 
 static void put(struct buf *buf, uint64_t value, unsigned bytes)
 {
@@ -28,10 +19,10 @@ static void put(struct buf *buf, uint64_t value, unsigned bytes)
 
 size_t segindex_size(const unsigned char trailer[static TRAILER_SIZE], uint64_t file_size)
 {
-    uint64_t size = (uint64_t)get32(trailer + AT_RECORDS) * RECORD_SIZE +
-                    (uint64_t)get32(trailer + AT_KNOWN) * KNOWN_SIZE + TRAILER_SIZE;
-    if (memcmp(trailer, magic, sizeof magic) != 0 || get32(trailer + AT_ZERO) != 0 || size > SEGINDEX_MAX ||
-        size > file_size || get64(trailer + AT_DATA) != file_size - size)
+    uint64_t size = (uint64_t)le32_read(trailer + AT_RECORDS) * RECORD_SIZE +
+                    (uint64_t)le32_read(trailer + AT_KNOWN) * KNOWN_SIZE + TRAILER_SIZE;
+    if (memcmp(trailer, magic, sizeof magic) != 0 || le32_read(trailer + AT_ZERO) != 0 ||
+        size > SEGINDEX_MAX || size > file_size || le64_read(trailer + AT_DATA) != file_size - size)
         return 0;
     return (size_t)size;
 }
@@ -43,10 +34,10 @@ static bool read_records(const unsigned char *at, uint64_t data_size, struct seg
         struct record *record = &index->records[i];
         memcpy(record->raw.bytes, at, SHA256_SIZE);
         memcpy(record->sha256.bytes, at + SHA256_SIZE, SHA256_SIZE);
-        record->raw_len = get32(at + 64);
-        record->crc = get32(at + 68);
-        record->packed_len = get32(at + 72);
-        record->crc32c = get32(at + 76);
+        record->raw_len = le32_read(at + 64);
+        record->crc = le32_read(at + 68);
+        record->packed_len = le32_read(at + 72);
+        record->crc32c = le32_read(at + 76);
         record->off = off;
         if (record->raw_len == 0 || record->raw_len > PACK_SEGMENT || record->raw_len % PACK_BLOCK != 0 ||
             record->packed_len == 0 || record->packed_len > deflate_bound(PACK_SEGMENT) ||
@@ -62,9 +53,9 @@ static bool read_known(const unsigned char *at, struct segindex *index)
     for (size_t i = 0; i < index->known_count; i++, at += KNOWN_SIZE) {
         struct known *known = &index->known[i];
         memcpy(known->origin.bytes, at, SHA256_SIZE);
-        known->mask = (uint16_t)get32(at + SHA256_SIZE);
+        known->mask = (uint16_t)le32_read(at + SHA256_SIZE);
         memcpy(known->raw.bytes, at + SHA256_SIZE + 4, SHA256_SIZE);
-        if (get32(at + SHA256_SIZE) > UINT16_MAX ||
+        if (le32_read(at + SHA256_SIZE) > UINT16_MAX ||
             (i > 0 && memcmp(known->origin.bytes, known[-1].origin.bytes, SHA256_SIZE) <= 0))
             return false;
     }
@@ -76,13 +67,13 @@ bool segindex_read(const unsigned char *bytes, size_t len, uint64_t file_size, s
     if (len < TRAILER_SIZE || segindex_size(bytes + len - TRAILER_SIZE, file_size) != len)
         return false;
     const unsigned char *trailer = bytes + len - TRAILER_SIZE;
-    if (crc32c_add(0, bytes, len - TRAILER_SIZE) != get32(trailer + AT_CRC))
+    if (crc32c_add(0, bytes, len - TRAILER_SIZE) != le32_read(trailer + AT_CRC))
         return false;
-    cleanup_segindex struct segindex made = {.record_count = get32(trailer + AT_RECORDS),
-                                             .known_count = get32(trailer + AT_KNOWN)};
+    cleanup_segindex struct segindex made = {.record_count = le32_read(trailer + AT_RECORDS),
+                                             .known_count = le32_read(trailer + AT_KNOWN)};
     made.records = calloc(made.record_count + 1, sizeof *made.records);
     made.known = calloc(made.known_count + 1, sizeof *made.known);
-    if (!made.records || !made.known || !read_records(bytes, get64(trailer + AT_DATA), &made) ||
+    if (!made.records || !made.known || !read_records(bytes, le64_read(trailer + AT_DATA), &made) ||
         !read_known(bytes + made.record_count * RECORD_SIZE, &made))
         return false;
     *ret = made;

@@ -7,6 +7,7 @@
 #include "io/crc32c.h"
 #include "io/file.h"
 #include "pack/segment/store_internal.h"
+#include "text/hex.h"
 
 const char store_kind[] = "segment";
 

@@ -3,6 +3,7 @@
 
 #include "io/file.h"
 #include "pack/segment/store_internal.h"
+#include "text/hex.h"
 
 /* The work goes on without; only an interruption ends it. */
 static int give_up(struct store *store, const struct err *why, struct err *err)

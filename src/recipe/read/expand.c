@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "text/utf8.h"
 
 static const char name_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 
@@ -87,7 +88,7 @@ static int look_up(const struct expansion *e, const char *name, const char **ret
             "unknown variable ${%s}: write ${var.NAME}, ${env.NAME} or ${bake.NAME}, and $${ for a "
             "plain ${",
             name);
-    if (r == 0 && !json_utf8(*ret, strlen(*ret)))
+    if (r == 0 && !utf8_ok(*ret, strlen(*ret)))
         r = json_error(e->doc, e->node, e->err, "the value of ${%s} is not UTF-8", name);
     return r;
 }

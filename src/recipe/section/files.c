@@ -1,12 +1,12 @@
 /* Files, folders, links and trees that the recipe puts into the image. */
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/path.h"
 #include "recipe/section/keys.h"
 #include "recipe/section/sections.h"
 #include "recipe/section/source.h"
+#include "text/base64.h"
+#include "text/path.h"
 
 enum { XATTR_VALUE_MAX = 64 << 10, XATTRS_MAX = 100 };
 
@@ -72,7 +72,7 @@ static int read_base64(struct recipe_reader *r, const cJSON *node, struct recipe
     unsigned char *bytes = arena_alloc(&r->recipe->arena, len + 1);
     if (!bytes)
         return err_oom(r->err);
-    if (sodium_base642bin(bytes, len + 1, text, len, NULL, &size, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (!base64_decode(text, len, bytes, len + 1, &size))
         return read_error(r, read_node(node, "base64"), "\"base64\" is not base64 with padding (RFC 4648)");
     ret->value = bytes;
     ret->size = size;

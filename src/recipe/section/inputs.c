@@ -8,6 +8,7 @@
 #include "recipe/read/url.h"
 #include "recipe/section/keys.h"
 #include "recipe/section/sections.h"
+#include "text/hex.h"
 
 enum { INPUTS_MAX = 500 };
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/path.h"
 #include "recipe/section/inputs.h"
+#include "text/path.h"
 
 int read_member(struct recipe_reader *r, const cJSON *object, const char *key, const char **ret)
 {

@@ -1,10 +1,10 @@
 /* Units, drop-ins and static pod manifests. */
 #include <string.h>
 
-#include "base/path.h"
 #include "recipe/section/keys.h"
 #include "recipe/section/sections.h"
 #include "recipe/section/source.h"
+#include "text/path.h"
 
 /* systemd.unit(5): valid characters and types of unit names. */
 static bool unit_name_ok(const char *name)

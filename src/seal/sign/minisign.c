@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/base64.h"
 #include "seal/sign/minisign_format.h"
+#include "text/base64.h"
 
 #define PUBLIC_COMMENT "untrusted comment: minisign public key "
 

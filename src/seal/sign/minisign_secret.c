@@ -1,8 +1,9 @@
 #include <string.h>
 
-#include "base/base64.h"
 #include "seal/sign/minisign.h"
 #include "seal/sign/minisign_format.h"
+#include "text/base64.h"
+#include "text/bytes.h"
 
 /* Twice what minisign uses: files made elsewhere may ask for more, but not for all memory or minutes of work. */
 enum { MEMLIMIT_MAX = INT32_MAX };
@@ -37,20 +38,6 @@ void minisign_public_of(const struct minisign_secret *secret, struct minisign_pu
     memcpy(ret->key, secret->key + crypto_sign_SEEDBYTES, sizeof ret->key);
 }
 
-static void put_le64(uint8_t out[static 8], uint64_t value)
-{
-    for (unsigned i = 0; i < 8; i++)
-        out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get_le64(const uint8_t in[static 8])
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < 8; i++)
-        value |= (uint64_t)in[i] << (8 * i);
-    return value;
-}
-
 static void checksum(const struct format_secret *file, uint8_t out[static 32])
 {
     crypto_generichash_state state;
@@ -71,7 +58,7 @@ static void secret_file_free(struct format_secret **file)
 /* Encrypts or decrypts, by XOR. */
 static int apply_passphrase(struct format_secret *file, const void *passphrase, size_t len, struct err *err)
 {
-    uint64_t opslimit = get_le64(file->opslimit), memlimit = get_le64(file->memlimit);
+    uint64_t opslimit = le64_read(file->opslimit), memlimit = le64_read(file->memlimit);
     uint8_t *stream = sodium_malloc(sizeof file->sealed);
     if (!stream)
         return err_oom(err);
@@ -104,8 +91,8 @@ int minisign_write_secret(const struct minisign_secret *secret, const void *pass
     if (passphrase) {
         memcpy(file->kdf, FORMAT_SCRYPT, sizeof file->kdf);
         randombytes_buf(file->salt, sizeof file->salt);
-        put_le64(file->opslimit, kdf->opslimit);
-        put_le64(file->memlimit, kdf->memlimit);
+        le64_write(file->opslimit, kdf->opslimit);
+        le64_write(file->memlimit, kdf->memlimit);
         checksum(file, file->sealed.checksum);
         if (kdf->opslimit > opslimit_max || kdf->memlimit > MEMLIMIT_MAX)
             return err_set(err, ERR_INTERNAL, 0, "a key this strong could not be read again");
@@ -138,10 +125,10 @@ static int decode_secret(const char *text, size_t len, const char *name, struct 
         memcmp(file->checksum_algorithm, FORMAT_BLAKE2B, 2) != 0 ||
         (memcmp(file->kdf, FORMAT_SCRYPT, 2) != 0 && memcmp(file->kdf, FORMAT_NO_KDF, 2) != 0))
         return err_set(err, ERR_RECIPE, 0, "%s: a secret key of an unknown kind", name);
-    if (get_le64(file->opslimit) > opslimit_max || get_le64(file->memlimit) > MEMLIMIT_MAX)
+    if (le64_read(file->opslimit) > opslimit_max || le64_read(file->memlimit) > MEMLIMIT_MAX)
         return err_set(err, ERR_RECIPE, 0,
                        "%s: refused: it needs %llu MiB of memory to derive a key from the passphrase", name,
-                       (unsigned long long)(get_le64(file->memlimit) >> 20));
+                       (unsigned long long)(le64_read(file->memlimit) >> 20));
     return 0;
 }
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/path.h"
+#include "text/path.h"
 
 int sign_text(const struct buf *text, const char *name, int64_t epoch, const struct signing_key *key,
               struct buf *ret, struct err *err)

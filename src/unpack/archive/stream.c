@@ -7,6 +7,8 @@
 #include <archive_entry.h>
 #include <isa-l/igzip_lib.h>
 
+#include "text/bytes.h"
+
 enum { IN_SIZE = 256 << 10, OUT_SIZE = 512 << 10 };
 
 enum codec { CODEC_NONE, CODEC_GZIP, CODEC_LIBARCHIVE };
@@ -219,8 +221,7 @@ static int pass_skippable(struct stream *stream, struct err *err)
         if (stream->in_len - stream->in_used < 8 || (at[0] & 0xf0) != 0x50 ||
             memcmp(at + 1, "\x2a\x4d\x18", 3) != 0)
             return 0;
-        uint64_t left =
-            8 + ((uint64_t)at[4] | (uint64_t)at[5] << 8 | (uint64_t)at[6] << 16 | (uint64_t)at[7] << 24);
+        uint64_t left = 8 + (uint64_t)le32_read(at + 4);
         while (left > 0) {
             if (more_input(stream, err) < 0)
                 return -1;

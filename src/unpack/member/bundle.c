@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "io/file.h"
+#include "text/bytes.h"
 
 enum { PENDING = 256 << 10, FOOTER = 24 };
 static const char magic[8] = {'b', 'a', 'k', 'e', 'b', 'n', 'd', '1'};
@@ -50,24 +51,10 @@ int bundle_align(struct bundle_writer *writer, struct err *err)
     return over == 0 ? 0 : bundle_add(writer, zeros, BUNDLE_ALIGN - over, err);
 }
 
-static void encode(unsigned char out[8], uint64_t value)
-{
-    for (unsigned i = 0; i < 8; i++)
-        out[i] = (unsigned char)(value >> (8 * i));
-}
-
-static uint64_t decode(const unsigned char in[8])
-{
-    uint64_t value = 0;
-    for (unsigned i = 8; i-- > 0;)
-        value = value << 8 | in[i];
-    return value;
-}
-
 void bundle_put_number(struct bundle_writer *writer, uint64_t value)
 {
     unsigned char bytes[8];
-    encode(bytes, value);
+    le64_write(bytes, value);
     buf_add(&writer->index, bytes, sizeof bytes);
 }
 
@@ -80,8 +67,8 @@ int bundle_end(struct bundle_writer *writer, struct sha256 *ret, struct err *err
 {
     unsigned char footer[FOOTER];
     memcpy(footer, magic, sizeof magic);
-    encode(footer + 8, writer->at);
-    encode(footer + 16, writer->index.len);
+    le64_write(footer + 8, writer->at);
+    le64_write(footer + 16, writer->index.len);
     if (buf_check(&writer->index, "the index of what was unpacked", err) < 0 ||
         bundle_add(writer, writer->index.data, writer->index.len, err) < 0 ||
         bundle_add(writer, footer, sizeof footer, err) < 0 || flush(writer, err) < 0)
@@ -116,7 +103,7 @@ int bundle_read(int fd, struct bundle_index *ret, struct err *err)
     uint64_t size = (uint64_t)st.st_size - FOOTER;
     if (file_pread(fd, footer, FOOTER, size, "a cache entry", err) < 0)
         return -1;
-    uint64_t off = decode(footer + 8), len = decode(footer + 16);
+    uint64_t off = le64_read(footer + 8), len = le64_read(footer + 16);
     if (memcmp(footer, magic, sizeof magic) != 0 || off > size || len != size - off || len > BUNDLE_INDEX_MAX)
         return not_a_bundle(err);
     cleanup_free char *data = malloc((size_t)len + 1);
@@ -147,7 +134,7 @@ static const char *read_bytes(struct bundle_index *index, uint64_t len)
 uint64_t bundle_get_number(struct bundle_index *index)
 {
     const char *at = read_bytes(index, 8);
-    return at ? decode((const unsigned char *)at) : 0;
+    return at ? le64_read((const unsigned char *)at) : 0;
 }
 
 void bundle_get_bytes(struct bundle_index *index, void *bytes, size_t len)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "text/hex.h"
+
 struct copy {
     struct bundle_writer *const *writers;
     size_t count;

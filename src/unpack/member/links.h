@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
-#include "base/path.h"
+#include "text/path.h"
 
 enum { LINKS_DEEP = 8, LINKS_MAX = 200000 };
 

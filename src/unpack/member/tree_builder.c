@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json/json.h"
+#include "text/utf8.h"
 #include "unpack/member/member.h"
 
 enum { OUTSIDE_MAX = 1000 };
@@ -102,7 +102,7 @@ static int add_entry(struct tree_builder *builder, struct reader *reader, const 
 {
     char name[PATH_CAP], hard[PATH_CAP];
     const char *rest = NULL;
-    if (!json_utf8(entry->name, strlen(entry->name)))
+    if (!utf8_ok(entry->name, strlen(entry->name)))
         return other_charset(builder, entry, err);
     if (!member_name(entry->name, name))
         return err_set(err, ERR_VERIFY, 0, "%s: it holds the hostile or unreadable name \"%.200s\"",

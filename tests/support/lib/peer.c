@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "text/hex.h"
+
 struct connection {
     struct peer *peer;
     unsigned number;
@@ -247,14 +249,6 @@ bool peer_has(struct peer *peer, unsigned nth, const char *line)
     return false;
 }
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
 char *peer_form(struct peer *peer, unsigned nth, const char *field)
 {
     size_t name = strlen(field);
@@ -268,8 +262,8 @@ char *peer_form(struct peer *peer, unsigned nth, const char *field)
         if (!value)
             return NULL;
         for (const char *c = value; *c && *c != '&'; c++) {
-            bool escaped = *c == '%' && hex(c[1]) >= 0 && hex(c[2]) >= 0;
-            *out++ = escaped ? (char)(hex(c[1]) * 16 + hex(c[2])) : *c == '+' ? ' ' : *c;
+            bool escaped = *c == '%' && hex_digit(c[1]) >= 0 && hex_digit(c[2]) >= 0;
+            *out++ = escaped ? (char)(hex_digit(c[1]) * 16 + hex_digit(c[2])) : *c == '+' ? ' ' : *c;
             c += escaped ? 2 : 0;
         }
         *out = '\0';

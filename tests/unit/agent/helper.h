@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "agent/os/root.h"
-#include "base/path.h"
 #include "io/proc.h"
+#include "text/path.h"
 
 struct place {
     char dir[64];

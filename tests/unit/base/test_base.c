@@ -10,8 +10,9 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
-#include "base/path.h"
 #include "base/run.h"
+#include "text/hex.h"
+#include "text/path.h"
 
 static void err_chains_from_the_inside_out(void **state)
 {

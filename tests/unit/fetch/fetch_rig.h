@@ -127,11 +127,4 @@ static inline uint64_t rig_partial(const struct fetch_rig *rig)
     return size;
 }
 
-static inline long rig_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 #endif

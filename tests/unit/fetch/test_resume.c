@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "fetch_rig.h"
 #include "tests/support/lib/nginx.h"
 #include "tests/support/lib/rawserver.h"
@@ -339,7 +340,7 @@ static long alarm_ms;
 static void on_alarm(int signum)
 {
     alarmed->stop = signum;
-    alarm_ms = rig_ms();
+    alarm_ms = clock_now_ms();
 }
 
 static void stops_at_once(struct fetch_rig *rig, const struct fetch_request *req, unsigned after_ms)
@@ -352,7 +353,7 @@ static void stops_at_once(struct fetch_rig *rig, const struct fetch_request *req
     signal(SIGALRM, on_alarm);
     assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
     assert_int_equal(rig_fetch(rig, req, &artifact, &err), -1);
-    long late = rig_ms() - alarm_ms;
+    long late = clock_now_ms() - alarm_ms;
     assert_int_equal(err.kind, ERR_INTERRUPTED);
     assert_int_equal(err.errnum, SIGALRM);
     if (late > 200)

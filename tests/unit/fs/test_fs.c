@@ -1,5 +1,6 @@
 /* The fs stage on real file systems made by mke2fs, judged by e2fsck and debugfs. */
 #include "fs_rig.h"
+#include "text/hex.h"
 
 enum { BIG = 5 * MIB + 123 };
 

@@ -1,5 +1,6 @@
 /* Free space in pieces, and files beyond 32 bits: trees of extents, judged by e2fsck and read by debugfs. */
 #include "fs_rig.h"
+#include "text/hex.h"
 
 enum { SIZE = 7 * MIB + 321, PIECE_KIB = 12, FILES = 1600, NAMES = 500 };
 

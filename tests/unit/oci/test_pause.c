@@ -14,6 +14,7 @@
 #include "json/json.h"
 #include "oci/pause.h"
 #include "oci/tar.h"
+#include "text/hex.h"
 
 enum { FILES_MAX = 32, FILE_MAX = 64 << 10 };
 

@@ -14,6 +14,7 @@
 #include "io/file.h"
 #include "io/proc.h"
 #include "pack/pack.h"
+#include "text/hex.h"
 
 static const uint64_t GIB = UINT64_C(1) << 30;
 static char dir[] = "/tmp/test_pack.XXXXXX";

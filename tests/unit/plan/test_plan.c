@@ -11,6 +11,7 @@
 #include "json/json.h"
 #include "plan/plan.h"
 #include "recipe/recipe.h"
+#include "text/hex.h"
 
 /* ROOT is partition 9, OEM partition 6 at /oem and, as on old releases, /usr/share/oem; the rest of /usr is
  * closed: the layout of a Container Linux disk, as far as a plan looks at it. */

@@ -9,6 +9,7 @@
 
 #include "recipe/lock.h"
 #include "recipe/recipe.h"
+#include "text/hex.h"
 
 #define Z64 "0000000000000000000000000000000000000000000000000000000000000000"
 #define FPR "04127D0BFABEC8871FFB2CCE50E0885593D2DCB4"

@@ -2,6 +2,7 @@
 #include "sample.h"
 
 #include "seal/contents.h"
+#include "text/hex.h"
 
 static const char golden[] =
     "{\"entries\":["

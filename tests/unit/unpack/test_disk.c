@@ -1,5 +1,6 @@
 /* unpack_disk() on archives made by the tools that make them in the world. */
 #include "archives.h"
+#include "text/hex.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "io/file.h"
+#include "text/hex.h"
 #include "verify/gpgv.h"
 #include "verify/verify.h"
 

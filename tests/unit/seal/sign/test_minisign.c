@@ -1,6 +1,6 @@
 #include "tests/unit/seal/helper.h"
 
-#include "base/base64.h"
+#include "text/base64.h"
 
 static int check(const char *text, size_t len, const struct minisign_public *key, const char *data,
                  char *comment, struct err *err)

@@ -1,28 +1,10 @@
-#include "base/path.h"
+#include "text/path.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-/* Length of the UTF-8 sequence at S (RFC 3629: no surrogates, no overlong forms), 0 when malformed. */
-static size_t utf8_len(const unsigned char *s, size_t room)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
-                 : (s[0] & 0xf0) == 0xe0        ? 3
-                 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
-                                                : 0;
-    if (len == 0 || len > room)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return len;
-}
+#include "text/utf8.h"
 
 static bool text_ok(const char *name, size_t len)
 {
@@ -30,7 +12,7 @@ static bool text_ok(const char *name, size_t len)
     for (size_t i = 0; i < len;) {
         if (s[i] < 0x20 || s[i] == 0x7f)
             return false;
-        size_t n = utf8_len(s + i, len - i);
+        size_t n = utf8_char(name + i, len - i);
         if (n == 0)
             return false;
         i += n;

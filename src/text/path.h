@@ -6,8 +6,8 @@
  *        over 4095 in all.
  * Never: looks at a file system.
  */
-#ifndef BAKE_BASE_PATH_H
-#define BAKE_BASE_PATH_H
+#ifndef BAKE_TEXT_PATH_H
+#define BAKE_TEXT_PATH_H
 
 #include <stdbool.h>
 

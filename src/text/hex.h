@@ -1,0 +1,28 @@
+/* Hexadecimal digits: written in lower case, read in either.
+ *
+ * In:    bytes, or text.
+ * Fails: a reader answers false on anything but the digits asked for; what OUT then holds is undefined.
+ */
+#ifndef BAKE_TEXT_HEX_H
+#define BAKE_TEXT_HEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The digit's value, -1 for any other character. */
+int hex_digit(char c);
+
+/* OUT holds 2 * len + 1 characters. */
+void hex_encode(const uint8_t *bytes, size_t len, char *out);
+
+/* True when the string HEX is exactly 2 * LEN digits. */
+bool hex_decode(const char *hex, uint8_t *out, size_t len);
+
+/* The same for the first 2 * LEN characters of a longer text. */
+bool hex_read(const char *hex, uint8_t *out, size_t len);
+
+/* True when TEXT is LEN lower-case digits. */
+bool hex_is_lower(const char *text, size_t len);
+
+#endif
