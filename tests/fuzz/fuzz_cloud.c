@@ -1,6 +1,7 @@
 /* What the bucket and the APIs answer: claims, objects, images' times, sums. Whatever is taken must survive being used. */
 #include <string.h>
 
+#include "cloud/push/claim.h"
 #include "cloud/push/push.h"
 #include "io/crc32c.h"
 

@@ -1,4 +1,4 @@
-/* What a push calls things, in the bucket and in the project: follows from the package, the prefix and the project.
+/* The names of a push, in the bucket and in the project; they follow from the package, the prefix and the project.
  *
  *   PREFIX claims/PROJECT/NAME.json   what the project's image needs of the bucket: for prune, and while a push runs
  *   PREFIX segments/SHA256            the parts
@@ -19,7 +19,7 @@
 
 enum { PACKAGE_LABEL = 41, OBJECT_NAME_CAP = OBJECT_NAME_MAX + 1 };
 
-/* The image's name: the package's, cut in front of its digest, in letters that the API takes. */
+/* The image's name: the package's, shortened before its digest, in characters that the API accepts. */
 void push_image_name(const char *package, char out[static IMAGE_NAME_MAX + 1]);
 /* The value of LABEL_PACKAGE. */
 void push_label(const struct sealed *sealed, char out[static PACKAGE_LABEL]);

@@ -24,15 +24,14 @@ int push_run(const struct push *push, struct push_state *state, struct push_resu
     if (push_names_make(push->sealed, push->prefix, push->images.project, &names, err) < 0 ||
         find_image(push, &names, state, &image, err) < 0)
         return -1;
-    if (!image.registered && (store_bucket(push, &names, err) < 0 ||
-                              parts_make(push->packed, push->fd, names.segments, names.archive,
-                                         push->storage.api.run, &parts, err) < 0 ||
-                              store_package(push, &names, &parts, state, &stored, err) < 0 ||
-                              register_image(push, &names, &stored, state, err) < 0))
-        return -1;
-
     if (image.registered)
         made.outcome = PUSH_THERE;
+    else if (store_bucket(push, &names, err) < 0 ||
+             parts_make(push->packed, push->fd, names.segments, names.archive, push->storage.api.run, &parts,
+                        err) < 0 ||
+             store_package(push, &names, &parts, state, &stored, err) < 0 ||
+             register_image(push, &names, &stored, state, err) < 0)
+        return -1;
     memcpy(made.image, names.image, sizeof made.image);
     made.counts = stored.counts;
     made.archive_there = stored.archive_there;

@@ -72,9 +72,9 @@ static int fix_labels(const struct push *push, const struct push_names *names, c
     return differ ? change_labels(push, image, all, count, err) : 0;
 }
 
-/* --- an image that is there --- */
+/* --- an existing image --- */
 
-/* An import is known to have failed: the next try must be another request, because this one's answer stays the same. */
+/* After a failed import the next attempt must be another request: this one would get the same answer again. */
 static int next_attempt(struct push_state *state, struct err *err)
 {
     state->attempt++;
@@ -116,7 +116,7 @@ int find_image(const struct push *push, const struct push_names *names, struct p
 
 /* --- a new image --- */
 
-/* What an import is asked with, attempt after attempt. */
+/* What the requests for an import are made from. */
 struct import {
     const struct push *push;
     const struct push_names *names;
@@ -124,9 +124,9 @@ struct import {
     struct push_state *state;
 };
 
-/* The same request has the same ID in any process and on any machine, so that a push that was killed goes on with its
- * import. That holds beyond the operation's end, so whoever learns that it is over, and finds no image, counts the
- * attempt up. */
+/* The same request has the same ID in any process and on any machine, so a killed push continues its import when it is
+ * repeated. The ID stays taken when the operation ends, so a push that finds it over, and no image, counts the attempt
+ * up. */
 static int request_id(const struct import *import, char out[static REQUEST_ID_CAP], struct err *err)
 {
     const struct images *images = &import->push->images;
@@ -139,7 +139,7 @@ static int request_id(const struct import *import, char out[static REQUEST_ID_CA
     return images_request_id(text.data, out, err);
 }
 
-/* RET: is the image registered? If not, the import is over and left no image: END says how, and ERR why. */
+/* RET says whether the image is registered. If not, the import is over and left no image: END says how, and ERR why. */
 static int import_once(const struct import *import, struct operation_end *end, struct found_image *ret,
                        struct err *err)
 {
@@ -157,8 +157,8 @@ static int import_once(const struct import *import, struct operation_end *end, s
     return 0;
 }
 
-/* An operation that was over before this run asked for it says nothing about now: the next attempt follows at once. One
- * that this run has waited for does. */
+/* An operation that was over before this run asked for it says nothing about now, so the next attempt follows at once.
+ * One that this run has waited for does. */
 static int import_image(const struct import *import, struct err *err)
 {
     const struct client *client = import->push->images.api.client;

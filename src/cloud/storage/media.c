@@ -17,7 +17,7 @@ struct media_sink {
     struct hasher hasher;
 };
 
-/* Only with 200 does it succeed; *RET_STATUS is 404 when there is no such object. */
+/* Succeeds with 200 only. *RET_STATUS is the answer's: 404 for a missing object. */
 static int read_media(const struct storage *storage, const char *name, struct media_sink *sink,
                       int *ret_status, struct err *err)
 {
@@ -32,7 +32,7 @@ static int read_media(const struct storage *storage, const char *name, struct me
                                      .sink_ctx = sink};
     struct retry retry;
     retry_begin(&retry, "cloud", &storage->api.client->retry, storage->api.client->clock);
-    for (;;) { /* not client_call(): the sink begins anew for each attempt */
+    for (;;) { /* not client_call(): the sink starts over for each attempt */
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
         if (sink->begin(sink, err) < 0)
             return -1;
