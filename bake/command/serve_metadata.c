@@ -42,7 +42,7 @@ static bool same_state(const struct file_state *a, const struct file_state *b)
 struct instances_file {
     const char *path;
     struct arena arena;
-    const struct metadata_values *instances;
+    const struct metadata_server_instance *instances;
     size_t count;
 };
 
@@ -79,7 +79,7 @@ static int read_listen(const char *text, char address[static INET_ADDRSTRLEN], u
 
 /* Until a signal ends it. A file that cannot be read now may be half written: the old values stay, and it is read again
  * when it changes. */
-static int follow(struct common *common, struct instances_file *file, struct metadata *server,
+static int follow(struct common *common, struct instances_file *file, struct metadata_server *server,
                   struct file_state seen, struct err *err)
 {
     sigset_t hangup;
@@ -94,7 +94,7 @@ static int follow(struct common *common, struct instances_file *file, struct met
             continue;
         seen = now;
         if (instances_file_load(file, &why) < 0 ||
-            metadata_set(server, file->instances, file->count, &why) < 0)
+            metadata_server_set(server, file->instances, file->count, &why) < 0)
             run_warn(&common->run, "metadata", "%s; the old values stay", why.text);
         else
             run_note(&common->run, "metadata", "%s: %zu instances", file->path, file->count);
@@ -142,15 +142,15 @@ static int run_serve_metadata(struct common *common, int argc, char **argv, stru
     struct file_state seen = file_state_of(path); /* before it is read: a change in between is seen later */
     if (instances_file_load(&file, err) < 0)
         return -1;
-    cleanup_metadata struct metadata *server = NULL;
-    const struct metadata_options server_options = {.instances = file.instances,
-                                                    .instance_count = file.count,
-                                                    .by_address = true,
-                                                    .listen = address,
-                                                    .port = port};
-    if (metadata_start(&server_options, &common->run, &server, err) < 0)
+    cleanup_metadata_server struct metadata_server *server = NULL;
+    const struct metadata_server_options server_options = {.instances = file.instances,
+                                                           .instance_count = file.count,
+                                                           .by_address = true,
+                                                           .listen = address,
+                                                           .port = port};
+    if (metadata_server_start(&server_options, &common->run, &server, err) < 0)
         return -1;
-    ui_text(&common->ui, "ready %s:%u\n", address, (unsigned)metadata_port(server));
+    ui_text(&common->ui, "ready %s:%u\n", address, (unsigned)metadata_server_port(server));
     if (ui_finish(&common->ui, err) < 0)
         return -1;
     return follow(common, &file, server, seen, err);

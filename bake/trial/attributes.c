@@ -50,7 +50,7 @@ static int add(struct trial_attributes *to, const char *text, const char *const 
     size_t i = 0;
     while (i < to->count && strcmp(to->list[i].key, key) != 0)
         i++;
-    to->list[i] = (struct metadata_attribute){key, equals + 1};
+    to->list[i] = (struct metadata_server_attribute){key, equals + 1};
     to->count += i == to->count;
     return 0;
 }

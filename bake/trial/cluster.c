@@ -17,7 +17,7 @@ struct guests {
     struct arena arena;
     const char *names[CLUSTER_GUESTS_MAX + 1]; /* NULL-terminated */
     struct trial_attributes attributes[CLUSTER_GUESTS_MAX], common;
-    struct metadata_values values[CLUSTER_GUESTS_MAX];
+    struct metadata_server_instance values[CLUSTER_GUESTS_MAX];
     char secret[TRIAL_SECRET_TEXT];
     char nodes[CLUSTER_GUESTS_MAX * 24]; /* "a=10.128.0.2," each */
     size_t count;
@@ -43,19 +43,19 @@ static int set_values(struct guests *guests, size_t i, struct err *err)
     const char *mac = ip ? instances_mac(ip, &guests->arena) : NULL;
     if (!hostname || !mac)
         return err_oom(err);
-    guests->values[i] = (struct metadata_values){.name = name,
-                                                 .hostname = hostname,
-                                                 .id = i + 1,
-                                                 .zone = "local-a",
-                                                 .machine_type = "e2-small",
-                                                 .ip = ip,
-                                                 .gateway = NETWORK_GATEWAY,
-                                                 .netmask = NETWORK_NETMASK,
-                                                 .mac = mac,
-                                                 .attributes = guests->attributes[i].list,
-                                                 .attribute_count = guests->attributes[i].count,
-                                                 .project_id = "bake-test",
-                                                 .project_number = 1};
+    guests->values[i] = (struct metadata_server_instance){.name = name,
+                                                          .hostname = hostname,
+                                                          .id = i + 1,
+                                                          .zone = "local-a",
+                                                          .machine_type = "e2-small",
+                                                          .ip = ip,
+                                                          .gateway = NETWORK_GATEWAY,
+                                                          .netmask = NETWORK_NETMASK,
+                                                          .mac = mac,
+                                                          .attributes = guests->attributes[i].list,
+                                                          .attribute_count = guests->attributes[i].count,
+                                                          .project_id = "bake-test",
+                                                          .project_number = 1};
     return 0;
 }
 

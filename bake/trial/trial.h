@@ -26,7 +26,7 @@ struct trial_options {
 /* A cluster's attributes as one of its guests gets them; NULL-terminated names in GUESTS. */
 struct trial_attributes {
     struct arena arena;
-    struct metadata_attribute list[TRIAL_ATTRIBUTES_MAX];
+    struct metadata_server_attribute list[TRIAL_ATTRIBUTES_MAX];
     size_t count;
 };
 

@@ -51,16 +51,16 @@ static int follow(struct console *console, struct guest *guest, unsigned limit_s
 static int run_guest(const struct boot_options *options, struct console *console, struct boot_result *result,
                      const struct run *run, struct err *err)
 {
-    cleanup_metadata struct metadata *server = NULL;
-    const struct metadata_options told = {.instances = &options->metadata, .instance_count = 1};
-    if (metadata_start(&told, run, &server, err) < 0)
+    cleanup_metadata_server struct metadata_server *server = NULL;
+    const struct metadata_server_options told = {.instances = &options->metadata, .instance_count = 1};
+    if (metadata_server_start(&told, run, &server, err) < 0)
         return -1;
     const struct qemu_spec spec = {.disk_fd = options->disk_fd,
                                    .efi = options->efi,
                                    .cpus = options->cpus,
                                    .memory_mib = options->memory_mib,
                                    .relay = options->relay,
-                                   .metadata_port = metadata_port(server)};
+                                   .metadata_port = metadata_server_port(server)};
     const struct console_options heard = {options->serial_fd, options->line, options->ctx};
     /* declared after the server, so stopped before it */
     cleanup_guest struct guest guest = GUEST_EMPTY;

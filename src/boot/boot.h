@@ -23,14 +23,14 @@
 enum { BOOT_REPORTS_MAX = 256, BOOT_TAIL_LINES = 24, BOOT_TIMEOUT_S = 600, BOOT_TIMEOUT_MAX_S = 86400 };
 
 struct boot_options {
-    int disk_fd;                     /* raw; stays as it is, and the caller's */
-    bool efi;                        /* OVMF instead of SeaBIOS */
-    unsigned cpus;                   /* 0: 2 */
-    unsigned memory_mib;             /* 0: 1024 */
-    unsigned timeout_s;              /* 0: BOOT_TIMEOUT_S */
-    const char *relay;               /* see struct qemu_spec; required */
-    struct metadata_values metadata; /* ip and the rest of the network as boot/qemu.h has them */
-    int serial_fd;                   /* a copy of the raw console goes here; -1: none */
+    int disk_fd;                              /* raw; stays as it is, and the caller's */
+    bool efi;                                 /* OVMF instead of SeaBIOS */
+    unsigned cpus;                            /* 0: 2 */
+    unsigned memory_mib;                      /* 0: 1024 */
+    unsigned timeout_s;                       /* 0: BOOT_TIMEOUT_S */
+    const char *relay;                        /* see struct qemu_spec; required */
+    struct metadata_server_instance metadata; /* ip and the rest of the network as boot/qemu.h has them */
+    int serial_fd;                            /* a copy of the raw console goes here; -1: none */
     /* Each line, safe to show, as it comes; may be NULL. SECONDS are since power-on. */
     void (*line)(void *ctx, double seconds, const char *line);
     void *ctx;

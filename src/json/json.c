@@ -7,7 +7,7 @@
 #include "json/scan.h"
 #include "text/utf8.h"
 
-struct place {
+struct json_place {
     const cJSON *node;
     unsigned line, column;         /* of the value */
     unsigned key_line, key_column; /* of its key */
@@ -17,18 +17,18 @@ struct json_doc {
     cJSON *root;
     char *name;
     enum err_kind kind;
-    struct place *places; /* sorted by node */
+    struct json_place *places; /* sorted by node */
     size_t count;
 };
 
 /* Walks forward through the text; offsets must not go back. */
-struct cursor {
+struct json_cursor {
     const char *text;
     size_t at, line_start;
     unsigned line;
 };
 
-static void cursor_to(struct cursor *c, size_t off, unsigned *ret_line, unsigned *ret_column)
+static void cursor_to(struct json_cursor *c, size_t off, unsigned *ret_line, unsigned *ret_column)
 {
     for (; c->at < off; c->at++)
         if (c->text[c->at] == '\n') {
@@ -42,7 +42,7 @@ static void cursor_to(struct cursor *c, size_t off, unsigned *ret_line, unsigned
 static int error_at(const char *name, enum err_kind kind, const char *text, size_t off, struct err *err,
                     const char *message)
 {
-    struct cursor c = {.text = text, .line = 1};
+    struct json_cursor c = {.text = text, .line = 1};
     unsigned line, column;
     cursor_to(&c, off, &line, &column);
     return err_set(err, kind, 0, "%.300s:%u:%u: %s", name, line, column, message);
@@ -50,12 +50,12 @@ static int error_at(const char *name, enum err_kind kind, const char *text, size
 
 /* Pairs nodes with marks: both are in document order. Depth is bounded by the scanner. */
 static bool collect(struct json_doc *doc, const cJSON *node, const struct json_mark *marks, size_t count,
-                    struct cursor *cursor)
+                    struct json_cursor *cursor)
 {
     if (doc->count == count)
         return false;
     const struct json_mark *mark = &marks[doc->count];
-    struct place *place = &doc->places[doc->count++];
+    struct json_place *place = &doc->places[doc->count++];
     place->node = node;
     cursor_to(cursor, mark->key, &place->key_line, &place->key_column);
     cursor_to(cursor, mark->value, &place->line, &place->column);
@@ -67,13 +67,14 @@ static bool collect(struct json_doc *doc, const cJSON *node, const struct json_m
 
 static int compare_places(const void *a, const void *b)
 {
-    uintptr_t x = (uintptr_t)((const struct place *)a)->node, y = (uintptr_t)((const struct place *)b)->node;
+    uintptr_t x = (uintptr_t)((const struct json_place *)a)->node,
+              y = (uintptr_t)((const struct json_place *)b)->node;
     return (x > y) - (x < y);
 }
 
-static const struct place *find_place(const struct json_doc *doc, const cJSON *node)
+static const struct json_place *find_place(const struct json_doc *doc, const cJSON *node)
 {
-    struct place key = {.node = node};
+    struct json_place key = {.node = node};
     if (!node || doc->count == 0)
         return NULL;
     return bsearch(&key, doc->places, doc->count, sizeof *doc->places, compare_places);
@@ -94,7 +95,7 @@ static int key_error(const struct json_doc *doc, const cJSON *node, struct err *
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    const struct place *place = find_place(doc, node);
+    const struct json_place *place = find_place(doc, node);
     return err_set(err, doc->kind, 0, "%.300s:%u:%u: %s", doc->name, place ? place->key_line : 0,
                    place ? place->key_column : 0, text);
 }
@@ -117,10 +118,10 @@ static int refuse_duplicates(const struct json_doc *doc, const cJSON *node, stru
     for (i = 1; i < count; i++) {
         if (strcmp(members[i - 1]->string, members[i]->string) != 0)
             continue;
-        const struct place *a = find_place(doc, members[i - 1]), *b = find_place(doc, members[i]);
+        const struct json_place *a = find_place(doc, members[i - 1]), *b = find_place(doc, members[i]);
         bool swapped =
             a->key_line > b->key_line || (a->key_line == b->key_line && a->key_column > b->key_column);
-        const struct place *first = swapped ? b : a;
+        const struct json_place *first = swapped ? b : a;
         return key_error(doc, swapped ? members[i - 1] : members[i], err,
                          "duplicate key \"%.200s\": it is given first at line %u", members[i]->string,
                          first->key_line);
@@ -154,7 +155,7 @@ static int build(struct json_doc *doc, const struct json_scan *scan, const char 
     doc->places = calloc(scan->count, sizeof *doc->places);
     if (!doc->root || !doc->places)
         return err_oom(err);
-    struct cursor cursor = {.text = text, .line = 1};
+    struct json_cursor cursor = {.text = text, .line = 1};
     if (!collect(doc, doc->root, scan->marks, scan->count, &cursor) || doc->count != scan->count)
         return err_set(err, ERR_INTERNAL, 0, "%.300s: the two JSON readers disagree about this text",
                        doc->name);
@@ -222,7 +223,7 @@ const cJSON *json_root(const struct json_doc *doc)
 
 void json_where(const struct json_doc *doc, const cJSON *node, unsigned *ret_line, unsigned *ret_column)
 {
-    const struct place *place = find_place(doc, node);
+    const struct json_place *place = find_place(doc, node);
     *ret_line = place ? place->line : 0;
     *ret_column = place ? place->column : 0;
 }

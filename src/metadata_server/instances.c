@@ -8,7 +8,7 @@
 struct reading {
     struct json_doc *doc;
     struct arena *arena;
-    struct metadata_values project; /* its project_* members */
+    struct metadata_server_instance project; /* its project_* members */
     struct err *err;
 };
 
@@ -22,7 +22,7 @@ static int text_of(struct reading *r, const cJSON *object, const char *key, cons
 }
 
 /* Keys and values themselves are judged by tree_build(), for everyone alike. */
-static int attributes_of(struct reading *r, const cJSON *object, const struct metadata_attribute **ret,
+static int attributes_of(struct reading *r, const cJSON *object, const struct metadata_server_attribute **ret,
                          size_t *ret_count)
 {
     const cJSON *from = NULL;
@@ -34,7 +34,7 @@ static int attributes_of(struct reading *r, const cJSON *object, const struct me
     if (size > METADATA_ATTRIBUTES_MAX)
         return json_error(r->doc, from, r->err, "%d attributes, the limit is %d", size,
                           METADATA_ATTRIBUTES_MAX);
-    struct metadata_attribute *made = arena_array(r->arena, (size_t)size, sizeof *made);
+    struct metadata_server_attribute *made = arena_array(r->arena, (size_t)size, sizeof *made);
     if (!made)
         return err_oom(r->err);
     size_t count = 0;
@@ -55,7 +55,7 @@ static int read_project(struct reading *r)
 {
     static const char *const known[] = {"id", "number", "attributes", NULL};
     const cJSON *project = NULL;
-    struct metadata_values *to = &r->project;
+    struct metadata_server_instance *to = &r->project;
     if (json_get_object(r->doc, json_root(r->doc), "project", true, &project, r->err) < 0 ||
         json_only(r->doc, project, known, r->err) < 0 || text_of(r, project, "id", &to->project_id) < 0 ||
         json_get_uint(r->doc, project, "number", true, 1, UINT64_C(1) << 53, &to->project_number, r->err) < 0)
@@ -80,7 +80,7 @@ static const char *gateway_of(const char *ip, struct arena *arena)
     return arena_printf(arena, "%u.%u.%u.1", b[0], b[1], b[2]);
 }
 
-static int read_instance(struct reading *r, const cJSON *item, struct metadata_values *to)
+static int read_instance(struct reading *r, const cJSON *item, struct metadata_server_instance *to)
 {
     static const char *const known[] = {"name", "ip", "zone", "id", "attributes", NULL};
     struct in_addr ip;
@@ -102,7 +102,7 @@ static int read_instance(struct reading *r, const cJSON *item, struct metadata_v
     return to->hostname && to->mac && to->gateway ? 0 : err_oom(r->err);
 }
 
-static int read_all(struct reading *r, const struct metadata_values **ret, size_t *ret_count)
+static int read_all(struct reading *r, const struct metadata_server_instance **ret, size_t *ret_count)
 {
     static const char *const known[] = {"project", "instances", NULL};
     const cJSON *root = json_root(r->doc), *list = NULL;
@@ -115,7 +115,7 @@ static int read_all(struct reading *r, const struct metadata_values **ret, size_
     if (size < 1 || size > METADATA_INSTANCES_MAX)
         return json_error(r->doc, list, r->err, "%d instances: there must be 1 to %d", size,
                           METADATA_INSTANCES_MAX);
-    struct metadata_values *made = arena_array(r->arena, (size_t)size, sizeof *made);
+    struct metadata_server_instance *made = arena_array(r->arena, (size_t)size, sizeof *made);
     if (!made)
         return err_oom(r->err);
     size_t count = 0;
@@ -128,7 +128,7 @@ static int read_all(struct reading *r, const struct metadata_values **ret, size_
 }
 
 int instances_parse(const char *text, size_t len, const char *name, struct arena *arena,
-                    const struct metadata_values **ret, size_t *ret_count, struct err *err)
+                    const struct metadata_server_instance **ret, size_t *ret_count, struct err *err)
 {
     cleanup_json struct json_doc *doc = NULL;
     if (len > INSTANCES_TEXT_MAX)

@@ -23,7 +23,7 @@ enum {
 };
 
 /* All instances, as one value that is replaced as a whole. */
-struct roster {
+struct instance_list {
     size_t count;
     struct {
         struct in_addr ip;
@@ -32,19 +32,19 @@ struct roster {
 };
 
 /* Requests run on a thread each, since those that wait for a change must not hold up others. */
-struct metadata {
+struct metadata_server {
     struct MHD_Daemon *daemon;
     uint16_t port;
     bool by_address;
     const struct run *run;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct roster *roster; /* under lock */
-    bool stopping;         /* likewise */
+    struct instance_list *instances; /* under lock */
+    bool stopping;                   /* likewise */
 };
 
 struct request {
-    struct metadata *server;
+    struct metadata_server *server;
     struct MHD_Connection *connection;
     struct in_addr client;
     const char *path; /* below /computeMetadata/v1/ */
@@ -55,34 +55,34 @@ struct request {
 
 static const char v1[] = "/computeMetadata/v1/";
 
-static void roster_free(struct roster *roster)
+static void instance_list_free(struct instance_list *instances)
 {
-    if (!roster)
+    if (!instances)
         return;
-    for (size_t i = 0; i < roster->count; i++)
-        cJSON_Delete(roster->list[i].root);
-    free(roster);
+    for (size_t i = 0; i < instances->count; i++)
+        cJSON_Delete(instances->list[i].root);
+    free(instances);
 }
 
-static void roster_free_fn(struct roster **roster)
+static void instance_list_free_fn(struct instance_list **instances)
 {
-    roster_free(*roster);
+    instance_list_free(*instances);
 }
-#define cleanup_roster cleanup(roster_free_fn)
+#define cleanup_instance_list cleanup(instance_list_free_fn)
 
-static int roster_make(const struct metadata_values *instances, size_t count, bool by_address,
-                       struct roster **ret, struct err *err)
+static int instance_list_make(const struct metadata_server_instance *instances, size_t count, bool by_address,
+                              struct instance_list **ret, struct err *err)
 {
     if (count == 0 || count > METADATA_INSTANCES_MAX)
         return err_set(err, ERR_USAGE, 0, "metadata of %zu instances: it is for 1 to %d", count,
                        METADATA_INSTANCES_MAX);
     if (!by_address && count > 1)
         return err_set(err, ERR_INTERNAL, 0, "several instances, and nothing to tell them apart");
-    cleanup_roster struct roster *made = calloc(1, sizeof *made + count * sizeof *made->list);
+    cleanup_instance_list struct instance_list *made = calloc(1, sizeof *made + count * sizeof *made->list);
     if (!made)
         return err_oom(err);
     for (; made->count < count; made->count++) {
-        const struct metadata_values *values = &instances[made->count];
+        const struct metadata_server_instance *values = &instances[made->count];
         struct in_addr ip = {0};
         if (by_address && (!values->ip || inet_pton(AF_INET, values->ip, &ip) != 1))
             return err_set(err, ERR_USAGE, 0, "metadata: an instance's address is not an IPv4 address");
@@ -100,14 +100,14 @@ static int roster_make(const struct metadata_values *instances, size_t count, bo
 /* Under the lock: the values that this client may see; NULL when it is none of the instances. */
 static const cJSON *root_for(const struct request *request)
 {
-    const struct metadata *server = request->server;
-    for (size_t i = 0; i < server->roster->count; i++)
-        if (!server->by_address || server->roster->list[i].ip.s_addr == request->client.s_addr)
-            return server->roster->list[i].root;
+    const struct metadata_server *server = request->server;
+    for (size_t i = 0; i < server->instances->count; i++)
+        if (!server->by_address || server->instances->list[i].ip.s_addr == request->client.s_addr)
+            return server->instances->list[i].root;
     return NULL;
 }
 
-static bool find(const struct request *request, struct tree_place *ret)
+static bool find_place(const struct request *request, struct tree_place *ret)
 {
     const cJSON *root = root_for(request);
     return root && tree_find(root, request->path, ret);
@@ -184,12 +184,12 @@ static struct timespec deadline_in(unsigned seconds)
 static bool wait_for_change(const struct request *request, struct tree_place *ret, char etag[static ETAG_CAP],
                             bool *ret_ok)
 {
-    struct metadata *server = request->server;
+    struct metadata_server *server = request->server;
     char known[ETAG_CAP] = "";
     struct timespec until = deadline_in(request->timeout_s);
     bool late = false;
     for (bool first = true;; first = false) {
-        if (!find(request, ret))
+        if (!find_place(request, ret))
             return false;
         if (!etag_of(ret, etag)) {
             *ret_ok = false;
@@ -205,7 +205,7 @@ static bool wait_for_change(const struct request *request, struct tree_place *re
 
 static enum MHD_Result serve(const struct request *request)
 {
-    struct metadata *server = request->server;
+    struct metadata_server *server = request->server;
     struct tree_place place;
     char etag[ETAG_CAP] = "";
     struct buf text = BUF_INIT(ANSWER_MAX);
@@ -213,7 +213,7 @@ static enum MHD_Result serve(const struct request *request)
     pthread_mutex_lock(&server->lock);
     if (request->wait)
         found = wait_for_change(request, &place, etag, &ok);
-    else if ((found = find(request, &place)))
+    else if ((found = find_place(request, &place)))
         ok = etag_of(&place, etag);
     bool json = request->json || (request->recursive && !request->text);
     if (found && ok) {
@@ -290,7 +290,7 @@ static bool know_client(const struct request *request)
     return known;
 }
 
-static enum MHD_Result below_compute(struct metadata *server, struct MHD_Connection *connection,
+static enum MHD_Result below_compute(struct metadata_server *server, struct MHD_Connection *connection,
                                      const char *url, const char *method)
 {
     const char *flavor = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Metadata-Flavor");
@@ -321,7 +321,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
                               void **state)
 {
     static const char root_listing[] = "computeMetadata/\n";
-    struct metadata *server = ctx;
+    struct metadata_server *server = ctx;
     (void)version;
     (void)upload;
     /* First call: headers only. What a body holds is of no interest, but it must be taken. */
@@ -345,7 +345,8 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
     return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
 }
 
-static int start_listening(struct metadata *server, const struct metadata_options *options, struct err *err)
+static int start_listening(struct metadata_server *server, const struct metadata_server_options *options,
+                           struct err *err)
 {
     const char *address = options->listen ? options->listen : "127.0.0.1";
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(options->port)};
@@ -366,10 +367,10 @@ static int start_listening(struct metadata *server, const struct metadata_option
     return 0;
 }
 
-int metadata_start(const struct metadata_options *options, const struct run *run, struct metadata **ret,
-                   struct err *err)
+int metadata_server_start(const struct metadata_server_options *options, const struct run *run,
+                          struct metadata_server **ret, struct err *err)
 {
-    struct metadata *server = calloc(1, sizeof *server);
+    struct metadata_server *server = calloc(1, sizeof *server);
     pthread_condattr_t attributes;
     if (!server)
         return err_oom(err);
@@ -380,37 +381,37 @@ int metadata_start(const struct metadata_options *options, const struct run *run
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&server->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    if (roster_make(options->instances, options->instance_count, options->by_address, &server->roster, err) <
-            0 ||
+    if (instance_list_make(options->instances, options->instance_count, options->by_address,
+                           &server->instances, err) < 0 ||
         start_listening(server, options, err) < 0) {
-        metadata_stop(server);
+        metadata_server_stop(server);
         return -1;
     }
     *ret = server;
     return 0;
 }
 
-uint16_t metadata_port(const struct metadata *server)
+uint16_t metadata_server_port(const struct metadata_server *server)
 {
     return server->port;
 }
 
-int metadata_set(struct metadata *server, const struct metadata_values *instances, size_t count,
-                 struct err *err)
+int metadata_server_set(struct metadata_server *server, const struct metadata_server_instance *instances,
+                        size_t count, struct err *err)
 {
-    struct roster *roster = NULL;
-    if (roster_make(instances, count, server->by_address, &roster, err) < 0)
+    struct instance_list *made = NULL;
+    if (instance_list_make(instances, count, server->by_address, &made, err) < 0)
         return -1;
     pthread_mutex_lock(&server->lock);
-    struct roster *old = server->roster;
-    server->roster = roster;
+    struct instance_list *old = server->instances;
+    server->instances = made;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
-    roster_free(old);
+    instance_list_free(old);
     return 0;
 }
 
-void metadata_stop(struct metadata *server)
+void metadata_server_stop(struct metadata_server *server)
 {
     if (!server)
         return;
@@ -420,7 +421,7 @@ void metadata_stop(struct metadata *server)
     pthread_mutex_unlock(&server->lock);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
-    roster_free(server->roster);
+    instance_list_free(server->instances);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server);

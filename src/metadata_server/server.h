@@ -4,7 +4,7 @@
  * Out:   an HTTP server, on 127.0.0.1 at a port the kernel chooses unless the caller says another place; values
  *        can be changed while it runs, which ends the requests that wait for a change.
  * Fails: ERR_USAGE for values that Compute Engine would not take either, ERR_IO when it cannot listen.
- * Owns:  copies of all values, its socket and its threads, until metadata_stop().
+ * Owns:  copies of all values, its socket and its threads, until metadata_server_stop().
  * Never: listens on another address; gives an instance another one's values: with several instances the source
  *        address says who asks, and who is none of them is refused.
  *
@@ -28,11 +28,11 @@ enum {
 };
 enum { METADATA_INSTANCES_MAX = 64 };
 
-struct metadata_attribute {
+struct metadata_server_attribute {
     const char *key, *value;
 };
 
-struct metadata_values {
+struct metadata_server_instance {
     const char *name;         /* of the instance */
     const char *hostname;     /* fully qualified */
     uint64_t id;              /* of the instance */
@@ -40,18 +40,18 @@ struct metadata_values {
     const char *machine_type; /* "e2-small" */
     const char *ip, *gateway, *netmask, *mac;
     const char *external_ip; /* "" or NULL: none */
-    const struct metadata_attribute *attributes;
+    const struct metadata_server_attribute *attributes;
     size_t attribute_count;
     const char *project_id;
     uint64_t project_number;
-    const struct metadata_attribute *project_attributes;
+    const struct metadata_server_attribute *project_attributes;
     size_t project_attribute_count;
 };
 
-struct metadata;
+struct metadata_server;
 
-struct metadata_options {
-    const struct metadata_values *instances;
+struct metadata_server_options {
+    const struct metadata_server_instance *instances;
     size_t instance_count; /* 1 to METADATA_INSTANCES_MAX */
     /* Instances are told apart by the address that asks, which is its `ip`. False: there is one, and whoever
      * asks is that one, as behind a relay. */
@@ -61,19 +61,20 @@ struct metadata_options {
 };
 
 /* RUN, when given, hears a note for each request: method and path, never a value. It must outlive the server. */
-must_check int metadata_start(const struct metadata_options *options, const struct run *run,
-                              struct metadata **ret, struct err *err);
-uint16_t metadata_port(const struct metadata *server);
+must_check int metadata_server_start(const struct metadata_server_options *options, const struct run *run,
+                                     struct metadata_server **ret, struct err *err);
+uint16_t metadata_server_port(const struct metadata_server *server);
 
 /* Replaces all instances at once; on failure the old ones stay. From any thread. */
-must_check int metadata_set(struct metadata *server, const struct metadata_values *instances, size_t count,
-                            struct err *err);
+must_check int metadata_server_set(struct metadata_server *server,
+                                   const struct metadata_server_instance *instances, size_t count,
+                                   struct err *err);
 
-void metadata_stop(struct metadata *server);
-static inline void metadata_stop_fn(struct metadata **server)
+void metadata_server_stop(struct metadata_server *server);
+static inline void metadata_server_stop_fn(struct metadata_server **server)
 {
-    metadata_stop(*server);
+    metadata_server_stop(*server);
 }
-#define cleanup_metadata cleanup(metadata_stop_fn)
+#define cleanup_metadata_server cleanup(metadata_server_stop_fn)
 
 #endif

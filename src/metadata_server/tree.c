@@ -34,8 +34,8 @@ static bool add_number(cJSON *to, const char *key, uint64_t value)
 }
 
 /* "projects/NUMBER/KIND/NAME", as zones and machine types are named. */
-static bool add_resource(cJSON *to, const char *key, const struct metadata_values *values, const char *kind,
-                         const char *name)
+static bool add_resource(cJSON *to, const char *key, const struct metadata_server_instance *values,
+                         const char *kind, const char *name)
 {
     char text[METADATA_KEY_MAX * 2 + 64];
     snprintf(text, sizeof text, "projects/%" PRIu64 "/%s/%s", values->project_number, kind, name);
@@ -44,11 +44,11 @@ static bool add_resource(cJSON *to, const char *key, const struct metadata_value
 
 static int by_key(const void *a, const void *b)
 {
-    const struct metadata_attribute *left = a, *right = b;
+    const struct metadata_server_attribute *left = a, *right = b;
     return strcmp(left->key, right->key);
 }
 
-static int check_attribute(const struct metadata_attribute *attribute, struct err *err)
+static int check_attribute(const struct metadata_server_attribute *attribute, struct err *err)
 {
     const char *key = attribute->key;
     size_t len = strlen(key);
@@ -68,14 +68,14 @@ static int check_attribute(const struct metadata_attribute *attribute, struct er
     return 0;
 }
 
-static int add_attributes(cJSON *to, const struct metadata_attribute *list, size_t count, size_t *total,
-                          struct err *err)
+static int add_attributes(cJSON *to, const struct metadata_server_attribute *list, size_t count,
+                          size_t *total, struct err *err)
 {
     if (count > METADATA_ATTRIBUTES_MAX)
         return err_set(err, ERR_USAGE, 0, "%zu metadata attributes, the limit is %d", count,
                        METADATA_ATTRIBUTES_MAX);
     cJSON *made = cJSON_AddObjectToObject(to, "attributes");
-    struct metadata_attribute sorted[METADATA_ATTRIBUTES_MAX];
+    struct metadata_server_attribute sorted[METADATA_ATTRIBUTES_MAX];
     if (!made)
         return err_oom(err);
     for (size_t i = 0; i < count; i++) {
@@ -96,7 +96,7 @@ static int add_attributes(cJSON *to, const struct metadata_attribute *list, size
     return 0;
 }
 
-static bool add_interface(cJSON *instance, const struct metadata_values *values)
+static bool add_interface(cJSON *instance, const struct metadata_server_instance *values)
 {
     cJSON *list = cJSON_AddArrayToObject(instance, "network-interfaces");
     cJSON *nic = cJSON_CreateObject();
@@ -130,7 +130,7 @@ static bool add_scheduling(cJSON *instance)
            add_text(made, "on-host-maintenance", "MIGRATE") && add_text(made, "preemptible", "FALSE");
 }
 
-static int fill(cJSON *root, const struct metadata_values *values, struct err *err)
+static int fill_tree(cJSON *root, const struct metadata_server_instance *values, struct err *err)
 {
     size_t total = 0;
     cJSON *instance = cJSON_AddObjectToObject(root, "instance");
@@ -170,7 +170,7 @@ static int check_value(const char *what, const char *value, struct err *err)
     return 0;
 }
 
-int tree_build(const struct metadata_values *values, cJSON **ret, struct err *err)
+int tree_build(const struct metadata_server_instance *values, cJSON **ret, struct err *err)
 {
     if (check_value("instance name", values->name, err) < 0 ||
         check_value("hostname", values->hostname, err) < 0 || check_value("zone", values->zone, err) < 0 ||
@@ -186,7 +186,7 @@ int tree_build(const struct metadata_values *values, cJSON **ret, struct err *er
     cJSON *root = cJSON_CreateObject();
     if (!root)
         return err_oom(err);
-    if (fill(root, values, err) < 0) {
+    if (fill_tree(root, values, err) < 0) {
         cJSON_Delete(root);
         return -1;
     }

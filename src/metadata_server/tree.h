@@ -1,6 +1,6 @@
 /* The tree of metadata values, and how parts of it are shown. Knows no HTTP.
  *
- * In:    struct metadata_values; paths below /computeMetadata/v1/.
+ * In:    struct metadata_server_instance; paths below /computeMetadata/v1/.
  * Out:   a tree of directories, lists and leaves under their names in paths; text or JSON of any part of it.
  * Fails: ERR_USAGE for values that cannot be metadata.
  * Owns:  the tree is plain cJSON: cJSON_Delete().
@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "metadata_server/server.h"
 
-must_check int tree_build(const struct metadata_values *values, cJSON **ret, struct err *err);
+must_check int tree_build(const struct metadata_server_instance *values, cJSON **ret, struct err *err);
 
 struct tree_place {
     const cJSON *node;

@@ -18,7 +18,7 @@ enum {
 
 struct story {
     struct nodes nodes;
-    struct writer writer;
+    struct etcd_writer writer;
     struct etcd_client *client;
     size_t turn; /* whose it is to take a write */
     double next_write;

@@ -19,9 +19,10 @@ enum { CLUSTER_GUESTS_MIN = 3, CLUSTER_GUESTS_MAX = 9, CLUSTER_TIMEOUT_S = 1200 
 struct cluster_test_options {
     int disk_fd; /* raw; stays as it is, and the caller's */
     bool efi;
-    unsigned cpus, memory_mib;            /* of each guest; 0: 1 and 1024 */
-    unsigned timeout_s;                   /* 0: CLUSTER_TIMEOUT_S */
-    const struct metadata_values *guests; /* name, ip of boot/cluster/network.h's subnet, mac, and the rest */
+    unsigned cpus, memory_mib; /* of each guest; 0: 1 and 1024 */
+    unsigned timeout_s;        /* 0: CLUSTER_TIMEOUT_S */
+    const struct metadata_server_instance
+        *guests; /* name, ip of boot/cluster/network.h's subnet, mac, and the rest */
     size_t count;
     struct etcd_keys keys;
     /* All may be NULL. LINE: a line of a guest's console, safe to show. STEP: what happened just now. SERIAL: where the raw

@@ -163,17 +163,17 @@ void nodes_linger(struct nodes *nodes)
 
 static int start_server(struct nodes *nodes, struct err *err)
 {
-    struct metadata_values values[CLUSTER_GUESTS_MAX];
+    struct metadata_server_instance values[CLUSTER_GUESTS_MAX];
     for (size_t i = 0; i < nodes->count; i++)
         values[i] = nodes->list[i].values;
-    const struct metadata_options options = {.instances = values,
-                                             .instance_count = nodes->count,
-                                             .by_address = true,
-                                             .listen = METADATA_IP,
-                                             .port = METADATA_PORT};
+    const struct metadata_server_options options = {.instances = values,
+                                                    .instance_count = nodes->count,
+                                                    .by_address = true,
+                                                    .listen = METADATA_IP,
+                                                    .port = METADATA_PORT};
     if (nodes->server)
-        return metadata_set(nodes->server, values, nodes->count, err);
-    return metadata_start(&options, nodes->run, &nodes->server, err);
+        return metadata_server_set(nodes->server, values, nodes->count, err);
+    return metadata_server_start(&options, nodes->run, &nodes->server, err);
 }
 
 static int start_network(struct nodes *nodes, struct err *err)
@@ -227,7 +227,7 @@ void nodes_stop(struct nodes *nodes)
         node_cut(&nodes->list[i]);
         free(nodes->list[i].console);
     }
-    metadata_stop(nodes->server);
+    metadata_server_stop(nodes->server);
     network_stop(&nodes->network);
     *nodes = (struct nodes){.network = NETWORK_EMPTY};
 }

@@ -19,7 +19,7 @@ struct nodes;
 
 struct node {
     struct nodes *nodes;
-    struct metadata_values values;
+    struct metadata_server_instance values;
     struct guest guest;
     struct console *console;
     struct cluster_guest_result *result;
@@ -36,7 +36,7 @@ struct nodes {
     double started;
     const char *waiting; /* what for: what is said when time is up */
     struct network network;
-    struct metadata *server;
+    struct metadata_server *server;
     struct node list[CLUSTER_GUESTS_MAX];
     size_t count;
 };

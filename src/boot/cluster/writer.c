@@ -5,16 +5,16 @@
 #define PREFIX "/bake-test/"
 enum { ACKNOWLEDGED = 1, SEEN = 2, KEY_CAP = 32 };
 
-int writer_init(struct writer *writer, struct err *err)
+int writer_init(struct etcd_writer *writer, struct err *err)
 {
-    *writer = (struct writer){.notes = calloc(WRITER_MAX, 1)};
+    *writer = (struct etcd_writer){.notes = calloc(WRITER_MAX, 1)};
     return writer->notes ? 0 : err_oom(err);
 }
 
-void writer_free(struct writer *writer)
+void writer_free(struct etcd_writer *writer)
 {
     free(writer->notes);
-    *writer = (struct writer){0};
+    *writer = (struct etcd_writer){0};
 }
 
 /* The value is the key's number once more, so that one that was mixed up is seen. */
@@ -24,7 +24,7 @@ static void spell(unsigned number, char key[static KEY_CAP], char value[static K
     snprintf(value, KEY_CAP, "%u", number);
 }
 
-int writer_write(struct writer *writer, struct etcd_client *client, const char *ip, unsigned timeout_ms,
+int writer_write(struct etcd_writer *writer, struct etcd_client *client, const char *ip, unsigned timeout_ms,
                  bool *ret_done, struct err *err)
 {
     char key[KEY_CAP], value[KEY_CAP];
@@ -41,13 +41,13 @@ int writer_write(struct writer *writer, struct etcd_client *client, const char *
     return 0;
 }
 
-void writer_look(struct writer *writer)
+void writer_begin_check(struct etcd_writer *writer)
 {
     for (unsigned i = 0; i < writer->attempted; i++)
         writer->notes[i] &= ACKNOWLEDGED;
 }
 
-int writer_see(struct writer *writer, const char *key, const char *value, struct err *err)
+int writer_check_key(struct etcd_writer *writer, const char *key, const char *value, struct err *err)
 {
     char wants_key[KEY_CAP], wants_value[KEY_CAP], *end = NULL;
     size_t len = strlen(PREFIX);
@@ -60,7 +60,7 @@ int writer_see(struct writer *writer, const char *key, const char *value, struct
     return 0;
 }
 
-int writer_judge(const struct writer *writer, struct err *err)
+int writer_conclude(const struct etcd_writer *writer, struct err *err)
 {
     unsigned lost = 0, first = 0;
     for (unsigned i = 0; i < writer->attempted; i++)
@@ -74,14 +74,14 @@ int writer_judge(const struct writer *writer, struct err *err)
 
 static int visit(void *ctx, const char *key, const char *value, struct err *err)
 {
-    return writer_see(ctx, key, value, err);
+    return writer_check_key(ctx, key, value, err);
 }
 
-int writer_check(struct writer *writer, struct etcd_client *client, const char *ip, unsigned timeout_ms,
+int writer_check(struct etcd_writer *writer, struct etcd_client *client, const char *ip, unsigned timeout_ms,
                  struct err *err)
 {
-    writer_look(writer);
+    writer_begin_check(writer);
     if (etcd_range(client, ip, PREFIX, timeout_ms, visit, writer, err) < 0)
         return -1;
-    return writer_judge(writer, err);
+    return writer_conclude(writer, err);
 }

@@ -14,25 +14,26 @@
 
 enum { WRITER_MAX = 100000 };
 
-struct writer {
+struct etcd_writer {
     unsigned attempted, acknowledged;
     unsigned char *notes; /* of each write that was tried: whether it was acknowledged, and seen now */
 };
 
-must_check int writer_init(struct writer *writer, struct err *err);
-void writer_free(struct writer *writer);
+must_check int writer_init(struct etcd_writer *writer, struct err *err);
+void writer_free(struct etcd_writer *writer);
 #define cleanup_writer cleanup(writer_free)
 
 /* One write. *ret_done: it was acknowledged; not so and 0: etcd does not take it now, for the reason in ERR. */
-must_check int writer_write(struct writer *writer, struct etcd_client *client, const char *ip,
+must_check int writer_write(struct etcd_writer *writer, struct etcd_client *client, const char *ip,
                             unsigned timeout_ms, bool *ret_done, struct err *err);
 /* Whether all that was acknowledged is there, read through the quorum by way of that member. */
-must_check int writer_check(struct writer *writer, struct etcd_client *client, const char *ip,
+must_check int writer_check(struct etcd_writer *writer, struct etcd_client *client, const char *ip,
                             unsigned timeout_ms, struct err *err);
 
 /* The same for keys that the caller has; apart from it for its tests. */
-void writer_look(struct writer *writer);
-must_check int writer_see(struct writer *writer, const char *key, const char *value, struct err *err);
-must_check int writer_judge(const struct writer *writer, struct err *err);
+void writer_begin_check(struct etcd_writer *writer);
+must_check int writer_check_key(struct etcd_writer *writer, const char *key, const char *value,
+                                struct err *err);
+must_check int writer_conclude(const struct etcd_writer *writer, struct err *err);
 
 #endif

@@ -121,24 +121,24 @@ static void *run_relay(void *ctx)
     return NULL;
 }
 
-static const struct metadata_values *values(const char *attribute)
+static const struct metadata_server_instance *values(const char *attribute)
 {
-    static struct metadata_attribute list[1];
-    static struct metadata_values all;
-    list[0] = (struct metadata_attribute){"large", attribute};
-    all = (struct metadata_values){.name = "n",
-                                   .hostname = "n.c.p.internal",
-                                   .id = 1,
-                                   .zone = "z",
-                                   .machine_type = "t",
-                                   .ip = GUEST_IP,
-                                   .gateway = GUEST_GATEWAY,
-                                   .netmask = GUEST_NETMASK,
-                                   .mac = GUEST_MAC,
-                                   .attributes = list,
-                                   .attribute_count = 1,
-                                   .project_id = "p",
-                                   .project_number = 1};
+    static struct metadata_server_attribute list[1];
+    static struct metadata_server_instance all;
+    list[0] = (struct metadata_server_attribute){"large", attribute};
+    all = (struct metadata_server_instance){.name = "n",
+                                            .hostname = "n.c.p.internal",
+                                            .id = 1,
+                                            .zone = "z",
+                                            .machine_type = "t",
+                                            .ip = GUEST_IP,
+                                            .gateway = GUEST_GATEWAY,
+                                            .netmask = GUEST_NETMASK,
+                                            .mac = GUEST_MAC,
+                                            .attributes = list,
+                                            .attribute_count = 1,
+                                            .project_id = "p",
+                                            .project_number = 1};
     return &all;
 }
 
@@ -147,7 +147,7 @@ static void relay_carries_both_ways(void **state)
     (void)state;
     static const char request[] = "GET /computeMetadata/v1/instance/attributes/large HTTP/1.0\r\n"
                                   "Metadata-Flavor: Google\r\n\r\n";
-    cleanup_metadata struct metadata *server = NULL;
+    cleanup_metadata_server struct metadata_server *server = NULL;
     char *large = malloc(200001);
     int ends[2];
     pthread_t thread;
@@ -157,10 +157,10 @@ static void relay_carries_both_ways(void **state)
     assert_non_null(large);
     memset(large, 'y', 200000);
     large[200000] = 0;
-    const struct metadata_options told = {.instances = values(large), .instance_count = 1};
-    assert_int_equal(metadata_start(&told, NULL, &server, &err), 0);
+    const struct metadata_server_options told = {.instances = values(large), .instance_count = 1};
+    assert_int_equal(metadata_server_start(&told, NULL, &server, &err), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    struct relay relay = {.fd = ends[1], .port = metadata_port(server)};
+    struct relay relay = {.fd = ends[1], .port = metadata_server_port(server)};
     assert_int_equal(pthread_create(&thread, NULL, run_relay, &relay), 0);
     assert_int_equal(write(ends[0], request, sizeof request - 1), (ssize_t)(sizeof request - 1));
     while ((n = read(ends[0], chunk, sizeof chunk)) > 0)
@@ -178,11 +178,11 @@ static void relay_carries_both_ways(void **state)
 static void relay_without_a_server_says_so(void **state)
 {
     (void)state;
-    struct metadata *server = NULL;
-    const struct metadata_options told = {.instances = values("x"), .instance_count = 1};
-    assert_int_equal(metadata_start(&told, NULL, &server, &err), 0);
-    uint16_t port = metadata_port(server);
-    metadata_stop(server);
+    struct metadata_server *server = NULL;
+    const struct metadata_server_options told = {.instances = values("x"), .instance_count = 1};
+    assert_int_equal(metadata_server_start(&told, NULL, &server, &err), 0);
+    uint16_t port = metadata_server_port(server);
+    metadata_server_stop(server);
     assert_int_equal(relay_run(-1, -1, port, &err), -1);
     assert_int_equal(err.kind, ERR_NETWORK);
 }

@@ -12,7 +12,8 @@
 
 static struct err err;
 
-static int parse(const char *text, struct arena *arena, const struct metadata_values **ret, size_t *ret_count)
+static int parse(const char *text, struct arena *arena, const struct metadata_server_instance **ret,
+                 size_t *ret_count)
 {
     err = (struct err){0};
     return instances_parse(text, strlen(text), "file", arena, ret, ret_count, &err);
@@ -29,7 +30,7 @@ static void instances_are_read(void **state)
                                "\"id\":9007199254740992,\"attributes\":{\"x\":\"1\",\"y\":\"\"}},"
                                "{\"name\":\"b\",\"ip\":\"10.128.1.255\",\"zone\":\"z-b\",\"id\":2}]}";
     cleanup_arena struct arena arena = {0};
-    const struct metadata_values *all = NULL;
+    const struct metadata_server_instance *all = NULL;
     size_t count = 0;
     if (parse(text, &arena, &all, &count) < 0)
         fail_msg("%s", err.text);
@@ -76,7 +77,7 @@ static void what_it_must_not_be(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cleanup_arena struct arena arena = {0};
-        const struct metadata_values *all = NULL;
+        const struct metadata_server_instance *all = NULL;
         size_t count = 0;
         assert_int_equal(parse(bad[i].text, &arena, &all, &count), -1);
         assert_int_equal(err.kind, ERR_RECIPE);
@@ -91,7 +92,7 @@ static void counts_have_limits(void **state)
     (void)state;
     cleanup_buf struct buf text = BUF_INIT(1 << 20);
     cleanup_arena struct arena arena = {0};
-    const struct metadata_values *all = NULL;
+    const struct metadata_server_instance *all = NULL;
     size_t count = 0;
     buf_str(&text, "{" PROJECT ",\"instances\":[" ONE);
     for (int i = 0; i < METADATA_INSTANCES_MAX; i++)
@@ -118,7 +119,7 @@ static void messages_hold_no_values(void **state)
     for (size_t cut = 0; cut + 1 < sizeof text; cut++)
         for (int spoil = 0; spoil < 2; spoil++) {
             cleanup_arena struct arena arena = {0};
-            const struct metadata_values *all = NULL;
+            const struct metadata_server_instance *all = NULL;
             size_t count = 0;
             char changed[sizeof text];
             memcpy(changed, text, sizeof text);

@@ -18,29 +18,29 @@
 #define FLAVOR "Metadata-Flavor: Google"
 
 static struct err err;
-static struct metadata *server;
+static struct metadata_server *server;
 
-static const struct metadata_attribute attributes[] = {
+static const struct metadata_server_attribute attributes[] = {
     {"cluster-nodes", "bake-test=169.254.0.15"}, {"cluster-name", "test"}, {"odd_key-X", "a \"b\"\nc"}};
-static const struct metadata_attribute project_attributes[] = {{"ssh-keys", "core:ssh-ed25519 AAAA"}};
+static const struct metadata_server_attribute project_attributes[] = {{"ssh-keys", "core:ssh-ed25519 AAAA"}};
 
-static struct metadata_values values(void)
+static struct metadata_server_instance values(void)
 {
-    return (struct metadata_values){.name = "bake-test",
-                                    .hostname = "bake-test.c.p.internal",
-                                    .id = UINT64_C(18446744073709551615),
-                                    .zone = "local-a",
-                                    .machine_type = "e2-small",
-                                    .ip = "169.254.0.15",
-                                    .gateway = "169.254.0.2",
-                                    .netmask = "255.255.0.0",
-                                    .mac = "42:01:a9:fe:00:0f",
-                                    .attributes = attributes,
-                                    .attribute_count = 3,
-                                    .project_id = "bake-project",
-                                    .project_number = 424242,
-                                    .project_attributes = project_attributes,
-                                    .project_attribute_count = 1};
+    return (struct metadata_server_instance){.name = "bake-test",
+                                             .hostname = "bake-test.c.p.internal",
+                                             .id = UINT64_C(18446744073709551615),
+                                             .zone = "local-a",
+                                             .machine_type = "e2-small",
+                                             .ip = "169.254.0.15",
+                                             .gateway = "169.254.0.2",
+                                             .netmask = "255.255.0.0",
+                                             .mac = "42:01:a9:fe:00:0f",
+                                             .attributes = attributes,
+                                             .attribute_count = 3,
+                                             .project_id = "bake-project",
+                                             .project_number = 424242,
+                                             .project_attributes = project_attributes,
+                                             .project_attribute_count = 1};
 }
 
 struct answer {
@@ -84,7 +84,7 @@ static struct answer ask_from(const char *from, const char *method, const char *
     CURL *curl = curl_easy_init();
     struct curl_slist *headers = with ? curl_slist_append(NULL, with) : NULL;
     assert_non_null(curl);
-    snprintf(url, sizeof url, "http://127.0.0.1:%u%s", (unsigned)metadata_port(server), path);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u%s", (unsigned)metadata_server_port(server), path);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_INTERFACE, from);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -132,16 +132,16 @@ static void expect(const char *path, long status, const char *body)
 
 static int start(void **state)
 {
-    struct metadata_values all = values();
+    struct metadata_server_instance all = values();
     (void)state;
-    const struct metadata_options told = {.instances = &all, .instance_count = 1};
-    return metadata_start(&told, NULL, &server, &err);
+    const struct metadata_server_options told = {.instances = &all, .instance_count = 1};
+    return metadata_server_start(&told, NULL, &server, &err);
 }
 
 static int stop(void **state)
 {
     (void)state;
-    metadata_stop(server);
+    metadata_server_stop(server);
     server = NULL;
     return 0;
 }
@@ -184,7 +184,7 @@ static void directory_without_slash_is_redirected(void **state)
     cleanup_answer struct answer answer =
         ask("GET", V1 "instance/attributes?recursive=true&alt=json", FLAVOR);
     snprintf(want, sizeof want, "http://127.0.0.1:%u" V1 "instance/attributes/?recursive=true&alt=json",
-             (unsigned)metadata_port(server));
+             (unsigned)metadata_server_port(server));
     assert_int_equal(answer.status, 301);
     assert_string_equal(answer.location, want);
 }
@@ -199,9 +199,9 @@ static void recursive_is_json_in_camel_case(void **state)
     assert_int_equal(
         json_parse(answer.body.data, answer.body.len, "answer", JSON_STRICT, ERR_VERIFY, &doc, &err),
         -1); /* an id of 64 bits is more than a strict reader takes: Compute Engine's are like that */
-    struct metadata_values all = values();
+    struct metadata_server_instance all = values();
     all.id = 7;
-    assert_int_equal(metadata_set(server, &all, 1, &err), 0);
+    assert_int_equal(metadata_server_set(server, &all, 1, &err), 0);
     cleanup_answer struct answer again = ask("GET", V1 "?recursive=true", FLAVOR);
     assert_int_equal(
         json_parse(again.body.data, again.body.len, "answer", JSON_STRICT, ERR_VERIFY, &doc, &err), 0);
@@ -288,9 +288,9 @@ static void etag_stands_for_the_content(void **state)
     assert_int_equal(strlen(before.etag), 16);
     assert_string_equal(before.etag, json.etag);
     assert_string_not_equal(before.etag, name.etag);
-    struct metadata_values all = values();
+    struct metadata_server_instance all = values();
     all.attribute_count = 2;
-    assert_int_equal(metadata_set(server, &all, 1, &err), 0);
+    assert_int_equal(metadata_server_set(server, &all, 1, &err), 0);
     cleanup_answer struct answer after = ask("GET", V1 "instance/attributes/", FLAVOR);
     cleanup_answer struct answer same = ask("GET", V1 "instance/name", FLAVOR);
     assert_string_not_equal(before.etag, after.etag);
@@ -320,7 +320,7 @@ static void waiting_ends_with_the_time(void **state)
 }
 
 struct later {
-    struct metadata_values values;
+    struct metadata_server_instance values;
     pthread_t thread;
 };
 
@@ -330,7 +330,7 @@ static void *change(void *ctx)
     const struct timespec nap = {.tv_nsec = 400000000};
     struct err ignored;
     nanosleep(&nap, NULL);
-    return metadata_set(server, &later->values, 1, &ignored) == 0 ? ctx : NULL;
+    return metadata_server_set(server, &later->values, 1, &ignored) == 0 ? ctx : NULL;
 }
 
 static struct answer ask_while_changing(struct later *later, const char *path)
@@ -346,7 +346,7 @@ static struct answer ask_while_changing(struct later *later, const char *path)
 static void waiting_ends_with_a_change(void **state)
 {
     (void)state;
-    struct metadata_attribute changed[] = {{"cluster-name", "other"}, attributes[0]};
+    struct metadata_server_attribute changed[] = {{"cluster-name", "other"}, attributes[0]};
     struct later later = {.values = values()};
     later.values.attributes = changed;
     later.values.attribute_count = 2;
@@ -383,7 +383,7 @@ static void *wait_long(void *ctx)
     struct curl_slist *headers = curl_slist_append(NULL, FLAVOR);
     struct buf body = BUF_INIT(1 << 16);
     snprintf(url, sizeof url, "http://127.0.0.1:%u" V1 "instance/name?wait_for_change=true&timeout_sec=25",
-             (unsigned)metadata_port(server));
+             (unsigned)metadata_server_port(server));
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -406,7 +406,7 @@ static void stop_does_not_wait(void **state)
     const struct timespec nap = {.tv_nsec = 500000000};
     assert_int_equal(pthread_create(&thread, NULL, wait_long, &seconds), 0);
     nanosleep(&nap, NULL);
-    metadata_stop(server);
+    metadata_server_stop(server);
     server = NULL;
     pthread_join(thread, NULL);
     assert_true(seconds > 0.3 && seconds < 10);
@@ -423,37 +423,37 @@ static void bad_values_are_refused(void **state)
     char key[METADATA_KEY_MAX + 2];
     memset(key, 'k', sizeof key - 1);
     key[sizeof key - 1] = 0;
-    struct metadata_attribute bad[] = {{"", "x"},    {key, "x"},   {"a/b", "x"},
-                                       {"a b", "x"}, {"k", large}, {"k", "\xff\xfe"}};
+    struct metadata_server_attribute bad[] = {{"", "x"},    {key, "x"},   {"a/b", "x"},
+                                              {"a b", "x"}, {"k", large}, {"k", "\xff\xfe"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct metadata_values all = values();
+        struct metadata_server_instance all = values();
         all.attributes = &bad[i];
         all.attribute_count = 1;
         err = (struct err){0};
-        assert_int_equal(metadata_set(server, &all, 1, &err), -1);
+        assert_int_equal(metadata_server_set(server, &all, 1, &err), -1);
         assert_int_equal(err.kind, ERR_USAGE);
     }
     large[METADATA_VALUE_MAX] = 0;
-    struct metadata_attribute lots[] = {{"a", large}, {"b", large}};
-    struct metadata_attribute twice[] = {{"a", "1"}, {"a", "2"}};
-    struct metadata_values all = values();
+    struct metadata_server_attribute lots[] = {{"a", large}, {"b", large}};
+    struct metadata_server_attribute twice[] = {{"a", "1"}, {"a", "2"}};
+    struct metadata_server_instance all = values();
     all.attribute_count = 2;
     all.attributes = lots;
-    assert_int_equal(metadata_set(server, &all, 1, &err), -1);
+    assert_int_equal(metadata_server_set(server, &all, 1, &err), -1);
     all.attributes = twice;
-    assert_int_equal(metadata_set(server, &all, 1, &err), -1);
+    assert_int_equal(metadata_server_set(server, &all, 1, &err), -1);
     assert_non_null(strstr(err.text, "twice"));
     all = values();
     all.name = "a/b";
-    assert_int_equal(metadata_set(server, &all, 1, &err), -1);
+    assert_int_equal(metadata_server_set(server, &all, 1, &err), -1);
     all.name = NULL;
-    assert_int_equal(metadata_set(server, &all, 1, &err), -1);
+    assert_int_equal(metadata_server_set(server, &all, 1, &err), -1);
     expect(V1 "instance/name", 200, "bake-test");
     /* the largest that is allowed goes through whole */
     all = values();
     all.attributes = lots;
     all.attribute_count = 1;
-    assert_int_equal(metadata_set(server, &all, 1, &err), 0);
+    assert_int_equal(metadata_server_set(server, &all, 1, &err), 0);
     cleanup_answer struct answer answer = ask("GET", V1 "instance/attributes/a", FLAVOR);
     assert_int_equal(answer.body.len, METADATA_VALUE_MAX);
     free(large);
@@ -461,9 +461,9 @@ static void bad_values_are_refused(void **state)
 
 /* --- several instances ----------------------------------------------------------------------------------- */
 
-static const struct metadata_attribute secret_of_two[] = {{"cluster-secret", "two"}};
+static const struct metadata_server_attribute secret_of_two[] = {{"cluster-secret", "two"}};
 
-static void three(struct metadata_values all[static 3])
+static void three(struct metadata_server_instance all[static 3])
 {
     static const char *const names[] = {"one", "two", "three"};
     static const char *const ips[] = {"127.0.1.1", "127.0.1.2", "127.0.1.3"};
@@ -479,11 +479,11 @@ static void three(struct metadata_values all[static 3])
 
 static int start_three(void **state)
 {
-    struct metadata_values all[3];
+    struct metadata_server_instance all[3];
     (void)state;
     three(all);
-    const struct metadata_options told = {.instances = all, .instance_count = 3, .by_address = true};
-    return metadata_start(&told, NULL, &server, &err);
+    const struct metadata_server_options told = {.instances = all, .instance_count = 3, .by_address = true};
+    return metadata_server_start(&told, NULL, &server, &err);
 }
 
 static void each_instance_sees_its_own(void **state)
@@ -505,9 +505,9 @@ static void strangers_are_refused(void **state)
     expect_from("127.0.0.1", V1 "instance/name?wait_for_change=true&timeout_sec=20", 403, NULL);
     expect_from("127.0.1.4", "/latest/", 404, NULL);
     /* nobody is the first one by mistake */
-    struct metadata_values all[3];
+    struct metadata_server_instance all[3];
     three(all);
-    assert_int_equal(metadata_set(server, all + 1, 1, &err), 0);
+    assert_int_equal(metadata_server_set(server, all + 1, 1, &err), 0);
     expect_from("127.0.1.1", V1 "instance/name", 403, NULL);
     expect_from("127.0.1.2", V1 "instance/name", 200, "two");
 }
@@ -517,13 +517,13 @@ static void *set_three(void *ctx)
     const struct timespec nap = {.tv_nsec = 400000000};
     struct err ignored;
     nanosleep(&nap, NULL);
-    return metadata_set(server, ctx, 3, &ignored) == 0 ? ctx : NULL;
+    return metadata_server_set(server, ctx, 3, &ignored) == 0 ? ctx : NULL;
 }
 
 static void change_wakes_the_instance_it_is_for(void **state)
 {
     (void)state;
-    struct metadata_values all[3];
+    struct metadata_server_instance all[3];
     pthread_t thread;
     void *done = NULL;
     three(all);
@@ -542,16 +542,16 @@ static void change_wakes_the_instance_it_is_for(void **state)
 static void impossible_rosters_are_refused(void **state)
 {
     (void)state;
-    struct metadata_values all[3];
-    static struct metadata_values lots[METADATA_INSTANCES_MAX + 1];
+    struct metadata_server_instance all[3];
+    static struct metadata_server_instance lots[METADATA_INSTANCES_MAX + 1];
     three(all);
     all[2].ip = all[0].ip;
-    assert_int_equal(metadata_set(server, all, 3, &err), -1);
+    assert_int_equal(metadata_server_set(server, all, 3, &err), -1);
     assert_non_null(strstr(err.text, "two instances have the address 127.0.1.1"));
     all[2].ip = "host.example";
-    assert_int_equal(metadata_set(server, all, 3, &err), -1);
-    assert_int_equal(metadata_set(server, all, 0, &err), -1);
-    assert_int_equal(metadata_set(server, lots, METADATA_INSTANCES_MAX + 1, &err), -1);
+    assert_int_equal(metadata_server_set(server, all, 3, &err), -1);
+    assert_int_equal(metadata_server_set(server, all, 0, &err), -1);
+    assert_int_equal(metadata_server_set(server, lots, METADATA_INSTANCES_MAX + 1, &err), -1);
     assert_int_equal(err.kind, ERR_USAGE);
     expect_from("127.0.1.3", V1 "instance/name", 200, "three");
 }
@@ -559,17 +559,18 @@ static void impossible_rosters_are_refused(void **state)
 static void listens_where_it_is_told(void **state)
 {
     (void)state;
-    struct metadata_values all = values();
-    const struct metadata_options here = {
-        .instances = &all, .instance_count = 1, .listen = "127.0.2.1", .port = metadata_port(server)};
-    cleanup_metadata struct metadata *other = NULL;
-    assert_int_equal(metadata_start(&here, NULL, &other, &err), 0);
-    assert_int_equal(metadata_port(other), metadata_port(server));
-    struct metadata *none = NULL;
-    assert_int_equal(metadata_start(&here, NULL, &none, &err), -1); /* taken */
+    struct metadata_server_instance all = values();
+    const struct metadata_server_options here = {
+        .instances = &all, .instance_count = 1, .listen = "127.0.2.1", .port = metadata_server_port(server)};
+    cleanup_metadata_server struct metadata_server *other = NULL;
+    assert_int_equal(metadata_server_start(&here, NULL, &other, &err), 0);
+    assert_int_equal(metadata_server_port(other), metadata_server_port(server));
+    struct metadata_server *none = NULL;
+    assert_int_equal(metadata_server_start(&here, NULL, &none, &err), -1); /* taken */
     assert_int_equal(err.kind, ERR_IO);
-    const struct metadata_options bad = {.instances = &all, .instance_count = 1, .listen = "localhost"};
-    assert_int_equal(metadata_start(&bad, NULL, &none, &err), -1);
+    const struct metadata_server_options bad = {
+        .instances = &all, .instance_count = 1, .listen = "localhost"};
+    assert_int_equal(metadata_server_start(&bad, NULL, &none, &err), -1);
     assert_int_equal(err.kind, ERR_USAGE);
 }
 

@@ -64,19 +64,19 @@ static int on_serial(void *ctx, const char *name, unsigned boot, int *ret_fd, st
 
 static void run_it(int disk, unsigned timeout_s, const struct run *run, size_t count)
 {
-    static const struct metadata_values one = {.hostname = "n.c.p.internal",
-                                               .id = 1,
-                                               .zone = "z",
-                                               .machine_type = "t",
-                                               .gateway = NETWORK_GATEWAY,
-                                               .netmask = NETWORK_NETMASK,
-                                               .project_id = "p",
-                                               .project_number = 1};
+    static const struct metadata_server_instance one = {.hostname = "n.c.p.internal",
+                                                        .id = 1,
+                                                        .zone = "z",
+                                                        .machine_type = "t",
+                                                        .gateway = NETWORK_GATEWAY,
+                                                        .netmask = NETWORK_NETMASK,
+                                                        .project_id = "p",
+                                                        .project_number = 1};
     static const char *const names[GUESTS] = {"a", "b", "c"},
                              *const ips[GUESTS] = {"10.128.0.2", "10.128.0.3", "10.128.0.4"},
                              *const macs[GUESTS] = {"42:01:0a:80:00:02", "42:01:0a:80:00:03",
                                                     "42:01:0a:80:00:04"};
-    struct metadata_values values[GUESTS];
+    struct metadata_server_instance values[GUESTS];
     for (int i = 0; i < GUESTS; i++) {
         values[i] = one;
         values[i].name = names[i];

@@ -147,7 +147,7 @@ static void long_key_is_refused(void **state)
 static void nobody_there_is_no_acknowledgement(void **state)
 {
     (void)state;
-    cleanup_writer struct writer writer = {0};
+    cleanup_writer struct etcd_writer writer = {0};
     struct etcd_client *client = NULL;
     bool done = true;
     /* certificates are looked at before anything is sent, so these fail, as no certificate of ours would */
@@ -182,9 +182,9 @@ static void idle_ends_a_question(void **state)
     etcd_client_free(client);
 }
 
-static struct writer three_of_four(void)
+static struct etcd_writer three_of_four(void)
 {
-    struct writer writer;
+    struct etcd_writer writer;
     assert_int_equal(writer_init(&writer, &err), 0);
     writer.attempted = 4;
     writer.acknowledged = 3;
@@ -195,36 +195,36 @@ static struct writer three_of_four(void)
 static void lost_writes_are_found(void **state)
 {
     (void)state;
-    cleanup_writer struct writer writer = three_of_four();
-    assert_int_equal(writer_see(&writer, "/bake-test/000000", "0", &err), 0);
-    assert_int_equal(writer_judge(&writer, &err), -1);
+    cleanup_writer struct etcd_writer writer = three_of_four();
+    assert_int_equal(writer_check_key(&writer, "/bake-test/000000", "0", &err), 0);
+    assert_int_equal(writer_conclude(&writer, &err), -1);
     assert_int_equal(err.kind, ERR_TEST);
     assert_string_equal(err.text, "2 of 3 acknowledged writes are lost, the first is /bake-test/000001");
-    assert_int_equal(writer_see(&writer, "/bake-test/000001", "1", &err), 0);
-    assert_int_equal(writer_see(&writer, "/bake-test/000003", "3", &err), 0);
-    assert_int_equal(writer_judge(&writer, &err), 0);
+    assert_int_equal(writer_check_key(&writer, "/bake-test/000001", "1", &err), 0);
+    assert_int_equal(writer_check_key(&writer, "/bake-test/000003", "3", &err), 0);
+    assert_int_equal(writer_conclude(&writer, &err), 0);
     /* each member is looked at from the start */
-    writer_look(&writer);
-    assert_int_equal(writer_judge(&writer, &err), -1);
+    writer_begin_check(&writer);
+    assert_int_equal(writer_conclude(&writer, &err), -1);
 }
 
 static void unacknowledged_write_may_be_there(void **state)
 {
     (void)state;
-    cleanup_writer struct writer writer = three_of_four();
+    cleanup_writer struct etcd_writer writer = three_of_four();
     for (int i = 0; i < 4; i++) {
         char key[32], value[8];
         snprintf(key, sizeof key, "/bake-test/%06d", i);
         snprintf(value, sizeof value, "%d", i);
-        assert_int_equal(writer_see(&writer, key, value, &err), 0);
+        assert_int_equal(writer_check_key(&writer, key, value, &err), 0);
     }
-    assert_int_equal(writer_judge(&writer, &err), 0);
+    assert_int_equal(writer_conclude(&writer, &err), 0);
 }
 
 static void foreign_keys_are_no_writes(void **state)
 {
     (void)state;
-    cleanup_writer struct writer writer = three_of_four();
+    cleanup_writer struct etcd_writer writer = three_of_four();
     static const char *const bad[][2] = {{"/bake-test/000004", "4"},
                                          {"/bake-test/000001", "2"},
                                          {"/bake-test/1", "1"},
@@ -234,7 +234,7 @@ static void foreign_keys_are_no_writes(void **state)
                                          {"/other/000001", "1"},
                                          {"/bake-test/000001x", "1"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(writer_see(&writer, bad[i][0], bad[i][1], &err), -1);
+        assert_int_equal(writer_check_key(&writer, bad[i][0], bad[i][1], &err), -1);
         assert_int_equal(err.kind, ERR_TEST);
     }
 }
