@@ -5,7 +5,7 @@ static void report_promotion(const struct session *session, const char *family,
 {
     static const char *const names[] = {"promoted", "unchanged", "overtaken"};
     struct ui *ui = &session->common->ui;
-    if (result->outcome == PROMOTE_THERE)
+    if (result->outcome == PROMOTE_UNCHANGED)
         ui_step(ui, "promote", "%s is the head of %s already", result->image, family);
     else
         ui_step(ui, "promote", "%s is the head of %s; before: %s; %u deprecated", result->after, family,

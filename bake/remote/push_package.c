@@ -187,10 +187,10 @@ static void report_push(const struct push_package *pushing, const struct session
     char sent[16], all[16];
     ui_bytes(counts->bytes_sent, sent);
     ui_bytes(counts->bytes, all);
-    if (result->outcome == PUSH_THERE)
+    if (result->outcome == PUSH_UNCHANGED)
         ui_step(ui, "push", "%s is registered in %s already: nothing was sent", result->image,
                 session->project);
-    else if (result->archive_there)
+    else if (result->archive_found)
         ui_step(ui, "push", "%s: the archive was in the bucket already", result->image);
     else
         ui_step(ui, "push", "%s: %llu of %llu parts, %s of %s", result->image,

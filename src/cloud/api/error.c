@@ -63,7 +63,7 @@ static bool same_word(const char *a, const char *b)
 
 /* Sources: Google's API client for Python (http.py), google-auth (transport), terraform-provider-google
  * (error_retry_predicates.go), and "Rate quotas" and "Best practices" of Compute Engine's documentation. */
-bool api_error_passing(const char *reason)
+bool api_error_temporary(const char *reason)
 {
     static const char *const table[] = {
         "rateLimitExceeded",
@@ -86,12 +86,12 @@ bool api_error_passing(const char *reason)
 }
 
 /* The "reason" of each element. */
-static bool any_passes(const cJSON *array)
+static bool any_temporary(const cJSON *array)
 {
-    bool passes = false;
-    for (const cJSON *item = cJSON_IsArray(array) ? array->child : NULL; item && !passes; item = item->next)
-        passes = api_error_passing(text_of(item, "reason"));
-    return passes;
+    bool temporary = false;
+    for (const cJSON *item = cJSON_IsArray(array) ? array->child : NULL; item && !temporary; item = item->next)
+        temporary = api_error_temporary(text_of(item, "reason"));
+    return temporary;
 }
 
 static void from_json(const cJSON *root, struct api_error *ret)
@@ -100,7 +100,7 @@ static void from_json(const cJSON *root, struct api_error *ret)
     if (cJSON_IsString(error)) {
         set_once(error->valuestring, ret->reason, sizeof ret->reason);
         set_once(text_of(root, "error_description"), ret->message, sizeof ret->message);
-        ret->passing = api_error_passing(error->valuestring);
+        ret->temporary = api_error_temporary(error->valuestring);
         return;
     }
     const cJSON *errors = cJSON_GetObjectItemCaseSensitive(error, "errors");
@@ -109,8 +109,8 @@ static void from_json(const cJSON *root, struct api_error *ret)
     set_once(text_of(error, "status"), ret->reason, sizeof ret->reason);
     set_once(text_of(error, "message"), ret->message, sizeof ret->message);
     set_once(text_of(first, "message"), ret->message, sizeof ret->message);
-    ret->passing = any_passes(errors) || api_error_passing(text_of(error, "status")) ||
-                   any_passes(cJSON_GetObjectItemCaseSensitive(error, "details"));
+    ret->temporary = any_temporary(errors) || api_error_temporary(text_of(error, "status")) ||
+                     any_temporary(cJSON_GetObjectItemCaseSensitive(error, "details"));
 }
 
 void api_error_read(const struct http_answer *answer, struct api_error *ret)

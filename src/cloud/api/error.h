@@ -14,13 +14,13 @@ struct api_error {
     int status;        /* the HTTP status */
     char reason[64];   /* "conditionNotMet", "alreadyExists", "invalid_grant": for programs */
     char message[512]; /* for people */
-    bool passing;      /* a reason is temporary: see api_error_passing() */
+    bool temporary;    /* a reason is temporary: see api_error_temporary() */
 };
 
 /* Is this reason temporary, so that the same request is worth another attempt? The status alone does not say: rate limits
  * are 403 as well as 429, and resources that are not ready are 400. One table for the APIs' answers, errors of operations
  * and OAuth; case and '_' are ignored, because the APIs write both forms. */
-bool api_error_passing(const char *reason);
+bool api_error_temporary(const char *reason);
 
 void api_error_read(const struct http_answer *answer, struct api_error *ret);
 

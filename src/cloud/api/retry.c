@@ -17,7 +17,7 @@ bool api_retry_wanted(const struct http_answer *answer)
         if (answer->status < 400)
             return false;
         api_error_read(answer, &error);
-        return error.passing;
+        return error.temporary;
     }
 }
 

@@ -2,7 +2,7 @@
  *
  * In:    an answer.
  * Out:   whether to retry: 408, 429, 500, 502, 503 and 504, and any other error status whose body gives a reason
- *        that api_error_passing() knows.
+ *        that api_error_temporary() knows.
  * Fails: as http/retry.h.
  */
 #ifndef BAKE_CLOUD_API_RETRY_H

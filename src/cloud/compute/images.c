@@ -223,7 +223,7 @@ static int change(const struct images *images, const char *method, const char *n
             return refused(images, &result, what, err);
         if (operation_wait(images, &result, what, &end, err) == 0)
             return 0;
-        if (!end.passing || retry_again(&retry, what, NULL, images->api.run, err) < 0)
+        if (!end.temporary || retry_again(&retry, what, NULL, images->api.run, err) < 0)
             return -1;
     }
 }

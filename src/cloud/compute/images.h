@@ -105,7 +105,7 @@ struct operation_end {
     bool failed; /* with an error: another try needs a new request ID */
     /* It was over when it was first seen: the operation of an earlier run with the same request ID, not this run's. */
     bool before;
-    bool passing; /* its error is temporary: api_error_passing() */
+    bool temporary; /* its error is temporary: api_error_temporary() */
 };
 
 /* Success does not mean that the image exists: with the request ID of an earlier run the answer is that run's operation,

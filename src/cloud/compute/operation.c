@@ -15,7 +15,7 @@ enum {
 /* What the user can do about it. */
 static const char *advice(const char *code, uint64_t status)
 {
-    if (api_error_passing(code))
+    if (api_error_temporary(code))
         return "; this is temporary: run the same command again";
     if (strstr(code, "QUOTA"))
         return "; ask for more quota, or make room with bake prune";
@@ -30,7 +30,7 @@ static const char *advice(const char *code, uint64_t status)
 }
 
 /* "WHAT failed: CODE: MESSAGE", and how many more. */
-static int set_error(const cJSON *operation, const char *what, bool *ret_passing, struct err *err)
+static int set_error(const cJSON *operation, const char *what, bool *ret_temporary, struct err *err)
 {
     const cJSON *errors =
         cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(operation, "error"), "errors");
@@ -41,7 +41,7 @@ static int set_error(const cJSON *operation, const char *what, bool *ret_passing
     api_error_safe(reason, strlen(reason), code, sizeof code);
     api_error_safe(text, strlen(text), message, sizeof message);
     int more = cJSON_GetArraySize(errors) - 1;
-    *ret_passing = api_error_passing(code);
+    *ret_temporary = api_error_temporary(code);
     char tail[48] = "";
     if (more > 0)
         snprintf(tail, sizeof tail, " (and %d more errors)", more);
@@ -80,7 +80,7 @@ int operation_wait(const struct images *images, const struct api_result *result,
     for (const cJSON *operation = json_root(result->doc);; operation = json_root(now.doc)) {
         if (strcmp(api_text(operation, "status"), "DONE") == 0) {
             ret->failed = cJSON_GetObjectItemCaseSensitive(operation, "error");
-            return ret->failed ? set_error(operation, what, &ret->passing, err) : 0;
+            return ret->failed ? set_error(operation, what, &ret->temporary, err) : 0;
         }
         ret->before = false;
         int64_t polled_ms = clock->now_ms(clock->ctx);

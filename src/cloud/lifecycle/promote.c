@@ -241,7 +241,7 @@ int promote_run(const struct promote *promote, struct promote_result *ret, struc
     else if (wait_for_head(promote, &list.items[0], &made, err) < 0)
         return -1;
     if (!changed && made.deprecated == 0 && made.outcome == PROMOTE_DONE)
-        made.outcome = PROMOTE_THERE;
+        made.outcome = PROMOTE_UNCHANGED;
     *ret = made;
     return 0;
 }

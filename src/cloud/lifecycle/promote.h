@@ -33,7 +33,7 @@ struct promote {
 
 enum promote_outcome {
     PROMOTE_DONE,
-    PROMOTE_THERE,     /* it was the head already, and nothing else was active */
+    PROMOTE_UNCHANGED, /* it was the head already, and nothing else was active */
     PROMOTE_OVERTAKEN, /* another promotion of a newer image won */
 };
 struct promote_result {

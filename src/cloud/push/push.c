@@ -25,7 +25,7 @@ int push_run(const struct push *push, struct push_state *state, struct push_resu
         find_image(push, &names, state, &image, err) < 0)
         return -1;
     if (image.registered)
-        made.outcome = PUSH_THERE;
+        made.outcome = PUSH_UNCHANGED;
     else if (store_bucket(push, &names, err) < 0 ||
              parts_make(push->packed, push->fd, names.segments, names.archive, push->storage.api.run, &parts,
                         err) < 0 ||
@@ -34,7 +34,7 @@ int push_run(const struct push *push, struct push_state *state, struct push_resu
         return -1;
     memcpy(made.image, names.image, sizeof made.image);
     made.counts = stored.counts;
-    made.archive_there = stored.archive_there;
+    made.archive_found = stored.archive_found;
     *ret = made;
     return state->cache ? state_drop(state, err) : 0; /* nothing is left to be resumed */
 }

@@ -35,12 +35,12 @@ struct push {
     const struct dry_run *dry; /* NULL: do it */
 };
 
-enum push_outcome { PUSH_DONE, PUSH_THERE, PUSH_DRY };
+enum push_outcome { PUSH_DONE, PUSH_UNCHANGED, PUSH_DRY };
 struct push_result {
     enum push_outcome outcome;
     char image[IMAGE_NAME_MAX + 1];
     struct upload_counts counts;
-    bool archive_there; /* an earlier push had stored the archive */
+    bool archive_found; /* an earlier push had stored the archive */
 };
 
 must_check int push_run(const struct push *push, struct push_state *state, struct push_result *ret,

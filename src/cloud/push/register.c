@@ -179,7 +179,7 @@ static int import_image(const struct import *import, struct err *err)
         if (end.before)
             run_note(run, "push",
                      "an earlier import of %s is over, and the image does not exist: trying again", name);
-        else if ((end.failed && !end.passing) || retry_again(&retry, name, NULL, run, err) < 0)
+        else if ((end.failed && !end.temporary) || retry_again(&retry, name, NULL, run, err) < 0)
             return -1;
     }
     return err_wrap(err, "%d imports of %s are over, and the image does not exist; the last", ATTEMPTS_MAX,

@@ -78,8 +78,8 @@ static int store_archive(const struct push *push, const struct push_names *names
         (found.generation && storage_check(&push->storage, names->archive, &found, &want, false, err) < 0) ||
         store_claim(push, names, upload->parts, err) < 0)
         return -1;
-    made->archive_there = found.generation != 0;
-    if (!made->archive_there)
+    made->archive_found = found.generation != 0;
+    if (!made->archive_found)
         return upload_archive(push, upload, state, &made->counts, err);
     return push->no_compose || push->dry ? 0 : upload_sweep(upload, err);
 }

@@ -11,7 +11,7 @@
 struct stored_package {
     char sha1[2 * 20 + 1]; /* of the archive, in hex, for GCE */
     struct upload_counts counts;
-    bool archive_there; /* an earlier push had stored it */
+    bool archive_found; /* an earlier push had stored it */
 };
 
 /* Creates the bucket, if that was asked for. */

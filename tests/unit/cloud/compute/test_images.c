@@ -111,7 +111,7 @@ static void an_operation_that_fails_is_an_error(void **state)
         "{\"name\":\"op-1\",\"status\":\"DONE\",\"httpErrorStatusCode\":400,\"error\":{\"errors\":[{\"code\":"
         "\"INVALID_IMAGE\",\"message\":\"The tar archive is not a\\u001b valid image.\"},{}]}}");
     assert_int_equal(images_insert(&rig->images, &spec, "id", &end, &exists, &rig->err), -1);
-    assert_true(end.failed && !end.passing && !end.before);
+    assert_true(end.failed && !end.temporary && !end.before);
     assert_string_equal(
         rig->err.text,
         "import of image n failed: INVALID_IMAGE: The tar archive is not a? valid image. (and 1 more "
@@ -138,7 +138,7 @@ static void an_operation_that_was_over_before_is_recognized(void **state)
         rig, 200,
         "{\"name\":\"op-1\",\"status\":\"DONE\",\"error\":{\"errors\":[{\"code\":\"RESOURCE_NOT_READY\"}]}}");
     assert_int_equal(images_insert(&rig->images, &spec, "id", &end, &exists, &rig->err), -1);
-    assert_true(end.before && end.failed && end.passing);
+    assert_true(end.before && end.failed && end.temporary);
 }
 
 /* An unknown operation is polled for a minute after it was last seen, not for ever. */
