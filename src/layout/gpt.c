@@ -81,8 +81,9 @@ static int no_gpt(const struct disk *disk, struct err *err)
         used ? ", only with an MBR partition table" : "");
 }
 
-/* libfdisk silently uses the backup when the primary header is bad. Firmware and GRUB would then see another table, so a
- * bad primary is refused. The backup may be missing. Counts the entries in use. UEFI 2.10, 5.3.2. */
+/* libfdisk silently uses the backup when the primary header is bad. Firmware and GRUB would then see another
+ * table, so a bad primary is refused. The backup may be missing. Counts the entries in use. UEFI 2.10,
+ * 5.3.2. */
 static int check_primary(const struct disk *disk, unsigned *ret_used, struct err *err)
 {
     unsigned char header[SECTOR];
@@ -151,8 +152,8 @@ static int table_spans(const struct disk *disk, struct table_span spans[static T
     return 0;
 }
 
-/* libfdisk needs a path and ignores read errors: when it cannot read one table it uses the other, which may be older. So
- * it gets a file in memory with nothing but the tables as disk_read() returned them. */
+/* libfdisk needs a path and ignores read errors: when it cannot read one table it uses the other, which may
+ * be older. So it gets a file in memory with nothing but the tables as disk_read() returned them. */
 static int tables_in_memory(const struct disk *disk, struct table_span spans[static TABLES], struct disk *ret,
                             struct err *err)
 {

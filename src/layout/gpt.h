@@ -9,8 +9,8 @@
  * ERR_LAYOUT. */
 must_check int gpt_read(const struct disk *disk, struct layout *layout, struct err *err);
 
-/* Rewrites both headers for the disk's current size. With NUMBER != 0 that partition, the last on the disk, is
- * extended to the last whole MiB; *ret_size is its new size in bytes. */
+/* Rewrites both headers for the disk's current size. With NUMBER != 0 that partition, the last on the disk,
+ * is extended to the last whole MiB; *ret_size is its new size in bytes. */
 must_check int gpt_extend(struct disk *disk, unsigned number, uint64_t *ret_size, struct err *err);
 
 #endif

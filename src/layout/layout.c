@@ -119,8 +119,8 @@ static bool os_release_value(const char *text, const char *name, char *out, size
     return false;
 }
 
-/* Current Flatcar has /usr on btrfs, which cannot be read here; check_never_booted() then tells the OS by the folder of
- * the first-boot flag. */
+/* Current Flatcar has /usr on btrfs, which cannot be read here; check_never_booted() then tells the OS by the
+ * folder of the first-boot flag. */
 static int read_os(const struct disk *disk, struct layout *layout, struct err *err)
 {
     const struct partition *usr = &layout->partitions[layout->usr];
@@ -174,7 +174,8 @@ static int check_never_booted(const struct disk *disk, const struct run *run, st
     if (probe_ext_file(disk, &layout->partitions[layout->root], "/etc/machine-id", 4096, &found, &id, err) <
         0)
         return -1;
-    /* the initrd replaces this value on the first boot; an empty file or "uninitialized" is not an identity either */
+    /* the initrd replaces this value on the first boot; an empty file or "uninitialized" is not an identity
+     * either */
     if (found && id.len >= 32 && strncmp(id.data, "42000000000000000000000000000042", 32) != 0)
         return already_booted(err, "ROOT has an /etc/machine-id");
     return 0;

@@ -26,8 +26,8 @@ must_check int layout_map(const struct layout *layout, const char *image_path, u
                           char ret_path[static PATH_CAP], struct err *err);
 
 /* Grows the disk to SIZE bytes (0: to the next whole GiB) and moves the backup GPT to its end. With GROW_ROOT
- * the ROOT partition, which must be the last one, takes the new space; growing its file system is the fs stage's
- * work. GUIDs, labels and attributes stay. *layout is updated. */
+ * the ROOT partition, which must be the last one, takes the new space; growing its file system is the fs
+ * stage's work. GUIDs, labels and attributes stay. *layout is updated. */
 must_check int layout_grow(struct disk *disk, uint64_t size, bool grow_root, struct layout *layout,
                            struct err *err);
 

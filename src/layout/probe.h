@@ -12,8 +12,8 @@
 /* Sets fs, by libblkid; FS_NONE when nothing is recognised. */
 must_check int probe_partition(const struct disk *disk, struct partition *partition, struct err *err);
 
-/* Reads a small file of an ext file system; symbolic links are followed inside it. *ret_found is false when it does
- * not exist. */
+/* Reads a small file of an ext file system; symbolic links are followed inside it. *ret_found is false when
+ * it does not exist. */
 must_check int probe_ext_file(const struct disk *disk, const struct partition *partition, const char *path,
                               size_t max, bool *ret_found, struct buf *ret, struct err *err);
 

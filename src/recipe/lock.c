@@ -27,7 +27,7 @@ const struct lock_input *lock_find(const struct lock *lock, const char *name)
 int lock_begin(const struct recipe *recipe, int64_t epoch, struct lock *ret, struct err *err)
 {
     if (epoch < 0 || (uint64_t)epoch > epoch_max)
-        return err_set(err, ERR_USAGE, 0, "the time %lld is outside of the years 1970 to 9999",
+        return err_set(err, ERR_USAGE, 0, "the time %lld is outside the years 1970 to 9999",
                        (long long)epoch);
     cleanup_lock struct lock lock = {.epoch = epoch};
     lock.recipe = arena_strdup(&lock.arena, recipe->name);
@@ -80,7 +80,7 @@ int lock_add(struct lock *lock, const struct lock_input *input, struct err *err)
     return 0;
 }
 
-/* Text of a lock: what a reader of ours would not take back is not written either. */
+/* Text that lock_parse() accepts; nothing else is written either. */
 static bool text_ok(const char *text, bool empty)
 {
     for (const char *c = text; *c; c++)
@@ -142,7 +142,7 @@ static int lock_input(const struct json_doc *doc, const cJSON *node, struct lock
     if (copy_input(&lock->arena, &in, ret, err) < 0)
         return -1;
     if (strcmp(ret->url, in.url) != 0)
-        return json_error(doc, url, err, "\"url\" carries credentials: a lock must not");
+        return json_error(doc, url, err, "\"url\" has credentials, which a lock must not hold");
     return 0;
 }
 
@@ -161,7 +161,7 @@ static int lock_inputs(const struct json_doc *doc, const cJSON *root, struct loc
         struct lock_input *in = &lock->inputs[lock->input_count];
         if (lock_input(doc, node, lock, in, err) < 0)
             return -1;
-        /* Sorted, so that one lock has one text; which also shows a name given twice. */
+        /* sorted, so that a lock has only one text; this also finds duplicates */
         if (lock->input_count > 0 && strcmp(in[-1].name, in->name) >= 0)
             return json_error(
                 doc, node, err, "input \"%.100s\" must come %s \"%.100s\": inputs are sorted by name",
@@ -181,7 +181,7 @@ int lock_parse(const char *text, size_t len, const char *name, struct lock *ret,
         return -1;
     const cJSON *root = json_root(doc);
     if (!cJSON_IsObject(root))
-        return json_error(doc, root, err, "a lock is an object, as bake lock writes it");
+        return json_error(doc, root, err, "a lock must be an object, as bake lock writes it");
     cleanup_lock struct lock lock = {0};
     uint64_t version = 0, epoch = 0;
     if (json_get_uint(doc, root, "lock_version", true, 1, (uint64_t)1 << 53, &version, err) < 0)
@@ -254,7 +254,6 @@ int lock_write(const struct lock *lock, struct buf *ret, struct err *err)
     return buf_check(ret, "lock", err);
 }
 
-/* One input of the recipe against the lock. */
 static int match_input(const struct recipe_input *in, const struct lock *lock, const char *file,
                        struct err *err)
 {

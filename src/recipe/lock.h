@@ -1,10 +1,10 @@
 /* Locks: the exact bytes that a recipe is baked from.
  *
- * In:    lock text, or a struct lock that the front end filled after fetching and verifying.
+ * In:    a lock's text, or what the front end fetched and verified.
  * Out:   struct lock, or canonical text: fixed key order, inputs sorted by name, one newline at the end.
- * Fails: ERR_RECIPE with NAME:line:column for text; lock_matches() says which input and what to do.
+ * Fails: ERR_RECIPE with NAME:line:column for text; lock_matches() names the input and what to do.
  * Owns:  the lock owns its strings until lock_free().
- * Never: carries credentials: lock_add() and lock_write() take them out of URLs, lock_parse() refuses them.
+ * Never: holds credentials: lock_add() and lock_write() remove them from URLs, lock_parse() refuses them.
  */
 #ifndef BAKE_RECIPE_LOCK_H
 #define BAKE_RECIPE_LOCK_H
@@ -16,7 +16,7 @@ enum { LOCK_TEXT_MAX = 1 << 20, LOCK_INPUTS_MAX = 1000 };
 
 /* An empty lock for RECIPE. EPOCH: SOURCE_DATE_EPOCH when it is set, else the time of locking. */
 must_check int lock_begin(const struct recipe *recipe, int64_t epoch, struct lock *ret, struct err *err);
-/* Adds one input (strings are copied, credentials taken out of the URL); a name that is there is replaced. */
+/* Adds or replaces the input of that name. Strings are copied, credentials removed from the URL. */
 must_check int lock_add(struct lock *lock, const struct lock_input *input, struct err *err);
 
 must_check int lock_parse(const char *text, size_t len, const char *name, struct lock *ret, struct err *err);
@@ -27,7 +27,7 @@ must_check int lock_write(const struct lock *lock, struct buf *ret, struct err *
 must_check int lock_matches(const struct recipe *recipe, const struct lock *lock, const char *name,
                             struct err *err);
 
-/* NULL when there is none of that name. */
+/* NULL when no input has that name. */
 const struct lock_input *lock_find(const struct lock *lock, const char *name);
 
 #endif

@@ -20,11 +20,11 @@ const char *const matrix_target_keys[] = {"project", "bucket", "prefix", NULL};
 static const char tag_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
 
 struct axis {
-    const cJSON *node; /* its name is the variable's */
+    const cJSON *node; /* named as the variable */
     size_t count;
 };
 
-struct maker {
+struct matrix_maker {
     const struct json_doc *doc;
     struct matrix *matrix;
     struct axis axes[MATRIX_AXES_MAX];
@@ -35,7 +35,7 @@ struct maker {
     struct err *err;
 };
 
-static int text_of(struct maker *m, const cJSON *node, const char *what, const char **ret)
+static int get_text(struct matrix_maker *m, const cJSON *node, const char *what, const char **ret)
 {
     if (!cJSON_IsString(node))
         return json_error(m->doc, node, m->err, "%s must be a string", what);
@@ -49,7 +49,7 @@ static int text_of(struct maker *m, const cJSON *node, const char *what, const c
     return 0;
 }
 
-static int read_axis(struct maker *m, const cJSON *node)
+static int read_axis(struct matrix_maker *m, const cJSON *node)
 {
     if (!cJSON_IsArray(node) || !node->child)
         return json_error(m->doc, node, m->err, "\"%.100s\" must be a list of values: [\"one\", \"other\"]",
@@ -60,16 +60,16 @@ static int read_axis(struct maker *m, const cJSON *node)
         const char *text;
         if (++axis->count > VALUES_MAX)
             return json_error(m->doc, value, m->err, "more than %d values", VALUES_MAX);
-        if (text_of(m, value, "a value", &text) < 0)
+        if (get_text(m, value, "a value", &text) < 0)
             return -1;
         for (const cJSON *other = node->child; other != value; other = other->next)
             if (strcmp(other->valuestring, text) == 0)
-                return json_error(m->doc, value, m->err, "\"%.100s\" is there twice", text);
+                return json_error(m->doc, value, m->err, "\"%.100s\" is given twice", text);
     }
     return 0;
 }
 
-static int read_axes(struct maker *m, const cJSON *root)
+static int read_axes(struct matrix_maker *m, const cJSON *root)
 {
     const cJSON *vars;
     if (json_get_object(m->doc, root, "vars", false, &vars, m->err) < 0)
@@ -78,14 +78,14 @@ static int read_axes(struct maker *m, const cJSON *root)
         if (m->matrix->axis_count == MATRIX_AXES_MAX)
             return json_error(m->doc, node, m->err, "more than %d variables", MATRIX_AXES_MAX);
         if (!node->string[0] || strchr(node->string, '='))
-            return json_error(m->doc, node, m->err, "\"%.100s\" is no variable's name", node->string);
+            return json_error(m->doc, node, m->err, "\"%.100s\" is not a variable's name", node->string);
         if (read_axis(m, node) < 0)
             return -1;
     }
     return 0;
 }
 
-static int read_target(struct maker *m, const cJSON *node, struct matrix_target *to)
+static int read_target(struct matrix_maker *m, const cJSON *node, struct matrix_target *to)
 {
     const char **fields[] = {&to->project, &to->bucket, &to->prefix};
     if (!cJSON_IsObject(node))
@@ -96,7 +96,7 @@ static int read_target(struct maker *m, const cJSON *node, struct matrix_target 
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const cJSON *given = cJSON_GetObjectItemCaseSensitive(node, matrix_target_keys[i]);
         const char *text = NULL;
-        if (given && text_of(m, given, matrix_target_keys[i], &text) < 0)
+        if (given && get_text(m, given, matrix_target_keys[i], &text) < 0)
             return -1;
         *fields[i] = text ? arena_strdup(&m->matrix->arena, text) : NULL;
         if (text && !*fields[i])
@@ -105,19 +105,19 @@ static int read_target(struct maker *m, const cJSON *node, struct matrix_target 
     return 0;
 }
 
-static bool same(const char *a, const char *b)
+static bool same_text(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static int read_targets(struct maker *m, const cJSON *root)
+static int read_targets(struct matrix_maker *m, const cJSON *root)
 {
     const cJSON *list;
     if (json_get_array(m->doc, root, "targets", false, &list, m->err) < 0)
         return -1;
     size_t count = list ? (size_t)cJSON_GetArraySize(list) : 1;
     if (count == 0 || count > VALUES_MAX)
-        return json_error(m->doc, list, m->err, "\"targets\" has 1 to %d entries, or is left out",
+        return json_error(m->doc, list, m->err, "\"targets\" must have 1 to %d entries or be left out",
                           VALUES_MAX);
     struct matrix_target *targets = arena_array(&m->matrix->arena, count, sizeof *targets);
     if (!targets)
@@ -127,9 +127,10 @@ static int read_targets(struct maker *m, const cJSON *root)
         if (read_target(m, node, &targets[i]) < 0)
             return -1;
         for (size_t k = 0; k < i; k++)
-            if (same(targets[k].project, targets[i].project) && same(targets[k].bucket, targets[i].bucket) &&
-                same(targets[k].prefix, targets[i].prefix))
-                return json_error(m->doc, node, m->err, "this target is there twice");
+            if (same_text(targets[k].project, targets[i].project) &&
+                same_text(targets[k].bucket, targets[i].bucket) &&
+                same_text(targets[k].prefix, targets[i].prefix))
+                return json_error(m->doc, node, m->err, "this target is given twice");
     }
     m->targets = targets;
     m->target_count = count;
@@ -144,8 +145,8 @@ static const cJSON *value_at(const struct axis *axis, size_t index)
     return value;
 }
 
-/* Each entry names values that are there; which combinations it takes away is asked for each of them. */
-static int read_exclude(struct maker *m, const cJSON *root)
+/* Each entry must name existing values; is_excluded() then matches it with every combination. */
+static int read_exclude(struct matrix_maker *m, const cJSON *root)
 {
     const char *known[MATRIX_AXES_MAX + 1] = {0};
     if (json_get_array(m->doc, root, "exclude", false, &m->exclude, m->err) < 0)
@@ -155,27 +156,27 @@ static int read_exclude(struct maker *m, const cJSON *root)
     for (const cJSON *entry = m->exclude ? m->exclude->child : NULL; entry; entry = entry->next) {
         if (!cJSON_IsObject(entry) || !entry->child)
             return json_error(m->doc, entry, m->err,
-                              "what to exclude is an object: { \"variable\": \"value\" }");
+                              "an exclusion must be an object: { \"variable\": \"value\" }");
         if (json_only(m->doc, entry, known, m->err) < 0)
             return -1;
         for (const cJSON *given = entry->child; given; given = given->next) {
             const char *text;
             size_t axis = 0, i = 0;
-            if (text_of(m, given, given->string, &text) < 0)
+            if (get_text(m, given, given->string, &text) < 0)
                 return -1;
             while (strcmp(known[axis], given->string) != 0)
                 axis++;
             while (i < m->axes[axis].count && strcmp(value_at(&m->axes[axis], i)->valuestring, text) != 0)
                 i++;
             if (i == m->axes[axis].count)
-                return json_error(m->doc, given, m->err, "\"%.100s\" is no value of \"%.100s\" above", text,
-                                  given->string);
+                return json_error(m->doc, given, m->err, "\"%.100s\" is not among the values of \"%.100s\"",
+                                  text, given->string);
         }
     }
     return 0;
 }
 
-static bool is_excluded(const struct maker *m, const struct recipe_pair *vars)
+static bool is_excluded(const struct matrix_maker *m, const struct recipe_pair *vars)
 {
     for (const cJSON *entry = m->exclude ? m->exclude->child : NULL; entry; entry = entry->next) {
         bool all = true;
@@ -189,8 +190,9 @@ static bool is_excluded(const struct maker *m, const struct recipe_pair *vars)
     return false;
 }
 
-/* The values, joined by '_'. Where that leaves a character out, or would be too long, a digest tells it from all others. */
-static const char *make_tag(struct maker *m, const struct recipe_pair *vars)
+/* The values, joined by '_'. A digest makes the tag unique where a character had to be replaced or it would
+ * be too long. */
+static const char *make_tag(struct matrix_maker *m, const struct recipe_pair *vars)
 {
     cleanup_buf struct buf tag = BUF_INIT(TAG_TEXT_MAX);
     cleanup_buf struct buf exact = BUF_INIT(TAG_TEXT_MAX);
@@ -218,8 +220,8 @@ static const char *make_tag(struct maker *m, const struct recipe_pair *vars)
                         hex);
 }
 
-/* The cells of one combination: VARS and TAG are theirs. */
-static int add_cells(struct maker *m, const struct recipe_pair *vars)
+/* The cells of one combination, one for each target. */
+static int add_cells(struct matrix_maker *m, const struct recipe_pair *vars)
 {
     struct matrix *matrix = m->matrix;
     const char *tag = make_tag(m, vars);
@@ -240,7 +242,7 @@ static int add_cells(struct maker *m, const struct recipe_pair *vars)
     return 0;
 }
 
-static int copy_vars(struct maker *m, const size_t *digits, struct recipe_pair **ret)
+static int copy_vars(struct matrix_maker *m, const size_t *digits, struct recipe_pair **ret)
 {
     struct arena *arena = &m->matrix->arena;
     struct recipe_pair *vars = arena_array(arena, m->matrix->axis_count + 1, sizeof *vars);
@@ -257,7 +259,7 @@ static int copy_vars(struct maker *m, const size_t *digits, struct recipe_pair *
 }
 
 /* Counts through all combinations, the last variable fastest. */
-static int make_cells(struct maker *m)
+static int make_cells(struct matrix_maker *m)
 {
     size_t digits[MATRIX_AXES_MAX] = {0}, at, all = 1;
     for (size_t i = 0; i < m->matrix->axis_count; i++) {
@@ -281,7 +283,7 @@ static int make_cells(struct maker *m)
     return 0;
 }
 
-static int read_matrix(struct maker *m, const char *dir)
+static int read_matrix(struct matrix_maker *m, const char *dir)
 {
     const cJSON *root = json_root(m->doc);
     const char *recipe;
@@ -290,7 +292,7 @@ static int read_matrix(struct maker *m, const char *dir)
                           "a matrix is an object: { \"recipe\": ..., \"vars\": { \"x\": [...] } }");
     if (json_only(m->doc, root, matrix_keys, m->err) < 0 ||
         json_get_string(m->doc, root, "recipe", true, &recipe, m->err) < 0 ||
-        text_of(m, cJSON_GetObjectItemCaseSensitive(root, "recipe"), "\"recipe\"", &recipe) < 0)
+        get_text(m, cJSON_GetObjectItemCaseSensitive(root, "recipe"), "\"recipe\"", &recipe) < 0)
         return -1;
     bool joined = dir && *dir && recipe[0] != '/';
     m->matrix->recipe = joined ? arena_printf(&m->matrix->arena, "%s/%s", dir, recipe)
@@ -311,7 +313,7 @@ int matrix_parse(const char *text, size_t len, const char *name, const char *dir
                        MATRIX_TEXT_MAX >> 20);
     if (json_parse(text, len, name, JSON_COMMENTS, ERR_RECIPE, &doc, err) < 0)
         return -1;
-    struct maker maker = {.doc = doc, .matrix = &matrix, .err = err};
+    struct matrix_maker maker = {.doc = doc, .matrix = &matrix, .err = err};
     if (read_matrix(&maker, dir) < 0)
         return -1;
     *ret = matrix;

@@ -1,10 +1,11 @@
-/* Many images of one recipe: each combination of values for its variables, each into every target.
+/* Many images of one recipe: every combination of values for its variables, into every target.
  *
  * In:    JSON text with comments, its name for messages, its folder.
- * Out:   cells in a fixed order: the last variable's values change fastest, and the targets of a combination follow each other.
+ * Out:   cells in a fixed order: the last variable's values change fastest, and the targets of a combination
+ *        follow each other.
  * Fails: ERR_RECIPE with NAME:line:column, what was expected, and a did-you-mean.
  * Owns:  the matrix owns its strings until matrix_free().
- * Never: knows which variables the recipe has: recipe_parse() refuses those that it has not.
+ * Never: knows which variables the recipe has: recipe_parse() refuses unknown ones.
  *
  * The format is described by manifests/recipes/matrix.schema.json.
  */
@@ -18,13 +19,13 @@
 enum { MATRIX_TEXT_MAX = 1 << 20, MATRIX_CELLS_MAX = 1024, MATRIX_AXES_MAX = 16, MATRIX_TAG_MAX = 100 };
 
 struct matrix_target {
-    const char *project, *bucket, *prefix; /* NULL: as the command says */
+    const char *project, *bucket, *prefix; /* NULL: the command's */
 };
 
 struct matrix_cell {
     const struct recipe_pair *vars;     /* axis_count of them */
-    const struct matrix_target *target; /* never NULL; of NULLs when the matrix names none */
-    const char *tag;                    /* of the combination, for file names: no two have the same */
+    const struct matrix_target *target; /* never NULL; all members NULL when the matrix has no targets */
+    const char *tag;                    /* of the combination, for file names: unique */
     const char *name;                   /* for people: the values, and the project */
 };
 
@@ -37,7 +38,8 @@ struct matrix {
     size_t combination_count;
 };
 
-/* The matrix file's keys, those of a target: all lists end with NULL. A test compares the JSON Schema with them. */
+/* The keys of the matrix file and of a target, for the parser and for a test that compares the JSON Schema.
+ * All lists end with NULL. */
 extern const char *const matrix_keys[], *const matrix_target_keys[];
 
 must_check int matrix_parse(const char *text, size_t len, const char *name, const char *dir,

@@ -53,7 +53,7 @@ int recipe_parse(const char *text, size_t len, const char *name, const char *dir
 
 static void add_line(struct buf *out, const char *key, const char *value)
 {
-    /* Length first: no value can pass for another line. */
+    /* length first, so that no value can look like another line */
     buf_printf(out, "%s %zu %s\n", key, strlen(value ? value : ""), value ? value : "");
 }
 

@@ -1,5 +1,5 @@
-/* A recipe (what to bake) and a lock (exactly which bytes it is baked from). Plain data, read-only after it
- * is made; all strings belong to the arena, variables in them are substituted. */
+/* A recipe (what to bake) and a lock (exactly which bytes it is baked from). Plain data, read-only once made;
+ * all strings are in the arena, with variables substituted. */
 #ifndef BAKE_RECIPE_TYPES_H
 #define BAKE_RECIPE_TYPES_H
 
@@ -10,13 +10,13 @@
 #include "base/arena.h"
 #include "base/digest.h"
 
-/* The name under which a lock holds the base; no input may have it. */
+/* The base's name in a lock; no input may have it. */
 #define RECIPE_BASE_NAME "base"
 
 enum { RECIPE_TEXT_MAX = 4 << 20, RECIPE_STRING_MAX = 1 << 20, RECIPE_LIST_MAX = 10000 };
 enum { LOCK_VERSION = 1 };
 
-/* Where in the recipe something stands: 1-based, columns count bytes. */
+/* A position in the recipe: 1-based, columns count bytes. */
 struct recipe_where {
     unsigned line, column;
 };
@@ -25,19 +25,19 @@ struct recipe_pair {
     const char *name, *value;
 };
 
-/* Where bytes come from and what vouches for them. Digests are lower-case hex or NULL. */
+/* Where bytes come from and what they are verified by. Digests are lower-case hex or NULL. */
 struct recipe_input {
     const char *name;
-    const char *url; /* file:, http: or https:; may carry credentials: see recipe_url_clean() */
-    /* The same, fit for a lock and another machine: unexpanded where it is a local path or depends on the environment.
-     * NULL where url is. */
+    const char *url; /* file:, http: or https:; may hold credentials: see recipe_url_clean() */
+    /* The same for locks and other machines: unexpanded where it depends on the environment or is a local
+     * path with variables. NULL where url is. */
     const char *portable_url;
     const char *sha256;    /* 64 digits, or NULL */
     const char *sha512;    /* 128 digits, or NULL */
     const char *signature; /* URL of a detached OpenPGP signature, or NULL */
     const char *portable_signature;
     const char *keyring; /* path on this machine (relative ones are joined to the recipe's folder), or NULL */
-    const char *keyring_given; /* as the recipe says it, unexpanded */
+    const char *keyring_given; /* as written in the recipe, unexpanded */
     struct recipe_where where;
 };
 
@@ -54,7 +54,7 @@ enum recipe_source_kind {
     SOURCE_NONE,
     SOURCE_TEXT,    /* text */
     SOURCE_LOCAL,   /* name: path on this machine */
-    SOURCE_BUILTIN, /* name: of a file that is compiled into bake */
+    SOURCE_BUILTIN, /* name: a file that is compiled into bake */
     SOURCE_INPUT,   /* the whole input */
     SOURCE_MEMBER,  /* one member of the input, an archive */
     SOURCE_TREE,    /* everything below a folder of the input, an archive */
@@ -83,11 +83,11 @@ struct recipe_file {
     const char *path; /* normal image path */
     struct recipe_source source;
     const char *target; /* RECIPE_SYMLINK */
-    bool has_mode;      /* else: 0644, 0755 for a directory, or what the archive says */
+    bool has_mode;      /* else: 0644, 0755 for a directory, or the archive's */
     uint32_t mode;      /* 0..07777 */
     uint32_t uid, gid;
-    bool has_owner;     /* uid or gid is there, or: */
-    bool archive_owner; /* both as the archive says */
+    bool has_owner;     /* uid or gid is given, or: */
+    bool archive_owner; /* both as in the archive */
     const struct recipe_xattr *xattrs;
     size_t xattr_count;
     struct recipe_where where;
@@ -100,9 +100,9 @@ struct recipe_dropin {
 
 struct recipe_unit {
     const char *name;
-    struct recipe_source source; /* SOURCE_NONE: a unit that the image has already */
+    struct recipe_source source; /* SOURCE_NONE: a unit that the image already has */
     bool enable;
-    const char *const *wanted_by; /* for a unit that the image has already */
+    const char *const *wanted_by; /* for a unit that the image already has */
     size_t wanted_by_count;
     const struct recipe_dropin *dropins;
     size_t dropin_count;
@@ -122,13 +122,13 @@ struct recipe_kubernetes {
     const struct recipe_input *input;
     const char
         *member; /* hyperkube: the member of the archive, NULL: the input itself; binaries: their folder */
-    const char *version; /* "" when not said */
+    const char *version; /* "" when not given */
     struct recipe_where where;
 };
 
 enum recipe_network { NETWORK_VXLAN, NETWORK_FLANNEL, NETWORK_CALICO };
 
-/* What GCE is told about the image. NULL or 0 where the recipe says nothing. */
+/* What GCE gets to know about the image. NULL or 0 where the recipe says nothing. */
 struct recipe_image {
     const char *family, *description, *storage_location;
     const struct recipe_pair *labels;
@@ -144,12 +144,12 @@ struct recipe {
     const char *file; /* for messages */
     const char *name;
     struct recipe_base base;
-    uint64_t disk_size; /* bytes, 0: as it is */
+    uint64_t disk_size; /* bytes; 0: unchanged */
     const struct recipe_input *inputs;
     size_t input_count;
     struct recipe_kubernetes kubernetes;
     enum recipe_network network;
-    struct recipe_where network_where; /* 0, 0 when the recipe does not say it */
+    struct recipe_where network_where; /* 0, 0 when the recipe does not give it */
     const struct recipe_file *files;
     size_t file_count;
     const struct recipe_unit *units;
@@ -157,7 +157,7 @@ struct recipe {
     const struct recipe_manifest *manifests;
     size_t manifest_count;
     bool agent;
-    bool require_digests; /* nothing is pinned on trust */
+    bool require_digests; /* refuse inputs without a digest or signature: nothing is pinned at first sight */
     struct recipe_image image;
 };
 
@@ -168,14 +168,14 @@ static inline void recipe_free(struct recipe *recipe)
 }
 #define cleanup_recipe cleanup(recipe_free)
 
-/* One pinned input. URLs carry no credentials. */
+/* One pinned input. URLs hold no credentials. */
 struct lock_input {
     const char *name; /* "base" or the input's name */
     const char *url;  /* portable: see struct recipe_input */
     uint64_t size;    /* bytes */
     struct sha256 sha256;
-    const char *signer;  /* primary key's fingerprint, upper-case hex; "" when no signature vouched */
-    const char *version; /* "" when there is none */
+    const char *signer;  /* primary key's fingerprint, upper-case hex; "" when no signature was checked */
+    const char *version; /* "" when unknown */
 };
 
 struct lock {

@@ -97,8 +97,8 @@ static int remove_one(const char *dir, const char *name, const char *suffix, str
     return 0;
 }
 
-/* Removes the manifest of an older package of the same name before any of its files is replaced, so that a mixture never
- * looks complete. The same package written again stays complete throughout. */
+/* Removes the manifest of an older package of the same name before any of its files is replaced, so that a
+ * mixture never looks complete. The same package written again stays complete throughout. */
 static int retire_older(const struct sealed *sealed, const char *dir, struct err *err)
 {
     cleanup_free char *path = NULL;

@@ -17,8 +17,8 @@
 must_check int seal_package(const struct seal_input *input, const struct signing_key *key, struct sealed *ret,
                             struct err *err);
 
-/* Writes provenance, SPDX, signature, and the manifest last; each appears whole. The archive must be in DIR already. When
- * this package is unsigned, the signature of an older one of the same name is removed. */
+/* Writes provenance, SPDX, signature, and the manifest last; each appears whole. The archive must be in DIR
+ * already. When this package is unsigned, the signature of an older one of the same name is removed. */
 must_check int seal_write(const struct sealed *sealed, const char *dir, struct err *err);
 
 #endif

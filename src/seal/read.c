@@ -119,7 +119,8 @@ static int read_sources(const struct manifest_reader *r, const cJSON *root, stru
     return 0;
 }
 
-/* A file of the package: its name must be NAME and SUFFIX, so that a hostile manifest cannot point elsewhere. */
+/* A file of the package: its name must be NAME and SUFFIX, so that a hostile manifest cannot point
+ * elsewhere. */
 static int read_package_file(const struct manifest_reader *r, const cJSON *object, const char *name,
                              const char *suffix, struct package_file *ret)
 {

@@ -1,4 +1,5 @@
-/* A package read back from its files, strictly: they are hostile until the signature is verified, and may be after it.
+/* A package read back from its files, strictly: they are hostile until the signature is verified, and may be
+ * after it.
  *
  * In:    the text of a manifest, or its path.
  * Out:   struct package: what the manifest says; struct sealed: the permit for cloud.
@@ -43,8 +44,8 @@ void package_free(struct package *package);
 must_check int package_read(const char *text, size_t len, const char *name, struct package *ret,
                             struct err *err);
 
-/* Reads NAME.manifest.json and the files it names except the archive; checks the signature (not when KEY is NULL) and the
- * digests. RET and RET_SEALED may each be NULL. */
+/* Reads NAME.manifest.json and the files it names except the archive; checks the signature (not when KEY is
+ * NULL) and the digests. RET and RET_SEALED may each be NULL. */
 must_check int package_open(const char *manifest_path, const struct minisign_public *key, struct package *ret,
                             struct sealed *ret_sealed, struct err *err);
 

@@ -236,7 +236,8 @@ static void add_relationships(struct json_writer *json, size_t inputs, size_t fi
     json_close(json, ']');
 }
 
-/* A unique URI (clause 6.5), the same for the same archive: the name, percent-encoded, and the archive's digest. */
+/* A unique URI (clause 6.5), the same for the same archive: the name, percent-encoded, and the archive's
+ * digest. */
 static void add_namespace(struct json_writer *json, const struct seal_input *input)
 {
     char uri[3 * NAME_CAP + 128] = "https://spdx.org/spdxdocs/", digest[SHA256_HEX];

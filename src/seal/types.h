@@ -1,4 +1,5 @@
-/* What seal takes and returns, as plain data. Strings are borrowed in struct seal_input, owned in struct sealed. */
+/* What seal takes and returns, as plain data. Strings are borrowed in struct seal_input, owned in struct
+ * sealed. */
 #ifndef BAKE_SEAL_TYPES_H
 #define BAKE_SEAL_TYPES_H
 

@@ -56,7 +56,7 @@ static int look_up_pair(const struct expansion *e, const char *space, const char
         return json_error(e->doc, e->node, e->err, "unknown variable ${%s.%s}; did you mean ${%s.%s}?", space,
                           name, space, near);
     return json_error(e->doc, e->node, e->err, "unknown variable ${%s.%s}%s", space, name,
-                      strcmp(space, "var") == 0 ? ": define it under \"vars\", and above what uses it there"
+                      strcmp(space, "var") == 0 ? ": define it under \"vars\", before its first use there"
                                                 : "");
 }
 
@@ -99,9 +99,9 @@ static int read_name(const struct expansion *e, const char *at, char name[static
 {
     size_t len = strspn(at, name_chars);
     if (at[len] != '}')
-        return json_error(e->doc, e->node, e->err,
-                          "\"${%.40s\" is no variable: it needs a name and \"}\"; write $${ for a plain ${",
-                          at);
+        return json_error(
+            e->doc, e->node, e->err,
+            "\"${%.40s\" is not a variable: it needs a name and \"}\"; write $${ for a plain ${", at);
     if (len == 0 || len > VAR_NAME_MAX)
         return json_error(e->doc, e->node, e->err, "a variable's name has 1 to %d characters", VAR_NAME_MAX);
     memcpy(name, at, len);
@@ -110,8 +110,8 @@ static int read_name(const struct expansion *e, const char *at, char name[static
     return 0;
 }
 
-/* Percent-encodes a folder's name for a file: URL. Values that the user gives may hold escapes already; bake's own are
- * plain paths. */
+/* Percent-encodes a folder's name for a file: URL. Values that the user gives may hold escapes already;
+ * bake's own are plain paths. */
 static void add_escaped(struct buf *out, const char *name, const char *value)
 {
     bool plain = strncmp(name, "bake.", 5) == 0;

@@ -49,7 +49,7 @@ const char *read_hint(const char *word, const char *const *words, char buf[stati
     for (size_t i = 0; words[i] && at < READ_HINT_CAP - 80; i++)
         at += (size_t)snprintf(buf + at, READ_HINT_CAP - at, "%s %.60s", i ? "," : "", words[i]);
     if (!words[0])
-        snprintf(buf, READ_HINT_CAP, "; none is known here");
+        snprintf(buf, READ_HINT_CAP, "; none are defined");
     return buf;
 }
 
@@ -172,14 +172,15 @@ static int compare_names(const void *a, const void *b)
     return order != 0 ? order : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
-static int refuse_twice(struct recipe_reader *r, struct ranked_name *names, size_t count, const char *twice)
+static int refuse_duplicates(struct recipe_reader *r, struct ranked_name *names, size_t count,
+                             const char *what)
 {
     if (count < 2)
         return 0;
     qsort(names, count, sizeof *names, compare_names);
     for (size_t i = 1; i < count; i++)
         if (strcmp(names[i - 1].name.text, names[i].name.text) == 0)
-            return read_error(r, names[i].name.node, "%s \"%.300s\": the first is at line %u", twice,
+            return read_error(r, names[i].name.node, "duplicate %s \"%.300s\": the first is at line %u", what,
                               names[i].name.text, read_where(r, names[i - 1].name.node).line);
     return 0;
 }
@@ -202,7 +203,7 @@ void *read_list(struct recipe_reader *r, const cJSON *object, const struct read_
             return NULL;
         names[i].rank = i;
     }
-    if (refuse_twice(r, names, count, list->twice) < 0)
+    if (refuse_duplicates(r, names, count, list->what) < 0)
         return NULL;
     *ret_count = count;
     return items;

@@ -42,7 +42,8 @@ must_check int read_word(struct recipe_reader *r, const cJSON *object, const cha
                          const char *const *words, int *ret);
 must_check int read_bool(struct recipe_reader *r, const cJSON *object, const char *key, bool fallback,
                          bool *ret);
-/* An object member with none but the KNOWN keys (NULL: any); *ret is NULL when it is missing and not needed. */
+/* An object member with none but the KNOWN keys (NULL: any); *ret is NULL when it is missing and not
+ * needed. */
 must_check int read_object(struct recipe_reader *r, const cJSON *object, const char *key, bool needed,
                            const char *const *known, const cJSON **ret);
 /* Refuses keys of OBJECT that are not KNOWN. */
@@ -60,7 +61,7 @@ struct read_list {
     bool strings;
     size_t size; /* of an item, bytes */
     int (*read)(struct recipe_reader *r, const cJSON *node, void *item, struct read_name *ret);
-    const char *twice; /* "two files are for": how the message about a name given twice starts */
+    const char *what; /* an item, for messages: "unit" */
 };
 
 /* The items in document order, or NULL and r->err; no items when the member is missing. */

@@ -33,8 +33,9 @@ static const char *url_fault(const char *url)
         const char *host = url + (https ? 8 : 7);
         if (host[strcspn(host, "/?#")] == '\0' || host[0] == '/')
             return "needs a host and a path";
-        return strpbrk(url, " \"<>\\^`{|}#") ? "holds a character that a URL must not: write it as %XX"
-                                             : NULL;
+        return strpbrk(url, " \"<>\\^`{|}#")
+                   ? "holds a character that is not allowed in a URL: write it as %XX"
+                   : NULL;
     }
     if (strncmp(url, "file:", 5) != 0)
         return "must start with https:, http: or file:/";

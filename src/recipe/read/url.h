@@ -1,4 +1,4 @@
-/* URLs in recipes: their rules, and what of them may be written down.
+/* URLs in recipes: their rules, and their form without secrets.
  *
  * Fails: ERR_RECIPE at the node, without credentials: messages end up in logs.
  */
@@ -12,9 +12,9 @@ must_check int check_recipe_url(struct recipe_reader *r, const cJSON *node, cons
 /* A copy of URL without "user:password@". NULL when out of memory. */
 char *recipe_url_clean(struct arena *arena, const char *url);
 
-/* What a lock may say of URL, which NODE's text expands to. The digest pins the bytes, so the URL only has to name the
- * same place on every machine: where ${env.X}, ${bake.X} or, in a local path, any variable is part of it, it stays
- * unexpanded. */
+/* What a lock may say of URL, which NODE's text expands to. The digest pins the bytes, so the URL only has to
+ * name the same place on every machine: where ${env.X}, ${bake.X} or, in a local path, any variable is part
+ * of it, it stays unexpanded. */
 must_check int portable_url(struct recipe_reader *r, const cJSON *node, const char *url, const char **ret);
 
 #endif

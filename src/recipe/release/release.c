@@ -7,7 +7,7 @@
 const char *const release_os_names[] = {"coreos", "flatcar", NULL};
 const char *const release_arch_names[] = {"amd64", "arm64", NULL};
 
-/* In TEXT columns, %c stands for the channel, %v for the version, %a for the architecture's name there. */
+/* In URLs, %c stands for the channel, %v for the version, %a for the publisher's name of the architecture. */
 struct release_row {
     const char *os;
     const char *channels[5];
@@ -58,7 +58,7 @@ static const char *arch_name(const struct release_row *release, const char *arch
     return NULL;
 }
 
-/* A name that stands for another release from day to day; release_check() has accepted it. */
+/* A name whose release changes, such as "current" or "current-2024": release_check() has accepted it. */
 static bool is_moving(const char *version)
 {
     return strncmp(version, "current", sizeof "current" - 1) == 0;
@@ -69,7 +69,7 @@ static bool is_year(const char *text)
     return strlen(text) == 4 && strspn(text, "0123456789") == 4;
 }
 
-/* What is neither a release nor a name that can be resolved to one would be pinned as it is, and move. */
+/* Anything but a release or a name that resolves to one would be pinned as written, and still move. */
 static int check_version(const struct release_row *release, const struct recipe_base *base,
                          const struct json_doc *doc, const cJSON *node, struct err *err)
 {
@@ -78,10 +78,11 @@ static int check_version(const struct release_row *release, const struct recipe_
         return 0;
     if (stream && is_year(stream) && release->streams && strcmp(base->channel, "lts") == 0)
         return 0;
-    return json_error(doc, node, err,
-                      "\"%.100s\" is no release of %s %s: give \"current\"%s or a version like \"4081.2.0\"",
-                      version, base->os, base->channel,
-                      release->streams ? ", for the channel lts \"current-2024\" (a stream)," : "");
+    return json_error(
+        doc, node, err,
+        "\"%.100s\" is not a release of %s %s: give \"current\"%s or a version like \"4081.2.0\"", version,
+        base->os, base->channel,
+        release->streams ? ", for the channel lts \"current-2024\" (a stream)," : "");
 }
 
 int release_check(const struct recipe_base *base, const struct json_doc *doc, const cJSON *node,
@@ -119,7 +120,7 @@ int release_resolve_group(struct arena *arena, struct recipe_base *base, struct 
     return base->version ? 0 : err_oom(err);
 }
 
-/* PATTERN with its letters filled in. */
+/* PATTERN with %c, %v and %a replaced. */
 static char *fill_pattern(struct arena *arena, const char *pattern, const struct recipe_base *base,
                           const char *version, const char *arch)
 {
@@ -146,7 +147,7 @@ int release_version_url(const struct recipe *recipe, struct arena *arena, const 
     return *ret ? 0 : err_oom(err);
 }
 
-/* A version goes into URLs and names: nothing but what versions are made of. */
+/* A version becomes part of URLs and file names: only characters that versions consist of. */
 static bool version_ok(const char *version, size_t len)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+";
@@ -217,7 +218,7 @@ int release_resolve(const struct recipe *recipe, const char *text, size_t len, s
     return 0;
 }
 
-/* One component: its number, and what follows that up to the next dot. */
+/* One component: its number, then the rest up to the next dot. */
 static int compare_component(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     const char *part[2] = {a, b};
@@ -255,7 +256,7 @@ int release_check_update(const struct recipe *recipe, const struct lock_input *l
                          const struct release_urls *now, struct arena *arena, struct err *err)
 {
     const struct recipe_base *base = &recipe->base;
-    /* a version that the recipe names is asked for, and so is what another channel has */
+    /* a version or another channel in the recipe is a request to go there */
     if (base->from.url || !is_moving(base->version) || locked->version[0] == '\0')
         return 0;
     const struct release_row *release = find_release(base->os);
@@ -265,10 +266,11 @@ int release_check_update(const struct recipe *recipe, const struct lock_input *l
         return err_oom(err);
     if (strcmp(then, locked->url) != 0 || compare_versions(now->version, locked->version) >= 0)
         return 0;
-    return err_set(
-        err, ERR_VERIFY, 0,
-        "base: the server gives %s %s %s, which is older than the %s in the lock. A server, or "
-        "somebody between, that holds back newer releases does this. If an older one is wanted, give "
-        "--allow-downgrade, or its version in the recipe",
-        base->os, base->channel, now->version, locked->version);
+    return err_set(err, ERR_VERIFY, 0,
+                   "base: the server offers %s %s %s, which is older than the %s in the lock. A server or "
+                   "proxy that holds "
+                   "back newer releases would do this. To go back on purpose, give --allow-downgrade, or "
+                   "name the version in "
+                   "the recipe",
+                   base->os, base->channel, now->version, locked->version);
 }

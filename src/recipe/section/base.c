@@ -22,7 +22,7 @@ static int check_release(struct recipe_reader *r, const cJSON *node, struct reci
     return release_check(base, r->doc, read_node(node, "channel"), r->err);
 }
 
-/* Told before anything of it is fetched: an image is a gigabyte. */
+/* Refused before anything is fetched: an image has a gigabyte. */
 static int check_os(struct recipe_reader *r, const cJSON *node)
 {
     const cJSON *os = read_node(node, "os");
@@ -30,7 +30,7 @@ static int check_os(struct recipe_reader *r, const cJSON *node)
         return 0;
     return read_error(
         r, os,
-        "Fedora CoreOS cannot be baked: its root is XFS, and this version writes ext4 only. Use "
+        "Fedora CoreOS cannot be baked: its root is XFS, and this version writes only ext4. Use "
         "\"flatcar\" or \"coreos\"");
 }
 
@@ -58,7 +58,7 @@ int read_base(struct recipe_reader *r, const cJSON *root)
         return check_release(r, node, base);
     if (base->channel)
         return read_error(r, read_node(node, "channel"),
-                          "\"channel\" and \"url\" are both here: give one of them");
+                          "\"channel\" and \"url\" exclude each other: give one of them");
     if (!base->from.signature && !base->from.sha256 && !base->from.sha512)
         return read_error(r, node,
                           "the base needs \"signature\" and \"keyring\", or \"sha256\" or \"sha512\"");

@@ -32,7 +32,7 @@ static int read_mode(struct recipe_reader *r, const cJSON *node, struct recipe_f
 static int read_id(struct recipe_reader *r, const cJSON *node, const char *key, uint32_t *ret)
 {
     uint64_t id = 0;
-    /* 2^32 - 1 means "no change" to chown(2) and is nobody's. */
+    /* 2^32 - 1 means "no change" to chown(2) */
     if (json_get_uint(r->doc, node, key, false, 0, UINT32_MAX - 1, &id, r->err) < 0)
         return -1;
     *ret = (uint32_t)id;
@@ -51,10 +51,9 @@ static int read_owner(struct recipe_reader *r, const cJSON *node, struct recipe_
     if (read_string(r, owner, "owner", 0, &text) < 0)
         return -1;
     if (strcmp(text, "archive") != 0)
-        return read_error(r, owner,
-                          "\"owner\" must be \"archive\"; numbers are given as \"uid\" and \"gid\"");
+        return read_error(r, owner, "\"owner\" must be \"archive\"; use \"uid\" and \"gid\" for numbers");
     if (uid || gid)
-        return read_error(r, owner, "\"owner\" and \"%s\" are both here: give one of them",
+        return read_error(r, owner, "\"owner\" and \"%s\" exclude each other: give one of them",
                           uid ? "uid" : "gid");
     if (file->source.kind != SOURCE_TREE && file->source.kind != SOURCE_MEMBER)
         return read_error(r, owner, "\"owner\" needs a \"member\" or a \"tree\" of an archive");
@@ -159,8 +158,8 @@ static int refuse_keys(struct recipe_reader *r, const cJSON *node, const char *c
 {
     for (; *refused; refused++)
         if (read_node(node, *refused))
-            return read_error(r, read_node(node, *refused), "\"%s\" means nothing together with \"%s\"",
-                              *refused, with);
+            return read_error(r, read_node(node, *refused), "\"%s\" cannot be used with \"%s\"", *refused,
+                              with);
     return 0;
 }
 
@@ -221,7 +220,7 @@ static int read_file(struct recipe_reader *r, const cJSON *node, void *item, str
 int read_files(struct recipe_reader *r, const cJSON *root)
 {
     static const struct read_list list = {
-        .key = "files", .size = sizeof(struct recipe_file), .read = read_file, .twice = "two files are for"};
+        .key = "files", .size = sizeof(struct recipe_file), .read = read_file, .what = "file"};
     r->recipe->files = read_list(r, root, &list, &r->recipe->file_count);
     return r->recipe->files ? 0 : -1;
 }

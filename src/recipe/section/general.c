@@ -1,10 +1,10 @@
-/* What belongs to no other section: the name, the network, the flags, the disk's size. */
+/* Single values: the name, the network, the flags, the disk's size. */
 #include <string.h>
 
 #include "recipe/section/keys.h"
 #include "recipe/section/sections.h"
 
-enum { NAME_MAX_CHARS = 40 }; /* the package's name adds a digest, and GCE takes 63 */
+enum { NAME_MAX_CHARS = 40 }; /* the package's name adds a digest; GCE allows 63 */
 
 bool recipe_size(const char *text, uint64_t *ret)
 {
@@ -36,9 +36,10 @@ int read_general(struct recipe_reader *r, const cJSON *root)
     if (read_text(r, root, "name", TEXT_NEEDED, &recipe->name) < 0)
         return -1;
     if (!is_dns_name(recipe->name, NAME_MAX_CHARS))
-        return read_error(r, read_node(root, "name"),
-                          "name \"%.100s\": 1 to %d of a-z, 0-9, '-', a letter first and no '-' last",
-                          recipe->name, NAME_MAX_CHARS);
+        return read_error(
+            r, read_node(root, "name"),
+            "name \"%.100s\": use 1 to %d of a-z, 0-9, '-', starting with a letter and not ending with '-'",
+            recipe->name, NAME_MAX_CHARS);
     if (read_word(r, root, "network", 0, network_words, &network) < 0 ||
         read_bool(r, root, "agent", true, &recipe->agent) < 0 ||
         read_bool(r, root, "require_digests", false, &recipe->require_digests) < 0)
@@ -64,8 +65,8 @@ int read_disk(struct recipe_reader *r, const cJSON *root)
         return read_error(r, read_node(node, "size"),
                           "size \"%.60s\" must be a number with MiB, GiB or TiB, like \"10GiB\"", text);
     if (size % (1 << 20) != 0 || size > (uint64_t)64 << 40)
-        return read_error(r, read_node(node, "size"), "size \"%.60s\" must be whole MiB, 64TiB at most",
-                          text);
+        return read_error(r, read_node(node, "size"),
+                          "size \"%.60s\" must be a multiple of 1MiB, at most 64TiB", text);
     r->recipe->disk_size = size;
     return 0;
 }

@@ -1,11 +1,11 @@
-/* What GCE is told about the image: name rules of the images API (coreos-assembler src/cosalib/gcp.py,
- * GoogleCloudPlatform/compute-image-import). Features unknown here pass: GCE keeps adding some. */
+/* The image's attributes on GCE, by the rules of the images API (coreos-assembler src/cosalib/gcp.py,
+ * GoogleCloudPlatform/compute-image-import). Unknown features pass: GCE keeps adding some. */
 #include <string.h>
 
 #include "recipe/section/keys.h"
 #include "recipe/section/sections.h"
 
-enum { LABELS_MAX = 62 /* of GCE's 64, two are bake's own */, LABEL_MAX = 63, IMAGE_DESCRIPTION_MAX = 2048 };
+enum { LABELS_MAX = 62 /* of GCE's 64, bake uses two */, LABEL_MAX = 63, IMAGE_DESCRIPTION_MAX = 2048 };
 
 static int read_labels(struct recipe_reader *r, const cJSON *image, struct recipe_image *ret)
 {
@@ -14,8 +14,7 @@ static int read_labels(struct recipe_reader *r, const cJSON *image, struct recip
         return -1;
     size_t count = object ? (size_t)cJSON_GetArraySize(object) : 0, i = 0;
     if (count > LABELS_MAX)
-        return read_error(r, object, "%zu labels: an image has at most 64, and two of them are bake's own",
-                          count);
+        return read_error(r, object, "%zu labels: an image has at most 64, and bake uses two of them", count);
     struct recipe_pair *labels = arena_array(&r->recipe->arena, count + 1, sizeof *labels);
     if (!labels)
         return err_oom(r->err);
@@ -27,7 +26,7 @@ static int read_labels(struct recipe_reader *r, const cJSON *image, struct recip
                 r, node, "label \"%.100s\": a key starts with a-z and has up to 63 of a-z, 0-9, '_', '-'",
                 key);
         if (strcmp(key, "bake-package") == 0 || strcmp(key, "bake-family") == 0)
-            return read_error(r, node, "the label %s is bake's own", key);
+            return read_error(r, node, "the label %s is reserved for bake", key);
         if (read_copy(r, key, &labels[i].name) < 0 ||
             read_string(r, node, key, TEXT_FREE, &labels[i].value) < 0)
             return -1;
@@ -70,12 +69,12 @@ static int read_lists(struct recipe_reader *r, const cJSON *node, struct recipe_
                                               .strings = true,
                                               .size = sizeof(const char *),
                                               .read = read_license,
-                                              .twice = "two entries are"};
+                                              .what = "entry"};
     static const struct read_list features = {.key = "guest_os_features",
                                               .strings = true,
                                               .size = sizeof(const char *),
                                               .read = read_feature,
-                                              .twice = "two entries are"};
+                                              .what = "entry"};
     image->licenses = read_list(r, node, &licenses, &image->license_count);
     if (!image->licenses)
         return -1;
@@ -97,7 +96,8 @@ int read_image(struct recipe_reader *r, const cJSON *root)
         return -1;
     if (image->family && !is_dns_name(image->family, 63))
         return read_error(r, read_node(node, "family"),
-                          "family \"%.100s\": up to 63 of a-z, 0-9, '-', a letter first and no '-' last",
+                          "family \"%.100s\": use up to 63 of a-z, 0-9, '-', starting with a letter and not "
+                          "ending with '-'",
                           image->family);
     if (image->description && strlen(image->description) > IMAGE_DESCRIPTION_MAX)
         return read_error(r, read_node(node, "description"), "the description is longer than %d bytes",

@@ -50,7 +50,7 @@ static int read_signature(struct recipe_reader *r, const cJSON *object, struct r
     const cJSON *node = read_node(object, "signature");
     if (!in->url)
         return read_error(r, node,
-                          "\"signature\" needs a \"url\": a release's own signature is found by itself");
+                          "\"signature\" needs a \"url\": a release's own signature is found without it");
     bool suffix = in->signature[0] == '.';
     if (suffix) {
         in->portable_signature = arena_printf(&r->recipe->arena, "%s%s", in->portable_url, node->valuestring);
@@ -98,17 +98,17 @@ static int read_input(struct recipe_reader *r, const cJSON *node, struct recipe_
     if (!is_input_word(in->name))
         return read_error(
             r, node,
-            "input name \"%.100s\": use 1 to 64 letters, digits, '.', '_', '-', '+', and no '.' first",
+            "input name \"%.100s\": use 1 to 64 letters, digits, '.', '_', '-', '+', not starting with '.'",
             in->name);
     if (strcmp(in->name, RECIPE_BASE_NAME) == 0)
-        return read_error(r, node, "an input cannot be named \"base\": a lock calls the base so");
+        return read_error(r, node, "an input cannot be named \"base\": that is the base's name in a lock");
     if (read_trust(r, node, in) < 0)
         return -1;
     if (!in->url)
         return read_error(r, node, "\"url\" is missing here");
     if (strncasecmp(in->url, "http:", 5) == 0 && !in->sha256 && !in->sha512 && !in->signature)
         return read_error(r, read_node(node, "url"),
-                          "anyone on the way can change what http: brings: add \"sha256\", \"sha512\" or a "
+                          "http: can be changed on the way: add \"sha256\", \"sha512\" or a "
                           "\"signature\", or use https:");
     return 0;
 }

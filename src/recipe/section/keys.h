@@ -1,5 +1,5 @@
-/* The keys and words that a recipe may hold: the parser refuses the rest, and a test compares the JSON Schema
- * with these tables. All lists end with NULL. */
+/* The keys and words of a recipe. The parser refuses all others; a test compares the JSON Schema with these
+ * tables. All lists end with NULL. */
 #ifndef BAKE_RECIPE_SECTION_KEYS_H
 #define BAKE_RECIPE_SECTION_KEYS_H
 

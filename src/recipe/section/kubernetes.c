@@ -31,7 +31,7 @@ int read_kubernetes(struct recipe_reader *r, const cJSON *root)
     return 0;
 }
 
-/* The minor of "1.23.4" or "v1.23.4"; 0 for what is no version. */
+/* The minor of "1.23.4" or "v1.23.4"; 0 for anything else. */
 static unsigned long kubernetes_minor(const char *version)
 {
     version += *version == 'v';
@@ -60,7 +60,7 @@ int check_components(struct recipe_reader *r, const cJSON *root)
         return 0;
     return read_error(
         r, read_node(root, "kubernetes"),
-        "Kubernetes %.40s does not start with the built-in %s: its flags are for 1.20 to 1.%d. Take "
-        "one of these, or a unit or manifest of your own in its place",
+        "Kubernetes %.40s does not work with the built-in %s, whose flags are for 1.20 to 1.%d: use one of "
+        "these, or replace it with a unit or manifest of your own",
         kubernetes->version, name, LAST_MINOR);
 }

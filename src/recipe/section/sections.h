@@ -1,4 +1,5 @@
-/* The sections of a recipe, one function each: its keys out of the root object into the recipe under construction.
+/* The sections of a recipe, one function each: its keys out of the root object into the recipe under
+ * construction.
  *
  * Fails: ERR_RECIPE at the node's line and column.
  */
@@ -17,7 +18,7 @@ must_check int read_kubernetes(struct recipe_reader *r, const cJSON *root);
 must_check int read_files(struct recipe_reader *r, const cJSON *root);
 must_check int read_units(struct recipe_reader *r, const cJSON *root);
 must_check int read_manifests(struct recipe_reader *r, const cJSON *root);
-/* No section: the built-in units and manifests that were chosen suit the version of Kubernetes. */
+/* Not a section: checks that the built-in units and manifests in use suit the version of Kubernetes. */
 must_check int check_components(struct recipe_reader *r, const cJSON *root);
 must_check int read_image(struct recipe_reader *r, const cJSON *root);
 

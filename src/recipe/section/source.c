@@ -15,12 +15,12 @@ int read_member(struct recipe_reader *r, const cJSON *object, const char *key, c
         return 0;
     const cJSON *node = read_node(object, key);
     if (text[0] == '/')
-        return read_error(r, node, "\"%s\" is a name inside an archive: write it without the first /", key);
+        return read_error(r, node, "\"%s\" is a name inside an archive: write it without the leading /", key);
     char rooted[PATH_CAP], normal[PATH_CAP];
     struct err inner = {0};
     if (snprintf(rooted, sizeof rooted, "/%s", text) >= PATH_CAP ||
         path_normalize(rooted, normal, &inner) < 0)
-        return read_error(r, node, "\"%s\" is no name inside an archive: \"%.200s\"%s", key, text,
+        return read_error(r, node, "\"%s\" is not a valid name inside an archive: \"%.200s\"%s", key, text,
                           strstr(text, "..") ? " contains \"..\"" : "");
     return read_copy(r, normal + 1, ret);
 }
@@ -34,8 +34,8 @@ int read_one_of(struct recipe_reader *r, const cJSON *object, const char *const 
             if (strcmp(child->string, keys[i]) != 0)
                 continue;
             if (first)
-                return read_error(r, child, "\"%s\" and \"%s\" are both here: give one %s", first, keys[i],
-                                  what);
+                return read_error(r, child, "\"%s\" and \"%s\" exclude each other: give one %s", first,
+                                  keys[i], what);
             first = keys[i];
         }
     *ret = first;
@@ -51,7 +51,7 @@ static int read_builtin(struct recipe_reader *r, const cJSON *object, const char
     }
     if (cJSON_IsString(node))
         return read_string(r, node, "builtin", 0, ret);
-    return read_error(r, node, "\"builtin\" must be %sthe name of a file that bake carries",
+    return read_error(r, node, "\"builtin\" must be %sthe name of a file built into bake",
                       self ? "true, or " : "");
 }
 
@@ -63,7 +63,7 @@ static int read_from(struct recipe_reader *r, const cJSON *object, const char **
     return read_local(r, from, ret);
 }
 
-/* "input" with "member", "tree" or neither of them. */
+/* "input", alone or with "member" or "tree". */
 static int read_input_source(struct recipe_reader *r, const cJSON *object, struct recipe_source *s)
 {
     const cJSON *member = read_node(object, "member"), *tree = read_node(object, "tree");
@@ -103,10 +103,10 @@ int read_source(struct recipe_reader *r, const cJSON *object, const char *self, 
         return -1;
     const cJSON *member = read_node(object, "member"), *tree = read_node(object, "tree");
     if ((member || tree) && (!key || strcmp(key, "input") != 0))
-        return read_error(r, member ? member : tree, "\"%s\" needs an \"input\" to be in",
+        return read_error(r, member ? member : tree, "\"%s\" needs an \"input\" that contains it",
                           member ? "member" : "tree");
     if (member && tree)
-        return read_error(r, tree, "\"member\" and \"tree\" are both here: give one of them");
+        return read_error(r, tree, "\"member\" and \"tree\" exclude each other: give one of them");
     if (key) {
         s.where = read_where(r, read_node(object, key));
         if (read_key(r, object, key, self, &s) < 0)

@@ -55,10 +55,8 @@ static int read_dropin(struct recipe_reader *r, const cJSON *node, void *item, s
 
 static int read_dropins(struct recipe_reader *r, const cJSON *node, struct recipe_unit *unit)
 {
-    static const struct read_list list = {.key = "dropins",
-                                          .size = sizeof(struct recipe_dropin),
-                                          .read = read_dropin,
-                                          .twice = "two drop-ins of this unit are named"};
+    static const struct read_list list = {
+        .key = "dropins", .size = sizeof(struct recipe_dropin), .read = read_dropin, .what = "drop-in"};
     unit->dropins = read_list(r, node, &list, &unit->dropin_count);
     return unit->dropins ? 0 : -1;
 }
@@ -69,7 +67,7 @@ static int read_wanting(struct recipe_reader *r, const cJSON *node, void *item, 
     if (read_string(r, node, "wanted_by", 0, name) < 0)
         return -1;
     *ret = (struct read_name){*name, node};
-    return unit_name_ok(*name) ? 0 : read_error(r, node, "\"%.100s\" is no unit name", *name);
+    return unit_name_ok(*name) ? 0 : read_error(r, node, "\"%.100s\" is not a unit name", *name);
 }
 
 static int read_wanted_by(struct recipe_reader *r, const cJSON *node, struct recipe_unit *unit)
@@ -78,24 +76,24 @@ static int read_wanted_by(struct recipe_reader *r, const cJSON *node, struct rec
                                           .strings = true,
                                           .size = sizeof(const char *),
                                           .read = read_wanting,
-                                          .twice = "two entries are"};
+                                          .what = "entry"};
     unit->wanted_by = read_list(r, node, &list, &unit->wanted_by_count);
     return unit->wanted_by ? 0 : -1;
 }
 
-/* A unit that the image has already needs something to be done with it. */
+/* A unit that the image already has must be enabled or get drop-ins. */
 static int check_existing(struct recipe_reader *r, const cJSON *node, const struct recipe_unit *unit)
 {
     if (unit->enable && unit->wanted_by_count == 0)
         return read_error(
             r, read_node(node, "enable"),
-            "to enable a unit that the image has already, give \"wanted_by\", like [\"multi-user.target\"]; "
-            "for a unit of yours give text, from, builtin or input");
+            "to enable a unit that the image already has, give \"wanted_by\", like [\"multi-user.target\"]; "
+            "for your own unit give text, from, builtin or input");
     if (!unit->enable && unit->dropin_count == 0)
         return read_error(
             r, node,
             "this unit has no content: give text, from, builtin, input, or dropins for one that the "
-            "image has already");
+            "image already has");
     return 0;
 }
 
@@ -107,7 +105,7 @@ static int read_unit(struct recipe_reader *r, const cJSON *node, void *item, str
     unit->where = read_where(r, ret->node);
     if (!unit_name_ok(unit->name))
         return read_error(r, ret->node,
-                          "\"%.100s\" is no unit name: it needs a name and a type, like \"etcd.service\"",
+                          "\"%.100s\" is not a unit name: it needs a name and a type, like \"etcd.service\"",
                           unit->name);
     if (read_source(r, node, unit->name, &unit->source) < 0 ||
         read_bool(r, node, "enable", false, &unit->enable) < 0 || read_wanted_by(r, node, unit) < 0 ||
@@ -115,19 +113,17 @@ static int read_unit(struct recipe_reader *r, const cJSON *node, void *item, str
         return -1;
     bool own = unit->source.kind != SOURCE_NONE;
     if (unit->wanted_by_count > 0 && (own || !unit->enable))
-        return read_error(
-            r, read_node(node, "wanted_by"),
-            own ? "\"wanted_by\" is for units that the image has already: this one says it in [Install]"
-                : "\"wanted_by\" needs \"enable\": true");
+        return read_error(r, read_node(node, "wanted_by"),
+                          own ? "\"wanted_by\" is for units that the image already has: this one has its own "
+                                "[Install] section"
+                              : "\"wanted_by\" needs \"enable\": true");
     return own ? 0 : check_existing(r, node, unit);
 }
 
 int read_units(struct recipe_reader *r, const cJSON *root)
 {
-    static const struct read_list list = {.key = "units",
-                                          .size = sizeof(struct recipe_unit),
-                                          .read = read_unit,
-                                          .twice = "two units are named"};
+    static const struct read_list list = {
+        .key = "units", .size = sizeof(struct recipe_unit), .read = read_unit, .what = "unit"};
     r->recipe->units = read_list(r, root, &list, &r->recipe->unit_count);
     return r->recipe->units ? 0 : -1;
 }
@@ -139,7 +135,7 @@ static int read_manifest(struct recipe_reader *r, const cJSON *node, void *item,
         return -1;
     manifest->where = read_where(r, ret->node);
     const char *name = manifest->name;
-    /* The kubelet takes every file of the folder but those whose name starts with a dot. */
+    /* the kubelet reads every file of the folder except those whose names start with a dot */
     if (!path_name_ok(name) || name[0] == '.' ||
         !(ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json")))
         return read_error(r, ret->node,
@@ -156,7 +152,7 @@ int read_manifests(struct recipe_reader *r, const cJSON *root)
     static const struct read_list list = {.key = "manifests",
                                           .size = sizeof(struct recipe_manifest),
                                           .read = read_manifest,
-                                          .twice = "two manifests are named"};
+                                          .what = "manifest"};
     r->recipe->manifests = read_list(r, root, &list, &r->recipe->manifest_count);
     return r->recipe->manifests ? 0 : -1;
 }

@@ -5,7 +5,7 @@
 
 enum { VARS_MAX = 1000 };
 
-/* Every --var must name a variable that the recipe has: a slip there would go unseen. */
+/* Every --var must name a variable of the recipe: a typing error would have no effect otherwise. */
 static int check_given(struct recipe_reader *r, const cJSON *vars)
 {
     const struct recipe_vars *given = r->scope.given;

@@ -2,8 +2,8 @@
  *
  * In:    paths; a way to ask for a passphrase.
  * Out:   key files that only their owner can read; a struct signing_key in guarded memory.
- * Fails: ERR_USAGE: the file exists already, the passphrase is wrong or missing; ERR_RECIPE: not a key file, or one
- *        that others can read; ERR_IO.
+ * Fails: ERR_USAGE: the file exists already, the passphrase is wrong or missing; ERR_RECIPE: not a key file,
+ *        or one that others can read; ERR_IO.
  * Owns:  struct signing_key owns the secret until signing_key_free(), which wipes it.
  * Never: overwrites a key, follows a link when it makes one, leaves half a pair behind.
  */
@@ -23,8 +23,8 @@ static inline void signing_key_free(struct signing_key *key)
 }
 #define cleanup_signing_key cleanup(signing_key_free)
 
-/* ask() writes at most CAPACITY bytes (no NUL) to OUT, which is guarded memory, and returns 0, or -1 with err. PATH is the
- * key's file. For a new key it should ask twice and refuse passphrases that differ. */
+/* ask() writes at most CAPACITY bytes (no NUL) to OUT, which is guarded memory, and returns 0, or -1 with
+ * err. PATH is the key's file. For a new key it should ask twice and refuse passphrases that differ. */
 struct passphrase_source {
     int (*ask)(void *ctx, const char *path, char *out, size_t capacity, size_t *ret_len, struct err *err);
     void *ctx;

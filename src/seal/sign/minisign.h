@@ -2,8 +2,10 @@
  *
  * In:    the text of a key or signature file, bytes to sign.
  * Out:   structs of bytes; the text of such files.
- * Fails: ERR_VERIFY for signatures, ERR_RECIPE for keys; the message says what was found and what was expected.
- * Owns:  a struct minisign_secret from minisign_secret_alloc() is in guarded memory, which is wiped when freed.
+ * Fails: ERR_VERIFY for signatures, ERR_RECIPE for keys; the message says what was found and what was
+ *        expected.
+ * Owns:  a struct minisign_secret from minisign_secret_alloc() is in guarded memory, which is wiped when
+ *        freed.
  * Never: takes randomness from anywhere but libsodium; signs the same content twice to different bytes.
  *
  * Source: https://jedisct1.github.io/minisign/ ("Signature format", ...), and what minisign 0.11 does. Only
@@ -92,8 +94,8 @@ must_check int minisign_sign(const struct minisign_secret *secret,
                              const uint8_t digest[static MINISIGN_DIGEST_SIZE], const char *trusted_comment,
                              struct buf *ret, struct err *err);
 
-/* Also checks the key id and the trusted comment. RET_COMMENT, MINISIGN_COMMENT_MAX + 1 bytes or NULL, is set to the comment
- * with a NUL. */
+/* Also checks the key id and the trusted comment. RET_COMMENT, MINISIGN_COMMENT_MAX + 1 bytes or NULL, is set
+ * to the comment with a NUL. */
 must_check int minisign_verify(const struct minisign_public *key,
                                const uint8_t digest[static MINISIGN_DIGEST_SIZE], const char *signature,
                                size_t len, const char *name, char *ret_comment, struct err *err);

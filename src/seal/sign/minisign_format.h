@@ -57,7 +57,8 @@ struct format_line {
     size_t len;
 };
 
-/* The lines of a file, without their ends (LF or CRLF); 0 when there are more than MAX or the text holds a NUL. */
+/* The lines of a file, without their ends (LF or CRLF); 0 when there are more than MAX or the text holds a
+ * NUL. */
 size_t format_lines(const char *text, size_t len, struct format_line *lines, size_t max);
 bool format_has_comment(const struct format_line *line);
 

@@ -5,7 +5,8 @@
 #include "text/base64.h"
 #include "text/bytes.h"
 
-/* Twice what minisign uses: files made elsewhere may ask for more, but not for all memory or minutes of work. */
+/* Twice what minisign uses: files made elsewhere may ask for more, but not for all memory or minutes of
+ * work. */
 enum { MEMLIMIT_MAX = INT32_MAX };
 static const uint64_t opslimit_max = 2ULL * crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE;
 static_assert(crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE <= MEMLIMIT_MAX, "our own strength");
@@ -144,7 +145,8 @@ int minisign_secret_encrypted(const char *text, size_t len, const char *name, bo
     return 0;
 }
 
-/* The public half is stored beside the seed and must belong to it: signing with another one would reveal the secret. */
+/* The public half is stored beside the seed and must belong to it: signing with another one would reveal the
+ * secret. */
 static bool halves_match(const struct format_sealed *sealed)
 {
     uint8_t public[crypto_sign_PUBLICKEYBYTES];

@@ -2,7 +2,8 @@
  *
  * In:    a text, the name of its file, the time to record.
  * Out:   a minisign signature file.
- * Fails: ERR_INTERNAL when the name does not fit into a comment; ERR_VERIFY when a comment names another file.
+ * Fails: ERR_INTERNAL when the name does not fit into a comment; ERR_VERIFY when a comment names another
+ *        file.
  */
 #ifndef BAKE_SEAL_SIGN_SIGN_H
 #define BAKE_SEAL_SIGN_SIGN_H

@@ -97,22 +97,22 @@ static void answers_become_urls(void **state)
 }
 
 /* A name that moves and is not resolved would be pinned as it is. */
-static void what_is_no_release_is_refused(void **state)
+static void what_is_not_a_release_is_refused(void **state)
 {
     (void)state;
     static const struct {
         const char *base, *says;
     } refused[] = {
-        {"\"os\":\"flatcar\",\"channel\":\"stable\",\"version\":\"latest\"", "no release of flatcar stable"},
+        {"\"os\":\"flatcar\",\"channel\":\"stable\",\"version\":\"latest\"", "not a release of flatcar stable"},
         {"\"os\":\"flatcar\",\"channel\":\"stable\",\"version\":\"current-2024\"",
-         "no release of flatcar stable"},
+         "not a release of flatcar stable"},
         {"\"os\":\"flatcar\",\"channel\":\"lts\",\"version\":\"current-24\"", "\"current-2024\" (a stream)"},
-        {"\"os\":\"flatcar\",\"channel\":\"lts\",\"version\":\"currently\"", "no release of flatcar lts"},
-        {"\"os\":\"flatcar\",\"channel\":\"lts\",\"version\":\"lts-2024\"", "no release of flatcar lts"},
+        {"\"os\":\"flatcar\",\"channel\":\"lts\",\"version\":\"currently\"", "not a release of flatcar lts"},
+        {"\"os\":\"flatcar\",\"channel\":\"lts\",\"version\":\"lts-2024\"", "not a release of flatcar lts"},
         {"\"os\":\"flatcar\",\"channel\":\"lts-24\"", "no channel \"lts-24\""},
         {"\"os\":\"coreos\",\"channel\":\"lts-2024\"", "no channel \"lts-2024\""},
         {"\"os\":\"coreos\",\"channel\":\"stable\",\"version\":\"current-2019\"",
-         "no release of coreos stable"},
+         "not a release of coreos stable"},
         {"\"os\":\"fedora-coreos\",\"channel\":\"stable\"", "Fedora CoreOS cannot be baked"},
         {"\"os\":\"fedora-coreos\",\"url\":\"file:/x\",\"signature\":\".sig\"",
          "Fedora CoreOS cannot be baked"},
@@ -194,7 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_become_urls),
-        cmocka_unit_test(what_is_no_release_is_refused),
+        cmocka_unit_test(what_is_not_a_release_is_refused),
         cmocka_unit_test(versions_are_compared_by_components),
         cmocka_unit_test(an_older_release_than_the_locked_one_is_refused),
     };

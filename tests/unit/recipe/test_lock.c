@@ -137,7 +137,7 @@ static void what_no_longer_fits_is_named(void **state)
 #define IN(more) "{\"sha256\":\"" Z64 "\",\"size\":1," more "}"
 
 static const char *const bad[][2] = {
-    {"[]", "l:1:1: a lock is an object, as bake lock writes it"},
+    {"[]", "l:1:1: a lock must be an object, as bake lock writes it"},
     {"{}", "l:1:1: \"lock_version\" is missing here"},
     {"{\"lock_version\":2}",
      "l:1:17: lock version 2 is newer than this bake knows (1): use a newer bake, or run bake lock --update"},
@@ -156,7 +156,7 @@ static const char *const bad[][2] = {
     {HEAD IN("\"name\":\"a\",\"url\":\"ftp://x\",\"signer\":\"\",\"version\":\"\"") "]}",
      "l:2:114: \"url\" must start with https:, http: or file:/"},
     {HEAD IN("\"name\":\"a\",\"url\":\"https://u:p@h/\",\"signer\":\"\",\"version\":\"\"") "]}",
-     "l:2:114: \"url\" carries credentials: a lock must not"},
+     "l:2:114: \"url\" has credentials, which a lock must not hold"},
     {HEAD IN("\"name\":\"a\",\"url\":\"file:/a\",\"signer\":\"abc\",\"version\":\"\"") "]}",
      "l:2:133: \"signer\" must be a fingerprint of 40 or 64 upper-case hex digits, or \"\""},
     {HEAD IN("\"name\":\"a\",\"url\":\"file:/a\",\"signer\":\"\",\"version\":1") "]}",
