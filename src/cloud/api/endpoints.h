@@ -36,16 +36,16 @@ void cloud_env_read(struct cloud_env *ret);
 
 enum { ENDPOINT_CAP = 512, UNIVERSE_CAP = 128 };
 
+/* What is added to each base is shown after a colon. */
 struct endpoints {
-    char universe[UNIVERSE_CAP]; /* "googleapis.com" */
-    char storage[ENDPOINT_CAP];  /* https://storage.UNIVERSE/storage/v1: "/b/BUCKET/o" is added */
-    char
-        storage_upload[ENDPOINT_CAP]; /* https://storage.UNIVERSE/upload/storage/v1: "/b/BUCKET/o" is added */
-    char compute[ENDPOINT_CAP];       /* https://compute.UNIVERSE/compute/v1: "/projects/P/..." is added */
-    char token[ENDPOINT_CAP];         /* https://oauth2.UNIVERSE/token */
-    char iamcredentials[ENDPOINT_CAP]; /* https://iamcredentials.UNIVERSE/v1: "/projects/-/..." is added */
+    char universe[UNIVERSE_CAP];       /* "googleapis.com" */
+    char storage[ENDPOINT_CAP];        /* https://storage.UNIVERSE/storage/v1: /b/BUCKET/o */
+    char storage_upload[ENDPOINT_CAP]; /* https://storage.UNIVERSE/upload/storage/v1: /b/BUCKET/o */
+    char compute[ENDPOINT_CAP];        /* https://compute.UNIVERSE/compute/v1: /projects/P/... */
+    char token[ENDPOINT_CAP];          /* https://oauth2.UNIVERSE/token */
+    char iamcredentials[ENDPOINT_CAP]; /* https://iamcredentials.UNIVERSE/v1: /projects/-/... */
     char sts[ENDPOINT_CAP];            /* https://sts.UNIVERSE/v1/token */
-    char metadata[ENDPOINT_CAP]; /* http://metadata.google.internal: "/computeMetadata/v1/..." is added */
+    char metadata[ENDPOINT_CAP];       /* http://metadata.google.internal: /computeMetadata/v1/... */
 };
 
 /* UNIVERSE NULL: googleapis.com. */

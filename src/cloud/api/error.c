@@ -89,7 +89,8 @@ bool api_error_temporary(const char *reason)
 static bool any_temporary(const cJSON *array)
 {
     bool temporary = false;
-    for (const cJSON *item = cJSON_IsArray(array) ? array->child : NULL; item && !temporary; item = item->next)
+    for (const cJSON *item = cJSON_IsArray(array) ? array->child : NULL; item && !temporary;
+         item = item->next)
         temporary = api_error_temporary(text_of(item, "reason"));
     return temporary;
 }

@@ -9,9 +9,10 @@
 
 enum {
     FILE_MAX = 64 << 10,
-    MARGIN_S =
-        225, /* a metadata server renews its tokens 300 s before they expire, so a new one exists by then */
-    LAST_S = 30 /* a token with this much left is still used when a new one cannot be fetched */
+    /* Before a token expires. A metadata server renews its own 300 s before, so a new one exists by then. */
+    MARGIN_S = 225,
+    /* A token with this much left is still used when a new one cannot be fetched. */
+    LAST_S = 30
 };
 
 /* The current token. A pointer to it comes from lock_cache() alone: whoever has one holds the lock. */
@@ -277,7 +278,7 @@ static int fetch_token(const struct credentials *c, struct token_cache *cache, c
     return 0;
 }
 
-/* Fetches a token when there is none, or when it should be renewed. */
+/* Fetches a token when the cache is empty, or its token should be renewed. */
 static int refresh_token(const struct credentials *c, struct token_cache *cache, const struct run *run,
                          struct err *err)
 {

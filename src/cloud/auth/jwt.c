@@ -32,8 +32,7 @@ int jwt_key_read(const char *pem, EVP_PKEY **ret, struct err *err)
     BIO_free(bio);
     ERR_clear_error();
     if (!key)
-        return err_set(err, ERR_RECIPE, 0,
-                       "the private key cannot be read (PEM, not encrypted, is expected)");
+        return err_set(err, ERR_RECIPE, 0, "the private key cannot be read: expected PEM, not encrypted");
     int bits = EVP_PKEY_get_bits(key);
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || bits < BITS_MIN || bits > BITS_MAX) {
         EVP_PKEY_free(key);

@@ -79,7 +79,8 @@ static int extract_token(const struct external_source *self, const struct buf *t
     while (len > 0 && strchr(" \t\r\n", token[len - 1]))
         len--;
     if (len == 0 || memchr(token, '\0', len))
-        return err_set(err, ERR_RECIPE, 0, "subject token: %.*s is empty", (int)strcspn(where, "?"), where);
+        return err_set(err, ERR_RECIPE, 0, "subject token: %.*s has no token", (int)strcspn(where, "?"),
+                       where);
     return sensitive_set(ret, token, len, err);
 }
 

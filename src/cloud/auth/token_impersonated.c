@@ -41,14 +41,14 @@ static int read_delegates(const struct json_doc *doc, const cJSON *object, struc
                           struct err *err)
 {
     const cJSON *delegates = cJSON_GetObjectItemCaseSensitive(object, "delegates");
-    const cJSON *one = NULL;
     if (!delegates || cJSON_IsNull(delegates))
         return 0;
     if (!cJSON_IsArray(delegates) || cJSON_GetArraySize(delegates) > DELEGATES_MAX)
         return json_error(doc, delegates, err, "\"delegates\" must be an array of at most %d accounts",
                           DELEGATES_MAX);
-    cJSON_ArrayForEach(one, delegates) if (!cJSON_IsString(one) || !one->valuestring[0]) return json_error(
-        doc, one, err, "\"delegates\": expected the name of a service account");
+    for (const cJSON *one = delegates->child; one; one = one->next)
+        if (!cJSON_IsString(one) || !one->valuestring[0])
+            return json_error(doc, one, err, "\"delegates\": expected the name of a service account");
     if (!cJSON_GetArraySize(delegates))
         return 0;
     cleanup_buf struct buf text = BUF_INIT(BODY_MAX);

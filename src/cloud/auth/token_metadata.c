@@ -36,8 +36,8 @@ static int get_metadata(const struct token_context *ctx, const char *path, unsig
     struct retry_policy policy = ctx->retry;
     struct retry retry;
     policy.attempts = attempts;
-    policy.first_ms =
-        FIRST_MS; /* it is on this machine, and looking for one that does not exist must be short */
+    /* It is on this machine; a search for one that does not exist must be short. */
+    policy.first_ms = FIRST_MS;
     retry_begin(&retry, "cloud", &policy, ctx->clock);
     for (;;) {
         cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
@@ -107,12 +107,12 @@ static int read_account(const struct token_context *ctx, const struct http_answe
     if (json_parse(answer->body.data ? answer->body.data : "", answer->body.len, "metadata server",
                    JSON_STRICT, ERR_REMOTE, &doc, err) < 0)
         return -1;
-    const cJSON *root = json_root(doc), *one = NULL;
+    const cJSON *root = json_root(doc);
     const char *email = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "email"));
     const cJSON *scopes = cJSON_GetObjectItemCaseSensitive(root, "scopes");
     bool enough = !cJSON_IsArray(scopes);
-    cJSON_ArrayForEach(one, scopes) if (cJSON_IsString(one) && strcmp(one->valuestring, ctx->scope) == 0)
-        enough = true;
+    for (const cJSON *one = enough ? NULL : scopes->child; one; one = one->next)
+        enough = enough || (cJSON_IsString(one) && strcmp(one->valuestring, ctx->scope) == 0);
     snprintf(made->base.who, sizeof made->base.who, "this machine's service account");
     if (email && token_text_ok(email, strlen(email)))
         snprintf(made->base.who, sizeof made->base.who, "this machine's service account %.200s", email);
