@@ -1,9 +1,4 @@
-# bake: GNU make and pkg-config, no configure step. `make help` lists the targets.
-#
-#   make            the program             CC=clang, SAN=1 (ASan and UBSan), V=1, B=dir
-#   make image      installs what is missing, builds, bakes a real image into out/
-#   make test       the same, and runs every test
-#   make unit T=fs  the unit tests whose path contains "fs"
+# bake: GNU make and pkg-config, no configure step. `make help` lists the targets, from the "##" comments.
 
 B ?= build
 PREFIX ?= /usr/local
@@ -40,9 +35,9 @@ WARN_COMMON := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion 
   -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wuse-after-free=3 -Warith-conversion
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero
 
-# The flags that this compiler takes, asked once a build directory.
+# The flags that this compiler takes, probed once per build folder.
 FLAGS_MK := $(B)/flags.mk
-# Goals that install the compiler first, or need none, must not ask before it is there.
+# Goals that install the compiler first, or need none, skip this.
 ifeq ($(filter clean help setup fixtures image test test-cluster test-native test-cloud check lint bench fuzz uninstall dist,$(MAKECMDGOALS)),)
 include $(FLAGS_MK)
 endif
@@ -72,7 +67,7 @@ SUPPORT_SRC := $(sort $(wildcard tests/support/lib/*.c))
 SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$(B)/obj/%.o)
 
 .PHONY: all
-all: $(B)/bake $(B)/bake.1
+all: $(B)/bake $(B)/bake.1 ## builds the program: CC=clang, SAN=1 (ASan and UBSan), CFLAGS, B=FOLDER, V=1 (shows commands)
 
 -include Makefile.agent
 
@@ -97,7 +92,7 @@ $(B)/obj/%.o: %.c $(FLAGS_MK)
 $(B)/libbake.a: $(LIB_OBJ) $(GEN_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# What is behind main(), for the tests.
+# Everything but main(), for the tests.
 $(B)/libfront.a: $(FRONT_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -121,30 +116,28 @@ $(B)/bench-tool: $(B)/obj/tests/bench/bench_tool.o $(B)/libbake.a
 # The fuzz targets on their corpora, without libFuzzer: see tests/fuzz/corpus-test.
 REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 .PHONY: replay-bins
-replay-bins: $(REPLAY_BIN)
+replay-bins: $(REPLAY_BIN) ## builds what replays the fuzz corpora
 $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libbake.a $(B)/libagent.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
-# make unit T=fetch: builds and runs the unit tests whose path contains T
+UNIT_WANTED = $(foreach t,$(UNIT_BIN),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t)))
 .PHONY: unit unit-bins
-unit-bins: $(foreach t,$(UNIT_BIN),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t)))
-unit: unit-bins
-	@status=2; for t in $(foreach t,$(UNIT_BIN),$(if $(T),$(if $(findstring $(T),$(t)),$(t)),$(t))); do \
-	  [ $$status != 2 ] || status=0; echo "== $$t"; $$t || status=1; done; \
-	[ $$status != 2 ] || echo "no unit test has \"$(T)\" in its path" >&2; exit $$status
+unit-bins: $(UNIT_WANTED) ## builds the unit tests: T=PART as for unit
+unit: unit-bins ## runs unit tests: T=pack/store (part of the path), C=damaged (part of a case's name)
+	@tests/support/run-unit $(if $(C),-c "$(C)") $(UNIT_WANTED)
 
 # Set-up and tests use Debian's own tools, whatever else comes first in PATH.
 setup fixtures image test test-cluster test-native test-cloud lint bench fuzz unit: export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 
-# The fixtures that tests and the compiled-in recipe use: the stand-in base, the real hyperkube, Debian's etcd and CNI plugins.
-# They live outside the tree, in $BAKE_FIXTURES or the user's cache, and are made once.
+# The fixtures: the stand-in base, the real hyperkube, Debian's etcd and CNI plugins. They live outside the tree, in
+# $BAKE_FIXTURES or the user's cache.
 .PHONY: setup fixtures image test test-cluster test-native test-cloud check lint bench fuzz install uninstall dist clean help
-setup:
+setup: ## installs all that a clean machine lacks
 	@scripts/setup
 
-fixtures:
+fixtures: ## makes the inputs of tests and of the compiled-in recipe, once
 	@scripts/setup build image
 	@scripts/payload
 	@tests/support/base/build
@@ -152,83 +145,77 @@ fixtures:
 
 FIXTURES := $(or $(BAKE_FIXTURES),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bake-fixtures)
 KEY := $(or $(XDG_CONFIG_HOME),$(HOME)/.config)/bake/bake.key
-image:
+image: ## builds, and bakes an image into out/: RECIPE=FILE instead of the compiled-in recipe
 	@scripts/setup build image
 	@$(MAKE) --no-print-directory all fixtures
 	@[ -e "$(KEY)" ] || $(B)/bake key new --no-passphrase --key "$(KEY)" >/dev/null
-	@# the stand-in's own lock follows its inputs when they were made anew
+	@# the stand-in's lock is updated when its inputs were made again
 	@new=; [ -n "$(RECIPE)" ] || [ ! -e out/standin.lock.json ] || \
 	  new=$$(find "$(FIXTURES)"/base "$(FIXTURES)"/debs "$(FIXTURES)"/hyperkube -type f -newer out/standin.lock.json -print -quit); \
 	  $(B)/bake image $(or $(RECIPE),--standin) $${new:+--update}
 
-# Everything is built twice, with and without sanitizers, so that what the tests do is watched.
-test:
+# Everything is built twice, with and without sanitizers.
+test: ## runs every test: SUITES="unit/fs e2e" (parts of names, see tests/run -l)
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all unit-bins fixtures
 	@$(MAKE) --no-print-directory SAN=1 all unit-bins replay-bins
 	@tests/run $(SUITES)
 
-check: test
+check: test ## the same as test
 
 # Three nodes of the compiled-in recipe as containers, as root: formed, used, killed, replaced.
-# NETWORK, FLANNELD, CALICO, CALICO_CNI: variables of the recipe, see bake/trial/scenario --help
+# The variables are the recipe's: see bake/trial/scenario --help.
 export NETWORK FLANNELD CALICO CALICO_CNI
-test-cluster:
+test-cluster: ## a cluster of three nodes as containers, as root: NETWORK=, FLANNELD=, CALICO=, CALICO_CNI=
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all fixtures
 	@bake/trial/scenario
 
-# bake test --native, and that nothing is left of it however it ends; the ports and settings of a node.
-test-native:
+test-native: ## bake test --native, that it leaves nothing behind, a node's ports and settings; as root
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all fixtures
 	@tests/cluster/native
 
-# The emulator in the hands of gcloud, gsutil and rclone; every request of a push failed once in each way, and bake killed at
-# each. Longer than the rest of the tests.
-test-cloud:
+# Takes longer than the rest of the tests.
+test-cloud: ## the emulator under gcloud, gsutil and rclone; a push with each request failing, or bake killed there
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all fixtures
 	@tests/cloud/emulator-check
 	@tests/cloud/push-faults
 
-# make lint CHECKS="format shell": some of the checks
-lint:
+lint: ## checks the source: CHECKS="format shell" runs only those
 	@scripts/setup build lint
 	@scripts/lint $(CHECKS)
 
-# make bench ITEMS="pack rebuild" REPEAT=5: the items and rounds; root for what is compared with a loop mount
-bench:
+bench: ## measures: ITEMS="pack rebuild", REPEAT=5 (rounds); root for the comparison with a loop mount
 	@scripts/setup build image bench
 	@$(MAKE) --no-print-directory all $(B)/bench-tool fixtures
-	@REPEAT=$(REPEAT) scripts/bench $(ITEMS) || echo "make bench: it went wrong; the build is none the worse" >&2
+	@REPEAT=$(REPEAT) scripts/bench $(ITEMS) || echo "make bench: failed; the build is not affected" >&2
 
-# make fuzz SECONDS=60: each target of tests/fuzz for that long, with its corpus
-fuzz:
+fuzz: ## runs each target of tests/fuzz with its corpus: SECONDS=60
 	@scripts/fuzz $(SECONDS)
 
-install: all
+install: all ## installs bake, its manual, completion and examples: PREFIX=/usr/local, DESTDIR=
 	install -D -m 0755 $(B)/bake $(DESTDIR)$(PREFIX)/bin/bake
 	install -D -m 0644 $(B)/bake.1 $(DESTDIR)$(PREFIX)/share/man/man1/bake.1
 	install -D -m 0644 bake/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bake
 	for f in manifests/recipes/*.json; do \
 	  install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/share/doc/bake/examples/$$(basename $$f); done
 
-uninstall:
+uninstall: ## removes what install put there: PREFIX, DESTDIR
 	rm -f $(DESTDIR)$(PREFIX)/bin/bake $(DESTDIR)$(PREFIX)/share/man/man1/bake.1
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bake
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/bake
 
-# The same bytes from the same commit.
-dist:
+dist: ## a source archive: the same bytes from the same commit
 	@mkdir -p $(B)
 	git archive --format=tar --prefix=bake-$(VERSION)/ HEAD | gzip -9n > $(B)/bake-$(VERSION).tar.gz
 	@echo $(B)/bake-$(VERSION).tar.gz
 
-clean:
+clean: ## removes build/
 	rm -rf build
 
-help:
-	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+help: ## prints this
+	@sed -n 's/^\([a-z-]*\):[^=].*## \(.*\)/\1\t\2/p' Makefile Makefile.agent | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
