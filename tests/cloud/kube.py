@@ -25,7 +25,7 @@ def from_files(options):
                 continue  # as kubectl does
             key = name or os.path.basename(file)
             if not re.fullmatch(r"[-._a-zA-Z0-9]+", key):
-                raise SystemExit(f"error: {key!r} is no key")
+                raise SystemExit(f"error: {key!r} is not a key")
             with open(file, "rb") as content:
                 data[key] = base64.b64encode(content.read()).decode()
     if sum(len(v) * 3 // 4 for v in data.values()) > DATA_MAX:

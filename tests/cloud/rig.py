@@ -38,7 +38,7 @@ def check(label, function):
     try:
         function()
         result(True, label)
-    except Exception as error:  # a test that breaks is a test that fails
+    except Exception as error:  # a test that raises has failed
         result(False, label, f"{type(error).__name__}: {error}")
 
 
@@ -47,7 +47,7 @@ def skip(label, why):
 
 
 def end():
-    """Prints the plan and exits: a suite that breaks off prints none, and tests/run takes that for a failure."""
+    """Prints the plan and exits. A suite that ends early prints none, which tests/run counts as a failure."""
     print(f"1..{counted}")
     sys.exit(1 if failed or not counted else 0)
 
@@ -86,14 +86,14 @@ class Emulator:
         return self.control("GET", "log")["requests"]
 
     def fresh(self, *faults):
-        """As at the start, but with these faults."""
+        """Resets the emulator, with these faults."""
         self.control("POST", "reset")
         self.control("POST", "config", {"deny": []})
         if faults:
             self.control("POST", "faults", list(faults))
 
     def end_state(self):
-        """What must be the same whatever went wrong on the way."""
+        """What must be the same whatever went wrong before."""
         state = self.control("GET", "state")
         objects = {name: (meta["size"], meta["crc32c"]) for name, meta in state["objects"].items()}
         images = {name: (image.get("family"), image.get("labels"), image.get("status"), image["rawDisk"]["source"],
@@ -174,7 +174,7 @@ class Rig:
 
 
 def call(emulator, method, target, value=None):
-    """A request to the emulator as one of Google's clients: (status, what was answered)."""
+    """A request to the emulator like one of Google's clients': (status, answer)."""
     with open(os.path.join(emulator.credentials, "access-token"), encoding="utf-8") as file:
         token = file.read().strip()
     request = urllib.request.Request(emulator.base + target, method=method, data=json.dumps(value).encode() if value is not None else None,

@@ -53,7 +53,7 @@ def insert_once(e):
 
 
 def insert_wrong(e):
-    """images: unknown fields and values, a source that is none, an archive that is none; the operation tells the last."""
+    """images: unknown fields and values, an invalid source, an invalid archive; the last is an error of the operation."""
     e.put("disk.tar.gz", archive())
     e.put("disk.tgz", archive())
     for fields in (
@@ -247,7 +247,7 @@ def labels(e):
 
 
 def image_lists(e):
-    """images: lists with filters and pages; a filter that is none is refused."""
+    """images: lists with filters and pages; an invalid filter is refused."""
     e.put("disk.tar.gz", archive())
     for name in ("n1", "n2", "m1"):
         last = e.insert(name, family="lf", labels={"kind": name[0]})

@@ -1,5 +1,5 @@
 """Requests in the very forms that clients were recorded with which are not run here: the node clients, and corners of
-those that are. Each has to be understood; nothing else of an answer is looked at but what is said."""
+those that are. Each has to be understood; of the answers only what is asserted here is looked at."""
 
 from client import archive, same
 
