@@ -12,12 +12,12 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import box  # noqa: E402
 
-RUNNER = 1001  # the user that the workspace belongs to
+RUNNER = 1001  # the user who owns the workspace
 GROUP = 127
 
 
 def starts(workflow, event, ref):
-    """Does EVENT on REF start this workflow at all? YAML reads the key "on" as true."""
+    """Does EVENT on REF start this workflow? YAML parses the key "on" as true."""
     rules = workflow.get("on", workflow.get(True))
     if event not in rules:
         return False
@@ -33,7 +33,7 @@ class Runner:
         os.makedirs(os.path.join(folder, "caches"))
 
     def value(self, text):
-        """${{ ... }}: names of contexts, == and strings, which is all that the example has."""
+        """${{ ... }}: names of contexts, == and strings: all that the example uses."""
         def one(match):
             words = match[1].strip().split(".", 1)
             return str({"github": self.github, "secrets": self.secrets, "env": self.env}[words[0]][words[1]])
@@ -62,7 +62,7 @@ class Runner:
         return self.box([*words, "/__w/_temp/step.sh"], env, self.inside)
 
     def checkout(self, step):
-        """With git in the container a clone that may push; without it an archive's files."""
+        """With git in the container, a clone that may push; without it, the files of an archive."""
         if self.box(["git", "--version"], {}, "/").returncode:
             return self.box(["false"], {}, "/")
         url = f"file:///origin/{os.path.basename(self.origin)}"
@@ -97,11 +97,11 @@ class Runner:
                 os.chown(path, RUNNER, GROUP)
 
     def run(self, workflow, event, ref, image_user):
-        """One run: {job: [(step, what came of it)]}, without jobs that do not start."""
+        """One run: {job: [(step, result)]}, without jobs that do not start."""
         self.runs += 1
         done = {}
         self.github = {"ref": ref, "ref_name": ref.removeprefix("refs/heads/"), "event_name": event, "run_id": str(self.runs),
-                       # as it is outside of the container: of no use in it
+                       # as outside of the container: of no use in it
                        "workspace": "/home/runner/work/node/node"}
         for name, job in workflow["jobs"].items():
             if not starts(workflow, event, ref) or not self.allows(job.get("if")):

@@ -1,6 +1,6 @@
 """Root file systems made of Debian packages by name, as a Containerfile asks for them, and programs run in them as a container
 runtime would: user, groups, mounts, environment, read-only root. The files are those of this machine's installed packages, so
-that nothing is fetched; what the packages named do not bring is not there."""
+that nothing is fetched; what the named packages do not contain does not exist."""
 
 import functools
 import glob
@@ -10,13 +10,13 @@ import shutil
 import subprocess
 
 STATUS, INFO = "/var/lib/dpkg/status", "/var/lib/dpkg/info"
-# what maintainer scripts write
+# files that maintainer scripts write
 WRITTEN = ("/etc/nsswitch.conf", "/etc/alternatives", "/etc/ssl/certs")
 
 
 @functools.cache
 def installed():
-    """{name: its fields}, and what is provided under another name."""
+    """{name: fields} of the installed packages, and of names that they provide."""
     packages, provides = {}, {}
     with open(STATUS, encoding="utf-8") as file:
         for paragraph in file.read().split("\n\n"):
@@ -53,7 +53,7 @@ def closure(names):
 
 
 def place(root, path):
-    """One path of this machine in ROOT: a hard link where nothing writes, else a copy."""
+    """Puts one path of this machine into ROOT: a hard link where nothing writes, otherwise a copy."""
     target = root + path
     if os.path.lexists(target):
         return
@@ -73,7 +73,7 @@ def place(root, path):
 
 def rootfs(root, names):
     """A root file system with the packages NAMES, in ROOT."""
-    for name in ("bin", "sbin", "lib", "lib64"):  # before any file, which would make a folder of it
+    for name in ("bin", "sbin", "lib", "lib64"):  # before any file in them, which would make them real folders
         os.makedirs(os.path.join(root, "usr", name), exist_ok=True)
         os.symlink(f"usr/{name}", os.path.join(root, name))
     for package in closure(names):

@@ -34,7 +34,7 @@ def from_files(options):
 
 
 def kubectl(state, words):
-    """What the command line does to the objects in the folder STATE. Files that are applied are noted for the test, which runs
+    """Runs a kubectl command line on the objects in the folder STATE. Applied files are recorded for the test, which runs
     what they describe."""
     options = [w for w in words if w.startswith("-")]
     names = [w for i, w in enumerate(words) if not w.startswith("-") and (i == 0 or words[i - 1] not in ("-f", "-o"))]
@@ -64,7 +64,7 @@ def kubectl(state, words):
 
 
 def give_to_group(top, group, policy, read_only=False):
-    """kubelet's SetVolumeOwnership: the group owns everything and may do what the owner may, or only the top is looked at."""
+    """kubelet's SetVolumeOwnership: the group owns everything with the owner's rights, or only the top is checked."""
     mode = os.stat(top).st_mode
     if policy == "OnRootMismatch" and os.stat(top).st_gid == group and mode & 0o2770 == 0o2770:
         return
@@ -87,7 +87,7 @@ class Kube:
         os.makedirs(os.path.join(folder, "claims"))
 
     def projected(self, place, kind, name, mode):
-        """A ConfigMap or Secret as it is mounted: files in a dated folder, links to them."""
+        """A ConfigMap or Secret as mounted: files in a dated folder, links to them."""
         with open(f"{self.folder}/{kind}-{name}", encoding="utf-8") as file:
             data = json.load(file)
         dated = os.path.join(place, "..2026_01_01")
@@ -100,7 +100,7 @@ class Kube:
             os.symlink(f"..data/{key}", os.path.join(place, key))
 
     def volume(self, volume, pod, security):
-        """(folder, read-only whatever the mount says)"""
+        """(folder, read-only regardless of the mount)"""
         place = os.path.join(pod, "volumes", volume["name"])
         group, policy = security.get("fsGroup"), security.get("fsGroupChangePolicy", "Always")
         if "persistentVolumeClaim" in volume:
@@ -123,7 +123,7 @@ class Kube:
         return place, True
 
     def run(self, template, root, more_env, index=None):
-        """One pod: [(container's name, what came of it)]. It stops at the first that fails."""
+        """One pod: [(container's name, result)]. It stops at the first that fails."""
         spec, done = template["spec"], []
         self.pods += 1
         pod = os.path.join(self.folder, f"pod{self.pods}")

@@ -7,7 +7,7 @@ from client import archive, same
 
 
 def forbidden(e):
-    """403: by permission, resource and account, in the words of each API; the source of an image has to be readable."""
+    """403: by permission, resource and account, in each API's words; the source of an image must be readable."""
     e.put("disk.tar.gz", archive())
     e.set(
         deny=[
@@ -30,7 +30,7 @@ def forbidden(e):
 
 
 def quotas(e):
-    """429: so many requests in so many seconds, writes of one name, and how many images a project may have."""
+    """429: the rate of requests, writes of one name, and the number of images in a project."""
     e.put("disk.tar.gz", archive())
     e.set(quotas=[{"match": "^GET .*/images", "limit": 2, "seconds": 0.5}], max_images=1)
     same([e.compute("GET", "images").status for _ in range(3)], [200, 200, 429])

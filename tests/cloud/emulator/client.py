@@ -39,7 +39,7 @@ class Answer:
 
 
 class Emulator:
-    """A process of the emulator; kill() and start() again go on with the same state and port."""
+    """A process of the emulator; kill() and start() again keep its state and port."""
 
     def __init__(self, folder, *options):
         self.folder, self.options, self.port, self.process = folder, list(options), 0, None
@@ -74,7 +74,7 @@ class Emulator:
         return time.time() + self.offset
 
     def __call__(self, method, target, body=None, headers=None, timeout=30):
-        """One request on a connection of its own. A dict is sent as JSON, a list of pieces in chunked encoding."""
+        """One request on a connection of its own. A dict is sent as JSON, a list in chunked encoding."""
         headers = dict(headers or {})
         if isinstance(body, dict):
             body = json.dumps(body)
@@ -91,14 +91,14 @@ class Emulator:
             connection.close()
 
     def lost(self, *arguments, **more):
-        """The request ends without an answer."""
+        """The connection ends without an answer."""
         try:
             self(*arguments, **more)
         except (http.client.HTTPException, OSError):
             return True
         return False
 
-    # --- the side door ---
+    # --- the control interface ---
 
     def control(self, method, name, value=None):
         answer = self(method, f"/_control/{name}", json.dumps(value) if value is not None else None)
@@ -173,7 +173,7 @@ class Emulator:
         )
 
     def done(self, answer):
-        """The operation of the answer, once it is done."""
+        """The operation in the answer, once it is done."""
         assert answer.status == 200, answer.body
         return self.compute("POST", f"operations/{answer.json['name']}/wait").json
 
@@ -211,7 +211,7 @@ def archive(name="disk.raw", size=1 << 30, form=tarfile.GNU_FORMAT, pieces=()):
 
 
 class Tap:
-    """Runs functions as test cases; a case is a function whose first line of doc is its name."""
+    """Runs functions as test cases; a case is named by the first line of its docstring."""
 
     def __init__(self):
         self.failed = self.count = 0
@@ -229,7 +229,7 @@ class Tap:
                 print(f"    {line}", flush=True)
 
     def end(self):
-        """The plan, and the suite's status: one that breaks off prints no plan."""
+        """The plan, and the suite's status; a suite that ends early prints no plan."""
         print(f"1..{self.count}", flush=True)
         return bool(self.failed or not self.count)
 

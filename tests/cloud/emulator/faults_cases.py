@@ -37,7 +37,7 @@ def fault_cuts(e):
 
 
 def fault_sessions(e):
-    """fault cuts in a session: whole units of what came stay; 308 with less; 503 with some; 410 ends it."""
+    """fault cuts in a session: whole units that arrived stay; 308 with less; 503 with some; 410 ends it."""
     data = os.urandom(4 * UNIT)
     session = e.begin("s1")
     e.fault("cut-mid-body", method="PUT", bytes=3 * UNIT + 5)
@@ -91,7 +91,7 @@ def fault_answers(e):
 
 
 def fault_hold(e):
-    """fault hold: no answer, with the work undone or done, until the rules are cleared; the log tells while it lasts."""
+    """fault hold: no answer, with the work undone or done, until the rules are cleared; the log shows it."""
     for action, left in (("hold", 404), ("hold-after", 200)):
         since = e.control("GET", "log")["count"]
         e.fault(action, method="POST")
@@ -109,7 +109,7 @@ def fault_hold(e):
 
 
 def fault_rules(e):
-    """fault rules: what is wrong in a rule is refused, and names it."""
+    """fault rules: a mistake in a rule is refused, with its name."""
     for rule in (
         {"action": "explode"},
         {"action": "hold", "bites": 3},

@@ -7,7 +7,7 @@ from client import archive, entry, quote, same
 
 
 def insert(e):
-    """images: insert takes time, then the image is there as it was asked for; a second name is 409."""
+    """images: insert takes time, then the image exists as requested; the same name again is 409."""
     e.put("disk.tar.gz", archive(size=3 << 30))
     e.set(operation_seconds=0.4)
     key = {"content": "AAEC", "fileType": "X509"}
@@ -120,7 +120,7 @@ def insert_wrong(e):
 
 
 def whole_archives(e):
-    """images: all of an archive is read: members of the gzip, the sparse map, a second member, the end."""
+    """images: the whole archive is read: gzip members, the sparse map, a second member, the end."""
 
     def problem(data):
         e.put("disk.tar.gz", data)
@@ -150,7 +150,7 @@ def whole_archives(e):
 
 
 def nulls(e):
-    """images: a null in a list is as good as nothing, and no Secure Boot keys at all are fine; Packer sends both."""
+    """images: a null in a list is ignored, and an empty object of Secure Boot keys is accepted; Packer sends both."""
     e.put("disk.tar.gz", archive())
     features = [None, {"type": "UEFI_COMPATIBLE"}, None]
     e.done(e.insert("nulls", guestOsFeatures=features, shieldedInstanceInitialState={}, licenses=[None]))
@@ -163,7 +163,7 @@ def nulls(e):
 
 
 def stale_success(e):
-    """images: the requestId of an insert that is over gives its old operation, though the image is deleted since, or failed."""
+    """images: the requestId of an insert that is over gives its old operation, even if the image was deleted or failed."""
     e.put("disk.tar.gz", archive())
     uuid = "?requestId=11111111-2222-4333-8444-555555555556"
     first = e.done(e.insert("stale", uuid, labels={"a": "b"}))
@@ -180,7 +180,7 @@ def stale_success(e):
 
 
 def limits(e):
-    """limits: 403 with a reason, and with one in the details, until the time is over."""
+    """limits: 403 with a reason, and with one in the details, until the time has passed."""
     rule = {"match": "GET .*/images$", "limit": 1, "seconds": 0.2, "status": 403}
     e.set(quotas=[{**rule, "detail": "CONCURRENT_OPERATIONS_QUOTA_EXCEEDED"}])
     same(e.compute("GET", "images").status, 200)
@@ -193,7 +193,7 @@ def limits(e):
 
 
 def late(e):
-    """late: an operation that is not known yet, and a family whose readers get the head before for a while."""
+    """late: an operation that is not known yet, and a family whose readers get the previous head for a while."""
     e.put("disk.tar.gz", archive())
     e.set(operation_lag=2, family_lag=2)
     name = e.insert("late", family="lag").json["name"]
@@ -212,7 +212,7 @@ def late(e):
 
 
 def family(e):
-    """images: a family is its newest image that is ready and not deprecated; undoing brings the old head back."""
+    """images: a family resolves to its newest image that is ready and not deprecated; undoing restores the old head."""
     e.put("disk.tar.gz", archive())
     for name in ("f1", "f2", "f3"):
         e.done(e.insert(name, family="ff"))
@@ -237,7 +237,7 @@ def family(e):
 
 
 def labels(e):
-    """images: setLabels needs the fingerprint of the labels that are there."""
+    """images: setLabels needs the fingerprint of the current labels."""
     e.put("disk.tar.gz", archive())
     e.done(e.insert("l1", labels={"a": "b"}))
     mark = e.compute("GET", "images/l1").json["labelFingerprint"]
@@ -274,7 +274,7 @@ def image_lists(e):
 
 
 def slow_operations(e):
-    """operations: wait holds no longer than it may, and the operation runs on."""
+    """operations: wait returns after its maximum, and the operation continues."""
     e.put("disk.tar.gz", archive())
     e.set(operation_seconds=0.6, wait_hold=0.1)
     answer, waits = e.insert("slow").json, 1

@@ -8,7 +8,7 @@ from client import CRC_OF_DIGITS, md5, same
 
 
 def hashes(e):
-    """hashes: given with every object, and refused when they are not those of the bytes."""
+    """hashes: part of every object, and refused when they are not those of the bytes."""
     made = e.put("digits", b"123456789").json
     same((made["crc32c"], made["md5Hash"], made["size"]), (CRC_OF_DIGITS, md5(b"123456789"), "9"))
     answer = e.get("digits", "?alt=media")
@@ -169,7 +169,7 @@ def rewrite(e):
 
 
 def buckets(e):
-    """buckets: made with location and lifecycle, 409 when there or taken, refused when wrong; rules delete what is old."""
+    """buckets: made with location and lifecycle, 409 when they exist or are taken, refused when wrong; rules delete old objects."""
     make = "/storage/v1/b?project=p"
     rule = {"rule": [{"action": {"type": "Delete"}, "condition": {"age": 7, "matchesPrefix": ["segments/"]}}]}
     made = e("POST", make, {"name": "fresh-1", "location": "europe-west1", "lifecycle": rule}).json
@@ -193,7 +193,7 @@ def buckets(e):
 
 
 def classes(e):
-    """storage classes: of the bucket, of the request, moved by a rule or Autoclass; compose takes one class only."""
+    """storage classes: of the bucket, of the request, moved by a rule or Autoclass; compose accepts one class only."""
 
     def of(name, bucket="cool-1"):
         return e.get(name, bucket=bucket).json["storageClass"]
@@ -219,7 +219,7 @@ def classes(e):
 
 
 def retention(e):
-    """retention: what a policy or a hold keeps is neither deleted nor replaced, and says why; new objects are taken."""
+    """retention: objects under a policy or a hold are neither deleted nor replaced, with the reason; new ones are accepted."""
     about = {"name": "kept-1", "retentionPolicy": {"retentionPeriod": "86400"}}
     same(e("POST", "/storage/v1/b?project=p", about).status, 200)
     held = {"name": "held-1", "defaultEventBasedHold": True}

@@ -96,7 +96,7 @@ def gcloud_forms(e):
         {"k": "v"},
     )
     e.put("o.tar.gz", archive())
-    for number in range(64):  # until a fingerprint has a sign that the two alphabets write differently
+    for number in range(64):  # until a fingerprint has a character that differs between the two alphabets
         e.done(e.insert(f"i{number}", labels={"n": str(number)}, rawDisk={"source": SOURCE}))
         mark = e.compute("GET", f"images/i{number}").json["labelFingerprint"]
         if set(mark) & set("+/"):
@@ -112,7 +112,7 @@ def gcloud_forms(e):
 
 
 def gcloud_questions(e):
-    """gcloud: asks for a bucket, its layout, a session's state without a total, images by pages of 500."""
+    """gcloud: requests a bucket, its layout, a session's state without a total, images by pages of 500."""
     same(e("GET", "/storage/v1/b/bucket-1?alt=json&projection=noAcl").status, 200)
     same(
         e("GET", "/storage/v1/b/bucket-1/storageLayout?alt=json").json["hierarchicalNamespace"],

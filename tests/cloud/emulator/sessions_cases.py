@@ -6,7 +6,7 @@ from client import CRC_OF_DIGITS, UNIT, archive, md5, same
 
 
 def resumable(e):
-    """resumable: unknown size, 308 with and without Range, whole units, the last chunk tells the total."""
+    """resumable: unknown size, 308 with and without Range, whole units, the last chunk has the total."""
     data = os.urandom(3 * UNIT + 77)
     session = e.begin("res", given={"metadata": {"a": "b"}, "contentType": "application/gzip"})
     answer = e.chunk(session, b"", 0)
@@ -15,7 +15,7 @@ def resumable(e):
     same((answer.status, answer.headers["Range"]), (308, f"bytes=0-{UNIT - 1}"))
     same(e.chunk(session, data[UNIT : UNIT + 10], UNIT).status, 400)
     same(e.chunk(session, data[2 * UNIT :], 2 * UNIT, len(data)).status, 400)
-    answer = e.chunk(session, data[: 2 * UNIT], 0)  # the first unit is there: it is read over
+    answer = e.chunk(session, data[: 2 * UNIT], 0)  # the first unit is stored already: it is skipped
     same(answer.headers["Range"], f"bytes=0-{2 * UNIT - 1}")
     answer = e.chunk(session, data[2 * UNIT :], 2 * UNIT, len(data))
     same((answer.status, answer.json["md5Hash"], answer.json["metadata"]), (200, md5(data), {"a": "b"}))
@@ -56,7 +56,7 @@ def resumable_forms(e):
 
 
 def resumable_checks(e):
-    """resumable: preconditions at the start and at the end, X-Goog-Hash on the last PUT; such a session is over."""
+    """resumable: preconditions at the start and at the end, X-Goog-Hash on the last PUT; a failure ends the session."""
     e.put("there")
     answer = e(
         "POST", "/upload/storage/v1/b/bucket-1/o?uploadType=resumable&name=there&ifGenerationMatch=0", {}
@@ -75,7 +75,7 @@ def resumable_checks(e):
 
 
 def restart(e):
-    """restart: kill -9 of the emulator; a session goes on at its Range, objects, images and operations are there."""
+    """restart: kill -9 of the emulator; a session continues at its Range; objects, images and operations still exist."""
     data = os.urandom(4 * UNIT)
     e.put("kept", b"kept")
     e.put("disk.tar.gz", archive())

@@ -60,7 +60,7 @@ def works(e, token):
 
 
 def service_account(e):
-    """tokens: a JWT that openssl signed is good for one; each claim that is wrong, and a signature that is, is refused."""
+    """tokens: a JWT signed by openssl is accepted; each wrong claim, and a wrong signature, is refused."""
     e.set(auth="required")
     answer = bearer(e, signed(e))
     same(
@@ -89,14 +89,14 @@ def service_account(e):
     same(bearer(e, signed(e, header={"kid": "another"})).json["error_description"], "Invalid JWT Signature.")
     same(bearer(e, signed(e, header={"alg": "none"})).json["error_description"], "Invalid JWT Signature.")
     same(bearer(e, signed(e, {"scope": ""})).json["error"], "invalid_scope")
-    e.set(clock_offset=-4000)  # now the client's clock is fast
+    e.set(clock_offset=-4000)  # now the client's clock is ahead
     e.offset = 4000
     same(bearer(e, signed(e)).json["error"], "invalid_grant")
     e.offset = 0
 
 
 def refresh(e):
-    """tokens: a refresh token, its client, and what is wrong with each."""
+    """tokens: a refresh token, its client, and mistakes in each."""
     user = credential(e, "authorized-user.json")
     form = {
         "grant_type": "refresh_token",
@@ -158,7 +158,7 @@ def external(e):
 
 
 def metadata(e):
-    """tokens: the metadata server gives one, and its flavour, only to those who ask for it."""
+    """tokens: the metadata server sends one, and its flavour header, only to requests with that header."""
     path, head = "/computeMetadata/v1/instance/service-accounts/default/token?scopes=" + CLOUD, {
         "Metadata-Flavor": "Google"
     }
@@ -206,7 +206,7 @@ def expiry(e):
 
 
 def session_uri(e):
-    """tokens: a session's URI is a right of its own and needs none."""
+    """tokens: a session's URI authorizes its upload without a token."""
     e.set(auth="required")
     head = {"Authorization": f"Bearer {bearer(e, signed(e)).json['access_token']}"}
     session = e.begin("s", headers=head)
@@ -214,7 +214,7 @@ def session_uri(e):
 
 
 def secrecy(e):
-    """tokens: neither they nor what they were had for are in the log."""
+    """tokens: neither they nor the secrets they were issued for are in the log."""
     bearer(e, signed(e))
     refresh(e)
     with open(f"{e.folder}/log", encoding="utf-8") as file:
