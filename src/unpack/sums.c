@@ -7,7 +7,7 @@
 #include "io/file.h"
 
 static const char kind[] = "sums";
-enum { SUMS_MAX = 1 << 20 }; /* of a disk of 1 TiB */
+enum { SUMS_MAX = 1 << 20 }; /* for a disk of 1 TiB */
 
 int sums_add(struct sums *sums, const unsigned char *bytes, size_t len, uint64_t off, struct err *err)
 {

@@ -1,5 +1,5 @@
-/* CRC-32C sums of each MiB of an unpacked disk: made while it is written, kept in the cache beside it, checked when the disk
- * is read (disk_vouch()). A block of zeros counts as nothing, so that holes cost nothing. */
+/* CRC-32C sums of each MiB of an unpacked disk: made while it is written, kept in the cache beside it,
+ * checked when the disk is read (disk_vouch()). Blocks of zeros are left out, so that holes cost nothing. */
 #ifndef BAKE_UNPACK_SUMS_H
 #define BAKE_UNPACK_SUMS_H
 
@@ -22,11 +22,13 @@ static inline void sums_free(struct sums *sums)
 }
 #define cleanup_sums cleanup(sums_free)
 
-/* LEN bytes at OFF, a multiple of DISK_SUM_BLOCK, without blocks of zeros; calls go up in OFF. The last block may end early. */
+/* LEN bytes at OFF, a multiple of DISK_SUM_BLOCK, without blocks of zeros; calls go up in OFF. The last block
+ * may end early. */
 must_check int sums_add(struct sums *sums, const unsigned char *bytes, size_t len, uint64_t off,
                         struct err *err);
 
-/* The cache's entry beside the disk KEY. It is written before the disk is committed, so that no disk is without sums. */
+/* The cache's entry beside the disk KEY. It is written before the disk is committed, so that no disk is
+ * without sums. */
 must_check int sums_write(struct cache *cache, const char *key, const struct sums *sums,
                           const struct run *run, struct err *err);
 /* *ret_found is false when there is no entry. */

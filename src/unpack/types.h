@@ -1,5 +1,4 @@
-/* What unpack gives besides the disk: files out of verified artifacts. Plain data; read-only after it is
- * made. */
+/* What unpack makes besides the disk: files out of verified artifacts. Plain data, read-only once made. */
 #ifndef BAKE_UNPACK_TYPES_H
 #define BAKE_UNPACK_TYPES_H
 
@@ -11,11 +10,11 @@
 #include "base/file_meta.h"
 #include "io/blob.h"
 
-/* One file. It owns the descriptor that its blob reads from: keep it for as long as the blob is used. */
+/* One file. It owns the descriptor that its blob reads from: keep it as long as the blob. */
 struct member {
     int fd; /* -1 when empty */
     struct blob blob;
-    bool has_meta; /* it is an archive's; which of this the image takes over is the plan's to say */
+    bool has_meta; /* from an archive's header; the plan decides what the image keeps of it */
     struct file_meta meta;
 };
 #define MEMBER_EMPTY                                                                                         \
@@ -28,13 +27,13 @@ enum member_type { MEMBER_DIR, MEMBER_FILE, MEMBER_SYMLINK };
 struct tree_entry {
     const char *path; /* below the prefix: relative, normal; never empty */
     enum member_type type;
-    const char *target; /* MEMBER_SYMLINK: as the archive says it; else NULL */
+    const char *target; /* MEMBER_SYMLINK: as in the archive; else NULL */
     struct blob blob;   /* MEMBER_FILE */
     struct file_meta meta;
 };
 
-/* Entries are in byte order of their paths, so parents come before what is in them; parents that the archive
- * does not name are there too, with mode 0755. All blobs read from the one fd. */
+/* Entries are in byte order of their paths, so parents come before their children. Parents that the archive
+ * leaves out are added with mode 0755. All blobs read from the one fd. */
 struct tree {
     struct arena arena;
     int fd; /* -1 when empty */

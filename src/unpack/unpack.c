@@ -14,12 +14,11 @@
 
 enum { RATIO = 2000, SECTOR = 512 };
 static const uint64_t SIZE_MAX_DEFAULT = UINT64_C(64) << 30;
-static const uint64_t RATIO_FREE = UINT64_C(64)
-                                   << 20; /* less data than this is no bomb, whatever the ratio */
+static const uint64_t RATIO_FREE = UINT64_C(64) << 20; /* less data is allowed at any ratio */
 static const uint64_t DISK_MIN = UINT64_C(1) << 20;
 const char unpack_kind[] = "disk";
 
-/* All data of the current entry, or of a bare stream; SIZE is the least it must come to. */
+/* All data of the current entry, or of a bare stream. The disk has at least SIZE bytes. */
 static int copy_data(struct disk_writer *writer, struct reader *reader, uint64_t size, struct err *err)
 {
     const unsigned char *bytes = NULL;
@@ -74,18 +73,18 @@ static int copy_archive(struct disk_writer *writer, struct reader *reader, uint6
     int r;
     while ((r = reader_next(reader, &entry, err)) > 0) {
         if (entry.type == ENTRY_DIR && (strcmp(entry.name, "./") == 0 || strcmp(entry.name, ".") == 0))
-            continue; /* "tar -cf x.tar.gz ." leaves it; it names nothing */
+            continue; /* "tar -cf x.tar.gz ." adds it */
         if (check_entry(&entry, have, max, writer->name, err) < 0 ||
             copy_data(writer, reader, entry.size, err) < 0)
             return -1;
         have = true;
     }
     if (r == 0 && !have)
-        return err_set(err, ERR_VERIFY, 0, "%s: there is no disk.raw in it", writer->name);
+        return err_set(err, ERR_VERIFY, 0, "%s: it has no disk.raw", writer->name);
     return r;
 }
 
-/* Bytes that are no archive: at least they must look like a disk. */
+/* Bytes that are not an archive must at least look like a disk. */
 static int copy_bare(struct disk_writer *writer, struct reader *reader, struct err *err)
 {
     const unsigned char *bytes = NULL;
@@ -96,11 +95,11 @@ static int copy_bare(struct disk_writer *writer, struct reader *reader, struct e
     if (reader_data(reader, &bytes, &len, &off, err) < 0)
         return -1;
     if (len < SECTOR || bytes[SECTOR - 2] != 0x55 || bytes[SECTOR - 1] != 0xaa)
-        return err_set(
-            err, ERR_VERIFY, 0,
-            "%s: neither a disk (there is no partition table in it) nor a tar archive, plain or by gzip, "
-            "xz, bzip2, zstd or lz4%s",
-            writer->name, words);
+        return err_set(err, ERR_VERIFY, 0,
+                       "%s: neither a disk (it has no partition table) nor a tar archive, plain or "
+                       "compressed by gzip, xz, "
+                       "bzip2, zstd or lz4%s",
+                       writer->name, words);
     if (disk_writer_add(writer, bytes, len, err) < 0)
         return -1;
     return copy_data(writer, reader, 0, err);
@@ -124,20 +123,19 @@ int unpack_to(const struct reader_input *input, const struct unpack_limits *limi
     writer->sums = sums;
     writer->data_max = data_max;
     writer->name = input->origin ? input->origin : "the base";
-    /* the tar around the disk: its header, its map of holes, its end */
+    /* the tar around the disk: header, map of holes, end */
     uint64_t stream_max = max > UINT64_MAX / 2 ? max : max + max / 16 + (1 << 20);
     cleanup_reader struct reader *reader = NULL;
     if (reader_open(input, stream_max, run, &reader, err) < 0)
         return -1;
     if (reader_kind(reader) == READER_ZIP || reader_kind(reader) == READER_DEB)
-        return err_set(err, ERR_VERIFY, 0, "%s: a base comes as a tar archive or as a bare disk",
-                       writer->name);
+        return err_set(err, ERR_VERIFY, 0, "%s: a base must be a tar archive or a bare disk", writer->name);
     int r = reader_kind(reader) == READER_BARE ? copy_bare(writer, reader, err)
                                                : copy_archive(writer, reader, max, err);
     if (r < 0)
         return -1;
     if (writer->at < DISK_MIN || writer->at % SECTOR != 0 || writer->at > max)
-        return err_set(err, ERR_VERIFY, 0, "%s: a disk of %llu bytes, which none can have", writer->name,
+        return err_set(err, ERR_VERIFY, 0, "%s: a disk cannot have %llu bytes", writer->name,
                        (unsigned long long)writer->at);
     if (ftruncate(fd, (off_t)writer->at) < 0)
         return err_sys(err, errno, "give the disk its size");
@@ -145,18 +143,19 @@ int unpack_to(const struct reader_input *input, const struct unpack_limits *limi
     return 0;
 }
 
-/* What the cache compares when the entry's identity is in doubt is the digest of what it was unpacked from, which no disk has:
- * such a disk is unpacked again. Hashing a disk with its holes takes longer. */
-static int cached(const struct trusted *artifact, struct cache *cache, const struct unpack_limits *limits,
-                  const struct run *run, struct progress *progress, int *ret_fd, struct sums *sums,
-                  struct err *err)
+/* The entry as it is in the cache, or unpacked into it. The cache verifies an entry of doubtful identity by
+ * the recorded digest; here that is the artifact's, which no disk has, so such a disk is unpacked again. That
+ * is faster than hashing a disk with its holes. */
+static int find_or_unpack(const struct trusted *artifact, struct cache *cache,
+                          const struct unpack_limits *limits, const struct run *run,
+                          struct progress *progress, int *ret_fd, struct sums *sums, struct err *err)
 {
     char key[SHA256_HEX];
     bool vouched = false;
     hex_encode(artifact->sha256.bytes, SHA256_SIZE, key);
     if (sums_read(cache, key, sums, &vouched, run, err) < 0)
         return -1;
-    /* a disk that nothing vouches for is as good as none */
+    /* a disk without sums cannot be checked: unpack it again */
     if ((cache_rechecks(cache) || !vouched) && cache_drop(cache, unpack_kind, key, run, err) < 0)
         return -1;
     if (cache_find(cache, unpack_kind, key, ret_fd, NULL, run, err) < 0)
@@ -185,14 +184,14 @@ int unpack_base(const struct trusted *artifact, struct cache *cache, const struc
     cleanup_sums struct sums sums = {0};
     uint64_t max = limits && limits->max_size ? limits->max_size : SIZE_MAX_DEFAULT;
     struct disk made = DISK_EMPTY;
-    int r = cached(artifact, cache, limits, run, progress, &fd, &sums, err);
+    int r = find_or_unpack(artifact, cache, limits, run, progress, &fd, &sums, err);
     progress_end(progress, r == 0);
     if (r < 0 || disk_over(fd, &made, err) < 0)
         return -1;
     fd = -1;
     disk_vouch(&made, steal_ptr(sums.items), sums.count);
     uint64_t size = made.size;
-    if (size > max) { /* it was unpacked under other limits */
+    if (size > max) { /* unpacked under other limits */
         disk_close(&made);
         return err_set(err, ERR_VERIFY, 0, "%s: a disk of %llu bytes, more than the %llu allowed",
                        artifact->origin ? artifact->origin : "the base", (unsigned long long)size,

@@ -1,15 +1,14 @@
 /* The base: from a verified artifact to a disk.
  *
  * In:    a raw disk, bare or as the one regular member (disk.raw, or any *.raw or *.bin) of a tar archive,
- *        bare or compressed by gzip, xz, bzip2, zstd or lz4. What it is, is told by its content, never by its
- *        name.
- * Out:   a disk that may be written: what is written touches nothing else. Holes of GNU sparse members stay holes; runs of
- *        zeros become holes.
+ *        bare or compressed by gzip, xz, bzip2, zstd or lz4. The content decides, never the name.
+ * Out:   a disk that may be written; writes touch nothing else. Holes of GNU sparse members stay holes, runs
+ *        of zeros become holes.
  * Fails: ERR_VERIFY when it is cut short, damaged, too large, or not one disk: links, devices, names that
- *        are absolute or hold "..", a second member, bytes after the end. ERR_SPACE when this machine has no
- *        room.
- * Owns:  the caller owns the disk. The cache keeps it unpacked, as a sparse file (kind "disk", key the artifact's SHA-256);
- *        an entry whose identity changed, or that is to be checked again, is made again.
+ *        are absolute or contain "..", a second member, bytes after the end. ERR_SPACE when this machine has
+ *        no space.
+ * Owns:  the caller owns the disk. The cache keeps it unpacked, as a sparse file (kind "disk", key the
+ *        artifact's SHA-256); an entry whose identity changed, or that must be rechecked, is made again.
  * Never: runs a program, makes a file under a name from the archive.
  */
 #ifndef BAKE_UNPACK_UNPACK_H
@@ -26,12 +25,12 @@ struct unpack_limits {
     unsigned max_ratio; /* bytes of data (not zeros) for one byte of the artifact; 0: 2000 */
 };
 
-/* A view of the cache's entry (disk_over()). LIMITS may be NULL: the defaults. FLOW, which may be NULL, is told how far the
- * entry is unpacked; nothing is, when it is there already. */
+/* A view of the cache's entry (disk_over()). LIMITS may be NULL: the defaults. PROGRESS, which may be NULL,
+ * follows the disk while it is unpacked; it just ends when the entry exists already. */
 must_check int unpack_base(const struct trusted *artifact, struct cache *cache,
                            const struct unpack_limits *limits, const struct run *run,
                            struct progress *progress, struct disk *ret, struct err *err);
-/* A private copy in an unnamed file beside the cache, for those who need a file; it vanishes with its descriptor. */
+/* A private copy in an unnamed file beside the cache, for callers that need a file; closing it removes it. */
 must_check int unpack_disk(const struct trusted *artifact, struct cache *cache,
                            const struct unpack_limits *limits, const struct run *run, struct disk *ret,
                            struct err *err);

@@ -13,7 +13,7 @@ struct unpacking {
     struct cache *cache;
     struct progress *to;
     const struct run *run;
-    struct run own; /* its stop flag is ours; progress is the download's */
+    struct run own; /* with our stop flag */
     volatile sig_atomic_t stop;
     pthread_t thread;
     struct cache_entry entry;
@@ -21,12 +21,12 @@ struct unpacking {
     bool whole;
 };
 
-static int unpack(struct unpacking *unpacking, struct err *err)
+static int unpack_download(struct unpacking *unpacking, struct err *err)
 {
     char key[SHA256_HEX];
     struct progress_state state;
     hex_encode(unpacking->want.bytes, SHA256_SIZE, key);
-    /* not before anything comes in: a download that is there already is none */
+    /* wait for the first byte: when the artifact exists already, nothing is downloaded */
     if (progress_wait(unpacking->input.progress, 1, &unpacking->own, &state, err) < 0 ||
         cache_begin(unpacking->cache, unpack_kind, key, &unpacking->entry, &unpacking->own, err) < 0)
         return -1;
@@ -41,9 +41,9 @@ static void *run_unpack(void *arg)
 {
     struct unpacking *unpacking = arg;
     struct err err = {0};
-    unpacking->whole = unpack(unpacking, &err) == 0;
+    unpacking->whole = unpack_download(unpacking, &err) == 0;
     if (!unpacking->whole && unpacking->entry.fd >= 0 && err.kind != ERR_INTERRUPTED)
-        run_note(unpacking->run, "unpack", "not while it was fetched: %s", err.text);
+        run_note(unpacking->run, "unpack", "not possible during the download: %s", err.text);
     return NULL;
 }
 
@@ -94,7 +94,7 @@ static int end_disk(struct unpacking *unpacking, const struct trusted *artifact,
     if (disk_over(fd, ret, err) == 0) {
         fd = -1;
         disk_vouch(ret, steal_ptr(unpacking->sums.items), unpacking->sums.count);
-        run_note(unpacking->run, "unpack", "the base was unpacked while it was fetched");
+        run_note(unpacking->run, "unpack", "the base was unpacked during the download");
         return 0;
     }
     return -1;

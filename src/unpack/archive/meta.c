@@ -12,9 +12,9 @@ static uint32_t id_of(int64_t id)
     return id >= 0 && id < UINT32_MAX ? (uint32_t)id : UINT32_MAX;
 }
 
-/* In the form in which the kernel will show it to the agent, which compares: revision 3 of the user 0 is shown as revision 2, and
- * older ones not at all. All numbers are little-endian: linux/capability.h. */
-static bool take_capability(const unsigned char *value, size_t size, struct file_meta *meta)
+/* In the form in which the kernel shows it to the agent, which compares: revision 3 of user 0 appears as
+ * revision 2, older revisions not at all. All numbers are little-endian (linux/capability.h). */
+static bool read_capability(const unsigned char *value, size_t size, struct file_meta *meta)
 {
     enum { MAGIC_HIGH = 3, ROOT_AT = XATTR_CAPS_SZ_2 };
     static const unsigned char root[4] = {0};
@@ -32,14 +32,14 @@ static bool take_capability(const unsigned char *value, size_t size, struct file
     return true;
 }
 
-static void take_xattrs(struct archive_entry *entry, struct file_meta *meta)
+static void read_xattrs(struct archive_entry *entry, struct file_meta *meta)
 {
     const char *name = NULL;
     const void *value = NULL;
     size_t size = 0;
     archive_entry_xattr_reset(entry);
     while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-        if (strcmp(name, "security.capability") != 0 || !take_capability(value, size, meta))
+        if (strcmp(name, "security.capability") != 0 || !read_capability(value, size, meta))
             meta->lost |= FILE_LOST_XATTRS;
     }
 }
@@ -55,6 +55,6 @@ struct file_meta meta_read(struct archive_entry *entry)
         meta.lost |= FILE_LOST_FLAGS;
     if (archive_entry_acl_types(entry) != 0)
         meta.lost |= FILE_LOST_ACL;
-    take_xattrs(entry, &meta);
+    read_xattrs(entry, &meta);
     return meta;
 }

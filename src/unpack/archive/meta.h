@@ -1,4 +1,4 @@
-/* What the header of an archive's entry says besides name and content: owner, mode, capability, and what no image takes over. */
+/* An archive entry's owner, mode and capability, and which of its attributes an image cannot keep. */
 #ifndef BAKE_UNPACK_ARCHIVE_META_H
 #define BAKE_UNPACK_ARCHIVE_META_H
 

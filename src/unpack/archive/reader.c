@@ -19,21 +19,20 @@ struct reader {
     const struct run *run;
     enum reader_kind kind;
     uint64_t max;
-    uint64_t at;                     /* of the artifact: what has been read, or where zip's reader is */
+    uint64_t at;                     /* in the artifact: bytes read, or the position of zip's reader */
     struct byte_source file, member; /* the artifact; the data.tar.* in a .deb */
     struct archive *outer;           /* .deb: ar */
     struct stream *stream;           /* plain bytes of the tar */
-    uint64_t stream_at;              /* bytes that came out of the stream, and where its last block began */
+    uint64_t stream_at;              /* bytes out of the stream, and its last block */
     const unsigned char *block;
     size_t block_len;
     struct archive *archive;
     struct archive_entry *entry;
-    locale_t
-        utf8; /* zip: libarchive gives its names in the thread's locale, and a C locale has none beyond ASCII */
+    locale_t utf8; /* zip: libarchive converts names to the thread's locale, and the C locale is ASCII only */
     unsigned entries;
     uint64_t entry_at; /* end of the last piece: pieces ascend */
     unsigned char *chunk;
-    struct err source_err; /* what made a callback fail */
+    struct err source_err; /* why a callback failed */
 };
 
 static int read_at(const struct reader *reader, void *bytes, size_t len, uint64_t off, struct err *err)
@@ -77,7 +76,7 @@ static int next_block(struct reader *reader, struct err *err)
     return reader->stream_at > reader->max ? too_large(reader, err) : 0;
 }
 
-static la_ssize_t failed(struct archive *archive)
+static la_ssize_t report_failure(struct archive *archive)
 {
     archive_set_error(archive, EIO, "read");
     return -1;
@@ -87,7 +86,7 @@ static la_ssize_t read_stream(struct archive *archive, void *ctx, const void **r
 {
     struct reader *reader = ctx;
     if (next_block(reader, &reader->source_err) < 0)
-        return failed(archive);
+        return report_failure(archive);
     *ret = reader->block;
     return (la_ssize_t)reader->block_len;
 }
@@ -98,7 +97,7 @@ static la_ssize_t read_chunk(struct archive *archive, void *ctx, const void **re
     size_t len = 0;
     if (run_check(reader->run, &reader->source_err) < 0 ||
         read_file(reader, reader->chunk, CHUNK, &len, &reader->source_err) < 0)
-        return failed(archive);
+        return report_failure(archive);
     *ret = reader->chunk;
     return (la_ssize_t)len;
 }
@@ -116,7 +115,7 @@ static la_int64_t seek_file(struct archive *archive, void *ctx, la_int64_t offse
     return (la_int64_t)reader->at;
 }
 
-/* A .deb's member as a source. */
+/* A .deb's member, read through `outer`. */
 static int read_member(void *ctx, void *bytes, size_t capacity, size_t *ret_len, struct err *err)
 {
     struct reader *reader = ctx;
@@ -151,7 +150,7 @@ static int open_archive(struct reader *reader, struct archive **ret, int (*forma
         return err_oom(err);
     if (format(archive) != ARCHIVE_OK)
         return err_set(err, ERR_INTERNAL, 0, "libarchive lacks a format");
-    /* all of them allocate; without what they did, opening crashes */
+    /* all of them allocate; opening crashes when one failed */
     if (archive_read_set_read_callback(archive, read) != ARCHIVE_OK ||
         (seekable && archive_read_set_seek_callback(archive, seek_file) != ARCHIVE_OK) ||
         archive_read_set_callback_data(archive, reader) != ARCHIVE_OK ||
@@ -274,7 +273,7 @@ const char *reader_words(struct reader *reader, char out[static READER_WORDS])
     return out;
 }
 
-/* What follows the archive in the stream must be zeros; reading it also checks the compressed data to its end. */
+/* The rest of the stream must be zeros. Reading it also checks the compressed data to its end. */
 static int check_rest(struct reader *reader, struct err *err)
 {
     if (!reader->stream)
@@ -285,8 +284,7 @@ static int check_rest(struct reader *reader, struct err *err)
     while (reader->block_len > 0) {
         for (size_t i = skip; i < reader->block_len; i++)
             if (reader->block[i] != 0)
-                return err_set(err, ERR_VERIFY, 0,
-                               "%s: there are further bytes behind the end of the tar archive in it",
+                return err_set(err, ERR_VERIFY, 0, "%s: bytes follow the end of its tar archive",
                                reader->file.name);
         skip = 0;
         if (next_block(reader, err) < 0)
@@ -336,7 +334,7 @@ int reader_next(struct reader *reader, struct reader_entry *ret, struct err *err
     if (type == ENTRY_SYMLINK && !target)
         target = archive_entry_symlink_utf8(reader->entry);
     if (!name || name[0] == '\0' || ((type == ENTRY_SYMLINK || type == ENTRY_HARDLINK) && !target))
-        return err_set(err, ERR_VERIFY, 0, "%s: entry %u has a name that cannot be read", reader->file.name,
+        return err_set(err, ERR_VERIFY, 0, "%s: the name of entry %u cannot be read", reader->file.name,
                        reader->entries);
     int64_t size = archive_entry_size(reader->entry);
     reader->entry_at = 0;
@@ -377,10 +375,10 @@ int reader_data(struct reader *reader, const unsigned char **ret, size_t *ret_le
             *ret_off = reader->entry_at;
             return 0;
         }
-        if (r != ARCHIVE_OK) /* in data a warning is damage: a wrong CRC or size in a zip */
+        if (r != ARCHIVE_OK) /* a warning about data is damage: a wrong CRC or size in a zip */
             return stream_archive_error(&reader->file, reader->archive, &reader->source_err, err);
         if (off < 0 || (uint64_t)off < reader->entry_at)
-            return err_set(err, ERR_VERIFY, 0, "%s: pieces of a file that overlap", reader->file.name);
+            return err_set(err, ERR_VERIFY, 0, "%s: pieces of a file overlap", reader->file.name);
         if ((uint64_t)off > reader->max || len > reader->max - (uint64_t)off)
             return too_large(reader, err);
         if (len == 0)

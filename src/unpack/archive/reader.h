@@ -1,8 +1,8 @@
 /* The entries of an archive, one after the other.
  *
  * In:    an artifact: tar (bare or compressed), zip, .deb; told by content.
- * Out:   entries and their data. What is none of these is READER_BARE: bytes to be had from the stream.
- * Fails: ERR_VERIFY for what is damaged, cut short, too large, or followed by anything but zeros.
+ * Out:   entries and their data. Anything else is READER_BARE: a stream of bytes.
+ * Fails: ERR_VERIFY when it is damaged, cut short, too large, or followed by anything but zeros.
  * Owns:  everything, until reader_close(); the artifact stays the caller's.
  * Never: makes a file, runs a program, trusts a name.
  */
@@ -19,7 +19,7 @@ enum reader_entry_type { ENTRY_FILE, ENTRY_DIR, ENTRY_SYMLINK, ENTRY_HARDLINK, E
 enum { READER_ENTRIES_MAX = 2000000, READER_WORDS = 160 };
 
 struct reader_entry {
-    const char *name;   /* as it stands there; never NULL. Valid until the next reader_next() */
+    const char *name;   /* as in the archive; never NULL. Valid until the next reader_next() */
     const char *target; /* of a symbolic or hard link, else NULL */
     enum reader_entry_type type;
     uint64_t size; /* bytes, holes included */
@@ -32,7 +32,7 @@ struct reader_input {
     int fd;
     uint64_t size;      /* bytes */
     const char *origin; /* for messages; NULL: "the input" */
-    /* Not NULL: it is still being fetched, and read as its bytes come in; fd is the progress's. */
+    /* Not NULL: it is still being fetched, and read as its bytes arrive, from the progress's descriptor. */
     struct progress *progress;
 };
 static inline struct reader_input reader_input_of(const struct trusted *artifact)
@@ -51,14 +51,14 @@ static inline void reader_close_fn(struct reader *const *reader)
 #define cleanup_reader cleanup(reader_close_fn)
 
 enum reader_kind reader_kind(const struct reader *reader);
-/* With READER_BARE, for messages: ": it is a qcow2 image: ...", or "". No reader_data() before. */
+/* For READER_BARE, before any reader_data(): ": it is a qcow2 image: ...", or "". For messages. */
 const char *reader_words(struct reader *reader, char out[static READER_WORDS]);
 
-/* 1 and an entry, or 0 at the end, when the rest has been checked too. */
+/* 1 and an entry, or 0 at the end, once the rest has been checked. */
 must_check int reader_next(struct reader *reader, struct reader_entry *ret, struct err *err);
 
 /* The next piece of the entry's data, at OFF in the file; *ret_len is 0 at the end. Between pieces are holes.
- * With READER_BARE: of all bytes, no reader_next() before. */
+ * For READER_BARE: the next piece of all bytes, without reader_next(). */
 must_check int reader_data(struct reader *reader, const unsigned char **ret, size_t *ret_len,
                            uint64_t *ret_off, struct err *err);
 

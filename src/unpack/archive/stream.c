@@ -47,7 +47,7 @@ static int more_input(struct stream *stream, struct err *err)
 
 static int damaged(const struct stream *stream, const char *what, struct err *err)
 {
-    return err_set(err, ERR_VERIFY, 0, "%s: %s near byte %llu of it: fetch it again, or take another source",
+    return err_set(err, ERR_VERIFY, 0, "%s: %s near byte %llu: fetch it again, or use another source",
                    stream->source.name, what,
                    (unsigned long long)(stream->in_total - (stream->in_len - stream->in_used)));
 }
@@ -75,7 +75,7 @@ int stream_archive_error(const struct byte_source *source, struct archive *archi
     if (text && (strstr(text, "Passphrase") || strstr(text, "ncrypt")))
         return err_set(err, ERR_VERIFY, 0, "%s: it is encrypted: pack it again without a password",
                        source->name);
-    return err_set(err, ERR_VERIFY, 0, "%s: damaged or cut short near byte %lld of it: %s", source->name,
+    return err_set(err, ERR_VERIFY, 0, "%s: damaged or cut short near byte %lld: %s", source->name,
                    (long long)archive_filter_bytes(archive, -1), text ? text : "unknown format");
 }
 
@@ -93,7 +93,7 @@ static int between_members(struct stream *stream, struct err *err)
         if (byte == 0x1f)
             break;
         if (byte != 0)
-            return damaged(stream, "bytes that are not gzip follow the end of the gzip data,", err);
+            return damaged(stream, "bytes that are not gzip after the end of the gzip data", err);
         stream->in_used++;
     }
     isal_inflate_reset(&stream->inflate);
@@ -122,8 +122,8 @@ static int fill_gzip(struct stream *stream, struct err *err)
         stream->in_used += used;
         stream->out_len += made;
         if (r != ISAL_DECOMP_OK)
-            return damaged(
-                stream, r == ISAL_INCORRECT_CHECKSUM ? "gzip's checksum is wrong" : "damaged gzip data", err);
+            return damaged(stream,
+                           r == ISAL_INCORRECT_CHECKSUM ? "a wrong gzip checksum" : "damaged gzip data", err);
         if (inflate->block_state == ISAL_BLOCK_FINISH)
             stream->in_member = false;
         else if (made == 0 && used == 0 && stream->in_end)
@@ -178,7 +178,7 @@ static int open_libarchive(struct stream *stream, struct err *err)
     struct archive *archive = stream->archive = archive_read_new();
     if (!archive)
         return err_oom(err);
-    /* ARCHIVE_WARN would mean: by an external program */
+    /* ARCHIVE_WARN would mean an external program */
     if (archive_read_support_filter_xz(archive) != ARCHIVE_OK ||
         archive_read_support_filter_bzip2(archive) != ARCHIVE_OK ||
         archive_read_support_filter_zstd(archive) != ARCHIVE_OK ||
@@ -192,7 +192,7 @@ static int open_libarchive(struct stream *stream, struct err *err)
     return 0;
 }
 
-/* Makes the next LEN bytes of the source lie in one piece, where it has so many. */
+/* Makes the next LEN bytes of the source contiguous, or as many as there are. */
 static int look_ahead(struct stream *stream, size_t len, struct err *err)
 {
     if (more_input(stream, err) < 0)
@@ -210,9 +210,10 @@ static int look_ahead(struct stream *stream, size_t len, struct err *err)
     return 0;
 }
 
-/* zstd and lz4 let frames without data stand anywhere: a magic number of 16 and a length. Programs that compress in parts
- * (pzstd, seekable zstd) begin with one; decoders pass over the later ones themselves. RFC 8878, 3.1.2. */
-static int pass_skippable(struct stream *stream, struct err *err)
+/* zstd and lz4 allow frames without data anywhere: one of 16 magic numbers and a length. Programs that
+ * compress in parts (pzstd, seekable zstd) start with one; decoders skip the later ones themselves. RFC 8878,
+ * 3.1.2. */
+static int skip_frames(struct stream *stream, struct err *err)
 {
     for (;;) {
         if (look_ahead(stream, 8, err) < 0)
@@ -227,7 +228,7 @@ static int pass_skippable(struct stream *stream, struct err *err)
                 return -1;
             size_t have = stream->in_len - stream->in_used, step = left < have ? (size_t)left : have;
             if (have == 0)
-                return damaged(stream, "a frame that is cut short,", err);
+                return damaged(stream, "a frame that is cut short", err);
             stream->in_used += step;
             left -= step;
         }
@@ -249,7 +250,7 @@ static bool starts_bzip2(const struct stream *stream)
 static int choose_codec(struct stream *stream, struct err *err)
 {
     static const char xz[] = {'\xfd', '7', 'z', 'X', 'Z', '\0'};
-    if (pass_skippable(stream, err) < 0)
+    if (skip_frames(stream, err) < 0)
         return -1;
     if (starts_with(stream, "\x1f\x8b\x08", 3)) {
         stream->codec = CODEC_GZIP;

@@ -1,10 +1,10 @@
-/* Plain bytes out of compressed ones, one after the other.
+/* Decompresses a source of bytes.
  *
  * In:    a source of bytes: a verified artifact, or a member of an archive.
- * Out:   the content of gzip (ISA-L; CRCs checked, members joined), xz, bzip2, zstd and lz4 (libarchive), told by magic
- *        numbers, skippable frames before them passed over; anything else as it is.
- * Fails: ERR_VERIFY for what is damaged, cut short or followed by anything but zeros, with the offset; the source's
- *        own errors.
+ * Out:   the content of gzip (ISA-L; CRCs checked, members joined), xz, bzip2, zstd and lz4 (libarchive),
+ *        recognised by magic numbers, after skippable frames; anything else unchanged.
+ * Fails: ERR_VERIFY, with the offset, when data is damaged, cut short or followed by anything but zeros; the
+ *        source's own errors.
  * Owns:  its buffers, until stream_close(); the source stays the caller's.
  * Never: runs an external filter program.
  */
@@ -31,14 +31,16 @@ must_check int stream_open(const struct byte_source *source, const struct run *r
                            struct err *err);
 void stream_close(struct stream *stream);
 
-/* The next block, at least 1 KiB but at the end; empty at the end. Valid until the next call. */
+/* The next block: at least 1 KiB except at the end, where it is shorter and then empty. Valid until the next
+ * call. */
 must_check int stream_next(struct stream *stream, const unsigned char **ret, size_t *ret_len,
                            struct err *err);
-/* What the next stream_next() will give. */
+/* What the next stream_next() will return. */
 must_check int stream_peek(struct stream *stream, const unsigned char **ret, size_t *ret_len,
                            struct err *err);
 
-/* ERR_VERIFY with libarchive's words and the source's name and offset; the source's own error goes first. */
+/* The source's own error if it has one, else ERR_VERIFY with libarchive's message, the source's name and the
+ * offset. */
 int stream_archive_error(const struct byte_source *source, struct archive *archive,
                          const struct err *source_err, struct err *err);
 

@@ -18,7 +18,7 @@ int bundle_begin(struct bundle_writer *writer, int fd, struct err *err)
     return hasher_init(&writer->hasher, DIGEST_SHA256, err);
 }
 
-static int flush(struct bundle_writer *writer, struct err *err)
+static int write_pending(struct bundle_writer *writer, struct err *err)
 {
     uint64_t off = writer->at - writer->pending_len;
     if (file_pwrite(writer->fd, writer->pending, writer->pending_len, off, "the cache", err) < 0 ||
@@ -38,7 +38,7 @@ int bundle_add(struct bundle_writer *writer, const void *bytes, size_t len, stru
         writer->at += step;
         from += step;
         len -= step;
-        if (writer->pending_len == PENDING && flush(writer, err) < 0)
+        if (writer->pending_len == PENDING && write_pending(writer, err) < 0)
             return -1;
     }
     return 0;
@@ -69,9 +69,9 @@ int bundle_end(struct bundle_writer *writer, struct sha256 *ret, struct err *err
     memcpy(footer, magic, sizeof magic);
     le64_write(footer + 8, writer->at);
     le64_write(footer + 16, writer->index.len);
-    if (buf_check(&writer->index, "the index of what was unpacked", err) < 0 ||
+    if (buf_check(&writer->index, "the index of a cache entry", err) < 0 ||
         bundle_add(writer, writer->index.data, writer->index.len, err) < 0 ||
-        bundle_add(writer, footer, sizeof footer, err) < 0 || flush(writer, err) < 0)
+        bundle_add(writer, footer, sizeof footer, err) < 0 || write_pending(writer, err) < 0)
         return -1;
     struct sha256 sha256;
     if (hasher_end(&writer->hasher, sha256.bytes, err) < 0)
@@ -89,7 +89,7 @@ void bundle_free(struct bundle_writer *writer)
 
 static int not_a_bundle(struct err *err)
 {
-    return err_set(err, ERR_IO, 0, "a cache entry is not what it was when it was made: use --recheck");
+    return err_set(err, ERR_IO, 0, "a cache entry has changed since it was made: use --recheck");
 }
 
 int bundle_read(int fd, struct bundle_index *ret, struct err *err)

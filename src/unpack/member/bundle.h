@@ -1,11 +1,11 @@
-/* Cache entries that unpack makes: pieces of content one after the other, then an index of them.
+/* Bundles, unpack's cache entries: pieces of content, then an index of them.
  *
  * In:    bytes, written once, in order; an index that the caller encodes as numbers and strings.
  * Out:   the SHA-256 of the whole file; on reading, the index.
  * Fails: ERR_SPACE, ERR_IO; reading: ERR_IO for a file that is not a bundle.
- * Format: content; index; 8 bytes magic, offset and length of the index as 64-bit little-endian. Numbers in the
- *         index are the same, strings are a number and that many bytes. Pieces may be aligned to BUNDLE_ALIGN, so
- *         that a file system which can share blocks shares them with the image.
+ * Format:content; index; 8 bytes magic, offset and length of the index as 64-bit little-endian. Numbers in
+ *        the index are the same, strings are a number and that many bytes. Pieces may be aligned to
+ *        BUNDLE_ALIGN, so that a file system with reflinks can share their blocks with the image.
  */
 #ifndef BAKE_UNPACK_MEMBER_BUNDLE_H
 #define BAKE_UNPACK_MEMBER_BUNDLE_H
@@ -30,14 +30,14 @@ struct bundle_writer {
 must_check int bundle_begin(struct bundle_writer *writer, int fd, struct err *err);
 must_check int bundle_add(struct bundle_writer *writer, const void *bytes, size_t len, struct err *err);
 must_check int bundle_align(struct bundle_writer *writer, struct err *err);
-/* To the index. Failures are kept for bundle_end(). */
+/* These append to the index. Failures are reported by bundle_end(). */
 void bundle_put_number(struct bundle_writer *writer, uint64_t value);
 void bundle_put_bytes(struct bundle_writer *writer, const void *bytes, size_t len);
 must_check int bundle_end(struct bundle_writer *writer, struct sha256 *ret, struct err *err);
 void bundle_free(struct bundle_writer *writer);
 #define cleanup_bundle_writer cleanup(bundle_free)
 
-/* Reading the index; sticky: after anything wrong all numbers are 0, and bundle_read_end() says so. */
+/* Reading the index. Failures are sticky: all further numbers are 0, and bundle_read_end() reports it. */
 struct bundle_index {
     struct buf buf;
     size_t used;
@@ -49,7 +49,7 @@ uint64_t bundle_get_number(struct bundle_index *index);
 /* Copied to ARENA, followed by a NUL. */
 const char *bundle_get_string(struct bundle_index *index, struct arena *arena);
 void bundle_get_bytes(struct bundle_index *index, void *bytes, size_t len);
-/* All of it must have been used. */
+/* Fails unless the whole index has been read without failure. */
 must_check int bundle_read_end(struct bundle_index *index, struct err *err);
 static inline void bundle_index_free(struct bundle_index *index)
 {

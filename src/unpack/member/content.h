@@ -1,4 +1,4 @@
-/* One file's data from a reader into a bundle: shared by members and trees. */
+/* Copies a file's data from a reader into bundles: shared by members and trees. */
 #ifndef BAKE_UNPACK_MEMBER_CONTENT_H
 #define BAKE_UNPACK_MEMBER_CONTENT_H
 
@@ -6,9 +6,9 @@
 #include "unpack/archive/reader.h"
 #include "unpack/types.h"
 
-/* Cap on what the files of one archive may come to, bytes. */
+/* Cap on all wanted files of one archive together, bytes. */
 static const uint64_t CONTENT_MAX = UINT64_C(16) << 30;
-static const uint64_t ARCHIVE_MAX = UINT64_C(64) << 30; /* all of it, wanted or not */
+static const uint64_t ARCHIVE_MAX = UINT64_C(64) << 30; /* on all of it, wanted or not */
 
 struct bundle_piece {
     uint64_t off, size; /* in the bundle */
@@ -19,11 +19,11 @@ struct bundle_piece {
 must_check int content_copy(struct reader *reader, uint64_t entry_size, struct bundle_writer *const *writers,
                             size_t count, struct bundle_piece *ret, const char *name, struct err *err);
 
-/* The description of a content in an index, and back. The bounds are checked when read. */
+/* A piece in an index, written and read. Reading checks its bounds. */
 void content_put(struct bundle_writer *writer, const struct bundle_piece *content);
 void content_get(struct bundle_index *index, int fd, struct blob *ret);
 
-/* The same of what the archive says besides. */
+/* The same for the archive's metadata. */
 void content_put_meta(struct bundle_writer *writer, const struct file_meta *meta);
 void content_get_meta(struct bundle_index *index, struct file_meta *ret);
 

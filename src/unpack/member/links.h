@@ -1,7 +1,7 @@
-/* Names inside an archive: their normal form, the links between them, and which are near to one that is missing.
+/* Names inside an archive: their normal form, the links between them, suggestions for one that is missing.
  *
- * In:    names as archives hold them.
- * Out:   relative, normal names; what a name comes to when links are followed inside the archive.
+ * In:    names as in archives.
+ * Out:   relative, normal names; the name that links inside the archive lead to.
  * Fails: ERR_VERIFY when a link leads out of the archive or more than LINKS_DEEP must be followed.
  * Owns:  copies of the names, until links_free().
  * Never: looks at a file system.
@@ -26,13 +26,13 @@ struct links {
     struct arena arena;
     struct link *links;
     size_t count, capacity;
-    const char **names; /* of files, for near ones */
+    const char **names; /* of files, for suggestions */
     size_t name_count, name_capacity;
     bool sorted;
 };
 
-/* Normal form: no leading "./" or "/", no empty or "." component, no trailing '/'; "" for the top. False when a
- * component is "..", too long, or not a name (control characters, not UTF-8). */
+/* Normal form: no leading "./" or "/", no empty or "." component, no trailing '/'; "" for the top. False when
+ * a component is "..", too long, or not a valid name (control characters, not UTF-8). */
 bool member_name(const char *name, char out[static PATH_CAP]);
 
 /* True when NAME is below PREFIX ("" has everything below); *ret_rest is the part after it. */
@@ -40,7 +40,7 @@ bool member_below(const char *name, const char *prefix, const char **ret_rest);
 
 must_check int links_add(struct links *links, const char *path, const char *target, bool hard,
                          struct err *err);
-/* Remembers a file's name; beyond a cap it does nothing. */
+/* Remembers a file's name for links_near(); does nothing beyond a cap. */
 void links_note(struct links *links, const char *path);
 /* Follows links in every component of PATH. */
 must_check int links_resolve(struct links *links, const char *path, char out[static PATH_CAP],

@@ -8,7 +8,7 @@
 
 static const char kind[] = "member";
 
-/* One file that is wanted. Several elements of the caller's list may want the same. */
+/* One wanted file. Several elements of the caller's list may want the same. */
 struct want {
     const char *path;    /* normal */
     char real[PATH_CAP]; /* after links */
@@ -49,13 +49,13 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct want *)a)->key, ((const struct want *)b)->key);
 }
 
-/* Sorted by key, each once: entries of the cache are locked in that order by everybody, so nobody waits in a
- * ring. */
+/* Sorted by key, without duplicates: all processes lock the cache's entries in this order, so there is no
+ * deadlock. */
 static int make_wants(const struct trusted *artifact, const char *const *paths, size_t count,
                       struct wants *wants, struct err *err)
 {
     if (count > MEMBERS_MAX)
-        return err_set(err, ERR_RECIPE, 0, "%zu members of one archive; at most %d can be taken", count,
+        return err_set(err, ERR_RECIPE, 0, "%zu members of one archive: at most %d are allowed", count,
                        MEMBERS_MAX);
     wants->items = calloc(count + 1, sizeof *wants->items);
     if (!wants->items)
@@ -82,7 +82,7 @@ static int make_wants(const struct trusted *artifact, const char *const *paths, 
     return 0;
 }
 
-/* What the cache has; entries to write for the rest. */
+/* Opens what the cache has, and begins entries for the rest. */
 static int look_up(struct wants *wants, struct cache *cache, bool *ret_all, const struct run *run,
                    struct err *err)
 {
@@ -106,7 +106,7 @@ static int look_up(struct wants *wants, struct cache *cache, bool *ret_all, cons
     return 0;
 }
 
-/* The entry's data goes to every want that has come to its name. */
+/* Copies the entry's data to every want of its name. */
 static int copy_entry(struct reader *reader, const struct reader_entry *entry, const char *name,
                       struct wants *wants, const struct trusted *artifact, struct err *err)
 {
@@ -118,7 +118,7 @@ static int copy_entry(struct reader *reader, const struct reader_entry *entry, c
         if (want->fd >= 0 || strcmp(want->real, name) != 0)
             continue;
         if (want->written)
-            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" is there twice", name_of(artifact), name);
+            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" is in it twice", name_of(artifact), name);
         writing[count] = want;
         writers[count++] = &want->writer;
     }
@@ -135,8 +135,8 @@ static int copy_entry(struct reader *reader, const struct reader_entry *entry, c
     return 0;
 }
 
-static int one_pass(const struct trusted *artifact, struct wants *wants, struct links *links,
-                    const struct run *run, struct err *err)
+static int read_archive(const struct trusted *artifact, struct wants *wants, struct links *links,
+                        const struct run *run, struct err *err)
 {
     cleanup_reader struct reader *reader = NULL;
     const struct reader_input input = reader_input_of(artifact);
@@ -150,7 +150,7 @@ static int one_pass(const struct trusted *artifact, struct wants *wants, struct 
     char name[PATH_CAP], target[PATH_CAP];
     int r;
     while ((r = reader_next(reader, &entry, err)) > 0) {
-        if (!member_name(entry.name, name)) /* cannot be what anybody wants, and is never made */
+        if (!member_name(entry.name, name)) /* cannot be wanted */
             continue;
         if (entry.type == ENTRY_FILE) {
             if (links)
@@ -169,7 +169,7 @@ static int one_pass(const struct trusted *artifact, struct wants *wants, struct 
     return r;
 }
 
-/* A second pass for those that links lead to another name. */
+/* A second pass for wants that links lead to another name. */
 static int follow_links(const struct trusted *artifact, struct wants *wants, struct links *links,
                         const struct run *run, struct err *err)
 {
@@ -178,7 +178,7 @@ static int follow_links(const struct trusted *artifact, struct wants *wants, str
         struct want *want = &wants->items[i];
         if (want->fd >= 0)
             continue;
-        if (want->written) { /* a name that is no longer asked for */
+        if (want->written) { /* done: match no name again */
             want->real[0] = '\0';
             continue;
         }
@@ -186,7 +186,7 @@ static int follow_links(const struct trusted *artifact, struct wants *wants, str
             return err_wrap(err, "%s", name_of(artifact));
         more |= strcmp(want->real, want->path) != 0;
     }
-    return more ? one_pass(artifact, wants, NULL, run, err) : 0;
+    return more ? read_archive(artifact, wants, NULL, run, err) : 0;
 }
 
 static int missing(const struct trusted *artifact, const struct want *want, const struct links *links,
@@ -204,7 +204,7 @@ static int extract(const struct trusted *artifact, struct wants *wants, const st
                    struct err *err)
 {
     cleanup_links struct links links = {0};
-    if (one_pass(artifact, wants, &links, run, err) < 0 ||
+    if (read_archive(artifact, wants, &links, run, err) < 0 ||
         follow_links(artifact, wants, &links, run, err) < 0)
         return -1;
     for (size_t i = 0; i < wants->count; i++) {

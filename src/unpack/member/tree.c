@@ -61,8 +61,8 @@ static int read_tree(int fd, struct tree *ret, struct err *err)
     return bundle_read_end(&index, err);
 }
 
-static int cached(const struct trusted *artifact, const char *prefix, struct cache *cache,
-                  const struct run *run, int *ret_fd, struct err *err)
+static int find_or_build(const struct trusted *artifact, const char *prefix, struct cache *cache,
+                         const struct run *run, int *ret_fd, struct err *err)
 {
     char key[SHA256_HEX];
     if (content_key(artifact, prefix, key, err) < 0 ||
@@ -92,7 +92,7 @@ int unpack_tree(const struct trusted *artifact, const char *prefix, struct cache
     if (!member_name(prefix, normal))
         return err_set(err, ERR_RECIPE, 0, "\"%.200s\" is not the name of a folder in an archive", prefix);
     cleanup_tree struct tree made = TREE_EMPTY;
-    if (cached(artifact, normal, cache, run, &made.fd, err) < 0 || read_tree(made.fd, &made, err) < 0)
+    if (find_or_build(artifact, normal, cache, run, &made.fd, err) < 0 || read_tree(made.fd, &made, err) < 0)
         return -1;
     *ret = made;
     made = (struct tree)TREE_EMPTY;

@@ -47,7 +47,8 @@ static bool target_ok(const char *target)
     return target[0] != '\0' && strlen(target) < PATH_CAP;
 }
 
-/* Names in Latin-1 and the like matter only below the prefix: manifests and contents lists hold UTF-8. */
+/* Names in Latin-1 and the like are refused only below the prefix: manifests and contents lists need
+ * UTF-8. */
 static int other_charset(const struct tree_builder *builder, const struct reader_entry *entry,
                          struct err *err)
 {
@@ -57,11 +58,12 @@ static int other_charset(const struct tree_builder *builder, const struct reader
     if (!member_below(name, builder->prefix, &rest))
         return 0;
     return err_set(err, ERR_VERIFY, 0,
-                   "%s: the name \"%.200s\" in it is not UTF-8: rename the file, and pack the archive again",
+                   "%s: the name \"%.200s\" in it is not UTF-8: rename the file and pack the archive again",
                    builder->name, entry->name);
 }
 
-/* What ENTRY, NAME in its normal form, becomes in the tree. HARD has PATH_CAP bytes for a hard link's target. */
+/* What ENTRY, NAME in its normal form, becomes in the tree. HARD has PATH_CAP bytes for a hard link's
+ * target. */
 static int make_item(struct tree_builder *builder, struct reader *reader, const struct reader_entry *entry,
                      const char *name, char *hard, struct tree_item *item, struct err *err)
 {
@@ -105,7 +107,7 @@ static int add_entry(struct tree_builder *builder, struct reader *reader, const 
     if (!utf8_ok(entry->name, strlen(entry->name)))
         return other_charset(builder, entry, err);
     if (!member_name(entry->name, name))
-        return err_set(err, ERR_VERIFY, 0, "%s: it holds the hostile or unreadable name \"%.200s\"",
+        return err_set(err, ERR_VERIFY, 0, "%s: it contains the hostile or unreadable name \"%.200s\"",
                        builder->name, entry->name);
     if (entry->type == ENTRY_FILE)
         links_note(&builder->names, name);
@@ -138,8 +140,8 @@ static struct tree_item *find_item(const struct tree_builder *builder, size_t co
     return NULL;
 }
 
-/* A path that is there twice is refused, but for folders: the later one counts. */
-static int drop_twins(struct tree_builder *builder, struct err *err)
+/* Refuses duplicate paths, except of folders, where the later one counts. */
+static int merge_duplicates(struct tree_builder *builder, struct err *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < builder->count; i++) {
@@ -150,14 +152,14 @@ static int drop_twins(struct tree_builder *builder, struct err *err)
         else if (last->type == MEMBER_DIR && item->type == MEMBER_DIR)
             *last = *item;
         else
-            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" below \"%s\" is there twice", builder->name,
+            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" below \"%s\" is in it twice", builder->name,
                            item->path, builder->prefix);
     }
     builder->count = kept;
     return 0;
 }
 
-/* Every parent is there and is a folder: nothing can be put through a link. */
+/* Adds missing parents and refuses those that are not folders: nothing can be written through a link. */
 static int add_parents(struct tree_builder *builder, struct err *err)
 {
     size_t named = builder->count;
@@ -168,14 +170,14 @@ static int add_parents(struct tree_builder *builder, struct err *err)
         for (char *slash = strrchr(path, '/'); slash; slash = strrchr(path, '/')) {
             *slash = '\0';
             if (i > 0 && member_below(builder->items[i - 1].path, path, &rest))
-                break; /* done for the one before */
+                break; /* done with the item before */
             const struct tree_item *parent = find_item(builder, named, path);
             if (parent && parent->type != MEMBER_DIR)
                 return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" lies below \"%s\", which is not a folder",
                                builder->name, builder->items[i].path, path);
             const struct tree_item implied = {.path = path, .type = MEMBER_DIR, .meta.mode = 0755};
             if (parent)
-                break; /* its own parents are looked at on its account */
+                break; /* its own turn covers its parents */
             if (add_item(builder, &implied, err) < 0)
                 return -1;
         }
@@ -190,7 +192,7 @@ static bool is_outside(const struct tree_builder *builder, const struct tree_ite
     return item->hard && !member_below(item->hard, builder->prefix, &rest);
 }
 
-/* The file NAME, for the hard links below the prefix that lead to it out of it. */
+/* Copies the file NAME, outside the prefix, for the hard links below it that lead there. */
 static int copy_outside(struct tree_builder *builder, struct tree_item *const *links, size_t count,
                         struct reader *reader, const struct reader_entry *entry, const char *name,
                         struct err *err)
@@ -211,7 +213,7 @@ static int copy_outside(struct tree_builder *builder, struct tree_item *const *l
     return 0;
 }
 
-/* A second pass, where a hard link leads to a file that is not below the prefix. */
+/* A second pass, for hard links to files outside the prefix. */
 static int find_outside(const struct trusted *artifact, const struct run *run, struct tree_builder *builder,
                         struct err *err)
 {
@@ -255,7 +257,7 @@ static int resolve_hard(struct tree_builder *builder, struct err *err)
         }
         if (!target || target->type == MEMBER_DIR)
             return err_set(err, ERR_VERIFY, 0,
-                           "%s: \"%s\" is a hard link to \"%s\", which is no file of the archive",
+                           "%s: \"%s\" is a hard link to \"%s\", which is not a file of the archive",
                            builder->name, item->path, item->hard);
         item->type = target->type;
         item->target = target->target;
@@ -293,11 +295,11 @@ int tree_builder_run(struct tree_builder *builder, const struct trusted *artifac
     if (builder->count == 0) {
         char near[512];
         links_near(&builder->names, builder->prefix, near, sizeof near);
-        return err_set(err, ERR_VERIFY, 0, "%s: there is nothing below \"%s\" in it%s", builder->name,
+        return err_set(err, ERR_VERIFY, 0, "%s: it has nothing below \"%s\"%s", builder->name,
                        builder->prefix, near);
     }
     qsort(builder->items, builder->count, sizeof *builder->items, by_path);
-    if (drop_twins(builder, err) < 0 || add_parents(builder, err) < 0 ||
+    if (merge_duplicates(builder, err) < 0 || add_parents(builder, err) < 0 ||
         find_outside(artifact, run, builder, err) < 0)
         return -1;
     return resolve_hard(builder, err);

@@ -2,8 +2,9 @@
  *
  * In:    a verified archive, the folder in it that is wanted.
  * Out:   items in byte order of their paths, each once, every parent among them; their content in a bundle.
- * Fails: ERR_VERIFY: names that are hostile or not UTF-8, a path given twice or below something that is not a folder, a
- *        device, FIFO or socket, hard links that lead nowhere, too many files or bytes, nothing below the prefix.
+ * Fails: ERR_VERIFY: names that are hostile or not UTF-8, a path given twice or below something that is not a
+ *        folder, a device, FIFO or socket, hard links that lead nowhere, too many files or bytes, nothing
+ *        below the prefix.
  * Owns:  copies of the names, until tree_builder_free(); the bundle's writer stays the caller's.
  */
 #ifndef BAKE_UNPACK_MEMBER_TREE_BUILDER_H
@@ -31,8 +32,8 @@ struct tree_builder {
     struct links names; /* for near ones */
 };
 
-/* The caller sets prefix, name and writer; the rest starts as zeros. A hard link whose target is outside the prefix costs a
- * second pass. */
+/* The caller sets prefix, name and writer; the rest starts as zeros. A hard link whose target is outside the
+ * prefix costs a second pass. */
 must_check int tree_builder_run(struct tree_builder *builder, const struct trusted *artifact,
                                 const struct run *run, struct err *err);
 void tree_builder_free(struct tree_builder *builder);

@@ -103,7 +103,8 @@ static void what_is_not_a_release_is_refused(void **state)
     static const struct {
         const char *base, *says;
     } refused[] = {
-        {"\"os\":\"flatcar\",\"channel\":\"stable\",\"version\":\"latest\"", "not a release of flatcar stable"},
+        {"\"os\":\"flatcar\",\"channel\":\"stable\",\"version\":\"latest\"",
+         "not a release of flatcar stable"},
         {"\"os\":\"flatcar\",\"channel\":\"stable\",\"version\":\"current-2024\"",
          "not a release of flatcar stable"},
         {"\"os\":\"flatcar\",\"channel\":\"lts\",\"version\":\"current-24\"", "\"current-2024\" (a stream)"},

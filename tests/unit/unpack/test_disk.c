@@ -136,7 +136,7 @@ static void hostile(void **state)
     refused("noise", "neither a disk");
     refused("nothing", "neither a disk");
     refused("one", "neither a disk");
-    refused("z.zip", "tar archive or as a bare disk");
+    refused("z.zip", "tar archive or a bare disk");
     refused("junk.tar.gz", "follow the end");
     refused("after.tar.gz", "behind the end");
     refused("small.tar.gz", "1000 bytes");

@@ -76,7 +76,7 @@ static void frames_and_members(void **state)
                                         "two.lz4",   "skip.lz4", "two.xz",      "two.bz2", "two.gz"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         reads(names[i]);
-    refuses("garbage.gz", "in", "bytes that are not gzip follow");
+    refuses("garbage.gz", "in", "bytes that are not gzip after");
     refuses("garbage.xz", "in", "garbage.xz: damaged or cut short");
     refuses("garbage.zst", "in", "garbage.zst: damaged or cut short");
     refuses("only.zst", "in", "not an archive");
