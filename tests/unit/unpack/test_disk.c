@@ -137,8 +137,8 @@ static void hostile(void **state)
     refused("nothing", "neither a disk");
     refused("one", "neither a disk");
     refused("z.zip", "tar archive or a bare disk");
-    refused("junk.tar.gz", "follow the end");
-    refused("after.tar.gz", "behind the end");
+    refused("junk.tar.gz", "after the end");
+    refused("after.tar.gz", "follow the end of its tar");
     refused("small.tar.gz", "1000 bytes");
     refused("odd.tar.gz", "1049000 bytes");
     refused("big.tar.gz", "more than");
