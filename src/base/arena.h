@@ -1,8 +1,8 @@
-/* One owner for the many small pieces of a parsed value.
+/* An arena: one owner for the many small pieces of a parsed value.
  *
  * In:    sizes and strings.
  * Out:   zeroed, aligned memory that lives as long as the arena.
- * Fails: NULL when out of memory or over the arena's cap.
+ * Fails: NULL if out of memory or over the arena's cap.
  * Owns:  everything it handed out; arena_free() releases it at once.
  */
 #ifndef BAKE_BASE_ARENA_H

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-static bool make_room(struct buf *buf, size_t more)
+static bool reserve(struct buf *buf, size_t more)
 {
     if (buf->failed)
         return false;
@@ -12,24 +12,24 @@ static bool make_room(struct buf *buf, size_t more)
         return false;
     }
     size_t need = buf->len + more + 1;
-    if (need <= buf->room)
+    if (need <= buf->capacity)
         return true;
-    size_t room = buf->room ? buf->room : 64;
-    while (room < need)
-        room += room / 2 + 64;
-    char *grown = realloc(buf->data, room);
+    size_t capacity = buf->capacity ? buf->capacity : 64;
+    while (capacity < need)
+        capacity += capacity / 2 + 64;
+    char *grown = realloc(buf->data, capacity);
     if (!grown) {
         buf->failed = true;
         return false;
     }
     buf->data = grown;
-    buf->room = room;
+    buf->capacity = capacity;
     return true;
 }
 
 void buf_add(struct buf *buf, const void *bytes, size_t len)
 {
-    if (!make_room(buf, len))
+    if (!reserve(buf, len))
         return;
     if (len > 0)
         memcpy(buf->data + buf->len, bytes, len);
@@ -48,7 +48,7 @@ void buf_printf(struct buf *buf, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(NULL, 0, fmt, ap);
     va_end(ap);
-    if (n < 0 || !make_room(buf, (size_t)n)) {
+    if (n < 0 || !reserve(buf, (size_t)n)) {
         buf->failed = true;
         return;
     }
@@ -68,12 +68,12 @@ int buf_check(const struct buf *buf, const char *what, struct err *err)
 
 char *buf_steal(struct buf *buf)
 {
-    if (!buf->data && !make_room(buf, 0))
+    if (!buf->data && !reserve(buf, 0))
         return NULL;
     char *data = steal_ptr(buf->data);
     data[buf->len] = '\0';
     buf->len = 0;
-    buf->room = 0;
+    buf->capacity = 0;
     return data;
 }
 

@@ -2,8 +2,8 @@
  *
  * In:    bytes and formatted text.
  * Out:   data[0..len), always followed by a NUL that len does not count (data is NULL while empty).
- * Fails: sticky: once the cap or memory is exceeded every further call does nothing, and buf_check() says
- *        so. So a writer may add many pieces and look once at the end.
+ * Fails: sticky: once the cap or memory is exhausted, further calls do nothing and buf_check() reports it. A writer can
+ *        add many pieces and check once at the end.
  * Owns:  data, until buf_free() or buf_steal().
  */
 #ifndef BAKE_BASE_BUF_H
@@ -17,8 +17,8 @@
 struct buf {
     char *data;
     size_t len;
-    size_t room; /* allocated bytes */
-    size_t max;  /* cap on len */
+    size_t capacity; /* allocated bytes */
+    size_t max;      /* cap on len */
     bool failed;
 };
 
@@ -31,7 +31,7 @@ void buf_add(struct buf *buf, const void *bytes, size_t len);
 void buf_str(struct buf *buf, const char *s);
 void buf_printf(struct buf *buf, const char *fmt, ...) print_like(2, 3);
 
-/* 0, or -1 with ERR_INTERNAL naming WHAT when something did not fit. */
+/* 0, or -1 with ERR_INTERNAL that names WHAT if something did not fit. */
 must_check int buf_check(const struct buf *buf, const char *what, struct err *err);
 
 /* The data, owned by the caller; the buffer is empty afterwards. An empty buffer gives "". NULL when out of

@@ -2,7 +2,7 @@
  *
  * In:    variables declared with one of the cleanup_* attributes.
  * Out:   what they own is released when the scope is left, on every path.
- * Fails: never; errno is preserved, so that an error being reported is not clobbered by its clean-up.
+ * Never: changes errno: the error being reported survives its clean-up.
  * Owns:  the variable it is attached to, until steal_*() takes the value away.
  */
 #ifndef BAKE_BASE_CLEANUP_H
@@ -33,17 +33,8 @@ static inline void cleanup_close_fn(const int *fd)
     errno = saved;
 }
 
-static inline void cleanup_file_fn(FILE *const *f)
-{
-    int saved = errno;
-    if (*f)
-        fclose(*f);
-    errno = saved;
-}
-
 #define cleanup_free  cleanup(cleanup_free_fn)
 #define cleanup_close cleanup(cleanup_close_fn) /* int fd; -1 when empty */
-#define cleanup_file  cleanup(cleanup_file_fn)
 
 /* Hands the value out and leaves the variable empty. */
 #define steal_ptr(var)                                                                                       \

@@ -4,7 +4,7 @@
 
 #include <openssl/evp.h>
 
-size_t digest_size(enum digest_kind kind)
+static size_t digest_size(enum digest_kind kind)
 {
     return kind == DIGEST_SHA512 ? 64 : kind == DIGEST_SHA256 ? 32 : 20;
 }

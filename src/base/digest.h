@@ -2,7 +2,7 @@
  *
  * In:    bytes.
  * Out:   digests as byte arrays; text/hex.h prints them.
- * Fails: only when out of memory.
+ * Fails: ERR_INTERNAL if out of memory.
  * Owns:  a struct hasher owns its OpenSSL context until hasher_free().
  */
 #ifndef BAKE_BASE_DIGEST_H
@@ -26,11 +26,9 @@ struct hasher {
     enum digest_kind kind;
 };
 
-size_t digest_size(enum digest_kind kind); /* bytes */
-
 must_check int hasher_init(struct hasher *hasher, enum digest_kind kind, struct err *err);
 must_check int hasher_add(struct hasher *hasher, const void *bytes, size_t len, struct err *err);
-/* Writes digest_size(kind) bytes to OUT; the hasher is spent. */
+/* Writes the digest to OUT, which holds DIGEST_MAX_SIZE bytes or as many as the kind has. The hasher is spent. */
 must_check int hasher_end(struct hasher *hasher, uint8_t *out, struct err *err);
 void hasher_free(struct hasher *hasher);
 #define cleanup_hasher cleanup(hasher_free)

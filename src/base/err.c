@@ -13,7 +13,7 @@ print_like(4, 0) static int set_v(struct err *err, enum err_kind kind, int errnu
         n = 0;
     if (errnum != 0 && kind != ERR_INTERRUPTED && (size_t)n + 3 < sizeof err->text) {
         char why[128];
-        /* the GNU strerror_r: safe in threads, returns the text to use */
+        /* GNU strerror_r: thread-safe, returns the text to use */
         snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", strerror_r(errnum, why, sizeof why));
     }
     return -1;
@@ -51,7 +51,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
     va_end(ap);
     if (n < 0 || (size_t)n + 2 >= sizeof outer)
         return -1;
-    /* the inner text says what was wrong: it is cut at its end, never pushed out */
+    /* keep the start of the inner text, which names the cause; cut its end */
     size_t head = (size_t)n + 2;
     size_t keep = strnlen(err->text, sizeof err->text - 1);
     if (keep > sizeof err->text - 1 - head)

@@ -1,11 +1,10 @@
 /* The one error type.
  *
- * In:    a kind, an errno (0 when there is none) and a sentence that says what was wrong and what to do.
- * Out:   -1, always, so that a failure is one statement:  return err_set(err, ERR_IO, errno, "open %s",
- *        path);
- * Fails: never; text that does not fit is cut.
- * Owns:  nothing; a struct err lives on the stack of whoever started the operation.
- * Never: prints.
+ * In:    a kind, an errno (0 for none) and a sentence that says what was wrong and what to do.
+ * Out:   always -1, so that a failure is one statement:  return err_set(err, ERR_IO, errno, "open %s", path);
+ * Never: prints. Text that does not fit is cut.
+ *
+ * A struct err lives on the stack of the operation's first caller.
  *
  * Functions take `struct err *err` last, return 0 or -1, fill err on -1, and leave their ret_ parameters
  * alone then. Callers prepend context on the way up with err_wrap(): "outer: inner".
@@ -18,16 +17,16 @@
 /* The values are the exit codes of the program. */
 enum err_kind {
     ERR_NONE = 0,
-    ERR_INTERNAL = 1,     /* out of memory, or a mistake of ours */
+    ERR_INTERNAL = 1,     /* out of memory, or a bug */
     ERR_USAGE = 2,        /* wrong command line */
-    ERR_RECIPE = 3,       /* recipe, lock or key file is not what it must be */
+    ERR_RECIPE = 3,       /* a malformed recipe, lock or key file */
     ERR_VERIFY = 4,       /* digest, signature, or a malformed or hostile input */
-    ERR_LAYOUT = 5,       /* the disk or a file system on it is not one we may write */
-    ERR_SPACE = 6,        /* no room: in the image or on this machine */
+    ERR_LAYOUT = 5,       /* a disk or file system that bake does not support */
+    ERR_SPACE = 6,        /* no space in the image or on this machine */
     ERR_IO = 7,           /* this machine's files */
-    ERR_NETWORK = 8,      /* no answer, or not a whole one */
-    ERR_REMOTE = 9,       /* the server answered no */
-    ERR_TEST = 10,        /* a tested image did not pass */
+    ERR_NETWORK = 8,      /* no answer, or an incomplete one */
+    ERR_REMOTE = 9,       /* the server refused */
+    ERR_TEST = 10,        /* a tested image failed */
     ERR_INTERRUPTED = 130 /* errnum holds the signal; the exit code is 128 + signal */
 };
 

@@ -1,10 +1,11 @@
-/* What a long operation is given besides its work: when to stop, and whom to tell.
+/* Cancellation and progress for long operations.
  *
  * In:    a stop flag that a signal handler sets, and a callback.
  * Out:   progress and notes through the callback; the library itself prints nothing.
  * Fails: run_check() with ERR_INTERRUPTED once the flag is set.
- * Owns:  nothing. A NULL run is allowed everywhere and means: never stop, tell nobody.
- * Never: called from a signal handler. The callback may be called from any thread and serialises itself.
+ * Never: called from a signal handler. The callback may be called from any thread and does its own locking.
+ *
+ * A NULL run is allowed everywhere: the operation runs to its end and reports nothing.
  */
 #ifndef BAKE_BASE_RUN_H
 #define BAKE_BASE_RUN_H
@@ -17,7 +18,7 @@
 enum event_kind {
     EVENT_PROGRESS, /* done of total bytes */
     EVENT_NOTE,     /* a detail for -v */
-    EVENT_WARN,     /* something the user should know, though the work goes on */
+    EVENT_WARN,     /* a problem that does not stop the work */
 };
 
 struct event {
@@ -29,15 +30,15 @@ struct event {
 };
 
 struct run {
-    const volatile sig_atomic_t *stop; /* the signal's number once one has come; may be NULL */
+    const volatile sig_atomic_t *stop; /* the number of the signal received, else 0; may be NULL */
     void (*tell)(void *ctx, const struct event *event);
     void *ctx;
 };
 
-/* 0, or -1 with ERR_INTERRUPTED. Call it at least every few MiB of work. */
+/* 0, or -1 with ERR_INTERRUPTED. Call it at least once every few MiB of work. */
 must_check int run_check(const struct run *run, struct err *err);
 
-/* Reports progress; cheap, the receiver thins it out. */
+/* Reports progress. Cheap: the receiver limits the rate. */
 void run_progress(const struct run *run, const char *stage, const char *what, uint64_t done, uint64_t total);
 
 void run_note(const struct run *run, const char *stage, const char *fmt, ...) print_like(3, 4);

@@ -30,7 +30,7 @@ static bool is_word(const char *text, const char *word)
     return strncmp(text, word, len) == 0 && (text[len] == 0 || text[len] == ' ');
 }
 
-static void judge(struct console *console, const char *line, double seconds)
+static void read_report(struct console *console, const char *line, double seconds)
 {
     struct boot_result *result = console->result;
     const char *said = strstr(line, mark);
@@ -78,7 +78,7 @@ static void take_line(void *ctx, const char *line)
     note_time(&result->console_s, true, seconds);
     note_time(&result->kernel_s, strstr(line, "Linux version ") != NULL, seconds);
     note_time(&result->unit_s, strstr(line, "systemd[1]: ") || strstr(line, "[  OK  ] "), seconds);
-    judge(console, line, seconds);
+    read_report(console, line, seconds);
 }
 
 void console_begin(struct console *console, const struct console_options *options, struct boot_result *result)

@@ -29,7 +29,7 @@ struct args {
     bool failed;
 };
 
-static void add(struct args *args, const char *arg)
+static void add_arg(struct args *args, const char *arg)
 {
     if (!arg || args->count + 1 >= ARGS_MAX)
         args->failed = true;
@@ -37,10 +37,10 @@ static void add(struct args *args, const char *arg)
         args->list[args->count++] = arg;
 }
 
-static void add_two(struct args *args, const char *option, const char *value)
+static void add_option(struct args *args, const char *option, const char *value)
 {
-    add(args, option);
-    add(args, value);
+    add_arg(args, option);
+    add_arg(args, value);
 }
 
 /* QEMU's user network splits a command of its own into words as a POSIX shell would, but runs no shell (libslirp,
@@ -62,9 +62,9 @@ static char *quote_command_word(struct arena *arena, const char *word)
 static void add_network(struct args *args, const struct qemu_spec *spec)
 {
     if (spec->tap_fd > 0) {
-        add_two(args, "-netdev", arena_printf(args->arena, "tap,id=net0,fd=%d", spec->tap_fd));
-        add_two(args, "-device",
-                arena_printf(args->arena, "virtio-net-pci,netdev=net0,mac=%s,romfile=", spec->mac));
+        add_option(args, "-netdev", arena_printf(args->arena, "tap,id=net0,fd=%d", spec->tap_fd));
+        add_option(args, "-device",
+                   arena_printf(args->arena, "virtio-net-pci,netdev=net0,mac=%s,romfile=", spec->mac));
         return;
     }
     const char *net = "user,id=net0,restrict=on,net=169.254.0.0/16,dhcpstart=" GUEST_IP;
@@ -74,18 +74,19 @@ static void add_network(struct args *args, const struct qemu_spec *spec)
                                    net, relay, (unsigned)spec->metadata_port)
                     : NULL;
     }
-    add_two(args, "-netdev", net);
-    add_two(args, "-device", "virtio-net-pci,netdev=net0,mac=" GUEST_MAC ",romfile=");
+    add_option(args, "-netdev", net);
+    add_option(args, "-device", "virtio-net-pci,netdev=net0,mac=" GUEST_MAC ",romfile=");
 }
 
 static void add_disk(struct args *args, int fd)
 {
     /* snapshot: what the guest writes goes to an unnamed file of QEMU's, and is gone with it */
-    add_two(args, "-drive",
-            arena_printf(args->arena,
-                         "if=none,id=disk0,file=/proc/self/fd/%d,format=raw,snapshot=on,cache=unsafe", fd));
-    add_two(args, "-device", "virtio-scsi-pci");
-    add_two(args, "-device", "scsi-hd,drive=disk0,bootindex=1");
+    add_option(args, "-drive",
+               arena_printf(args->arena,
+                            "if=none,id=disk0,file=/proc/self/fd/%d,format=raw,snapshot=on,cache=unsafe",
+                            fd));
+    add_option(args, "-device", "virtio-scsi-pci");
+    add_option(args, "-device", "scsi-hd,drive=disk0,bootindex=1");
 }
 
 int qemu_argv(const struct qemu_spec *spec, const char *code, int vars_fd, struct arena *arena,
@@ -104,24 +105,24 @@ int qemu_argv(const struct qemu_spec *spec, const char *code, int vars_fd, struc
     struct args args = {.arena = arena, .list = arena_array(arena, ARGS_MAX, sizeof *args.list)};
     if (!args.list)
         return err_oom(err);
-    add(&args, "qemu-system-x86_64");
-    add_two(&args, "-machine", "q35");
-    add_two(&args, "-accel", "tcg,thread=multi");
-    add_two(&args, "-cpu", "max");
-    add_two(&args, "-smp", arena_printf(arena, "%u", cpus));
-    add_two(&args, "-m", arena_printf(arena, "%u", memory));
-    add_two(&args, "-display", "none");
-    add(&args, "-nodefaults");
-    add(&args, "-no-user-config");
-    add(&args, "-no-reboot");
-    add_two(&args, "-monitor", "none");
-    add_two(&args, "-serial", "stdio");
-    add_two(&args, "-device", "virtio-rng-pci");
+    add_arg(&args, "qemu-system-x86_64");
+    add_option(&args, "-machine", "q35");
+    add_option(&args, "-accel", "tcg,thread=multi");
+    add_option(&args, "-cpu", "max");
+    add_option(&args, "-smp", arena_printf(arena, "%u", cpus));
+    add_option(&args, "-m", arena_printf(arena, "%u", memory));
+    add_option(&args, "-display", "none");
+    add_arg(&args, "-nodefaults");
+    add_arg(&args, "-no-user-config");
+    add_arg(&args, "-no-reboot");
+    add_option(&args, "-monitor", "none");
+    add_option(&args, "-serial", "stdio");
+    add_option(&args, "-device", "virtio-rng-pci");
     if (code) {
-        add_two(&args, "-drive",
-                arena_printf(arena, "if=pflash,format=raw,unit=0,readonly=on,file=%s", code));
-        add_two(&args, "-drive",
-                arena_printf(arena, "if=pflash,format=raw,unit=1,file=/proc/self/fd/%d", vars_fd));
+        add_option(&args, "-drive",
+                   arena_printf(arena, "if=pflash,format=raw,unit=0,readonly=on,file=%s", code));
+        add_option(&args, "-drive",
+                   arena_printf(arena, "if=pflash,format=raw,unit=1,file=/proc/self/fd/%d", vars_fd));
     }
     add_disk(&args, spec->disk_fd);
     add_network(&args, spec);

@@ -18,9 +18,9 @@ const char *http_header(const struct http_answer *answer, const char *name, unsi
 void http_answer_free(struct http_answer *answer)
 {
     if (answer->body.data)
-        explicit_bzero(answer->body.data, answer->body.room);
+        explicit_bzero(answer->body.data, answer->body.capacity);
     if (answer->head.data)
-        explicit_bzero(answer->head.data, answer->head.room);
+        explicit_bzero(answer->head.data, answer->head.capacity);
     buf_free(&answer->body);
     buf_free(&answer->head);
     answer->status = 0;

@@ -291,7 +291,7 @@ static int reserve(struct buf *body, struct err *err)
     if (!body->data)
         return err_oom(err);
     body->data[0] = '\0';
-    body->room = body->max + 1;
+    body->capacity = body->max + 1;
     return 0;
 }
 

@@ -123,7 +123,7 @@ static int refuse_duplicates(const struct json_doc *doc, const cJSON *node, stru
             a->key_line > b->key_line || (a->key_line == b->key_line && a->key_column > b->key_column);
         const struct json_place *first = swapped ? b : a;
         return key_error(doc, swapped ? members[i - 1] : members[i], err,
-                         "duplicate key \"%.200s\": it is given first at line %u", members[i]->string,
+                         "duplicate key \"%.200s\": first given on line %u", members[i]->string,
                          first->key_line);
     }
     return 0;
@@ -163,7 +163,7 @@ static int build(struct json_doc *doc, const struct json_scan *scan, const char 
     return refuse_duplicates(doc, doc->root, err);
 }
 
-/* By its byte order mark, or by the ASCII that JSON begins with. */
+/* By the byte order mark, or because JSON starts with ASCII. */
 static bool looks_utf16(const char *text, size_t len)
 {
     return len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0 ||
@@ -175,7 +175,7 @@ int json_parse(const char *text, size_t len, const char *name, enum json_flags f
 {
     if (len > JSON_TEXT_MAX)
         return err_set(err, kind, 0, "%.300s: larger than %d MiB", name, JSON_TEXT_MAX >> 20);
-    static const char bom[] = "\xef\xbb\xbf"; /* some editors put it before UTF-8; RFC 8259, 8.1 */
+    static const char bom[] = "\xef\xbb\xbf"; /* some editors write it: RFC 8259, 8.1 */
     if (len >= 3 && memcmp(text, bom, 3) == 0) {
         text += 3;
         len -= 3;
@@ -250,7 +250,7 @@ static const char *type_name(const cJSON *node)
                                   : "null";
 }
 
-/* Finds a member; *ret is NULL when it is missing and not required. */
+/* Finds a member; *ret is NULL if it is missing and not required. */
 static int member(const struct json_doc *doc, const cJSON *object, const char *key, bool required,
                   const cJSON **ret, struct err *err)
 {
@@ -301,7 +301,7 @@ int json_get_uint(const struct json_doc *doc, const cJSON *object, const char *k
         return 0;
     if (!cJSON_IsNumber(node))
         return wrong_type(doc, node, key, "a number", err);
-    /* 2^53 is as far as the reader lets a number go, and a double holds every integer up to there. */
+    /* The reader accepts numbers up to 2^53; a double holds every integer up to that. */
     double value = node->valuedouble;
     if (!(value >= 0 && value <= 9007199254740992.0) || value != (double)(uint64_t)value ||
         (uint64_t)value < min || (uint64_t)value > max)
@@ -368,7 +368,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Edits (insert, delete, replace, swap of neighbours) that make B of A; both at most WORD_MAX long. */
+/* Edits (insert, delete, replace, swap neighbours) that turn A into B; both at most WORD_MAX long. */
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t rows[3][WORD_MAX + 1];

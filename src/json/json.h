@@ -1,4 +1,4 @@
-/* JSON from outside, read strictly: cJSON behind a reader that refuses what cJSON lets through.
+/* Strict JSON input: cJSON behind a scanner that rejects what cJSON accepts.
  *
  * In:    text, its length, a name for messages.
  * Out:   a document: cJSON nodes, and the line and column of each.
@@ -6,7 +6,7 @@
  *        more than 100,000 values, numbers that are not exactly representable, text over the cap. Messages
  *        say NAME:line:column.
  * Owns:  the document owns its nodes until json_free().
- * Source:RFC 8259; comments (// and slash-star) and trailing commas only with JSON_COMMENTS.
+ * Source: RFC 8259; comments (// and slash-star) and trailing commas only with JSON_COMMENTS.
  */
 #ifndef BAKE_JSON_JSON_H
 #define BAKE_JSON_JSON_H
@@ -34,15 +34,15 @@ static inline void json_free_fn(struct json_doc **doc)
 #define cleanup_json cleanup(json_free_fn)
 
 const cJSON *json_root(const struct json_doc *doc); /* of NULL: NULL */
-/* 1-based position of a node of this document (0, 0 when it is not of it). Columns count bytes. */
+/* 1-based position of a node (0, 0 if it is not in this document). Columns count bytes. */
 void json_where(const struct json_doc *doc, const cJSON *node, unsigned *ret_line, unsigned *ret_column);
 
 /* Sets err to "NAME:line:column: TEXT" of the document's kind; returns -1. */
 int json_error(const struct json_doc *doc, const cJSON *node, struct err *err, const char *fmt, ...)
     print_like(4, 5);
 
-/* Typed members of an object. A missing key gives the default or, when required, an error; a wrong type names
- * what was expected. Strings point into the document. */
+/* Typed members of an object. A missing key gives the default or, if required, an error; the error for a wrong type names
+ * the expected one. Strings point into the document. */
 must_check int json_get_string(const struct json_doc *doc, const cJSON *object, const char *key,
                                bool required, const char **ret, struct err *err);
 must_check int json_get_bool(const struct json_doc *doc, const cJSON *object, const char *key, bool fallback,
@@ -50,17 +50,17 @@ must_check int json_get_bool(const struct json_doc *doc, const cJSON *object, co
 /* Integers in [min, max]. */
 must_check int json_get_uint(const struct json_doc *doc, const cJSON *object, const char *key, bool required,
                              uint64_t min, uint64_t max, uint64_t *ret, struct err *err);
-/* An object or array member: NULL when missing and not required. */
+/* An object or array member: NULL if missing and not required. */
 must_check int json_get_object(const struct json_doc *doc, const cJSON *object, const char *key,
                                bool required, const cJSON **ret, struct err *err);
 must_check int json_get_array(const struct json_doc *doc, const cJSON *object, const char *key, bool required,
                               const cJSON **ret, struct err *err);
 
-/* Refuses keys of OBJECT that are not in KNOWN (NULL-terminated), with a did-you-mean. */
+/* Fails on keys of OBJECT that are not in KNOWN (NULL-terminated) and suggests the nearest. */
 must_check int json_only(const struct json_doc *doc, const cJSON *object, const char *const *known,
                          struct err *err);
 
-/* The nearest of WORDS (NULL-terminated) to WORD by edit distance, NULL when none is near. */
+/* The nearest of WORDS (NULL-terminated) to WORD by edit distance, NULL if none is near. */
 const char *json_nearest(const char *word, const char *const *words);
 
 #endif

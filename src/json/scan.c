@@ -35,20 +35,20 @@ static int unexpected(struct json_scan *s, const char *expected)
     return fault(s, s->at, "expected %s, found byte 0x%02x", expected, (unsigned)c);
 }
 
-/* Blanks the comment at the current place; newlines stay, so that lines do. */
+/* Blanks the comment at the current position but keeps newlines, and so line numbers. */
 static int skip_comment(struct json_scan *s)
 {
     size_t start = s->at;
     const char *from = s->text + start + 2;
-    size_t room = s->len - start - 2;
+    size_t left = s->len - start - 2;
     size_t end;
     if (s->text[start + 1] == '/') {
-        const char *newline = memchr(from, '\n', room);
+        const char *newline = memchr(from, '\n', left);
         end = newline ? (size_t)(newline - s->text) : s->len;
     } else {
-        const char *close = memmem(from, room, "*/", 2);
+        const char *close = memmem(from, left, "*/", 2);
         if (!close)
-            return fault(s, start, "this comment has no end: \"*/\" is missing");
+            return fault(s, start, "unterminated comment: \"*/\" is missing");
         end = (size_t)(close - s->text) + 2;
     }
     for (size_t i = start; i < end; i++)
@@ -89,7 +89,7 @@ static int scan_unicode_escape(struct json_scan *s)
     if (code < 0)
         return fault(s, start, "\\u needs four hex digits");
     if (code == 0)
-        return fault(s, start, "\\u0000 is not allowed: no text here can hold a NUL");
+        return fault(s, start, "\\u0000 is not allowed: strings cannot hold a NUL");
     s->at += 6;
     if (code >= 0xdc00 && code <= 0xdfff)
         return fault(s, start, "\\u escape is the second half of a surrogate pair without the first");
@@ -109,9 +109,9 @@ static int scan_string(struct json_scan *s)
     for (;;) {
         int c = peek(s);
         if (c < 0)
-            return fault(s, start, "this string has no end: '\"' is missing");
+            return fault(s, start, "unterminated string: '\"' is missing");
         if (c == '\n')
-            return fault(s, start, "this string has no end on its line: write a line break as \\n");
+            return fault(s, start, "unterminated string: write a line break as \\n");
         if (c < 0x20)
             return fault(s, s->at, "control character 0x%02x in a string: write it as \\u%04x", (unsigned)c,
                          (unsigned)c);
@@ -140,7 +140,7 @@ static bool exact(uint64_t digits, long exp)
 {
     if (digits == 0)
         return true;
-    for (; exp < 0; exp++) { /* 10^-n = 5^-n * 2^-n: only the five has to divide */
+    for (; exp < 0; exp++) { /* 10^-n = 5^-n * 2^-n: only 5^n has to divide */
         if (digits % 5 != 0)
             return false;
         digits /= 5;
@@ -151,8 +151,7 @@ static bool exact(uint64_t digits, long exp)
     return digits <= (uint64_t)1 << 53;
 }
 
-/* The mantissa [AT, END) as an integer without trailing zeros and a power of ten; false when it has too many
- * digits for that. */
+/* The mantissa [AT, END) as an integer without trailing zeros and a power of ten; false if it has too many digits. */
 static bool mantissa(const struct json_scan *s, size_t at, size_t end, uint64_t *ret_digits, long *ret_exp)
 {
     uint64_t value = 0;
@@ -221,7 +220,7 @@ static int scan_number(struct json_scan *s)
     uint64_t digits;
     long exp;
     if (!mantissa(s, first, end, &digits, &exp) || !exact(digits, exp + power))
-        return fault(s, start, "this number cannot be kept exactly: use an integer of at most 2^53");
+        return fault(s, start, "this number cannot be represented exactly: use an integer of at most 2^53");
     return 0;
 }
 
@@ -229,13 +228,13 @@ static int add_mark(struct json_scan *s, size_t key)
 {
     if (s->count == JSON_VALUES_MAX)
         return fault(s, s->at, "more than %d values", JSON_VALUES_MAX);
-    if (s->count == s->room) {
-        size_t room = s->room ? 2 * s->room : 64;
-        struct json_mark *grown = reallocarray(s->marks, room, sizeof *grown);
+    if (s->count == s->capacity) {
+        size_t capacity = s->capacity ? 2 * s->capacity : 64;
+        struct json_mark *grown = reallocarray(s->marks, capacity, sizeof *grown);
         if (!grown)
             return fault(s, s->at, "out of memory");
         s->marks = grown;
-        s->room = room;
+        s->capacity = capacity;
     }
     s->marks[s->count++] = (struct json_mark){.key = key, .value = s->at};
     return 0;
@@ -258,7 +257,7 @@ static int scan_member(struct json_scan *s)
     return scan_value(s, key);
 }
 
-/* An object or an array, the current place on its opening bracket. */
+/* An object or an array; the current position is its opening bracket. */
 static int scan_container(struct json_scan *s, bool object)
 {
     char close = object ? '}' : ']';

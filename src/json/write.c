@@ -21,10 +21,10 @@ static void indent(struct json_writer *writer)
         buf_str(writer->buf, "  ");
 }
 
-/* RFC 8785 3.2.2.2: only what must be escaped is. */
+/* RFC 8785 3.2.2.2: escapes only what must be escaped. */
 static void escaped(struct json_writer *writer, const char *text, size_t len)
 {
-    static const char names[] = "btnvfr"; /* 0x08 to 0x0d; 'v' is no JSON escape */
+    static const char names[] = "btnvfr"; /* 0x08 to 0x0d; JSON has no \v */
     for (const char *c = text, *end = text + len; c < end; c++) {
         unsigned char byte = (unsigned char)*c;
         if (byte == '"' || byte == '\\')
@@ -67,7 +67,7 @@ static void before(struct json_writer *writer, const char *key)
     writer->later = true;
 }
 
-static void open(struct json_writer *writer, const char *key, char bracket)
+static void open_container(struct json_writer *writer, const char *key, char bracket)
 {
     before(writer, key);
     buf_add(writer->buf, &bracket, 1);
@@ -77,12 +77,12 @@ static void open(struct json_writer *writer, const char *key, char bracket)
 
 void json_open(struct json_writer *writer, const char *key, char bracket)
 {
-    open(writer, key, bracket);
+    open_container(writer, key, bracket);
 }
 
 void json_open_flat(struct json_writer *writer, const char *key, char bracket)
 {
-    open(writer, key, bracket);
+    open_container(writer, key, bracket);
     if (writer->flat_from > writer->depth)
         writer->flat_from = writer->depth;
 }
@@ -90,7 +90,7 @@ void json_open_flat(struct json_writer *writer, const char *key, char bracket)
 void json_close(struct json_writer *writer, char bracket)
 {
     bool was_flat = flat(writer), empty = !writer->later;
-    if (writer->flat_from == writer->depth) /* the outermost flat one ends here */
+    if (writer->flat_from == writer->depth) /* the outermost flat container ends */
         writer->flat_from = UINT32_MAX;
     writer->depth--;
     if (!was_flat && !empty)
@@ -200,6 +200,6 @@ void json_node(struct json_writer *writer, const char *key, const cJSON *node)
 int json_write_end(const struct json_writer *writer, const char *what, struct err *err)
 {
     if (writer->bad)
-        return err_set(err, ERR_INTERNAL, 0, "%s cannot be written: it holds %s", what, writer->bad);
+        return err_set(err, ERR_INTERNAL, 0, "%s cannot be written: it contains %s", what, writer->bad);
     return buf_check(writer->buf, what, err);
 }

@@ -23,7 +23,7 @@ static int dial(uint16_t port, int *ret, struct err *err)
 }
 
 /* Copies what is there; *ret_end is set at end of file, or when the other side has gone. */
-static int copy(int from, int to, const char *name, bool *ret_end, struct err *err)
+static int forward(int from, int to, const char *name, bool *ret_end, struct err *err)
 {
     char chunk[CHUNK];
     ssize_t n = read(from, chunk, sizeof chunk);
@@ -51,12 +51,12 @@ int relay_run(int from, int to, uint16_t port, struct err *err)
             return err_sys(err, errno, "poll");
         }
         if (fds[0].revents) {
-            if (copy(from, server, "the metadata server", &asked, err) < 0)
+            if (forward(from, server, "the metadata server", &asked, err) < 0)
                 return -1;
             if (asked)
                 shutdown(server, SHUT_WR);
         }
-        if (fds[1].revents && copy(server, to, "the guest", &answered, err) < 0)
+        if (fds[1].revents && forward(server, to, "the guest", &answered, err) < 0)
             return -1;
     }
     return 0;

@@ -131,7 +131,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
     return r;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why)
+static enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned status, const char *why)
 {
     return answer(connection, status, "text/plain", NULL, why, strlen(why));
 }
@@ -228,9 +228,9 @@ static enum MHD_Result serve(const struct request *request)
     size_t len = strlen(request->path);
     enum MHD_Result r;
     if (!found)
-        r = refuse(request->connection, MHD_HTTP_NOT_FOUND, "not found\n");
+        r = answer_error(request->connection, MHD_HTTP_NOT_FOUND, "not found\n");
     else if (!ok || text.failed)
-        r = refuse(request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
+        r = answer_error(request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
     else if (directory && len > 0 && request->path[len - 1] != '/')
         r = redirect(request);
     else
@@ -282,7 +282,7 @@ static struct in_addr address_of(struct MHD_Connection *connection)
 }
 
 /* Is whoever asks one of the instances? */
-static bool know_client(const struct request *request)
+static bool is_instance(const struct request *request)
 {
     pthread_mutex_lock(&request->server->lock);
     bool known = root_for(request) != NULL;
@@ -295,24 +295,24 @@ static enum MHD_Result below_compute(struct metadata_server *server, struct MHD_
 {
     const char *flavor = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Metadata-Flavor");
     if (!flavor || strcasecmp(flavor, "Google") != 0)
-        return refuse(connection, MHD_HTTP_FORBIDDEN,
-                      "missing required header \"Metadata-Flavor\": \"Google\"\n");
+        return answer_error(connection, MHD_HTTP_FORBIDDEN,
+                            "missing required header \"Metadata-Flavor\": \"Google\"\n");
     /* a proxy in between would answer for another instance */
     if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Forwarded-For"))
-        return refuse(connection, MHD_HTTP_FORBIDDEN, "requests through a proxy are not served\n");
+        return answer_error(connection, MHD_HTTP_FORBIDDEN, "requests through a proxy are not served\n");
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "metadata is read only\n");
+        return answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "metadata is read only\n");
     struct request request = {.server = server, .connection = connection, .client = address_of(connection)};
     const char *why = "";
-    if (!know_client(&request))
-        return refuse(connection, MHD_HTTP_FORBIDDEN, "no instance has the address that asks\n");
+    if (!is_instance(&request))
+        return answer_error(connection, MHD_HTTP_FORBIDDEN, "no instance has the address that asks\n");
     if (strcmp(url, "/computeMetadata/") == 0)
         return answer(connection, MHD_HTTP_OK, "application/text", NULL, "v1/\n", 4);
     if (strncmp(url, v1, sizeof v1 - 1) != 0)
-        return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
+        return answer_error(connection, MHD_HTTP_NOT_FOUND, "not found\n");
     request.path = url + sizeof v1 - 1;
     if (!read_query(&request, &why))
-        return refuse(connection, MHD_HTTP_BAD_REQUEST, why);
+        return answer_error(connection, MHD_HTTP_BAD_REQUEST, why);
     return serve(&request);
 }
 
@@ -342,7 +342,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
     if (strcmp(url, "/") == 0 && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0))
         return answer(connection, MHD_HTTP_OK, "application/text", NULL, root_listing,
                       sizeof root_listing - 1);
-    return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
+    return answer_error(connection, MHD_HTTP_NOT_FOUND, "not found\n");
 }
 
 static int start_listening(struct metadata_server *server, const struct metadata_server_options *options,

@@ -39,7 +39,7 @@ int path_normalize(const char *path, char out[static PATH_CAP], struct err *err)
         if (len >= NAME_CAP)
             return err_set(err, ERR_RECIPE, 0, "path \"%.200s\" has a component longer than 255 bytes", path);
         if (!text_ok(p, len))
-            return err_set(err, ERR_RECIPE, 0, "a path holds a control character or is not UTF-8");
+            return err_set(err, ERR_RECIPE, 0, "a path contains a control character or is not UTF-8");
         if (at + 1 + len >= PATH_CAP)
             return err_set(err, ERR_RECIPE, 0, "path \"%.200s...\" is longer than 4095 bytes", path);
         made[at++] = '/';

@@ -1,10 +1,10 @@
-/* Paths inside an image: absolute, normal, and with no way out.
+/* Paths inside an image: absolute, normalized, unable to leave it.
  *
  * In:    text from a recipe, an archive or a disk.
- * Out:   a normal form: one '/' between components, no trailing '/', no "." and no "..".
+ * Out:   the normal form: one '/' between components, no trailing '/', no "." and no "..".
  * Fails: on relative paths, "..", control characters, bytes that are not UTF-8, components over 255 bytes,
  *        over 4095 in all.
- * Never: looks at a file system.
+ * Never: touches a file system.
  */
 #ifndef BAKE_TEXT_PATH_H
 #define BAKE_TEXT_PATH_H
@@ -27,8 +27,7 @@ const char *path_base(const char *path);
 /* The parent of a normal path ("/" for "/"). */
 void path_parent(const char *path, char out[static PATH_CAP]);
 
-/* True for one valid file name: not empty, ".", "..", no '/', no control character, UTF-8, at most 255 bytes.
- */
+/* True for a valid file name: not empty, "." or ".."; no '/' and no control character; UTF-8; at most 255 bytes. */
 bool path_name_ok(const char *name);
 
 #endif

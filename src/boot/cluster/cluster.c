@@ -16,7 +16,7 @@ enum {
     WRITES_BETWEEN = 10
 };
 
-struct story {
+struct scenario {
     struct nodes nodes;
     struct etcd_writer writer;
     struct etcd_client *client;
@@ -25,21 +25,21 @@ struct story {
     struct cluster_result *result;
 };
 
-static void story_free(struct story **story)
+static void scenario_free(struct scenario **scenario)
 {
-    if (!*story)
+    if (!*scenario)
         return;
-    etcd_client_free((*story)->client);
-    nodes_stop(&(*story)->nodes);
-    writer_free(&(*story)->writer);
-    free(*story);
+    etcd_client_free((*scenario)->client);
+    nodes_stop(&(*scenario)->nodes);
+    writer_free(&(*scenario)->writer);
+    free(*scenario);
 }
-#define cleanup_story cleanup(story_free)
+#define cleanup_scenario cleanup(scenario_free)
 
 static int idle(void *ctx, struct err *err)
 {
-    struct story *story = ctx;
-    return nodes_pump(&story->nodes, 0, err);
+    struct scenario *scenario = ctx;
+    return nodes_pump(&scenario->nodes, 0, err);
 }
 
 /* An answer that may yet come: none, or a refusal. */
@@ -50,55 +50,55 @@ static bool not_yet(const struct err *err)
 
 /* --- writes ------------------------------------------------------------------------------------------------------- */
 
-static int write_by(struct story *story, struct node *node, bool *ret_done, struct err *err)
+static int write_by(struct scenario *scenario, struct node *node, bool *ret_done, struct err *err)
 {
-    int r = writer_write(&story->writer, story->client, node->values.ip, WRITE_MS, ret_done, err);
-    story->result->attempted = story->writer.attempted;
-    story->result->acknowledged = story->writer.acknowledged;
+    int r = writer_write(&scenario->writer, scenario->client, node->values.ip, WRITE_MS, ret_done, err);
+    scenario->result->attempted = scenario->writer.attempted;
+    scenario->result->acknowledged = scenario->writer.acknowledged;
     node->takes_writes = node->takes_writes || *ret_done;
     if (r == 0 && !*ret_done)
-        run_note(story->nodes.run, "writer", "%s", err->text);
+        run_note(scenario->nodes.run, "writer", "%s", err->text);
     return r;
 }
 
 /* One write by way of the next member that has taken one before. There is one: what wrote first, or outlived the cut. */
-static int write_once(struct story *story, const struct node **ret_through, struct err *err)
+static int write_once(struct scenario *scenario, const struct node **ret_through, struct err *err)
 {
-    struct nodes *nodes = &story->nodes;
+    struct nodes *nodes = &scenario->nodes;
     bool done = false;
     do
-        story->turn = (story->turn + 1) % nodes->count;
-    while (!nodes->list[story->turn].takes_writes);
-    struct node *node = &nodes->list[story->turn];
-    int r = write_by(story, node, &done, err);
+        scenario->turn = (scenario->turn + 1) % nodes->count;
+    while (!nodes->list[scenario->turn].takes_writes);
+    struct node *node = &nodes->list[scenario->turn];
+    int r = write_by(scenario, node, &done, err);
     if (ret_through)
         *ret_through = done ? node : NULL;
     return r;
 }
 
 /* Goes on writing, at a steady pace, while something else is waited for. */
-static int tick(struct story *story, struct err *err)
+static int write_while_waiting(struct scenario *scenario, struct err *err)
 {
-    if (nodes_pump(&story->nodes, ROUND_MS / 5, err) < 0)
+    if (nodes_pump(&scenario->nodes, ROUND_MS / 5, err) < 0)
         return -1;
-    if (story->writer.acknowledged == 0 || console_now() < story->next_write)
+    if (scenario->writer.acknowledged == 0 || console_now() < scenario->next_write)
         return 0;
-    story->next_write = console_now() + WRITE_EVERY_MS / 1e3;
-    return write_once(story, NULL, err);
+    scenario->next_write = console_now() + WRITE_EVERY_MS / 1e3;
+    return write_once(scenario, NULL, err);
 }
 
-static int pass_time(struct story *story, unsigned ms, struct err *err)
+static int pass_time(struct scenario *scenario, unsigned ms, struct err *err)
 {
     double until = console_now() + ms / 1e3;
     while (console_now() < until)
-        if (tick(story, err) < 0)
+        if (write_while_waiting(scenario, err) < 0)
             return -1;
     return 0;
 }
 
 /* --- members ------------------------------------------------------------------------------------------------------ */
 
-static const struct etcd_member_seen *find(const struct etcd_list *list, const char *name)
+static const struct etcd_member_seen *find_member(const struct etcd_list *list, const char *name)
 {
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->members[i].name, name) == 0)
@@ -112,7 +112,7 @@ static bool is_whole(const struct nodes *nodes, const struct etcd_list *list, ui
     if (list->count != nodes->count)
         return false;
     for (size_t i = 0; i < nodes->count; i++) {
-        const struct etcd_member_seen *member = find(list, nodes->list[i].values.name);
+        const struct etcd_member_seen *member = find_member(list, nodes->list[i].values.name);
         if (!member || member->id == old)
             return false;
     }
@@ -120,7 +120,7 @@ static bool is_whole(const struct nodes *nodes, const struct etcd_list *list, ui
 }
 
 /* Whether that member takes part: it lists them all, knows the leader, and takes a write. */
-static int takes_part(struct story *story, struct node *node, uint64_t old, bool *ret, struct err *err)
+static int takes_part(struct scenario *scenario, struct node *node, uint64_t old, bool *ret, struct err *err)
 {
     struct etcd_status status = {0};
     struct etcd_list list = {0};
@@ -128,71 +128,71 @@ static int takes_part(struct story *story, struct node *node, uint64_t old, bool
     *ret = false;
     if (!node->on || node->result->boot.unit_s < 0) /* it has no network yet: a question would only wait */
         return 0;
-    if (etcd_status_ask(story->client, node->values.ip, ASK_MS, &status, err) < 0 ||
-        etcd_list_ask(story->client, node->values.ip, ASK_MS, &list, err) < 0)
+    if (etcd_get_status(scenario->client, node->values.ip, ASK_MS, &status, err) < 0 ||
+        etcd_list_members(scenario->client, node->values.ip, ASK_MS, &list, err) < 0)
         return not_yet(err) ? 0 : -1;
     if (status.leader == 0)
         return 0;
-    if (write_by(story, node, &done, err) < 0)
+    if (write_by(scenario, node, &done, err) < 0)
         return -1;
-    if (done && story->result->quorum_s < 0) {
-        story->result->quorum_s = nodes_elapsed(&story->nodes);
-        nodes_step(&story->nodes, "quorum after %.1f s: %s acknowledges a write", story->result->quorum_s,
-                   node->values.name);
+    if (done && scenario->result->quorum_s < 0) {
+        scenario->result->quorum_s = nodes_elapsed(&scenario->nodes);
+        nodes_step(&scenario->nodes, "quorum after %.1f s: %s acknowledges a write",
+                   scenario->result->quorum_s, node->values.name);
     }
-    *ret = done && is_whole(&story->nodes, &list, old);
+    *ret = done && is_whole(&scenario->nodes, &list, old);
     return 0;
 }
 
 /* Until all of them do, in one round. */
-static int await_whole(struct story *story, uint64_t old, struct err *err)
+static int await_whole(struct scenario *scenario, uint64_t old, struct err *err)
 {
     for (;;) {
         size_t part = 0;
-        for (size_t i = 0; i < story->nodes.count; i++) {
+        for (size_t i = 0; i < scenario->nodes.count; i++) {
             bool does = false;
-            if (takes_part(story, &story->nodes.list[i], old, &does, err) < 0)
+            if (takes_part(scenario, &scenario->nodes.list[i], old, &does, err) < 0)
                 return -1;
             part += does;
         }
-        if (part == story->nodes.count)
+        if (part == scenario->nodes.count)
             return 0;
-        if (pass_time(story, ROUND_MS, err) < 0)
+        if (pass_time(scenario, ROUND_MS, err) < 0)
             return -1;
     }
 }
 
-static int await_reports(struct story *story, struct err *err)
+static int await_reports(struct scenario *scenario, struct err *err)
 {
-    for (size_t i = 0; i < story->nodes.count; i++)
-        while (!node_passed(&story->nodes.list[i]))
-            if (tick(story, err) < 0)
+    for (size_t i = 0; i < scenario->nodes.count; i++)
+        while (!node_passed(&scenario->nodes.list[i]))
+            if (write_while_waiting(scenario, err) < 0)
                 return -1;
     return 0;
 }
 
-/* --- the story ---------------------------------------------------------------------------------------------------- */
+/* --- the scenario ---------------------------------------------------------------------------------------------------- */
 
-static int form(struct story *story, struct err *err)
+static int form_cluster(struct scenario *scenario, struct err *err)
 {
-    story->nodes.waiting = "the guests to form a cluster";
-    if (await_whole(story, 0, err) < 0)
+    scenario->nodes.waiting = "the guests to form a cluster";
+    if (await_whole(scenario, 0, err) < 0)
         return -1;
-    story->result->formed_s = nodes_elapsed(&story->nodes);
-    nodes_step(&story->nodes, "%zu members after %.1f s, each takes writes", story->nodes.count,
-               story->result->formed_s);
-    story->nodes.waiting = "the guests' reports";
-    return await_reports(story, err);
+    scenario->result->formed_s = nodes_elapsed(&scenario->nodes);
+    nodes_step(&scenario->nodes, "%zu members after %.1f s, each takes writes", scenario->nodes.count,
+               scenario->result->formed_s);
+    scenario->nodes.waiting = "the guests' reports";
+    return await_reports(scenario, err);
 }
 
-static int find_leader(struct story *story, struct node **ret, uint64_t *ret_id, struct err *err)
+static int find_leader(struct scenario *scenario, struct node **ret, uint64_t *ret_id, struct err *err)
 {
-    story->nodes.waiting = "a leader";
+    scenario->nodes.waiting = "a leader";
     for (;;) {
-        for (size_t i = 0; i < story->nodes.count; i++) {
-            struct node *node = &story->nodes.list[i];
+        for (size_t i = 0; i < scenario->nodes.count; i++) {
+            struct node *node = &scenario->nodes.list[i];
             struct etcd_status status = {0};
-            if (etcd_status_ask(story->client, node->values.ip, ASK_MS, &status, err) < 0) {
+            if (etcd_get_status(scenario->client, node->values.ip, ASK_MS, &status, err) < 0) {
                 if (!not_yet(err))
                     return -1;
             } else if (status.leader == status.member) {
@@ -201,74 +201,75 @@ static int find_leader(struct story *story, struct node **ret, uint64_t *ret_id,
                 return 0;
             }
         }
-        if (pass_time(story, ROUND_MS, err) < 0)
+        if (pass_time(scenario, ROUND_MS, err) < 0)
             return -1;
     }
 }
 
 /* The leader is the worst loss: the others must elect before they can write. */
-static int cut(struct story *story, struct node *leader, struct err *err)
+static int cut_leader(struct scenario *scenario, struct node *leader, struct err *err)
 {
-    struct cluster_result *result = story->result;
+    struct cluster_result *result = scenario->result;
     const struct node *through = NULL;
     snprintf(result->killed, sizeof result->killed, "%s", leader->values.name);
     node_cut(leader);
     double at = console_now();
-    nodes_step(&story->nodes, "%s, the leader, loses its power", leader->values.name);
-    story->nodes.waiting = "a write without the one that lost its power";
+    nodes_step(&scenario->nodes, "%s, the leader, loses its power", leader->values.name);
+    scenario->nodes.waiting = "a write without the one that lost its power";
     while (!through)
-        if (nodes_pump(&story->nodes, PAUSE_MS, err) < 0 || write_once(story, &through, err) < 0)
+        if (nodes_pump(&scenario->nodes, PAUSE_MS, err) < 0 || write_once(scenario, &through, err) < 0)
             return -1;
     result->write_s = console_now() - at;
-    nodes_step(&story->nodes, "writes go on %.1f s later: %s acknowledges one", result->write_s,
+    nodes_step(&scenario->nodes, "writes go on %.1f s later: %s acknowledges one", result->write_s,
                through->values.name);
-    unsigned enough = story->writer.acknowledged + WRITES_BETWEEN;
-    while (story->writer.acknowledged < enough)
-        if (tick(story, err) < 0)
+    unsigned enough = scenario->writer.acknowledged + WRITES_BETWEEN;
+    while (scenario->writer.acknowledged < enough)
+        if (write_while_waiting(scenario, err) < 0)
             return -1;
     return 0;
 }
 
-static int replace(struct story *story, struct node *node, uint64_t old, struct err *err)
+static int replace_node(struct scenario *scenario, struct node *node, uint64_t old, struct err *err)
 {
-    struct cluster_result *result = story->result;
-    story->nodes.waiting = "the replacement to join";
-    if (nodes_replace(&story->nodes, node, err) < 0)
+    struct cluster_result *result = scenario->result;
+    scenario->nodes.waiting = "the replacement to join";
+    if (nodes_replace(&scenario->nodes, node, err) < 0)
         return -1;
     double at = console_now();
-    nodes_step(&story->nodes, "%s is switched on again, as a new instance with a fresh disk",
+    nodes_step(&scenario->nodes, "%s is switched on again, as a new instance with a fresh disk",
                node->values.name);
-    if (await_whole(story, old, err) < 0)
+    if (await_whole(scenario, old, err) < 0)
         return -1;
     result->joined_s = console_now() - at;
-    nodes_step(&story->nodes, "%s joined %.1f s later as a new member: %zu members", node->values.name,
-               result->joined_s, story->nodes.count);
-    story->nodes.waiting = "the replacement's report";
-    return await_reports(story, err);
+    nodes_step(&scenario->nodes, "%s joined %.1f s later as a new member: %zu members", node->values.name,
+               result->joined_s, scenario->nodes.count);
+    scenario->nodes.waiting = "the replacement's report";
+    return await_reports(scenario, err);
 }
 
-static int check_writes(struct story *story, struct err *err)
+static int check_writes(struct scenario *scenario, struct err *err)
 {
-    story->nodes.waiting = "the written keys";
-    for (size_t i = 0; i < story->nodes.count; i++)
-        if (writer_check(&story->writer, story->client, story->nodes.list[i].values.ip, RANGE_MS, err) < 0) {
+    scenario->nodes.waiting = "the written keys";
+    for (size_t i = 0; i < scenario->nodes.count; i++)
+        if (writer_check(&scenario->writer, scenario->client, scenario->nodes.list[i].values.ip, RANGE_MS,
+                         err) < 0) {
             if (not_yet(err))
                 err->kind = ERR_TEST; /* it took part a moment ago */
-            return err_wrap(err, "asked of %s", story->nodes.list[i].values.name);
+            return err_wrap(err, "asked of %s", scenario->nodes.list[i].values.name);
         }
-    nodes_step(&story->nodes, "all %u acknowledged writes are there, asked of each member",
-               story->writer.acknowledged);
+    nodes_step(&scenario->nodes, "all %u acknowledged writes are there, asked of each member",
+               scenario->writer.acknowledged);
     return 0;
 }
 
-static int run_story(struct story *story, struct err *err)
+static int run_scenario(struct scenario *scenario, struct err *err)
 {
     struct node *leader = NULL;
     uint64_t id = 0;
-    if (form(story, err) < 0 || find_leader(story, &leader, &id, err) < 0 || cut(story, leader, err) < 0 ||
-        replace(story, leader, id, err) < 0)
+    if (form_cluster(scenario, err) < 0 || find_leader(scenario, &leader, &id, err) < 0 ||
+        cut_leader(scenario, leader, err) < 0 || replace_node(scenario, leader, id, err) < 0)
         return -1;
-    return check_writes(story, err);
+    return check_writes(scenario, err);
 }
 
 static int check_options(const struct cluster_test_options *options, struct err *err)
@@ -288,19 +289,19 @@ int cluster_test(const struct cluster_test_options *options, const struct run *r
         (struct cluster_result){.quorum_s = -1, .formed_s = -1, .write_s = -1, .joined_s = -1, .total_s = -1};
     if (check_options(options, err) < 0)
         return -1;
-    cleanup_story struct story *story = calloc(1, sizeof *story);
-    if (!story)
+    cleanup_scenario struct scenario *scenario = calloc(1, sizeof *scenario);
+    if (!scenario)
         return err_oom(err);
-    story->result = result;
-    story->nodes.network = (struct network)NETWORK_EMPTY;
-    if (writer_init(&story->writer, err) < 0 ||
-        etcd_client_new(&options->keys, idle, story, &story->client, err) < 0 ||
-        nodes_start(options, run, result, &story->nodes, err) < 0)
+    scenario->result = result;
+    scenario->nodes.network = (struct network)NETWORK_EMPTY;
+    if (writer_init(&scenario->writer, err) < 0 ||
+        etcd_client_new(&options->keys, idle, scenario, &scenario->client, err) < 0 ||
+        nodes_start(options, run, result, &scenario->nodes, err) < 0)
         return -1;
-    int r = run_story(story, err);
+    int r = run_scenario(scenario, err);
     if (r < 0 && err->kind == ERR_TEST)
-        nodes_linger(&story->nodes);
-    result->total_s = nodes_elapsed(&story->nodes);
+        nodes_linger(&scenario->nodes);
+    result->total_s = nodes_elapsed(&scenario->nodes);
     result->passed = r == 0;
     return r;
 }

@@ -24,7 +24,7 @@ static void easy_free(CURL **easy)
 }
 #define cleanup_easy cleanup(easy_free)
 
-static size_t take(char *bytes, size_t size, size_t count, void *ctx)
+static size_t append_answer(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct buf *answer = ctx;
     buf_add(answer, bytes, size * count);
@@ -37,8 +37,8 @@ static CURLcode set_blob(CURL *easy, CURLoption option, const char *pem)
     return curl_easy_setopt(easy, option, &blob);
 }
 
-static int set_up(struct etcd_client *client, CURL *easy, const char *url, const char *body,
-                  unsigned timeout_ms, struct buf *answer, struct err *err)
+static int set_options(struct etcd_client *client, CURL *easy, const char *url, const char *body,
+                       unsigned timeout_ms, struct buf *answer, struct err *err)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, url);
     if (code == CURLE_OK)
@@ -56,7 +56,7 @@ static int set_up(struct etcd_client *client, CURL *easy, const char *url, const
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, client->headers);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
+        code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append_answer);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
     if (code == CURLE_OK)
@@ -69,7 +69,7 @@ static int set_up(struct etcd_client *client, CURL *easy, const char *url, const
 }
 
 /* Until it is answered, or idle() has had enough. */
-static int carry(struct etcd_client *client, CURLcode *ret, struct err *err)
+static int perform(struct etcd_client *client, CURLcode *ret, struct err *err)
 {
     int running = 1, queued = 0;
     while (running > 0) {
@@ -97,8 +97,8 @@ static int refused(const char *ip, long status, const struct buf *answer, struct
     return err_set(err, ERR_REMOTE, 0, "etcd on %s answered %ld: %s", ip, status, reason);
 }
 
-static int ask(struct etcd_client *client, const char *ip, const char *path, const char *body,
-               unsigned timeout_ms, struct buf *answer, struct err *err)
+static int post(struct etcd_client *client, const char *ip, const char *path, const char *body,
+                unsigned timeout_ms, struct buf *answer, struct err *err)
 {
     char url[128];
     long status = 0;
@@ -107,11 +107,11 @@ static int ask(struct etcd_client *client, const char *ip, const char *path, con
     if (!easy)
         return err_oom(err);
     snprintf(url, sizeof url, "https://%s:%d%s", ip, ETCD_CLIENT_PORT, path);
-    if (set_up(client, easy, url, body, timeout_ms, answer, err) < 0)
+    if (set_options(client, easy, url, body, timeout_ms, answer, err) < 0)
         return -1;
     if (curl_multi_add_handle(client->multi, easy) != CURLM_OK)
-        return err_set(err, ERR_INTERNAL, 0, "libcurl does not take a request");
-    int r = carry(client, &code, err);
+        return err_set(err, ERR_INTERNAL, 0, "libcurl does not append_answer a request");
+    int r = perform(client, &code, err);
     curl_multi_remove_handle(client->multi, easy);
     if (r < 0)
         return -1;
@@ -152,20 +152,20 @@ void etcd_client_free(struct etcd_client *client)
     free(client);
 }
 
-int etcd_status_ask(struct etcd_client *client, const char *ip, unsigned timeout_ms, struct etcd_status *ret,
+int etcd_get_status(struct etcd_client *client, const char *ip, unsigned timeout_ms, struct etcd_status *ret,
                     struct err *err)
 {
     cleanup_buf struct buf answer = BUF_INIT(ANSWER_MAX);
-    if (ask(client, ip, "/v3/maintenance/status", "{}", timeout_ms, &answer, err) < 0)
+    if (post(client, ip, "/v3/maintenance/status", "{}", timeout_ms, &answer, err) < 0)
         return -1;
     return etcd_status_parse(answer.data ? answer.data : "", answer.len, ret, err);
 }
 
-int etcd_list_ask(struct etcd_client *client, const char *ip, unsigned timeout_ms, struct etcd_list *ret,
-                  struct err *err)
+int etcd_list_members(struct etcd_client *client, const char *ip, unsigned timeout_ms, struct etcd_list *ret,
+                      struct err *err)
 {
     cleanup_buf struct buf answer = BUF_INIT(ANSWER_MAX);
-    if (ask(client, ip, "/v3/cluster/member/list", "{}", timeout_ms, &answer, err) < 0)
+    if (post(client, ip, "/v3/cluster/member/list", "{}", timeout_ms, &answer, err) < 0)
         return -1;
     return etcd_list_parse(answer.data ? answer.data : "", answer.len, ret, err);
 }
@@ -187,7 +187,7 @@ int etcd_put(struct etcd_client *client, const char *ip, const char *key, const 
     add_base64(&body, "\"value\":", value, strlen(value), "}");
     if (body.failed)
         return err_set(err, ERR_INTERNAL, 0, "a key or value that is too long");
-    return ask(client, ip, "/v3/kv/put", body.data, timeout_ms, &answer, err);
+    return post(client, ip, "/v3/kv/put", body.data, timeout_ms, &answer, err);
 }
 
 int etcd_range(struct etcd_client *client, const char *ip, const char *prefix, unsigned timeout_ms,
@@ -206,7 +206,7 @@ int etcd_range(struct etcd_client *client, const char *ip, const char *prefix, u
     add_base64(&body, "\"range_end\":", end, len, "}");
     if (body.failed)
         return err_set(err, ERR_INTERNAL, 0, "a prefix that is too long");
-    if (ask(client, ip, "/v3/kv/range", body.data, timeout_ms, &answer, err) < 0)
+    if (post(client, ip, "/v3/kv/range", body.data, timeout_ms, &answer, err) < 0)
         return -1;
     return etcd_range_parse(answer.data ? answer.data : "", answer.len, visit, ctx, err);
 }

@@ -47,10 +47,10 @@ must_check int etcd_client_new(const struct etcd_keys *keys, int (*idle)(void *c
 void etcd_client_free(struct etcd_client *client);
 
 /* TIMEOUT_MS is for all of a question. IP is the member that is asked. */
-must_check int etcd_status_ask(struct etcd_client *client, const char *ip, unsigned timeout_ms,
+must_check int etcd_get_status(struct etcd_client *client, const char *ip, unsigned timeout_ms,
                                struct etcd_status *ret, struct err *err);
-must_check int etcd_list_ask(struct etcd_client *client, const char *ip, unsigned timeout_ms,
-                             struct etcd_list *ret, struct err *err);
+must_check int etcd_list_members(struct etcd_client *client, const char *ip, unsigned timeout_ms,
+                                 struct etcd_list *ret, struct err *err);
 /* 0 means: a quorum has it. */
 must_check int etcd_put(struct etcd_client *client, const char *ip, const char *key, const char *value,
                         unsigned timeout_ms, struct err *err);

@@ -59,16 +59,16 @@ int network_enter(struct err *err)
 
 /* --- interfaces --------------------------------------------------------------------------------------------------- */
 
-static struct ifreq request(const char *name)
+static struct ifreq interface_request(const char *name)
 {
     struct ifreq ifr = {0};
     snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", name);
     return ifr;
 }
 
-static int set_up(int control, const char *name, struct err *err)
+static int bring_up(int control, const char *name, struct err *err)
 {
-    struct ifreq ifr = request(name);
+    struct ifreq ifr = interface_request(name);
     if (ioctl(control, SIOCGIFFLAGS, &ifr) < 0)
         return err_sys(err, errno, "flags of interface %s", name);
     ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_UP);
@@ -77,14 +77,14 @@ static int set_up(int control, const char *name, struct err *err)
 
 static int set_mtu(int control, const char *name, struct err *err)
 {
-    struct ifreq ifr = request(name);
+    struct ifreq ifr = interface_request(name);
     ifr.ifr_mtu = NETWORK_MTU;
     return ioctl(control, SIOCSIFMTU, &ifr) < 0 ? err_sys(err, errno, "MTU of interface %s", name) : 0;
 }
 
 static int set_address(int control, const char *name, const char *ip, const char *netmask, struct err *err)
 {
-    struct ifreq ifr = request(name);
+    struct ifreq ifr = interface_request(name);
     struct sockaddr_in address = {.sin_family = AF_INET}, mask = address;
     if (inet_pton(AF_INET, ip, &address.sin_addr) != 1 || inet_pton(AF_INET, netmask, &mask.sin_addr) != 1)
         return err_set(err, ERR_INTERNAL, 0, "no address: %s, %s", ip, netmask);
@@ -107,13 +107,13 @@ static int open_control(int *ret, struct err *err)
 static int make_bridge(struct err *err)
 {
     cleanup_close int control = -1;
-    if (open_control(&control, err) < 0 || set_up(control, "lo", err) < 0)
+    if (open_control(&control, err) < 0 || bring_up(control, "lo", err) < 0)
         return -1;
     if (ioctl(control, SIOCBRADDBR, BRIDGE) < 0)
         return err_sys(err, errno, "make a bridge (kernel module \"bridge\")");
     if (set_address(control, BRIDGE, NETWORK_GATEWAY, NETWORK_NETMASK, err) < 0 ||
         set_address(control, BRIDGE ":1", METADATA_IP, "255.255.255.255", err) < 0 ||
-        set_up(control, BRIDGE, err) < 0)
+        bring_up(control, BRIDGE, err) < 0)
         return -1;
     if (write_file("/proc/sys/net/ipv4/conf/all/send_redirects", "0", err) < 0 ||
         write_file("/proc/sys/net/ipv4/conf/" BRIDGE "/send_redirects", "0", err) < 0 ||
@@ -134,7 +134,7 @@ static int open_tap(struct ifreq *ret_ifr, int *ret_fd, struct err *err)
         return err_set(
             err, ERR_IO, errno,
             "several guests need /dev/net/tun (kernel module \"tun\"; in a container, the device)");
-    *ret_ifr = request("guest%d");
+    *ret_ifr = interface_request("guest%d");
     ret_ifr->ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
     if (ioctl(fd, TUNSETIFF, ret_ifr) < 0)
         return err_sys(err, errno, "make a tap interface");
@@ -145,14 +145,14 @@ static int open_tap(struct ifreq *ret_ifr, int *ret_fd, struct err *err)
 int network_tap(int *ret_fd, struct err *err)
 {
     cleanup_close int control = -1, fd = -1;
-    struct ifreq tap, bridge = request(BRIDGE);
+    struct ifreq tap, bridge = interface_request(BRIDGE);
     if (open_control(&control, err) < 0 || open_tap(&tap, &fd, err) < 0 ||
         set_mtu(control, tap.ifr_name, err) < 0)
         return -1;
     bridge.ifr_ifindex = (int)if_nametoindex(tap.ifr_name);
     if (bridge.ifr_ifindex == 0 || ioctl(control, SIOCBRADDIF, &bridge) < 0)
         return err_sys(err, errno, "put %s on the bridge", tap.ifr_name);
-    if (set_up(control, tap.ifr_name, err) < 0)
+    if (bring_up(control, tap.ifr_name, err) < 0)
         return -1;
     *ret_fd = steal_fd(&fd);
     return 0;

@@ -40,7 +40,7 @@ static void take_line(void *ctx, double seconds, const char *line)
 
 /* --- one guest ---------------------------------------------------------------------------------------------------- */
 
-static int listen_to(struct nodes *nodes, struct node *node, struct err *err)
+static int attach_console(struct nodes *nodes, struct node *node, struct err *err)
 {
     const struct cluster_test_options *options = nodes->options;
     struct cluster_result *result = nodes->result;
@@ -68,7 +68,7 @@ static int switch_on(struct nodes *nodes, struct node *node, struct err *err)
                                    .memory_mib = options->memory_mib,
                                    .tap_fd = tap,
                                    .mac = node->values.mac};
-    if (listen_to(nodes, node, err) < 0 || guest_start(&spec, &node->guest, err) < 0)
+    if (attach_console(nodes, node, err) < 0 || guest_start(&spec, &node->guest, err) < 0)
         return -1;
     node->on = true;
     return 0;
@@ -88,7 +88,7 @@ void node_cut(struct node *node)
     node->serial_fd = -1;
 }
 
-static int went_off(struct node *node, struct err *err)
+static int explain_power_off(struct node *node, struct err *err)
 {
     int status = -1;
     if (proc_wait(&node->guest.proc, END_WAIT_MS, &status, err) < 0)
@@ -100,7 +100,7 @@ static int went_off(struct node *node, struct err *err)
                    console_elapsed(node->console));
 }
 
-static int hear(struct nodes *nodes, struct node *node, struct err *err)
+static int read_console(struct nodes *nodes, struct node *node, struct err *err)
 {
     bool end = false, before = node_passed(node);
     if (console_step(node->console, node->guest.serial_fd, 0, &end, err) < 0)
@@ -109,7 +109,7 @@ static int hear(struct nodes *nodes, struct node *node, struct err *err)
         nodes_step(nodes, "%s reports PASS after %.1f s", node->values.name, node->result->boot.report_s);
     if (console_conclude(node->console, err) < 0)
         return err_wrap(err, "%s", node->values.name);
-    return end ? went_off(node, err) : 0;
+    return end ? explain_power_off(node, err) : 0;
 }
 
 /* --- all of them -------------------------------------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ int nodes_pump(struct nodes *nodes, int timeout_ms, struct err *err)
     if (poll(fds, count, timeout_ms) < 0 && errno != EINTR)
         return err_sys(err, errno, "poll");
     for (size_t i = 0; i < nodes->count; i++)
-        if (nodes->list[i].on && hear(nodes, &nodes->list[i], err) < 0)
+        if (nodes->list[i].on && read_console(nodes, &nodes->list[i], err) < 0)
             return -1;
     if (network_watch(&nodes->network, err) < 0 || run_check(nodes->run, err) < 0)
         return -1;

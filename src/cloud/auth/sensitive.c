@@ -33,14 +33,14 @@ int sensitive_buf_init(struct buf *buf, size_t max, struct err *err)
     if (!data)
         return err_oom(err);
     data[0] = '\0';
-    *buf = (struct buf){.data = data, .room = max + 1, .max = max};
+    *buf = (struct buf){.data = data, .capacity = max + 1, .max = max};
     return 0;
 }
 
 void sensitive_buf_free(struct buf *buf)
 {
     if (buf->data)
-        sodium_memzero(buf->data, buf->room);
+        sodium_memzero(buf->data, buf->capacity);
     buf_free(buf);
 }
 

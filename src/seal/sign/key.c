@@ -60,7 +60,7 @@ static int refuse_existing(const char *path, struct err *err)
 static void wipe(struct buf *buf)
 {
     if (buf->data)
-        sodium_memzero(buf->data, buf->room);
+        sodium_memzero(buf->data, buf->capacity);
     buf_free(buf);
 }
 

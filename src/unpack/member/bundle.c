@@ -114,7 +114,7 @@ int bundle_read(int fd, struct bundle_index *ret, struct err *err)
     data[len] = '\0';
     *ret = (struct bundle_index){.buf = {.data = steal_ptr(data),
                                          .len = (size_t)len,
-                                         .room = (size_t)len + 1,
+                                         .capacity = (size_t)len + 1,
                                          .max = BUNDLE_INDEX_MAX},
                                  .content = off};
     return 0;

@@ -10,6 +10,13 @@
 #include "io/file.h"
 #include "io/proc.h"
 
+static void close_file(FILE *const *f)
+{
+    if (*f)
+        fclose(*f);
+}
+#define cleanup_file cleanup(close_file)
+
 enum { PATH_ROOM = 256, START_MS = 20000 };
 
 static int run(const char *const *argv, char *out, size_t out_cap)

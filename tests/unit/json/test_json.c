@@ -37,17 +37,17 @@ static const struct bad bad_texts[] = {
     {0, "{\"a\":1 \"b\":2}", "f:1:8: expected ',' or '}', found '\"'"},
     {0, "[1 2]", "f:1:4: expected ',' or ']', found '2'"},
     {0, "// c\n1", "f:1:1: expected a value, found '/': comments are not allowed in this file"},
-    {1, "/* c\n1", "f:1:1: this comment has no end: \"*/\" is missing"},
-    {1, "/*/ 1", "f:1:1: this comment has no end: \"*/\" is missing"},
+    {1, "/* c\n1", "f:1:1: unterminated comment: \"*/\" is missing"},
+    {1, "/*/ 1", "f:1:1: unterminated comment: \"*/\" is missing"},
     {1, "/", "f:1:1: expected a value, found '/'"},
-    {0, "\"a", "f:1:1: this string has no end: '\"' is missing"},
-    {0, "\"a\nb\"", "f:1:1: this string has no end on its line: write a line break as \\n"},
+    {0, "\"a", "f:1:1: unterminated string: '\"' is missing"},
+    {0, "\"a\nb\"", "f:1:1: unterminated string: write a line break as \\n"},
     {0, "\"a\tb\"", "f:1:3: control character 0x09 in a string: write it as \\u0009"},
     {0, "\"\\x\"", "f:1:2: unknown escape in a string: write \\\\ for a backslash"},
     {0, "\"\\", "f:1:2: unknown escape in a string: write \\\\ for a backslash"},
     {0, "\"\\u00g0\"", "f:1:2: \\u needs four hex digits"},
     {0, "\"\\u12\"", "f:1:2: \\u needs four hex digits"},
-    {0, "\"\\u0000\"", "f:1:2: \\u0000 is not allowed: no text here can hold a NUL"},
+    {0, "\"\\u0000\"", "f:1:2: \\u0000 is not allowed: strings cannot hold a NUL"},
     {0, "\"\\udc00\"", "f:1:2: \\u escape is the second half of a surrogate pair without the first"},
     {0, "\"\\ud800x\"", "f:1:2: \\u escape is the first half of a surrogate pair without the second"},
     {0, "\"\\ud800\\u0041\"", "f:1:2: \\u escape is the first half of a surrogate pair without the second"},
@@ -60,19 +60,19 @@ static const struct bad bad_texts[] = {
     {0, "+1", "f:1:1: expected a value, found '+'"},
     {0, "1.", "f:1:3: expected a digit after the point, but the text ends here"},
     {0, "1e", "f:1:3: expected a digit of the exponent, but the text ends here"},
-    {0, "0.1", "f:1:1: this number cannot be kept exactly: use an integer of at most 2^53"},
-    {0, "9007199254740993", "f:1:1: this number cannot be kept exactly: use an integer of at most 2^53"},
+    {0, "0.1", "f:1:1: this number cannot be represented exactly: use an integer of at most 2^53"},
+    {0, "9007199254740993", "f:1:1: this number cannot be represented exactly: use an integer of at most 2^53"},
     {0, "99999999999999999999999",
-     "f:1:1: this number cannot be kept exactly: use an integer of at most 2^53"},
-    {0, "1e999", "f:1:1: this number cannot be kept exactly: use an integer of at most 2^53"},
+     "f:1:1: this number cannot be represented exactly: use an integer of at most 2^53"},
+    {0, "1e999", "f:1:1: this number cannot be represented exactly: use an integer of at most 2^53"},
     {0, "1e-999999999999999999999",
-     "f:1:1: this number cannot be kept exactly: use an integer of at most 2^53"},
+     "f:1:1: this number cannot be represented exactly: use an integer of at most 2^53"},
     {0, "tru", "f:1:1: expected a value, found 't'"},
     {0, "truex", "f:1:5: text after the end of the value"},
     {0, "NaN", "f:1:1: expected a value, found 'N'"},
-    {0, "{\"a\":1,\n \"b\":2,\n \"a\":3}", "f:3:2: duplicate key \"a\": it is given first at line 1"},
-    {0, "[{\"x\":{\"k\":1,\"k\":2}}]", "f:1:14: duplicate key \"k\": it is given first at line 1"},
-    {0, "{\"a\":1,\"\\u0061\":2}", "f:1:8: duplicate key \"a\": it is given first at line 1"},
+    {0, "{\"a\":1,\n \"b\":2,\n \"a\":3}", "f:3:2: duplicate key \"a\": first given on line 1"},
+    {0, "[{\"x\":{\"k\":1,\"k\":2}}]", "f:1:14: duplicate key \"k\": first given on line 1"},
+    {0, "{\"a\":1,\"\\u0061\":2}", "f:1:8: duplicate key \"a\": first given on line 1"},
 };
 
 static void bad_texts_say_where(void **state)
@@ -121,7 +121,7 @@ static void many_keys_are_checked_quickly(void **state)
     struct json_doc *doc = NULL;
     struct err err = {0};
     assert_int_equal(parse(text.data, text.len, 0, &doc, &err), -1);
-    assert_non_null(strstr(err.text, "duplicate key \"k5\": it is given first at line 1"));
+    assert_non_null(strstr(err.text, "duplicate key \"k5\": first given on line 1"));
 }
 
 static void comments_keep_positions(void **state)

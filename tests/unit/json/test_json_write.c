@@ -86,13 +86,13 @@ static void what_json_cannot_hold_is_an_error(void **state)
         struct json_writer json = {.buf = &text};
         json_string(&json, NULL, texts[i]);
         assert_int_equal(json_write_end(&json, "it", &err), -1);
-        assert_string_equal(err.text, "it cannot be written: it holds a text that is not UTF-8");
+        assert_string_equal(err.text, "it cannot be written: it contains a text that is not UTF-8");
     }
     cleanup_buf struct buf text = BUF_INIT(100);
     struct json_writer json = {.buf = &text};
     json_uint(&json, NULL, 9007199254740992);
     assert_int_equal(json_write_end(&json, "it", &err), -1);
-    assert_string_equal(err.text, "it cannot be written: it holds a number over 2^53");
+    assert_string_equal(err.text, "it cannot be written: it contains a number over 2^53");
 }
 
 static void people_get_a_mark_in_place_of_bad_bytes(void **state)

@@ -15,7 +15,7 @@ static const struct row head_rows[] = {
      "r:1:9: name \"aaaaaaaaaabbbbbbbbbbccccccccccdddddddddde\": use 1 to 40 of a-z, 0-9, '-', starting with "
      "a letter and not ending with '-'"},
     {WHOLE, "{\"nmae\":\"n\"}", "r:1:2: unknown key \"nmae\"; did you mean \"name\"?"},
-    {WHOLE, "{\"name\":\"n\",\"name\":\"m\"}", "r:1:13: duplicate key \"name\": it is given first at line 1"},
+    {WHOLE, "{\"name\":\"n\",\"name\":\"m\"}", "r:1:13: duplicate key \"name\": first given on line 1"},
     {WHOLE, "{\"name\":\"n\" \"base\":1}", "r:1:13: expected ',' or '}', found '\"'"},
     {WHOLE, "{\"$schema\":1}", "r:1:12: \"$schema\" must be a string"},
     {WHOLE, "{\"name\":\"${var.x}\",\"base\":{}}",
@@ -117,7 +117,7 @@ static const struct row head_rows[] = {
     {INPUT, "\"a\":{\"url\":\"https://h/a\",\"sha265\":\"\"}",
      "r:3:36: unknown key \"sha265\"; did you mean \"sha256\"?"},
     {INPUT, "\"a\":{\"url\":\"https://h/a\"},\"a\":{\"url\":\"https://h/a\"}",
-     "r:3:37: duplicate key \"a\": it is given first at line 3"},
+     "r:3:37: duplicate key \"a\": first given on line 3"},
     {INPUT, "\"a\":{\"url\":\"ftp://u:secret@h/x\"}",
      "r:3:22: URL \"ftp://h/x\" must start with https:, http: or file:/"},
     {INPUT, "\"a\":{\"url\":\"https://u:secret@h/a b\"}",

@@ -176,7 +176,7 @@ static void idle_ends_a_question(void **state)
     int calls = 0;
     const struct etcd_keys keys = {"x", "x", "x"};
     assert_int_equal(etcd_client_new(&keys, enough, &calls, &client, &err), 0);
-    assert_int_equal(etcd_status_ask(client, "127.0.0.1", 60000, &status, &err), -1);
+    assert_int_equal(etcd_get_status(client, "127.0.0.1", 60000, &status, &err), -1);
     assert_int_equal(err.kind, ERR_INTERRUPTED);
     assert_int_equal(calls, 1);
     etcd_client_free(client);
