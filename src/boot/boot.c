@@ -4,7 +4,7 @@
 #include "boot/qemu.h"
 
 enum { POLL_STEP_MS = 200, END_WAIT_MS = 5000 };
-static const double linger_s = 1.0; /* what comes after a failure often explains it */
+static const double linger_s = 1.0; /* output after a failure often explains it */
 
 static int guest_ended(const struct console *console, struct guest *guest, struct err *err)
 {
@@ -14,7 +14,7 @@ static int guest_ended(const struct console *console, struct guest *guest, struc
     if (status > 0)
         return err_set(err, ERR_IO, 0, "QEMU ended with status %d%s%s", status,
                        console->qemu_said[0] ? ": " : "", console->qemu_said);
-    return err_set(err, ERR_TEST, 0, "the guest went off after %.0f s without a report",
+    return err_set(err, ERR_TEST, 0, "the guest powered off after %.0f s without a report",
                    console_elapsed(console));
 }
 
@@ -62,7 +62,7 @@ static int run_guest(const struct boot_options *options, struct console *console
                                    .relay = options->relay,
                                    .metadata_port = metadata_server_port(server)};
     const struct console_options heard = {options->serial_fd, options->line, options->ctx};
-    /* declared after the server, so stopped before it */
+    /* declared after the server, so it is stopped first */
     cleanup_guest struct guest guest = GUEST_EMPTY;
     console_begin(console, &heard, result);
     if (guest_start(&spec, &guest, err) < 0)

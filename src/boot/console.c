@@ -51,7 +51,7 @@ static void read_report(struct console *console, const char *line, double second
     if (console->verdict == VERDICT_FAIL)
         snprintf(console->why, sizeof console->why, "%.*s", (int)sizeof console->why - 1,
                  said[4] ? said + 5 : "");
-    /* the verdict always finds room */
+    /* one place is reserved for the verdict */
     if (result->report_count + (console->verdict == VERDICT_NONE) < BOOT_REPORTS_MAX) {
         const char *copy = arena_strdup(&result->arena, said);
         console->out_of_memory = console->out_of_memory || !copy;
@@ -130,7 +130,7 @@ int console_conclude(const struct console *console, struct err *err)
         return err_set(err, ERR_TEST, 0, "the image reported a failure after %.0f s: %s",
                        console->result->report_s, console->why[0] ? console->why : "no reason given");
     if (console->verdict == VERDICT_PANIC)
-        return err_set(err, ERR_TEST, 0, "the image's kernel gave up: %s", console->why);
+        return err_set(err, ERR_TEST, 0, "the image's kernel panicked: %s", console->why);
     return 0;
 }
 

@@ -1,15 +1,13 @@
-/* One guest's serial console, read and judged while it runs.
+/* A guest's serial console, read and evaluated while it runs.
  *
  * In:    the console's bytes, from a descriptor.
- * Out:   clean lines to whoever listens, the bytes to a file, and in a struct boot_result what the image reported about
- *        itself and when.
- * Fails: ERR_IO when the console cannot be read or the file not written; console_conclude() with ERR_TEST for an image that
- *        says FAIL or panics.
+ * Out:   clean lines to a callback, the raw bytes to a file, and the image's reports with times in a struct boot_result.
+ * Fails: ERR_IO if the console cannot be read or the file cannot be written; console_conclude() with ERR_TEST for an image
+ *        that reports FAIL or panics.
  * Owns:  nothing; the descriptors and the result are the caller's.
- * Never: lets a line through that drives a terminal.
+ * Never: passes on terminal control sequences.
  *
- * The image speaks by lines that hold "bake-report: ": "bake-report: PASS" is a good end, "bake-report: FAIL why" a bad
- * one, anything else after the mark is kept for the reader. The first verdict counts.
+ * The reports are those of boot/boot.h. The first verdict counts.
  */
 #ifndef BAKE_BOOT_CONSOLE_H
 #define BAKE_BOOT_CONSOLE_H
@@ -24,12 +22,12 @@ enum console_verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_PANIC }
 
 struct console_options {
     int serial_fd; /* a copy of the raw console goes here; -1: none */
-    /* Each line, safe to show, as it comes; may be NULL. SECONDS are since power-on. */
+    /* Called for each line, safe to print; may be NULL. SECONDS since power-on. */
     void (*line)(void *ctx, double seconds, const char *line);
     void *ctx;
 };
 
-/* Large: to be had on the heap. Its address must not change once console_begin() has it. */
+/* Large: allocate it on the heap. It must not move after console_begin(). */
 struct console {
     struct console_options options;
     struct boot_result *result;
@@ -43,17 +41,17 @@ struct console {
     struct serial serial;
 };
 
-/* The guest is switched on now. RESULT is emptied. */
+/* The guest is powered on now. RESULT is reset. */
 void console_begin(struct console *console, const struct console_options *options,
                    struct boot_result *result);
-double console_elapsed(const struct console *console); /* seconds since then */
+double console_elapsed(const struct console *console); /* seconds since power-on */
 
-/* Waits up to TIMEOUT_MS for bytes, and takes them; *ret_end is set at end of file, when the last line is taken too. */
+/* Waits up to TIMEOUT_MS for bytes and processes them; *ret_end is set at end of file, after the last line. */
 must_check int console_step(struct console *console, int fd, int timeout_ms, bool *ret_end, struct err *err);
-/* Takes what has no newline yet, such as a prompt. */
+/* Processes an unfinished line, such as a prompt. */
 void console_flush(struct console *console);
 
-/* 0 for PASS and for no verdict. */
+/* 0 for PASS and if there is no verdict. */
 must_check int console_conclude(const struct console *console, struct err *err);
 /* Copies the last lines into the result. */
 void console_keep_tail(struct console *console);

@@ -11,8 +11,8 @@
 
 enum { ARGS_MAX = 64, FIRMWARE_MAX = 16 << 20, QUOTED_MAX = 4 * PATH_CAP };
 
-/* OVMF as Debian, Fedora and Arch install it: code and the matching template of its variables. The 4 MiB build has long been
- * the only one that new releases carry. */
+/* OVMF as Debian, Fedora and Arch install it: code and the matching template of its variables. Newer releases have only the
+ * 4 MiB build. */
 static const struct {
     const char *code, *vars;
 } firmwares[] = {
@@ -43,8 +43,8 @@ static void add_option(struct args *args, const char *option, const char *value)
     add_arg(args, value);
 }
 
-/* QEMU's user network splits a command of its own into words as a POSIX shell would, but runs no shell (libslirp,
- * g_shell_parse_argv); around that, QEMU's option parser ends a value at a comma unless it is doubled. */
+/* libslirp splits a guestfwd command into words by POSIX shell rules, without a shell (g_shell_parse_argv). QEMU's option
+ * parser, which runs first, ends a value at a comma unless the comma is doubled. */
 static char *quote_command_word(struct arena *arena, const char *word)
 {
     cleanup_buf struct buf out = BUF_INIT(QUOTED_MAX);
@@ -58,7 +58,7 @@ static char *quote_command_word(struct arena *arena, const char *word)
     return out.failed ? NULL : arena_strdup(arena, out.data);
 }
 
-/* restrict=on: the guest reaches nothing but what guestfwd names, not even this machine's loopback. */
+/* restrict=on: the guest reaches only what guestfwd names, not even this machine's loopback. */
 static void add_network(struct args *args, const struct qemu_spec *spec)
 {
     if (spec->tap_fd > 0) {
@@ -80,7 +80,7 @@ static void add_network(struct args *args, const struct qemu_spec *spec)
 
 static void add_disk(struct args *args, int fd)
 {
-    /* snapshot: what the guest writes goes to an unnamed file of QEMU's, and is gone with it */
+    /* snapshot: QEMU keeps the guest's writes in an unnamed temporary file */
     add_option(args, "-drive",
                arena_printf(args->arena,
                             "if=none,id=disk0,file=/proc/self/fd/%d,format=raw,snapshot=on,cache=unsafe",
@@ -99,9 +99,9 @@ int qemu_argv(const struct qemu_spec *spec, const char *code, int vars_fd, struc
         return err_set(err, ERR_USAGE, 0, "a guest has %d to %d MiB of memory", GUEST_MEMORY_MIN,
                        GUEST_MEMORY_MAX);
     if (spec->relay && (spec->relay[0] != '/' || spec->metadata_port == 0))
-        return err_set(err, ERR_INTERNAL, 0, "the metadata relay wants an absolute path and a port");
+        return err_set(err, ERR_INTERNAL, 0, "the metadata relay needs an absolute path and a port");
     if (spec->tap_fd > 0 && !spec->mac)
-        return err_set(err, ERR_INTERNAL, 0, "a guest on a tap wants an address of its own");
+        return err_set(err, ERR_INTERNAL, 0, "a guest on a tap needs a MAC address");
     struct args args = {.arena = arena, .list = arena_array(arena, ARGS_MAX, sizeof *args.list)};
     if (!args.list)
         return err_oom(err);
@@ -133,7 +133,7 @@ int qemu_argv(const struct qemu_spec *spec, const char *code, int vars_fd, struc
     return 0;
 }
 
-/* A writable copy of the template, in memory: EFI keeps its variables there. */
+/* EFI writes to its variables: gives it a copy of the template in memory. */
 static int copy_vars(const char *path, int *ret_fd, struct err *err)
 {
     cleanup_buf struct buf vars = BUF_INIT(FIRMWARE_MAX);

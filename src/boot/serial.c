@@ -6,8 +6,8 @@
 
 #include "text/utf8.h"
 
-/* Length of the control sequence (ECMA-48, 5.4: CSI, parameters, intermediates, a final byte) at BYTES; 0 when there is
- * no whole one. */
+/* Length of the control sequence (ECMA-48, 5.4: CSI, parameters, intermediates, a final byte) at BYTES; 0 if there is no
+ * complete one. */
 static size_t control_sequence(const char *bytes, size_t len)
 {
     if (len < 3 || bytes[0] != '\x1b' || bytes[1] != '[')
@@ -22,22 +22,22 @@ static size_t control_sequence(const char *bytes, size_t len)
     return 0;
 }
 
-/* Length of the printable UTF-8 character (RFC 3629) at BYTES; 0 when it is none, or a control character (C0, DEL, C1). */
+/* Length of the printable UTF-8 character at BYTES; 0 if it is malformed or a control character. */
 static size_t printable(const char *bytes, size_t len)
 {
     const unsigned char *b = (const unsigned char *)bytes;
     size_t n = utf8_char(bytes, len);
     if (n == 0 || utf8_is_control(bytes, n))
         return 0;
-    /* U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows on the line */
+    /* U+202A to U+202E and U+2066 to U+2069 change the text direction of the rest of the line */
     bool bidi =
         n == 3 && b[0] == 0xe2 &&
         ((b[1] == 0x80 && b[2] >= 0xaa && b[2] <= 0xae) || (b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9));
     return bidi ? 0 : n;
 }
 
-/* Menus are painted with long runs of spaces between the cursor sequences that were dropped: one screen of them would push
- * all else away. Shortens runs of over 16, and drops those at the end. */
+/* Menus are drawn with long runs of spaces between the cursor sequences dropped above; they would push everything else off
+ * the screen. Shortens runs of more than 16 spaces and drops those at the end. */
 static void squeeze(char *line)
 {
     char *to = line;

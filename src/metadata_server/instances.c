@@ -4,7 +4,7 @@
 
 #include "json/json.h"
 
-/* What all instances share, and where they go. */
+/* The state of one parse. */
 struct reading {
     struct json_doc *doc;
     struct arena *arena;
@@ -21,7 +21,7 @@ static int text_of(struct reading *r, const cJSON *object, const char *key, cons
     return *ret ? 0 : err_oom(r->err);
 }
 
-/* Keys and values themselves are judged by tree_build(), for everyone alike. */
+/* tree_build() checks keys and values, whatever their source. */
 static int attributes_of(struct reading *r, const cJSON *object, const struct metadata_server_attribute **ret,
                          size_t *ret_count)
 {
@@ -71,7 +71,7 @@ const char *instances_mac(const char *ip, struct arena *arena)
     return arena_printf(arena, "42:01:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3]);
 }
 
-/* A subnet's first address is its router's. */
+/* The router has the first address of the subnet. */
 static const char *gateway_of(const char *ip, struct arena *arena)
 {
     unsigned char b[4];

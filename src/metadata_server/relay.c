@@ -22,7 +22,7 @@ static int dial(uint16_t port, int *ret, struct err *err)
     return 0;
 }
 
-/* Copies what is there; *ret_end is set at end of file, or when the other side has gone. */
+/* Copies the bytes available; *ret_end is set at end of file or if the peer is gone. */
 static int forward(int from, int to, const char *name, bool *ret_end, struct err *err)
 {
     char chunk[CHUNK];

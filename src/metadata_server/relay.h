@@ -1,9 +1,8 @@
-/* What QEMU runs for each connection a guest makes to its metadata server.
+/* QEMU runs this for each connection from a guest to its metadata server.
  *
  * In:    a connected socket or pipes as FROM and TO; a port on 127.0.0.1.
- * Out:   copies both ways until the server has said its last byte.
- * Fails: ERR_NETWORK when nobody listens there, ERR_IO.
- * Owns:  its connection only.
+ * Out:   copies in both directions until the server closes the connection.
+ * Fails: ERR_NETWORK if nothing listens on the port; ERR_IO.
  */
 #ifndef BAKE_METADATA_SERVER_RELAY_H
 #define BAKE_METADATA_SERVER_RELAY_H

@@ -14,15 +14,15 @@
 
 enum {
     ETAG_CAP = 17,
-    /* twice what values may hold: JSON escapes and keys */
+    /* values, with JSON escapes and keys */
     ANSWER_MAX = 4 << 20,
     CONNECTIONS_MAX = 256,
     IDLE_S = 120,
-    /* A request that waits for a change is answered after this long at most: who asked has gone, or asks again. */
+    /* The longest wait for a change: the client has gone, or asks again. */
     WAIT_MAX_S = 300,
 };
 
-/* All instances, as one value that is replaced as a whole. */
+/* All instances, replaced as a whole. */
 struct instance_list {
     size_t count;
     struct {
@@ -31,7 +31,7 @@ struct instance_list {
     } list[];
 };
 
-/* Requests run on a thread each, since those that wait for a change must not hold up others. */
+/* A thread per request: one that waits for a change must not block others. */
 struct metadata_server {
     struct MHD_Daemon *daemon;
     uint16_t port;
@@ -74,10 +74,10 @@ static int instance_list_make(const struct metadata_server_instance *instances, 
                               struct instance_list **ret, struct err *err)
 {
     if (count == 0 || count > METADATA_INSTANCES_MAX)
-        return err_set(err, ERR_USAGE, 0, "metadata of %zu instances: it is for 1 to %d", count,
+        return err_set(err, ERR_USAGE, 0, "metadata: %zu instances; there must be 1 to %d", count,
                        METADATA_INSTANCES_MAX);
     if (!by_address && count > 1)
-        return err_set(err, ERR_INTERNAL, 0, "several instances, and nothing to tell them apart");
+        return err_set(err, ERR_INTERNAL, 0, "several instances without by_address");
     cleanup_instance_list struct instance_list *made = calloc(1, sizeof *made + count * sizeof *made->list);
     if (!made)
         return err_oom(err);
@@ -97,7 +97,7 @@ static int instance_list_make(const struct metadata_server_instance *instances, 
     return 0;
 }
 
-/* Under the lock: the values that this client may see; NULL when it is none of the instances. */
+/* With the lock held: the values of this client's instance; NULL if the client is not an instance. */
 static const cJSON *root_for(const struct request *request)
 {
     const struct metadata_server *server = request->server;
@@ -136,7 +136,7 @@ static enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned 
     return answer(connection, status, "text/plain", NULL, why, strlen(why));
 }
 
-/* GET a/directory: its name ends in a slash, and whoever asked is sent there, query and all. */
+/* A directory was requested without the final slash: redirects to its name with it, with the same query. */
 static enum MHD_Result redirect(const struct request *request)
 {
     struct buf to = BUF_INIT(8192);
@@ -157,7 +157,7 @@ static enum MHD_Result redirect(const struct request *request)
     return r;
 }
 
-/* An ETag stands for what is at a place and below it, whatever form it is shown in. */
+/* The ETag covers everything at and below a place and does not depend on the form requested. */
 static bool etag_of(const struct tree_place *place, char out[static ETAG_CAP])
 {
     struct buf all = BUF_INIT(ANSWER_MAX);
@@ -179,8 +179,8 @@ static struct timespec deadline_in(unsigned seconds)
     return at;
 }
 
-/* Under the lock: returns once the place differs from what the client knows, is gone, time is up, or the server stops.
- * False when there is nothing at that path. */
+/* With the lock held: returns once the place differs from what the client knows, is gone, time is up, or the server stops.
+ * False if there is nothing at that path. */
 static bool wait_for_change(const struct request *request, struct tree_place *ret, char etag[static ETAG_CAP],
                             bool *ret_ok)
 {
@@ -240,7 +240,7 @@ static enum MHD_Result serve(const struct request *request)
     return r;
 }
 
-/* False with a sentence for whoever asked. */
+/* False with a message for the client. */
 static bool read_query(struct request *request, const char **ret_why)
 {
     struct MHD_Connection *connection = request->connection;
@@ -255,12 +255,12 @@ static bool read_query(struct request *request, const char **ret_why)
     request->text = alt && strcmp(alt, "text") == 0;
     request->timeout_s = WAIT_MAX_S;
     if (alt && !request->json && !request->text) {
-        *ret_why = "alt is json or text\n";
+        *ret_why = "alt must be json or text\n";
         return false;
     }
     if (timeout) {
         if (!*timeout || strlen(timeout) > 6 || strspn(timeout, "0123456789") != strlen(timeout)) {
-            *ret_why = "timeout_sec is a number of seconds\n";
+            *ret_why = "timeout_sec must be a number of seconds\n";
             return false;
         }
         unsigned long seconds = strtoul(timeout, NULL, 10);
@@ -281,7 +281,6 @@ static struct in_addr address_of(struct MHD_Connection *connection)
     return from.sin_addr;
 }
 
-/* Is whoever asks one of the instances? */
 static bool is_instance(const struct request *request)
 {
     pthread_mutex_lock(&request->server->lock);
@@ -297,7 +296,7 @@ static enum MHD_Result below_compute(struct metadata_server *server, struct MHD_
     if (!flavor || strcasecmp(flavor, "Google") != 0)
         return answer_error(connection, MHD_HTTP_FORBIDDEN,
                             "missing required header \"Metadata-Flavor\": \"Google\"\n");
-    /* a proxy in between would answer for another instance */
+    /* a proxy hides which instance asks */
     if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Forwarded-For"))
         return answer_error(connection, MHD_HTTP_FORBIDDEN, "requests through a proxy are not served\n");
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
@@ -305,7 +304,7 @@ static enum MHD_Result below_compute(struct metadata_server *server, struct MHD_
     struct request request = {.server = server, .connection = connection, .client = address_of(connection)};
     const char *why = "";
     if (!is_instance(&request))
-        return answer_error(connection, MHD_HTTP_FORBIDDEN, "no instance has the address that asks\n");
+        return answer_error(connection, MHD_HTTP_FORBIDDEN, "no instance has the client's address\n");
     if (strcmp(url, "/computeMetadata/") == 0)
         return answer(connection, MHD_HTTP_OK, "application/text", NULL, "v1/\n", 4);
     if (strncmp(url, v1, sizeof v1 - 1) != 0)
@@ -324,7 +323,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
     struct metadata_server *server = ctx;
     (void)version;
     (void)upload;
-    /* First call: headers only. What a body holds is of no interest, but it must be taken. */
+    /* First call: headers only. A body is read and ignored. */
     if (!*state) {
         *state = server;
         return MHD_YES;

@@ -1,12 +1,12 @@
-/* A metadata server for tested guests: Compute Engine's, as far as a node looks at it.
+/* A metadata server for guests under test: the part of Compute Engine's that a node uses.
  *
- * In:    what each instance is to be told; where to listen.
- * Out:   an HTTP server, on 127.0.0.1 at a port the kernel chooses unless the caller says another place; values
- *        can be changed while it runs, which ends the requests that wait for a change.
- * Fails: ERR_USAGE for values that Compute Engine would not take either, ERR_IO when it cannot listen.
+ * In:    the values of each instance; the address to listen on.
+ * Out:   an HTTP server, by default on 127.0.0.1 at a port that the kernel chooses. Values can be changed while it runs;
+ *        that answers the requests that wait for a change.
+ * Fails: ERR_USAGE for values that Compute Engine would reject, ERR_IO if it cannot listen.
  * Owns:  copies of all values, its socket and its threads, until metadata_server_stop().
- * Never: listens on another address; gives an instance another one's values: with several instances the source
- *        address says who asks, and who is none of them is refused.
+ * Never: listens on another address; gives an instance the values of another: with several instances, the source address
+ *        identifies the client, and unknown clients are refused.
  *
  * Source: https://cloud.google.com/compute/docs/metadata/querying-metadata and .../predefined-metadata-keys.
  */
@@ -53,19 +53,19 @@ struct metadata_server;
 struct metadata_server_options {
     const struct metadata_server_instance *instances;
     size_t instance_count; /* 1 to METADATA_INSTANCES_MAX */
-    /* Instances are told apart by the address that asks, which is its `ip`. False: there is one, and whoever
-     * asks is that one, as behind a relay. */
+    /* The client's address, an instance's `ip`, selects the instance. False: there is one instance, and every client gets its
+     * values, as behind a relay. */
     bool by_address;
     const char *listen; /* an IPv4 address; NULL: 127.0.0.1 */
     uint16_t port;      /* 0: the kernel chooses */
 };
 
-/* RUN, when given, hears a note for each request: method and path, never a value. It must outlive the server. */
+/* RUN, unless NULL, gets a note for each request: method and path, never a value. It must outlive the server. */
 must_check int metadata_server_start(const struct metadata_server_options *options, const struct run *run,
                                      struct metadata_server **ret, struct err *err);
 uint16_t metadata_server_port(const struct metadata_server *server);
 
-/* Replaces all instances at once; on failure the old ones stay. From any thread. */
+/* Replaces all instances at once; on failure the old ones stay. Any thread may call it. */
 must_check int metadata_server_set(struct metadata_server *server,
                                    const struct metadata_server_instance *instances, size_t count,
                                    struct err *err);

@@ -13,14 +13,14 @@ static const char *text_or(const char *text, const char *fallback)
     return text ? text : fallback;
 }
 
-/* --- building: every add_* gives false when out of memory ------------------------------------------------ */
+/* --- building: every add_* returns false if out of memory --- */
 
 static bool add_text(cJSON *to, const char *key, const char *value)
 {
     return cJSON_AddStringToObject(to, key, value) != NULL;
 }
 
-/* Numbers and lists are leaves too: their JSON is their text. */
+/* Numbers and lists are leaves, too; their text is their JSON. */
 static bool add_raw(cJSON *to, const char *key, const char *json)
 {
     return cJSON_AddRawToObject(to, key, json) != NULL;
@@ -57,8 +57,8 @@ static int check_attribute(const struct metadata_server_attribute *attribute, st
                        METADATA_KEY_MAX, len);
     for (size_t i = 0; i < len; i++)
         if (!isalnum((unsigned char)key[i]) && key[i] != '-' && key[i] != '_')
-            return err_set(err, ERR_USAGE, 0, "metadata keys hold letters, digits, - and _ only: \"%s\"",
-                           key);
+            return err_set(err, ERR_USAGE, 0,
+                           "a metadata key may contain only letters, digits, - and _: \"%s\"", key);
     size_t size = strlen(attribute->value);
     if (size > METADATA_VALUE_MAX)
         return err_set(err, ERR_USAGE, 0, "metadata value of %s: %zu bytes, the limit is %d", key, size,
@@ -156,16 +156,16 @@ static int fill_tree(cJSON *root, const struct metadata_server_instance *values,
     return 0;
 }
 
-/* What a value must be to go into a path-like resource name or a line of text. */
+/* Values become part of resource names and lines of text. */
 static int check_value(const char *what, const char *value, struct err *err)
 {
     if (!value || !*value)
-        return err_set(err, ERR_USAGE, 0, "metadata: no %s is given", what);
+        return err_set(err, ERR_USAGE, 0, "metadata: the %s is missing", what);
     if (strlen(value) > METADATA_KEY_MAX)
         return err_set(err, ERR_USAGE, 0, "metadata: %s is over %d bytes", what, METADATA_KEY_MAX);
     for (const char *c = value; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("-_.:", *c))
-            return err_set(err, ERR_USAGE, 0, "metadata: %s holds a character that is not allowed: \"%s\"",
+            return err_set(err, ERR_USAGE, 0, "metadata: %s contains a character that is not allowed: \"%s\"",
                            what, value);
     return 0;
 }
@@ -194,7 +194,7 @@ int tree_build(const struct metadata_server_instance *values, cJSON **ret, struc
     return 0;
 }
 
-/* --- looking up ------------------------------------------------------------------------------------------ */
+/* --- looking up --- */
 
 static bool is_directory(const cJSON *node)
 {
@@ -239,7 +239,7 @@ bool tree_find(const cJSON *root, const char *path, struct tree_place *ret)
     return true;
 }
 
-/* --- showing --------------------------------------------------------------------------------------------- */
+/* --- showing --- */
 
 static void show_json_text(const char *text, struct buf *ret)
 {
@@ -261,7 +261,7 @@ static void show_json_key(const char *key, bool verbatim, struct buf *ret)
     show_json_text(camel, ret);
 }
 
-/* Depth is the tree's own: a handful of levels. */
+/* The recursion is bounded by the tree's depth, a handful of levels. */
 static void show_recursive_json(const cJSON *node, bool verbatim, struct buf *ret)
 {
     if (cJSON_IsString(node)) {

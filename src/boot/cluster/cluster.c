@@ -5,7 +5,7 @@
 #include "boot/cluster/nodes.h"
 #include "boot/cluster/writer.h"
 
-/* Emulated processors take their time for a handshake. ROUND_MS: what is asked of all members is asked that often. */
+/* ASK_MS: handshakes are slow on an emulated processor. ROUND_MS: the interval of requests to all members. */
 enum {
     ASK_MS = 4000,
     WRITE_MS = 1000,
@@ -20,7 +20,7 @@ struct scenario {
     struct nodes nodes;
     struct etcd_writer writer;
     struct etcd_client *client;
-    size_t turn; /* whose it is to take a write */
+    size_t turn; /* index of the member that took the last write */
     double next_write;
     struct cluster_result *result;
 };
@@ -42,13 +42,13 @@ static int idle(void *ctx, struct err *err)
     return nodes_pump(&scenario->nodes, 0, err);
 }
 
-/* An answer that may yet come: none, or a refusal. */
+/* No answer or a refusal: another attempt may succeed. */
 static bool not_yet(const struct err *err)
 {
     return err->kind == ERR_NETWORK || err->kind == ERR_REMOTE;
 }
 
-/* --- writes ------------------------------------------------------------------------------------------------------- */
+/* --- writes --- */
 
 static int write_by(struct scenario *scenario, struct node *node, bool *ret_done, struct err *err)
 {
@@ -61,7 +61,8 @@ static int write_by(struct scenario *scenario, struct node *node, bool *ret_done
     return r;
 }
 
-/* One write by way of the next member that has taken one before. There is one: what wrote first, or outlived the cut. */
+/* One write through the next member that has taken one before. There always is one: the first to take a write, or one that
+ * survived the cut. */
 static int write_once(struct scenario *scenario, const struct node **ret_through, struct err *err)
 {
     struct nodes *nodes = &scenario->nodes;
@@ -76,7 +77,7 @@ static int write_once(struct scenario *scenario, const struct node **ret_through
     return r;
 }
 
-/* Goes on writing, at a steady pace, while something else is waited for. */
+/* Processes output, and keeps writing at a steady rate once the first write was acknowledged. */
 static int write_while_waiting(struct scenario *scenario, struct err *err)
 {
     if (nodes_pump(&scenario->nodes, ROUND_MS / 5, err) < 0)
@@ -96,7 +97,7 @@ static int pass_time(struct scenario *scenario, unsigned ms, struct err *err)
     return 0;
 }
 
-/* --- members ------------------------------------------------------------------------------------------------------ */
+/* --- members --- */
 
 static const struct etcd_member_seen *find_member(const struct etcd_list *list, const char *name)
 {
@@ -106,7 +107,7 @@ static const struct etcd_member_seen *find_member(const struct etcd_list *list, 
     return NULL;
 }
 
-/* All guests and nobody else; not OLD, which was the id of one that is gone. */
+/* The list holds exactly the guests, none with the id OLD of the lost member. */
 static bool is_whole(const struct nodes *nodes, const struct etcd_list *list, uint64_t old)
 {
     if (list->count != nodes->count)
@@ -119,14 +120,14 @@ static bool is_whole(const struct nodes *nodes, const struct etcd_list *list, ui
     return true;
 }
 
-/* Whether that member takes part: it lists them all, knows the leader, and takes a write. */
+/* A member takes part if it lists all members, knows the leader and accepts a write. */
 static int takes_part(struct scenario *scenario, struct node *node, uint64_t old, bool *ret, struct err *err)
 {
     struct etcd_status status = {0};
     struct etcd_list list = {0};
     bool done = false;
     *ret = false;
-    if (!node->on || node->result->boot.unit_s < 0) /* it has no network yet: a question would only wait */
+    if (!node->on || node->result->boot.unit_s < 0) /* no network yet: a request would only time out */
         return 0;
     if (etcd_get_status(scenario->client, node->values.ip, ASK_MS, &status, err) < 0 ||
         etcd_list_members(scenario->client, node->values.ip, ASK_MS, &list, err) < 0)
@@ -144,7 +145,7 @@ static int takes_part(struct scenario *scenario, struct node *node, uint64_t old
     return 0;
 }
 
-/* Until all of them do, in one round. */
+/* Waits until all members take part in the same round. */
 static int await_whole(struct scenario *scenario, uint64_t old, struct err *err)
 {
     for (;;) {
@@ -171,7 +172,7 @@ static int await_reports(struct scenario *scenario, struct err *err)
     return 0;
 }
 
-/* --- the scenario ---------------------------------------------------------------------------------------------------- */
+/* --- the scenario --- */
 
 static int form_cluster(struct scenario *scenario, struct err *err)
 {
@@ -206,7 +207,7 @@ static int find_leader(struct scenario *scenario, struct node **ret, uint64_t *r
     }
 }
 
-/* The leader is the worst loss: the others must elect before they can write. */
+/* Losing the leader is the worst case: the others must elect a new one before they can write. */
 static int cut_leader(struct scenario *scenario, struct node *leader, struct err *err)
 {
     struct cluster_result *result = scenario->result;
@@ -215,7 +216,7 @@ static int cut_leader(struct scenario *scenario, struct node *leader, struct err
     node_cut(leader);
     double at = console_now();
     nodes_step(&scenario->nodes, "%s, the leader, loses its power", leader->values.name);
-    scenario->nodes.waiting = "a write without the one that lost its power";
+    scenario->nodes.waiting = "a write without the lost member";
     while (!through)
         if (nodes_pump(&scenario->nodes, PAUSE_MS, err) < 0 || write_once(scenario, &through, err) < 0)
             return -1;
@@ -254,7 +255,7 @@ static int check_writes(struct scenario *scenario, struct err *err)
         if (writer_check(&scenario->writer, scenario->client, scenario->nodes.list[i].values.ip, RANGE_MS,
                          err) < 0) {
             if (not_yet(err))
-                err->kind = ERR_TEST; /* it took part a moment ago */
+                err->kind = ERR_TEST; /* it took part before */
             return err_wrap(err, "asked of %s", scenario->nodes.list[i].values.name);
         }
     nodes_step(&scenario->nodes, "all %u acknowledged writes are there, asked of each member",
@@ -275,7 +276,8 @@ static int run_scenario(struct scenario *scenario, struct err *err)
 static int check_options(const struct cluster_test_options *options, struct err *err)
 {
     if (options->count < CLUSTER_GUESTS_MIN || options->count > CLUSTER_GUESTS_MAX)
-        return err_set(err, ERR_USAGE, 0, "a cluster that outlives the loss of one has %d to %d guests here",
+        return err_set(err, ERR_USAGE, 0,
+                       "a cluster that survives the loss of a member needs %d to %d guests",
                        CLUSTER_GUESTS_MIN, CLUSTER_GUESTS_MAX);
     if (options->timeout_s > BOOT_TIMEOUT_MAX_S)
         return err_set(err, ERR_USAGE, 0, "a test may take at most %d s", BOOT_TIMEOUT_MAX_S);

@@ -9,7 +9,7 @@
 
 enum { POLL_MS = 50, ANSWER_MAX = 8 << 20, BODY_MAX = 8 << 10, MEMBERS_KEPT = 16 };
 
-/* One connection a member, kept from question to question: a handshake is dear where the processor is emulated. */
+/* Keeps one connection per member open: handshakes are slow on an emulated processor. */
 struct etcd_client {
     struct etcd_keys keys;
     int (*idle)(void *ctx, struct err *err);
@@ -68,7 +68,7 @@ static int set_options(struct etcd_client *client, CURL *easy, const char *url, 
     return code == CURLE_OK ? 0 : err_set(err, ERR_INTERNAL, 0, "libcurl: %s", curl_easy_strerror(code));
 }
 
-/* Until it is answered, or idle() has had enough. */
+/* Runs the request until it ends or idle() fails. */
 static int perform(struct etcd_client *client, CURLcode *ret, struct err *err)
 {
     int running = 1, queued = 0;
@@ -86,7 +86,7 @@ static int perform(struct etcd_client *client, CURLcode *ret, struct err *err)
     return 0;
 }
 
-/* A refusal is {"error": "...", "message": "...", "code": n}, and etcd's words are shown as far as they are plain. */
+/* An error is {"error": "...", "message": "...", "code": n}; etcd's text is shown up to the first unsafe character. */
 static int refused(const char *ip, long status, const struct buf *answer, struct err *err)
 {
     char reason[128];
@@ -186,7 +186,7 @@ int etcd_put(struct etcd_client *client, const char *ip, const char *key, const 
     add_base64(&body, "{\"key\":", key, strlen(key), ",");
     add_base64(&body, "\"value\":", value, strlen(value), "}");
     if (body.failed)
-        return err_set(err, ERR_INTERNAL, 0, "a key or value that is too long");
+        return err_set(err, ERR_INTERNAL, 0, "the key or value is too long");
     return post(client, ip, "/v3/kv/put", body.data, timeout_ms, &answer, err);
 }
 
@@ -199,13 +199,13 @@ int etcd_range(struct etcd_client *client, const char *ip, const char *prefix, u
     size_t len = strlen(prefix);
     if (len == 0 || len >= sizeof end)
         return err_set(err, ERR_INTERNAL, 0, "a prefix of %zu bytes", len);
-    /* all that begins with PREFIX is before PREFIX with its last byte one higher */
+    /* keys with PREFIX sort before PREFIX with its last byte incremented */
     memcpy(end, prefix, len);
     end[len - 1]++;
     add_base64(&body, "{\"key\":", prefix, len, ",");
     add_base64(&body, "\"range_end\":", end, len, "}");
     if (body.failed)
-        return err_set(err, ERR_INTERNAL, 0, "a prefix that is too long");
+        return err_set(err, ERR_INTERNAL, 0, "the prefix is too long");
     if (post(client, ip, "/v3/kv/range", body.data, timeout_ms, &answer, err) < 0)
         return -1;
     return etcd_range_parse(answer.data ? answer.data : "", answer.len, visit, ctx, err);

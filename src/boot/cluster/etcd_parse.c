@@ -1,4 +1,4 @@
-/* What etcd's gateway answers, read as anything from outside is. */
+/* Parses the answers of etcd's gateway, which are not trusted. */
 #include <string.h>
 
 #include "boot/cluster/etcd.h"
@@ -12,11 +12,11 @@ static int parse(const char *text, size_t len, struct json_doc **ret, struct err
     if (json_parse(text, len, "etcd", JSON_STRICT, ERR_VERIFY, ret, err) < 0)
         return -1;
     if (!cJSON_IsObject(json_root(*ret)))
-        return json_error(*ret, json_root(*ret), err, "the answer is no object");
+        return json_error(*ret, json_root(*ret), err, "the answer is not an object");
     return 0;
 }
 
-/* A 64-bit number in a string; 0 when it is left out. */
+/* A 64-bit number in a string; 0 if it is omitted. */
 static int get_number(const struct json_doc *doc, const cJSON *object, const char *key, uint64_t *ret,
                       struct err *err)
 {
@@ -28,7 +28,7 @@ static int get_number(const struct json_doc *doc, const cJSON *object, const cha
         if (*c < '0' || *c > '9' || c - text >= NUMBER_MAX ||
             __builtin_mul_overflow(made, (uint64_t)10, &made) ||
             __builtin_add_overflow(made, (uint64_t)(*c - '0'), &made))
-            return json_error(doc, object, err, "%s is no number", key);
+            return json_error(doc, object, err, "%s is not a number", key);
     }
     *ret = made;
     return 0;
@@ -50,7 +50,7 @@ int etcd_status_parse(const char *text, size_t len, struct etcd_status *ret, str
     return 0;
 }
 
-/* A name is shown to people and compared with guests' names: what is none of these becomes "?". */
+/* Names are printed and compared with guests' names: anything else becomes "?". */
 static void copy_name(const char *text, char out[static ETCD_NAME_CAP])
 {
     size_t len = text ? strlen(text) : 0;
@@ -70,7 +70,7 @@ int etcd_list_parse(const char *text, size_t len, struct etcd_list *ret, struct 
     for (const cJSON *item = members->child; item; item = item->next) {
         const char *name = NULL;
         if (made.count == ETCD_LIST_MAX || !cJSON_IsObject(item))
-            return json_error(doc, item, err, "no list of at most %d members", ETCD_LIST_MAX);
+            return json_error(doc, item, err, "not a list of at most %d members", ETCD_LIST_MAX);
         struct etcd_member_seen *member = &made.members[made.count++];
         if (get_number(doc, item, "ID", &member->id, err) < 0 ||
             json_get_string(doc, item, "name", false, &name, err) < 0)

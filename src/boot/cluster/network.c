@@ -17,7 +17,7 @@
 #define BRIDGE "bake0"
 enum { ARGS_FIXED = 20 };
 
-/* --- namespaces --------------------------------------------------------------------------------------------------- */
+/* --- namespaces --- */
 
 static int write_file(const char *path, const char *text, struct err *err)
 {
@@ -27,7 +27,7 @@ static int write_file(const char *path, const char *text, struct err *err)
     return file_write(fd, text, strlen(text), path, err);
 }
 
-/* The one user who started this is root in there, and owns no other id. */
+/* Maps the user to root in the namespace; no other ids are mapped. */
 static int map_user(uid_t uid, gid_t gid, struct err *err)
 {
     char users[32], groups[32];
@@ -43,21 +43,20 @@ int network_enter(struct err *err)
 {
     uid_t uid = geteuid();
     gid_t gid = getegid();
-    if (unshare(CLONE_NEWNET) == 0) /* root, with all that belongs to it */
+    if (unshare(CLONE_NEWNET) == 0) /* root */
         return 0;
     if (errno == EPERM && unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0)
         return map_user(uid, gid, err);
     if (errno == EPERM || errno == ENOSPC || errno == EACCES)
-        return err_set(
-            err, ERR_IO, errno,
-            "several guests need a network namespace, and this machine lets only root have one: run "
-            "this as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, "
-            "user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0; in a "
-            "container, its security options)");
+        return err_set(err, ERR_IO, errno,
+                       "several guests need a network namespace, which this machine allows only root: run "
+                       "this as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, "
+                       "user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0; in a "
+                       "container, its security options)");
     return err_sys(err, errno, "a network namespace");
 }
 
-/* --- interfaces --------------------------------------------------------------------------------------------------- */
+/* --- interfaces --- */
 
 static struct ifreq interface_request(const char *name)
 {
@@ -87,7 +86,7 @@ static int set_address(int control, const char *name, const char *ip, const char
     struct ifreq ifr = interface_request(name);
     struct sockaddr_in address = {.sin_family = AF_INET}, mask = address;
     if (inet_pton(AF_INET, ip, &address.sin_addr) != 1 || inet_pton(AF_INET, netmask, &mask.sin_addr) != 1)
-        return err_set(err, ERR_INTERNAL, 0, "no address: %s, %s", ip, netmask);
+        return err_set(err, ERR_INTERNAL, 0, "not an address: %s, %s", ip, netmask);
     memcpy(&ifr.ifr_addr, &address, sizeof address);
     if (ioctl(control, SIOCSIFADDR, &ifr) < 0)
         return err_sys(err, errno, "address %s of interface %s", ip, name);
@@ -102,8 +101,8 @@ static int open_control(int *ret, struct err *err)
     return *ret < 0 ? err_sys(err, errno, "a socket for interfaces") : 0;
 }
 
-/* Guests have a /32 and reach each other by way of the gateway, which is the bridge they are on. It must forward, and must
- * not tell them of the shorter way. */
+/* Guests have a /32 and reach each other through the gateway, which is their own bridge. It must forward, and must not send
+ * redirects. */
 static int make_bridge(struct err *err)
 {
     cleanup_close int control = -1;
@@ -126,10 +125,9 @@ static int open_tap(struct ifreq *ret_ifr, int *ret_fd, struct err *err)
 {
     cleanup_close int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
     if (fd < 0 && (errno == EACCES || errno == EPERM))
-        return err_set(
-            err, ERR_IO, errno,
-            "several guests need /dev/net/tun, and this user may not open it: run this as root, or "
-            "give the device mode 0666, as udev does");
+        return err_set(err, ERR_IO, errno,
+                       "several guests need /dev/net/tun, which this user may not open: run this as root, or "
+                       "give the device mode 0666, as udev does");
     if (fd < 0)
         return err_set(
             err, ERR_IO, errno,
@@ -158,12 +156,12 @@ int network_tap(int *ret_fd, struct err *err)
     return 0;
 }
 
-/* --- DHCP --------------------------------------------------------------------------------------------------------- */
+/* --- DHCP --- */
 
 int network_dhcp_argv(const char *program, const struct network_guest *guests, size_t count,
                       struct arena *arena, const char *const **ret, struct err *err)
 {
-    /* --no-daemon: it stays the process that was started and the user that it is, and so dies with this one.
+    /* --no-daemon: dnsmasq neither forks nor changes its user, and so dies with this process.
      * Options 1, 3, 26, 121: netmask, router, MTU, classless routes (RFC 2132, RFC 3442). */
     static const char *const fixed[] = {"--conf-file=/dev/null",
                                         "--no-daemon",
@@ -183,9 +181,9 @@ int network_dhcp_argv(const char *program, const struct network_guest *guests, s
                                         "--dhcp-option=121," NETWORK_GATEWAY
                                         "/32,0.0.0.0,0.0.0.0/0," NETWORK_GATEWAY};
     _Static_assert(NETWORK_MTU == 1460, "option 26");
-    _Static_assert(1 + sizeof fixed / sizeof *fixed <= ARGS_FIXED, "room");
+    _Static_assert(1 + sizeof fixed / sizeof *fixed <= ARGS_FIXED, "fixed arguments");
     if (count == 0 || count > NETWORK_GUESTS_MAX)
-        return err_set(err, ERR_INTERNAL, 0, "a network of %zu guests", count);
+        return err_set(err, ERR_INTERNAL, 0, "a network for %zu guests", count);
     const char **argv = arena_array(arena, ARGS_FIXED + count + 1, sizeof *argv);
     size_t n = 1 + sizeof fixed / sizeof *fixed;
     if (!argv)

@@ -1,13 +1,13 @@
-/* A network of this process's own, for guests that must reach each other: a bridge, a tap for each guest, DHCP.
+/* A private network for guests that must reach each other: a bridge, a tap for each guest, DHCP.
  *
  * In:    each guest's name, address and MAC.
- * Out:   a network as Compute Engine makes it: a host address for each guest, all traffic by way of the gateway, MTU 1460;
- *        this process is the gateway, and METADATA_IP is one of its addresses.
- * Fails: ERR_IO, with what to do about it, where the kernel or its owner does not let an ordinary user have namespaces or taps,
- *        or dnsmasq is not installed.
- * Owns:  struct network owns dnsmasq, until network_stop(). The interfaces are the namespace's: they go with the last process
- *        in it, however that ends.
- * Never: needs root; touches the machine's own network, or lets a guest reach it.
+ * Out:   a network like Compute Engine's: a host address for each guest, all traffic through the gateway, MTU 1460. This
+ *        process is the gateway, and METADATA_IP is one of its addresses.
+ * Fails: ERR_IO, with advice, if the kernel or its configuration denies unprivileged users namespaces or taps, or dnsmasq is
+ *        not installed.
+ * Owns:  struct network owns dnsmasq, until network_stop(). The interfaces belong to the namespace and disappear with its last
+ *        process.
+ * Never: needs root; touches the machine's own network; lets a guest reach it.
  *
  * Source: namespaces(7), user_namespaces(7), tun.rst of the kernel's documentation, dnsmasq(8);
  *         https://cloud.google.com/vpc/docs/mtu, .../docs/routes (guests have a /32).
@@ -35,7 +35,7 @@ struct network_guest {
 struct network {
     struct proc dhcp;
     int dhcp_said_fd;
-    struct serial dhcp_said; /* what dnsmasq says, by line */
+    struct serial dhcp_said; /* dnsmasq's output, by line */
     char dhcp_last[256];
     const struct run *run;
 };
@@ -44,22 +44,22 @@ struct network {
         .dhcp_said_fd = -1                                                                                   \
     }
 
-/* Moves this process into a network namespace of its own, for good; one that is not root gets a user namespace too, in
- * which it is. To be called while the process has one thread. */
+/* Moves this process into its own network namespace, permanently; a process that is not root also gets a user namespace in
+ * which it is root. Call it while the process has one thread. */
 must_check int network_enter(struct err *err);
 
-/* Bridge, addresses and DHCP, after network_enter(). RET's address must not change while it runs. RUN outlives it. */
+/* Bridge, addresses and DHCP, after network_enter(). RET must not move while it runs; RUN must outlive it. */
 must_check int network_start(const struct network_guest *guests, size_t count, const struct run *run,
                              struct network *ret, struct err *err);
-/* A new tap on the bridge. It is gone when the last copy of the descriptor is closed. */
+/* A new tap on the bridge. It disappears when the last copy of the descriptor is closed. */
 must_check int network_tap(int *ret_fd, struct err *err);
-/* Hears what dnsmasq has to say; ERR_IO when it has ended. To be called now and then. */
+/* Reads dnsmasq's output; ERR_IO if it has ended. Call it regularly. */
 must_check int network_watch(struct network *network, struct err *err);
 
 void network_stop(struct network *network);
 #define cleanup_network cleanup(network_stop)
 
-/* dnsmasq's command line, NULL-terminated, in ARENA. Apart from network_start() so that it can be looked at. */
+/* dnsmasq's command line, NULL-terminated, in ARENA. Public for tests. */
 must_check int network_dhcp_argv(const char *program, const struct network_guest *guests, size_t count,
                                  struct arena *arena, const char *const **ret, struct err *err);
 

@@ -38,7 +38,7 @@ static void take_line(void *ctx, double seconds, const char *line)
         options->line(options->ctx, node->values.name, line);
 }
 
-/* --- one guest ---------------------------------------------------------------------------------------------------- */
+/* --- one guest --- */
 
 static int attach_console(struct nodes *nodes, struct node *node, struct err *err)
 {
@@ -56,7 +56,7 @@ static int attach_console(struct nodes *nodes, struct node *node, struct err *er
     return 0;
 }
 
-static int switch_on(struct nodes *nodes, struct node *node, struct err *err)
+static int power_on(struct nodes *nodes, struct node *node, struct err *err)
 {
     const struct cluster_test_options *options = nodes->options;
     cleanup_close int tap = -1;
@@ -96,7 +96,7 @@ static int explain_power_off(struct node *node, struct err *err)
     if (status > 0)
         return err_set(err, ERR_IO, 0, "%s: QEMU ended with status %d%s%s", node->values.name, status,
                        node->console->qemu_said[0] ? ": " : "", node->console->qemu_said);
-    return err_set(err, ERR_TEST, 0, "%s went off by itself after %.0f s", node->values.name,
+    return err_set(err, ERR_TEST, 0, "%s powered off after %.0f s", node->values.name,
                    console_elapsed(node->console));
 }
 
@@ -112,7 +112,7 @@ static int read_console(struct nodes *nodes, struct node *node, struct err *err)
     return end ? explain_power_off(node, err) : 0;
 }
 
-/* --- all of them -------------------------------------------------------------------------------------------------- */
+/* --- all of them --- */
 
 static int check_time(const struct nodes *nodes, struct err *err)
 {
@@ -203,12 +203,12 @@ int nodes_start(const struct cluster_test_options *options, const struct run *ru
         if (!node->console)
             return err_oom(err);
     }
-    /* the network first: the server listens on one of its addresses */
+    /* first the network: the server listens on one of its addresses */
     if (start_network(ret, err) < 0 || start_server(ret, err) < 0)
         return -1;
     ret->started = console_now();
     for (size_t i = 0; i < ret->count; i++)
-        if (switch_on(ret, &ret->list[i], err) < 0)
+        if (power_on(ret, &ret->list[i], err) < 0)
             return err_wrap(err, "%s", ret->list[i].values.name);
     return 0;
 }
@@ -216,8 +216,8 @@ int nodes_start(const struct cluster_test_options *options, const struct run *ru
 int nodes_replace(struct nodes *nodes, struct node *node, struct err *err)
 {
     node->values.id += METADATA_INSTANCES_MAX;
-    if (start_server(nodes, err) < 0 || switch_on(nodes, node, err) < 0)
-        return err_wrap(err, "%s, once more", node->values.name);
+    if (start_server(nodes, err) < 0 || power_on(nodes, node, err) < 0)
+        return err_wrap(err, "%s, the replacement", node->values.name);
     return 0;
 }
 

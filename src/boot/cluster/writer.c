@@ -17,8 +17,8 @@ void writer_free(struct etcd_writer *writer)
     *writer = (struct etcd_writer){0};
 }
 
-/* The value is the key's number once more, so that one that was mixed up is seen. */
-static void spell(unsigned number, char key[static KEY_CAP], char value[static KEY_CAP])
+/* The value repeats the key's number, so that a swapped value is detected. */
+static void format_pair(unsigned number, char key[static KEY_CAP], char value[static KEY_CAP])
 {
     snprintf(key, KEY_CAP, PREFIX "%06u", number);
     snprintf(value, KEY_CAP, "%u", number);
@@ -30,9 +30,9 @@ int writer_write(struct etcd_writer *writer, struct etcd_client *client, const c
     char key[KEY_CAP], value[KEY_CAP];
     *ret_done = false;
     if (writer->attempted == WRITER_MAX)
-        return err_set(err, ERR_TEST, 0, "%d writes, and no end of it", WRITER_MAX);
+        return err_set(err, ERR_TEST, 0, "more than %d writes", WRITER_MAX);
     unsigned number = writer->attempted++;
-    spell(number, key, value);
+    format_pair(number, key, value);
     if (etcd_put(client, ip, key, value, timeout_ms, err) < 0)
         return err->kind == ERR_NETWORK || err->kind == ERR_REMOTE ? 0 : -1;
     writer->notes[number] = ACKNOWLEDGED;
@@ -53,7 +53,7 @@ int writer_check_key(struct etcd_writer *writer, const char *key, const char *va
     size_t len = strlen(PREFIX);
     unsigned long number = strncmp(key, PREFIX, len) == 0 ? strtoul(key + len, &end, 10) : WRITER_MAX;
     if (number < writer->attempted)
-        spell((unsigned)number, wants_key, wants_value);
+        format_pair((unsigned)number, wants_key, wants_value);
     if (number >= writer->attempted || strcmp(key, wants_key) != 0 || strcmp(value, wants_value) != 0)
         return err_set(err, ERR_TEST, 0, "etcd has a key that was never written: %.40s = %.40s", key, value);
     writer->notes[number] |= SEEN;

@@ -500,7 +500,7 @@ static void each_instance_sees_its_own(void **state)
 static void strangers_are_refused(void **state)
 {
     (void)state;
-    expect_from("127.0.1.4", V1 "instance/name", 403, "no instance has the address that asks\n");
+    expect_from("127.0.1.4", V1 "instance/name", 403, "no instance has the client's address\n");
     expect_from("127.0.0.1", V1, 403, NULL);
     expect_from("127.0.0.1", V1 "instance/name?wait_for_change=true&timeout_sec=20", 403, NULL);
     expect_from("127.0.1.4", "/latest/", 404, NULL);

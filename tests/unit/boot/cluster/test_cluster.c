@@ -151,7 +151,7 @@ static void guest_that_reports_fail_ends_it(void **state)
 static void guest_that_goes_off_ends_it(void **state)
 {
     (void)state;
-    ends_badly("bake-report: PASS\nthe last line\n", SECTOR_RESET, 600, " went off by itself after ");
+    ends_badly("bake-report: PASS\nthe last line\n", SECTOR_RESET, 600, " powered off after ");
 }
 
 /* Guests that are well, each for itself, make no cluster: it goes on until it is stopped. */
