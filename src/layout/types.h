@@ -45,7 +45,7 @@ struct layout {
     struct partition partitions[LAYOUT_PARTITIONS_MAX]; /* in table order */
     unsigned partition_count;
     unsigned root; /* index of ROOT in partitions[] */
-    int oem;       /* index, -1 when there is none */
+    int oem;       /* index, or -1 */
     int usr, esp;
     struct {
         unsigned partition; /* index in partitions[] */

@@ -1,4 +1,4 @@
-/* The layout stage on a tiny disk with Container Linux's layout, and on what can be wrong with one. */
+/* The layout stage on a tiny disk with Container Linux's layout, and on damaged ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,7 +97,7 @@ static void a_missing_backup_table_is_accepted(void **state)
     assert_int_equal(layout_read(&grown, NULL, &layout, &err), 0);
 }
 
-/* As BIOS boot loaders want it: the MBR holds a partition of the GPT, too. */
+/* As BIOS boot loaders need it: a partition of the GPT is in the MBR, too. */
 static void a_hybrid_table_is_accepted(void **state)
 {
     (void)state;
@@ -117,7 +117,7 @@ static void what_is_wrong_is_refused(void **state)
         {"printf x | dd of=$d bs=1 seek=1100 conv=notrunc status=none", "entries' CRC"},
         {"head -c 20000000 /dev/zero > $d", "not a disk"},
         {"head -c 100 /dev/zero > $d", "not a disk"},
-        /* tables of another kind are named: sectors of 4096 bytes, an MBR, a header that is lost, many entries */
+        /* other tables are named: sectors of 4096 bytes, an MBR, a lost header, many entries */
         {"head -c 16896 /dev/zero > $1/z; dd if=$d of=$1/g bs=512 skip=1 count=33 status=none; dd if=$1/z "
          "of=$d bs=512 seek=1 "
          "conv=notrunc status=none; dd if=$1/g of=$d bs=512 seek=8 conv=notrunc status=none",
@@ -163,7 +163,7 @@ static void what_is_wrong_is_refused(void **state)
     }
 }
 
-/* Two overlapping entries with right checksums: sgdisk would not write them, so they are patched in. */
+/* Overlapping entries with correct checksums: sgdisk would not write them, so they are patched in. */
 static void overlapping_partitions_are_refused(void **state)
 {
     (void)state;
@@ -227,7 +227,7 @@ static void padding_moves_the_backup_only(void **state)
     assert_int_equal(shell("PATH=$PATH:/usr/sbin sgdisk -v \"$1/copy\" | grep -q 'No problems found'"), 0);
 }
 
-/* A view has no file for libfdisk to write to: the table must come out the same, wherever the backup is. */
+/* A view has no file for libfdisk to write to: the result must be the same table, wherever the backup is. */
 static void a_view_grows_like_a_file(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* A disk that cannot be read is not a disk without something: whichever read fails, the layout is right or refused. */
+/* A failed read must not look like something missing: whichever read fails, the layout is right or
+ * refused. */
 /* The fortified read() of the headers is an inline function, which cannot be replaced. */
 #undef _FORTIFY_SOURCE
 
@@ -20,8 +21,8 @@
 
 static char dir[] = "/tmp/bake-test-read.XXXXXX";
 
-/* The program's own read() and pread() stand before the C library's, for libblkid and libext2fs as well. */
-static unsigned reads_left; /* the read after so many fails; 0: none does */
+/* The program's read() and pread() replace the C library's, for libblkid and libext2fs as well. */
+static unsigned reads_left; /* the read after this many fails; 0: none does */
 static bool failed;
 
 static bool fails(void)

@@ -1,4 +1,4 @@
-/* Recipes that are refused: for each the whole message, position included. */
+/* Recipes that are refused, each with its whole message and position. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 
-/* What stands around a row's text: the text begins at line 1 column 1 (WHOLE), line 2 column 8 (BASE), line 3
+/* The recipe around a row's text, which begins at line 1 column 1 (WHOLE), line 2 column 8 (BASE), line 3
  * column 11 (INPUT) or line 4 column 1 (BODY). */
 enum frame { WHOLE, BASE, INPUT, BODY };
 static const struct {
@@ -268,7 +268,7 @@ static void refuse_rows(const struct row *table, size_t count)
     }
 }
 
-static void every_row_is_refused_in_its_place(void **state)
+static void every_row_is_refused_with_its_position(void **state)
 {
     (void)state;
     refuse_rows(rows, sizeof rows / sizeof *rows);
@@ -312,7 +312,7 @@ static void too_many_entries_are_refused(void **state)
     buf_str(&text, "}}");
     assert_int_equal(parse(&text, NULL, &err), -1);
     assert_string_equal(err.text, "r:1:9: more than 1000 variables");
-    for (int count = 62; count <= 63; count++) { /* of an image's 64, two are bake's own */
+    for (int count = 62; count <= 63; count++) { /* of an image's 64 labels bake uses two */
         text.len = 0;
         buf_printf(&text, "%s\"image\":{\"labels\":{", frames[BODY].before);
         for (int i = 0; i < count; i++)
@@ -345,7 +345,7 @@ static void given_variables_must_exist_and_be_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_row_is_refused_in_its_place),
+        cmocka_unit_test(every_row_is_refused_with_its_position),
         cmocka_unit_test(growth_by_variables_is_bounded),
         cmocka_unit_test(too_many_entries_are_refused),
         cmocka_unit_test(given_variables_must_exist_and_be_text),

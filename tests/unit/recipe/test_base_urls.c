@@ -1,4 +1,4 @@
-/* Published bases: from what a release server answers to URLs. */
+/* Published bases: from a release server's answer to URLs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,7 +96,7 @@ static void answers_become_urls(void **state)
     }
 }
 
-/* A name that moves and is not resolved would be pinned as it is. */
+/* A moving name that is not resolved would be pinned as written. */
 static void what_is_not_a_release_is_refused(void **state)
 {
     (void)state;
@@ -124,7 +124,7 @@ static void what_is_not_a_release_is_refused(void **state)
         struct err err = {0};
         buf_printf(&text, "{\"name\":\"n\",\"base\":{%s,\"keyring\":\"k\"}}", refused[i].base);
         if (recipe_parse(text.data, text.len, "r", NULL, NULL, &recipe, &err) == 0)
-            fail_msg("%s is taken", refused[i].base);
+            fail_msg("%s was accepted", refused[i].base);
         assert_int_equal(err.kind, ERR_RECIPE);
         if (!strstr(err.text, refused[i].says))
             fail_msg("\"%s\" does not say \"%s\"", err.text, refused[i].says);
@@ -143,7 +143,7 @@ static int update(const char *base, const char *locked_version, const char *lock
     return release_check_update(&recipe, &locked, &urls, &arena, err);
 }
 
-/* Whether flatcar's stable at version LOCKED goes back to NOW, which is refused. */
+/* Whether going from LOCKED back to NOW is refused as a downgrade. */
 static bool is_older(const char *now, const char *locked)
 {
     struct err err = {0};
@@ -183,7 +183,7 @@ static void an_older_release_than_the_locked_one_is_refused(void **state)
                      -1);
     assert_int_equal(update(STABLE, "4081.2.0", URL("stable", "4081.2.0"), "4081.2.0", &err), 0);
     assert_int_equal(update(STABLE, "4081.2.9", URL("stable", "4081.2.9"), "4081.2.10", &err), 0);
-    /* asked for: from another channel, or by its version */
+    /* requested: by another channel, or by its version */
     assert_int_equal(update(STABLE, "4593.0.0", URL("alpha", "4593.0.0"), "4081.2.0", &err), 0);
     assert_int_equal(
         update(STABLE ",\"version\":\"4000.0.0\"", "4081.2.0", URL("stable", "4081.2.0"), "4000.0.0", &err),

@@ -198,7 +198,7 @@ static void times_have_bounds(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
-/* --- on another machine ------------------------------------------------------------------------------------------------- */
+/* --- on another machine --- */
 
 static const char moving[] =
     "{\"name\":\"n\",\"vars\":{\"dir\":\"/d\",\"v\":\"1\"},"
@@ -228,7 +228,7 @@ static void parse_on(const char *const values[static 5], struct recipe *ret)
     assert_int_equal(recipe_parse(moving, sizeof moving - 1, "r", values[4], &vars, ret, &err), 0);
 }
 
-static void a_lock_is_of_no_machine(void **state)
+static void a_lock_is_for_all_machines(void **state)
 {
     (void)state;
     static const char *const here[] = {"/home/a/keys", "mirror-a", "file:/home/a/all", "/home/a/fix",
@@ -265,7 +265,7 @@ static void a_lock_is_of_no_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_lock_is_of_no_machine),
+        cmocka_unit_test(a_lock_is_for_all_machines),
         cmocka_unit_test(the_text_is_canonical_and_comes_back),
         cmocka_unit_test(what_no_longer_fits_is_named),
         cmocka_unit_test(bad_locks_are_refused),

@@ -1,4 +1,4 @@
-/* Matrices: cells in order, tags that tell them apart, what is refused and where. */
+/* Matrices: the order of cells, unique tags, what is refused and where. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,7 +60,7 @@ static void nothing_to_vary_is_one_cell(void **state)
     assert_string_equal(matrix.cells[0].name, "all");
 }
 
-/* Values that look the same once they are a file's name are told apart, and no tag leaves the folder or grows long. */
+/* Tags are unique even for values that give the same file name; they never leave the folder or grow long. */
 static void tags_differ(void **state)
 {
     (void)state;
@@ -141,7 +141,7 @@ static void too_many_are_refused(void **state)
     assert_non_null(strstr(err.text, "more than 1024 combinations"));
 }
 
-/* manifests/recipes/matrix.schema.json, for editors, knows the same keys. */
+/* manifests/recipes/matrix.schema.json, for editors, has the same keys. */
 static void the_schema_has_the_parsers_keys(void **state)
 {
     (void)state;

@@ -209,7 +209,7 @@ static void the_inputs_digest_changes_with_what_counts(void **state)
     parse_full(&r);
     assert_int_equal(recipe_inputs_digest(&r, &first, &err), 0);
     struct recipe_input *in = (struct recipe_input *)(uintptr_t)&r.inputs[1];
-    /* credentials, and what differs between machines, are not in it */
+    /* it leaves out credentials and what differs between machines */
     assert_string_equal(in->portable_url, "https://h/v1.20.tar.gz");
     in->url = "https://other:secret@h/v1.21.tar.gz";
     assert_int_equal(recipe_inputs_digest(&r, &other, &err), 0);
@@ -227,7 +227,7 @@ static void the_inputs_digest_changes_with_what_counts(void **state)
     assert_false(sha256_equal(&first, &other));
 }
 
-/* A folder that a variable stands for is escaped in a file: URL, and nowhere else. */
+/* Folders that variables stand for are escaped in file: URLs and nowhere else. */
 static void folders_in_urls_are_escaped(void **state)
 {
     (void)state;

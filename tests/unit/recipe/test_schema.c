@@ -1,4 +1,4 @@
-/* The JSON Schema and the parser know the same keys and words. */
+/* The JSON Schema and the parser have the same keys and words. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -38,7 +38,7 @@ static inline int remove_dir(void **state)
     return proc_run(&spec, NULL, &result, &err);
 }
 
-/* The next call but three reuses the memory. */
+/* The fourth call from now reuses the memory. */
 static inline char *in_dir(const char *name)
 {
     static char paths[4][512];

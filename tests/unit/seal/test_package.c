@@ -25,7 +25,7 @@ static struct sealed make(const struct sample *s, const struct signing_key *key)
     return made;
 }
 
-/* With BAKE_GOLDEN=write in the environment the golden files are written, to be looked at and committed. */
+/* BAKE_GOLDEN=write in the environment rewrites the golden files, to be reviewed and committed. */
 static void compare_golden(const struct sealed_file *file, const char *golden)
 {
     char path[256];
@@ -91,7 +91,7 @@ static unsigned has_checksum(const cJSON *element, const char *algorithm, size_t
     return found;
 }
 
-/* The rules of SPDX 2.3 that a reader trips over: clauses 6 (document), 7 (package), 8 (file), 11
+/* The rules of SPDX 2.3 that readers depend on: clauses 6 (document), 7 (package), 8 (file), 11
  * (relationships). */
 static void spdx_keeps_its_rules(void **state)
 {
@@ -116,7 +116,7 @@ static void spdx_keeps_its_rules(void **state)
         assert_true(strlen(text_of(p, "name")) > 0);
         assert_true(strlen(text_of(p, "downloadLocation")) > 0);
         assert_int_equal(has_checksum(p, "SHA256", 64), 1);
-        /* clause 7.9: the code is there exactly when files were analysed */
+        /* clause 7.9: the code is present exactly when files were analysed */
         const cJSON *code = cJSON_GetObjectItemCaseSensitive(p, "packageVerificationCode");
         assert_int_equal(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(p, "filesAnalyzed")), code != NULL);
     }
@@ -322,7 +322,7 @@ static void packages_open_when_all_is_as_signed(void **state)
     says(err.text, "size differs");
 }
 
-/* One open attempt after FILE was replaced by TEXT (NULL: removed). Puts everything back before. */
+/* Restores all files, replaces FILE by TEXT (NULL: removes it), and opens the package. */
 static const char *opened_with(const struct sealed *sealed, const struct minisign_public *key,
                                const char *file, const void *text, size_t len)
 {
@@ -362,7 +362,7 @@ static void changed_packages_do_not_open(void **state)
     says(opened_with(&sealed, &key.public, "node-0123456789ab.spdx.json", "{}", 2), "it was changed");
     says(opened_with(&sealed, &key.public, "node-0123456789ab.provenance.json", "{}", 2), "it was changed");
     assert_string_equal(opened_with(&sealed, NULL, sig, NULL, 0), "");
-    /* a good signature by the same key, but of another file */
+    /* a valid signature by the same key, but of another file */
     cleanup_buf struct buf stray = BUF_INIT(MINISIGN_FILE_MAX);
     uint8_t digest[MINISIGN_DIGEST_SIZE];
     minisign_digest(sealed.manifest.text, sealed.manifest.len, digest);
@@ -377,7 +377,7 @@ static void changed_packages_do_not_open(void **state)
     says(err.text, "must be named");
 }
 
-static void an_unsigned_package_takes_no_old_signature_along(void **state)
+static void an_unsigned_package_removes_an_old_signature(void **state)
 {
     (void)state;
     struct err err = {0};
@@ -403,7 +403,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_sealed_is_refused),
         cmocka_unit_test(packages_open_when_all_is_as_signed),
         cmocka_unit_test(changed_packages_do_not_open),
-        cmocka_unit_test(an_unsigned_package_takes_no_old_signature_along),
+        cmocka_unit_test(an_unsigned_package_removes_an_old_signature),
     };
     return cmocka_run_group_tests_name("package", tests, make_dir, remove_dir);
 }

@@ -40,7 +40,7 @@ static void shell(const char *script)
     proc_result_free(&result);
 }
 
-/* The permit, made here as verify would after checking the digest. */
+/* The permit, as verify makes it after checking the digest. */
 static void artifact(const char *name, struct trusted *ret)
 {
     char path[256];

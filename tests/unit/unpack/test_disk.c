@@ -1,4 +1,4 @@
-/* unpack_disk() on archives made by the tools that make them in the world. */
+/* unpack_disk() on archives made by the usual tools. */
 #include "archives.h"
 #include "text/hex.h"
 
@@ -11,7 +11,8 @@
 #include "unpack/unpack.h"
 #include "unpack/unpacking.h"
 
-/* A 64 MiB disk with a partition table's mark, data at both ends and in the middle, and zeros that are stored. */
+/* A 64 MiB disk with a partition table's mark, data at both ends and in the middle, and zeros that are
+ * stored. */
 static const char make_disk[] = "truncate -s 64M disk.raw\n"
                                 "put() { dd of=disk.raw conv=notrunc bs=1 seek=\"$1\" status=none; }\n"
                                 "printf '\\x55\\xaa' | put 510\n"
@@ -40,13 +41,13 @@ static void unpacks(const char *name)
     assert_int_equal(fstat(first.fd, &st), 0);
     assert_true(st.st_blocks * 512 < 4000000); /* sparse */
     assert_int_equal(st.st_nlink, 0);
-    /* private: what is written to one copy is in no other, and the cache stays */
+    /* private: writes to one copy appear neither in another nor in the cache */
     OK(disk_write(&first, "changed", 7, 0, &err));
     OK(unpack_disk(&base, cache, NULL, NULL, &second, &err));
     is_disk(&second, "disk.raw");
     disk_close(&first);
     disk_close(&second);
-    /* the same as a view of the cache's own file, which nobody writes to */
+    /* the same as a view of the cache's own file, which is never written to */
     OK(unpack_base(&base, cache, NULL, NULL, NULL, &first, &err));
     OK(unpack_base(&base, cache, NULL, NULL, NULL, &second, &err));
     is_disk(&first, "disk.raw");
@@ -144,8 +145,7 @@ static void hostile(void **state)
     refused("big.tar.gz", "more than");
 }
 
-/* Data, not zeros, far beyond what its archive can honestly hold; and zeros without end. */
-/* The cache's disk, or the note beside it, is not what it was: it is unpacked again, never used. */
+/* When the cache's disk or the note beside it has changed, the disk is unpacked again and never used. */
 static void damaged_in_the_cache(void **state)
 {
     (void)state;
@@ -173,6 +173,7 @@ static void damaged_in_the_cache(void **state)
     trusted_free(&base);
 }
 
+/* Far more data, not zeros, than the archive can honestly hold; and endless zeros. */
 static void bombs(void **state)
 {
     (void)state;
@@ -193,7 +194,7 @@ static void bombs(void **state)
     trusted_free(&base);
 }
 
-/* Cut at every sixteenth, and at the last bytes: never accepted. */
+/* Cut at every sixteenth and at the last bytes: always refused. */
 static void cut_short(void **state)
 {
     (void)state;
@@ -218,7 +219,7 @@ static void cut_short(void **state)
     }
 }
 
-/* One bit changed: an error, or, where the format has no checksum over it, still a whole disk; never a crash. */
+/* With one bit changed: an error, or a whole disk where no checksum covers the bit; never a crash. */
 static void bit_flips(void **state)
 {
     (void)state;
@@ -253,7 +254,7 @@ static void bit_flips(void **state)
     }
 }
 
-static void no_room(void **state)
+static void no_space(void **state)
 {
     (void)state;
     struct trusted base;
@@ -287,7 +288,7 @@ static void interrupted(void **state)
     trusted_free(&base);
 }
 
-/* A download of FROM, whose bytes come in small pieces, at last those of it that are WHOLE. */
+/* A download of FROM that arrives in small pieces, up to WHOLE bytes of it. */
 struct download {
     const struct trusted *from;
     struct progress *progress;
@@ -315,7 +316,7 @@ static void *download(void *ctx)
     return NULL;
 }
 
-/* Unpacks NAME while it comes in; DISK is what unpacking_end() gave. WANT: the digest that the lock has. */
+/* Unpacks NAME during its download; RET is what unpacking_end() returned. WANT: the digest in the lock. */
 static void while_fetched(const char *name, const struct sha256 *want, uint64_t whole, struct disk *ret,
                           bool *ret_over)
 {
@@ -350,7 +351,7 @@ static void in_the_cache(const struct sha256 *sha256, bool is)
     cleanup_close_fn(&fd);
 }
 
-static void while_it_comes_in(void **state)
+static void during_the_download(void **state)
 {
     (void)state;
     static const char *const names[] = {"coming.tar.gz", "coming.tar.xz", "coming.raw.gz", "coming.raw"};
@@ -365,13 +366,13 @@ static void while_it_comes_in(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct sha256 other = {{(uint8_t)i, 77}};
         artifact(names[i], &base);
-        if (i != 3) { /* cut short: given up, and nothing stays */
+        if (i != 3) { /* cut short: given up, nothing is kept */
             while_fetched(names[i], NULL, base.size / 2, &disk, &over);
             assert_false(over);
             assert_null(disk.ops);
             in_the_cache(&base.sha256, false);
         }
-        /* other bytes than those that the lock has: nobody gets what they unpack to */
+        /* other bytes than the lock's: what they unpack to is never returned */
         while_fetched(names[i], &other, UINT64_MAX, &disk, &over);
         assert_false(over);
         assert_null(disk.ops);
@@ -382,20 +383,20 @@ static void while_it_comes_in(void **state)
         is_disk(&disk, "coming.raw");
         disk_close(&disk);
         in_the_cache(&base.sha256, true);
-        /* and it is there now: there is nothing to do */
+        /* it is in the cache now: nothing to do */
         struct unpacking *unpacking = NULL;
         OK(unpacking_begin(&base.sha256, base.size, NULL, cache, NULL, NULL, &unpacking, &err));
         assert_null(unpacking);
         trusted_free(&base);
     }
     shell("head -c 30000 coming.tar.gz >damaged.tar.gz; head -c 30000 /dev/urandom >>damaged.tar.gz");
-    while_fetched("damaged.tar.gz", NULL, UINT64_MAX, &disk, &over); /* unpack_base() says what is wrong */
+    while_fetched("damaged.tar.gz", NULL, UINT64_MAX, &disk, &over); /* unpack_base() reports why */
     assert_false(over);
     assert_null(disk.ops);
 }
 
-/* It came out of the cache: nobody moved the progress. Or nobody will. */
-static void nothing_comes_in(void **state)
+/* The artifact came from the cache, so its progress did not advance, or never will. */
+static void nothing_arrives(void **state)
 {
     (void)state;
     struct trusted base;
@@ -435,10 +436,10 @@ int main(void)
         cmocka_unit_test(bombs),
         cmocka_unit_test(cut_short),
         cmocka_unit_test(bit_flips),
-        cmocka_unit_test(no_room),
+        cmocka_unit_test(no_space),
         cmocka_unit_test(interrupted),
-        cmocka_unit_test(while_it_comes_in),
-        cmocka_unit_test(nothing_comes_in),
+        cmocka_unit_test(during_the_download),
+        cmocka_unit_test(nothing_arrives),
     };
     return cmocka_run_group_tests(tests, disk_set_up, tear_down);
 }

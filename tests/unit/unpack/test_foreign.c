@@ -1,5 +1,5 @@
-/* What the programs of the world make of an archive: frames without data, many members, padding, names beyond ASCII; and
- * files that are something else, which the message names. */
+/* Archives as other programs write them: frames without data, many members, padding, names beyond ASCII; and
+ * files of other kinds, which the message names. */
 #include "archives.h"
 
 #include "unpack/member/member.h"
@@ -19,7 +19,7 @@ static const char make[] =
     "{ gzip -c a; gzip -c b; head -c 1000 /dev/zero; } >two.gz\n"
     "{ gzip -c in.tar; echo more; } >garbage.gz; { xz -0c in.tar; echo more; } >garbage.xz\n"
     "{ zstd -qc in.tar; echo more; } >garbage.zst; skip >only.zst; big_skip >x; head -c 100 x >cut.zst\n"
-    /* a frame by hand: its header asks for a window of 2^30 bytes, one stored block follows. RFC 8878, 3.1.1 */
+    /* a handmade frame: a header with a window of 2^30 bytes, one stored block. RFC 8878, 3.1.1 */
     "{ printf '\\x28\\xb5\\x2f\\xfd\\0\\xa0\\x01\\x35\\x0c'; head -c 100000 in.tar; } >long30.zst\n"
     "python3 - <<'P'\n"
     "import io, tarfile, zipfile\n"

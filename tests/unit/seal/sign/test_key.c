@@ -4,7 +4,7 @@
 #include <grp.h>
 #include <sys/wait.h>
 
-/* Weak on purpose: libsodium's least, 16 MiB and no time. */
+/* Weak on purpose: libsodium's minimum, 16 MiB and no time. */
 static const struct minisign_kdf quick = {32768, 16 << 20};
 
 static int give(void *ctx, const char *path, char *out, size_t room, size_t *ret_len, struct err *err)
@@ -127,7 +127,7 @@ static void passphrases_protect(void **state)
     signing_key_free(&key);
 }
 
-/* As Kubernetes mounts a Secret for a pod with an fsGroup: root's, readable by a group of the user. */
+/* As Kubernetes mounts a Secret for a pod with an fsGroup: owned by root, readable by a group of the user. */
 static void a_group_of_roots(const struct buf *plain)
 {
     static const struct {
@@ -152,7 +152,7 @@ static void a_group_of_roots(const struct buf *plain)
         int status = 0;
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
-        /* to root itself it is a file that others can read */
+        /* for root it is a file that others can read */
         struct err err = {0};
         struct signing_key key = {0};
         assert_int_equal(key_load(in_dir("given.key"), NULL, &key, &err), -1);

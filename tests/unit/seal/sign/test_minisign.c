@@ -77,7 +77,7 @@ static void other_keys_and_kinds_are_told_apart(void **state)
     says(err.text, "BAD signature");
 }
 
-/* Every single byte of a signature file matters but those of the untrusted comment and of line ends. */
+/* Every byte of a signature file counts, except in the untrusted comment and line ends. */
 static void no_byte_can_change(void **state)
 {
     (void)state;
@@ -185,8 +185,8 @@ static void hostile_key_files_are_refused_at_once(void **state)
         const char *says;
     } cases[] = {
         {46, "\0\0\0\0\x10\0\0\0", 8, "65536 MiB"},             /* memory: 64 GiB */
-        {46, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, "refused"}, /* memory: all there is */
-        {38, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, "refused"}, /* work without end */
+        {46, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, "refused"}, /* memory: all */
+        {38, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, "refused"}, /* endless work */
         {0, "XX", 2, "unknown kind"},
         {2, "XX", 2, "unknown kind"},
         {4, "XX", 2, "unknown kind"},

@@ -1,4 +1,4 @@
-/* unpack_members(), unpack_tree() on archives made by the tools that make them in the world. */
+/* unpack_members(), unpack_tree() on archives made by the usual tools. */
 #include "tests/unit/unpack/archives.h"
 
 #include <sys/stat.h>
@@ -128,13 +128,13 @@ static void not_members(void **state)
     refuses("twice.tar", "a b", ERR_VERIFY, "is in it twice");
 }
 
-/* Several at once, some twice, some in the cache already; on failure none is given. */
+/* Several at once, some twice, some in the cache already; on failure none is returned. */
 static void many(void **state)
 {
     (void)state;
     struct trusted input;
     artifact("gnu.tar.gz", &input);
-    input.sha256.bytes[0] ^= 1; /* nothing of it is in the cache */
+    input.sha256.bytes[0] ^= 1; /* not in the cache */
     const char *paths[] = {"kubernetes/server/bin/kubelet", "k", "a b", "./a b",
                            "kubernetes/server/bin/nothing"};
     const char *wants[] = {"kubernetes/server/bin/kubelet", "kubernetes/server/bin/kubelet", "a b", "a b",
@@ -197,7 +197,7 @@ static void trees(void **state)
         }
 }
 
-/* What others write about owners, capabilities and what no image takes over, in each of their dialects. */
+/* Owners, capabilities and unsupported attributes in every dialect of tar. */
 static const char make_meta[] =
     "cat > meta.py <<'P'\n"
     "import io, struct, sys, tarfile\n"
@@ -237,7 +237,7 @@ static void meta_is(const struct tree *tree, const char *path, uint32_t mode, ui
         fail_msg("%s: %04o %u:%u %u", path, meta->mode, meta->uid, meta->gid, meta->lost);
 }
 
-static void what_archives_say_of_files(void **state)
+static void metadata_of_archives(void **state)
 {
     (void)state;
     static const char *const names[] = {"meta.pax", "meta.gnu"};
@@ -262,7 +262,7 @@ static void what_archives_say_of_files(void **state)
         assert_int_equal(ping->capability_size, pax ? 20 : 0);
         if (pax)
             assert_memory_equal(ping->capability, "\1\0\0\2\0\40\0\0\0\0\0\0", 12);
-        /* as the kernel shows them: revision 3 of root is shown as revision 2 */
+        /* as the kernel shows them: revision 3 of root as revision 2 */
         assert_int_equal(in_tree(&tree, "roots")->meta.capability_size, pax ? 20 : 0);
         assert_memory_equal(in_tree(&tree, "roots")->meta.capability, ping->capability, 20);
         assert_int_equal(in_tree(&tree, "users")->meta.capability_size, pax ? 24 : 0);
@@ -324,7 +324,7 @@ static void whole(void **state)
     member_free(&got);
 }
 
-/* Cut anywhere: refused; members that were whole by then are not taken from it either. */
+/* Refused wherever it is cut, even for members that are whole. */
 static void cut_short(void **state)
 {
     (void)state;
@@ -362,7 +362,7 @@ int main(void)
         cmocka_unit_test(not_members),
         cmocka_unit_test(many),
         cmocka_unit_test(trees),
-        cmocka_unit_test(what_archives_say_of_files),
+        cmocka_unit_test(metadata_of_archives),
         cmocka_unit_test(hostile_trees),
         cmocka_unit_test(whole),
         cmocka_unit_test(cut_short),
