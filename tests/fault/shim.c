@@ -1,13 +1,12 @@
-/* Preloaded into bake: makes the Nth call of one class fail, or lists the calls of all classes.
+/* Preloaded into bake: makes the Nth call of one class fail, or lists all calls.
  *
- *   FAULT_EXE    the program meant, by its path; its children are left alone
+ *   FAULT_EXE    the path of the program; its children are not affected
  *   FAULT_CLASS  a name of the list below        FAULT_N   which call of that class, from 1; 0: list them
  *   FAULT_HOW    an errno's number, or "short": half of the bytes are read or written
- *   FAULT_ALL    set: all that follow fail too
- *   FAULT_LOG    gets the call that failed, or a line for each call: its class, its name, and from where it came, as places
- *                in the program's file
+ *   FAULT_ALL    if set, all later calls fail, too
+ *   FAULT_LOG    gets the call that failed, or a line per call: class, name and callers, as offsets in the program's file
  *
- * Calls inside of the C library are its own and not seen, but for memory: strdup() and asprintf() are. */
+ * Calls inside the C library are not seen, except for the memory of strdup() and asprintf(). */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -69,7 +68,7 @@ static const char *log_path;
 static struct place {
     const char *from, *to;
 } bake, libc;
-static __thread bool inside; /* what is logged is not counted */
+static __thread bool inside; /* calls made for logging are not counted */
 
 static void put(const char *text, size_t len)
 {
@@ -78,7 +77,7 @@ static void put(const char *text, size_t len)
     syscall(SYS_close, fd);
 }
 
-/* CLASS and CALL, and the callers that are bake's own. */
+/* CLASS, CALL, and the callers in bake. */
 static size_t describe(enum class class, const char *call, char line[static LINE])
 {
     void *frames[DEPTH];
@@ -95,7 +94,7 @@ static size_t describe(enum class class, const char *call, char line[static LINE
     return len;
 }
 
-/* Calls are many: their lines wait in memory. */
+/* Buffers the lines: there are many calls. */
 static void list(enum class class, const char *call)
 {
     char line[LINE];
@@ -167,7 +166,7 @@ __attribute__((constructor)) static void begin(void)
     if (how && !half)
         error_wanted = atoi(how);
     void *frame[2];
-    backtrace(frame, 2); /* loads a library, the first time */
+    backtrace(frame, 2); /* the first call loads a library */
     dl_iterate_phdr(find_places, NULL);
     lines = (char *)syscall(SYS_mmap, NULL, LIST, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -181,14 +180,14 @@ __attribute__((destructor)) static void end(void)
     on = false;
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------ */
+/* --- memory --- */
 
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 
-/* Whom memory is for: bake and the C library, which has strdup() and asprintf(), or another library. */
+/* Whether the memory is for bake, or for the C library's strdup() and asprintf(), and not for another library. */
 static enum class asked_by(const char *caller) {
     return (caller >= bake.from && caller < bake.to) || (caller >= libc.from && caller < libc.to) ? MEMORY
                                                                                                   : LIBRARY;
@@ -223,7 +222,7 @@ int posix_memalign(void **ret, size_t align, size_t size)
     return made ? 0 : ENOMEM;
 }
 
-/* --- everything else: a failure, or the system call or the C library's own ---------------------------------------- */
+/* --- everything else: a failure, or the system call or the C library's own --- */
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define CALL(class, type, name, args, failure, real)                                                         \
@@ -260,7 +259,7 @@ BOTH(OPEN, int, mkostemp, (char *path, int flags), -1, NEXT(mkostemp)(path, flag
 BOTH(OPEN, int, mkostemps, (char *path, int end, int flags), -1, NEXT(mkostemps)(path, end, flags))
 CALL(OPEN, int, memfd_create, (const char *name, unsigned flags), -1, syscall(SYS_memfd_create, name, flags))
 
-/* LEN, or half of it, at the call that is to be cut short; -1 at one that is to fail. */
+/* LEN, or half of it for a call that is to be short; -1 for one that is to fail. */
 static ssize_t cut(enum class class, const char *call, size_t len)
 {
     if (!hit(class, call))
@@ -368,7 +367,7 @@ CALL(MODE, int, futimens, (int fd, const struct timespec *times), -1,
 CALL(MODE, int, utimensat, (int dir, const char *path, const struct timespec *times, int flags), -1,
      syscall(SYS_utimensat, dir, path, times, flags))
 
-int close(int fd) /* it is closed all the same */
+int close(int fd) /* closes it even when it fails */
 {
     bool fails = hit(CLOSE, "close");
     int r = (int)syscall(SYS_close, fd);

@@ -1,4 +1,4 @@
-/* What the bucket and the APIs answer: claims, objects, images' times, sums. Whatever is taken must survive being used. */
+/* Answers of the bucket and the APIs: claims, objects, images' times, sums. Accepted values must be safe to use. */
 #include <string.h>
 
 #include "cloud/push/claim.h"

@@ -1,4 +1,4 @@
-/* A contents list, and a signature of one, from hostile bytes. */
+/* Contents lists and their signatures from hostile bytes. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-/* Whatever is handed out is a normal path that comes after the last one, and a value in range. */
+/* Every entry has a normal path that sorts after the previous one, and values in range. */
 static int visit(void *ctx, const struct contents_entry *entry, struct err *err)
 {
     char *above = ctx;

@@ -1,8 +1,8 @@
-/* libFuzzer target for what the cloud stage reads from outside: credential files, token answers, Google's errors, URLs.
+/* External input of the cloud stage: credential files, token answers, Google's errors, URLs.
  *
  *   clang -fsanitize=fuzzer,address,undefined ... tests/fuzz/fuzz_credentials.c libbake.a
  *
- * The first byte chooses the reader. No request is ever sent: a source is made and thrown away. */
+ * The first byte selects the reader. Sends no requests: token sources are created and freed. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static void check(int holds)
         abort();
 }
 
-/* A source that was made says who it is; its secrets go to hosts that may have them. */
+/* An accepted source has a name, and sends its secrets only to hosts that may have them. */
 static void fuzz_file(const char *text, size_t len)
 {
     struct err err = {0};
@@ -68,7 +68,7 @@ static void fuzz_error(const char *text, size_t len)
     http_answer_free(&answer);
 }
 
-/* What is taken for Google's host ends in Google's domain, and libcurl takes the URL too. */
+/* A host accepted as Google's is in Google's domain, and libcurl parses the URL, too. */
 static void fuzz_url(const char *text)
 {
     struct url_parts parts;

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-/* A writer that wrote nothing knows no key. */
+/* A writer that wrote nothing accepts no key. */
 static int visit(void *ctx, const char *key, const char *value, struct err *err)
 {
     if (writer_see(ctx, key, value, err) == 0)

@@ -1,8 +1,8 @@
-/* libFuzzer target for what fetch and the cache parse themselves: URLs, response headers, notes.
+/* The parsers of fetch and the cache: URLs, response headers, notes.
  *
  *   clang -fsanitize=fuzzer,address,undefined ... tests/fuzz/fuzz_fetch.c libbake.a
  *
- * The first byte chooses the parser. */
+ * The first byte selects the parser. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static void check(int holds)
         abort();
 }
 
-/* A URL that was taken stays what it is when it is parsed again. */
+/* Parsing an accepted URL again changes nothing. */
 static void fuzz_url(const char *text)
 {
     struct err err = {0};
@@ -33,7 +33,7 @@ static void fuzz_url(const char *text)
         check(url.path[0] == '/');
         return;
     }
-    /* escaping may lengthen a URL over the cap, and nothing else */
+    /* the only error allowed: escaping may lengthen a URL beyond the cap */
     if (url_parse(url.clean, &again, &err) < 0) {
         check(strlen(url.clean) > HTTP_URL_MAX);
         return;
@@ -58,7 +58,7 @@ static void fuzz_head(const char *text, size_t len)
     check(validator[0] == '\0' || note_value_ok(validator));
 }
 
-/* A note that was taken is written back as the same bytes. */
+/* An accepted note is written back as the same bytes. */
 static void fuzz_note(const char *text, size_t len)
 {
     char a[16], b[300];

@@ -1,5 +1,5 @@
-/* libFuzzer entry: the strict JSON reader. Every value that it accepts has a position, and what is accepted strictly
- * is accepted with comments too. Corpus: corpus/recipe. */
+/* The strict JSON reader. Every accepted value has a position, and text accepted strictly is also accepted with comments
+ * allowed. Corpus: corpus/recipe. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static bool read_as(const uint8_t *data, size_t size, enum json_flags flags)
         visit(doc, json_root(doc));
         return true;
     }
-    /* Another kind means that the two readers disagree about a text. */
+    /* any other kind would mean that the two readers disagree about a text */
     if (err.kind != ERR_RECIPE)
         abort();
     return false;

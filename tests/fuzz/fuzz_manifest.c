@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     cleanup_package struct package package = {0};
     if (package_read((const char *)bytes, len, "fuzz", &package, &err) < 0)
         return 0;
-    /* what passes keeps its promises */
+    /* an accepted manifest keeps its invariants */
     uint64_t end = 0;
     for (size_t i = 0; i < package.packed.segment_count; i++) {
         const struct segment *segment = &package.packed.segments[i];

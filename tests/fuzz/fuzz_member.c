@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-/* One encoding each: what is taken is written back the same, byte for byte. */
+/* One encoding each: what is accepted is written back as the same bytes. */
 static void check_packet(const uint8_t *bytes, size_t len)
 {
     struct peer_message packet;
@@ -31,7 +31,7 @@ static void check_roster(const char *text, size_t len)
         abort();
 }
 
-/* What is taken may go into a line of an environment file, and into a request. */
+/* Accepted values are safe in a line of an environment file and in a request. */
 static void check_members(const char *text, size_t len)
 {
     struct etcd_members members;

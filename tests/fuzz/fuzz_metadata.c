@@ -1,4 +1,4 @@
-/* What the metadata server says: an HTTP header, or the two documents with a NUL in between. */
+/* Answers of the metadata server: an HTTP header, or the two documents separated by a NUL. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static size_t lines_of(const struct node_metadata *metadata, struct buf *files, 
     return lines;
 }
 
-/* The lines of a cluster of one that has nothing but what it must: no value may add one. */
+/* The lines of a one-node cluster with only the required attributes: no value may add a line. */
 static size_t lines_of_the_least(struct err *err)
 {
     static const char least[] =
@@ -38,7 +38,7 @@ static size_t lines_of_the_least(struct err *err)
     return lines_of(&metadata, &files, err);
 }
 
-/* Whatever is taken must read back the same, and render to lines of NAME=VALUE without anything to interpret. */
+/* Accepted metadata must read back the same, and render to lines of NAME=VALUE without special characters. */
 static void check_taken(const struct node_metadata *metadata)
 {
     struct node_metadata again;

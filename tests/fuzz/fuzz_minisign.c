@@ -1,4 +1,4 @@
-/* Everything that is read as a minisign file, from hostile bytes: public keys, secret keys, signatures. */
+/* Minisign files from hostile bytes: public keys, secret keys, signatures. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-/* What was read must survive being written and read again. */
+/* What was read must be the same when written and read again. */
 static void round_trip(const struct minisign_public *key)
 {
     struct err err = {0};
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         return 0;
     if (minisign_read_public(text, len, "fuzz", &key, &err) == 0)
         round_trip(&key);
-    /* no passphrase: scrypt would take all the time */
+    /* no passphrase: scrypt is too slow */
     if (minisign_secret_encrypted(text, len, "fuzz", &encrypted, &err) == 0 &&
         minisign_read_secret(text, len, "fuzz", NULL, 0, secret, &err) == 0 && encrypted)
         abort();

@@ -1,4 +1,4 @@
-/* What is looked at before and after gpgv: armour, packet headers, status lines, .DIGESTS files. */
+/* The parsers around gpgv: armour, packet headers, status lines, .DIGESTS files. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         (count == 0 || count > PGP_SIGNATURES_MAX || each[count - 1].len > out.len))
         abort();
     pgp_drop_new_keys(&out);
-    cleanup_buf struct buf text = BUF_INIT(len + 1); /* ends with a NUL, as what a child printed does */
+    cleanup_buf struct buf text = BUF_INIT(len + 1); /* ends with a NUL, like a child's output */
     buf_add(&text, bytes, len);
     if (text.data && gpgv_judge(text.data, len, text.data, &job, NULL, &answer, &err) == 0 &&
         (answer.verdict == GPGV_GOOD) != (strlen(answer.signer) >= 40))

@@ -1,5 +1,5 @@
-/* libFuzzer entry: recipe text to a printed plan, with contents that a hostile archive could have, and the
- * same bytes as a lock and as a matrix. */
+/* A recipe, from its text to the printed plan, with contents as a hostile archive could have them; the same bytes as a lock
+ * and as a matrix. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static void use_recipe(const struct recipe *recipe, const uint8_t *data, size_t 
         abort();
     (void)!release_resolve(recipe, (const char *)data, size, &arena, &urls, &err);
     cleanup_free struct plan_content *contents = calloc(wants.count + 1, sizeof *contents);
-    /* A name and a link target out of the input, as an archive would give them. */
+    /* A name and a link target from the input, as if from an archive. */
     char name[64] = "";
     memcpy(name, data, size < 63 ? size : 63);
     const struct plan_tree_entry entries[] = {{.path = "a", .type = TREE_FILE, .meta = {.mode = 04777}},

@@ -1,4 +1,4 @@
-/* The index of a file of packed segments, from hostile bytes. Its sums are put right first: they are no secret. */
+/* The index of a file of packed segments, from hostile bytes. Corrects its checksums first, as an attacker could. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static void put(unsigned char *at, uint64_t value, unsigned count)
         at[i] = (unsigned char)(value >> (8 * i));
 }
 
-/* What is handed out lies inside the file. */
+/* Every segment lies inside the file. */
 static void look(const struct segindex *index, uint64_t data)
 {
     uint64_t off = 0;
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     segindex_free(&index);
     unsigned char *trailer = copy + len - TRAILER_SIZE;
     memcpy(trailer, "BAKESEG2", 8);
-    /* as many records as there is room for, the rest known segments */
+    /* as many records as fit; the rest are known segments */
     size_t room = len - TRAILER_SIZE, records = bytes[0] % 8;
     records = records * RECORD_SIZE <= room ? records : room / RECORD_SIZE;
     put(trailer + 8, records, 4);

@@ -1,6 +1,6 @@
-/* Anything at all as an artifact: the disk, a member and a tree are asked of it. libFuzzer's entry.
+/* Arbitrary bytes as an artifact, from which a disk, a member and a tree are unpacked.
  *
- * The bytes go through the same door as in the product: a file, the stream decoders, libarchive, the cache. */
+ * The bytes take the same way as in bake: a file, the stream decoders, libarchive, the cache. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
-/* Gives a fuzz target what it was found with, without libFuzzer: each file named, the files of each folder named, and the
- * first half, quarter ... of each, for what breaks off. */
+/* Runs a fuzz target without libFuzzer on files and the files of folders, and on the first half, quarter, ... of each, as
+ * truncated inputs. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static size_t replay(const char *path)
     fclose(file);
     fprintf(stderr, "%s, %zu bytes\n", path, len);
     for (;; len /= 2) {
-        /* memory of exactly this size, so that the sanitizer sees a read beyond it */
+        /* an allocation of exactly this size: the sanitizer detects reads past the end */
         uint8_t *part = malloc(len ? len : 1);
         if (!part)
             exit(2);

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# Sourced by the shell suites, with a folder of theirs: TAP on standard output.
+# Sourced by the shell suites with a temporary folder as argument. Prints TAP on standard output.
 #
-#   check NAME COMMAND...   one case: it passes when COMMAND does. COMMAND runs in this shell; of a failure the end of its
-#                           output is shown, and of the files in the array tap_show.
+#   check NAME COMMAND...   one case: passes if COMMAND succeeds. COMMAND runs in this shell; on failure, the ends of its output
+#                           and of the files in the array tap_show are printed
 #   ok NAME, not_ok NAME [TEXT], skip NAME REASON
-#   tap_end                 prints the plan and is the suite's status
+#   tap_end                 prints the plan and returns the suite's status
 #
-# The plan comes last: a suite that breaks off prints none, and tests/run takes that for a failure.
+# The plan comes last: a suite that breaks off prints none, which tests/run counts as a failure.
 
 tap_dir=$1
 tap_show=()

@@ -1,4 +1,4 @@
-/* One case of a suite alone: BAKE_TEST_CASE holds part of its name (make unit T=pack/store C=damaged). */
+/* Runs only the cases whose names contain BAKE_TEST_CASE (make unit T=pack/store C=damaged). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,6 @@
-/* A real nginx on loopback for tests: starts tests/support/nginx/start, so tests run in the source's top
- * folder.
+/* A real nginx on loopback for tests, started by tests/support/nginx/start: tests must run in the top of the source tree.
  *
- * Owns: a temporary folder and the server, until nginx_stop(). The server also goes when the test crashes.
+ * Owns: a temporary folder and the server, until nginx_stop(). The server also ends if the test crashes.
  */
 #ifndef BAKE_TESTS_SUPPORT_LIB_NGINX_H
 #define BAKE_TESTS_SUPPORT_LIB_NGINX_H
@@ -17,18 +16,18 @@ struct nginx {
     pid_t pid;               /* of the master process */
 };
 
-/* SNIPPET: further directives of the server block, NULL for none. With TLS a certificate for 127.0.0.1 that
- * nobody trusts is made. 0, or -1 with a message on stderr. */
+/* SNIPPET: further directives for the server block, or NULL. TLS uses a new, untrusted certificate for 127.0.0.1. 0, or -1 with
+ * a message on stderr. */
 int nginx_start(struct nginx *nginx, const char *snippet, bool tls);
 void nginx_stop(struct nginx *nginx);
 
 /* Replaces www/NAME. */
 int nginx_put(const struct nginx *nginx, const char *name, const void *bytes, size_t len);
-/* kill -9 of the worker: every connection is cut, and the master starts another worker. */
+/* Kills the worker with SIGKILL: cuts every connection. The master starts another worker. */
 int nginx_cut(const struct nginx *nginx);
 
-/* What the access log says of URI: body bytes of the Nth request (from 0), or -1 when there are fewer. A line
- * is written a moment after the last byte was sent: both wait up to 2 s for what they are asked for. */
+/* From the access log: the body bytes of the Nth request for URI (from 0), or -1 if there are fewer. nginx writes a line shortly
+ * after it sent the last byte: both functions wait up to 2 s for it. */
 int64_t nginx_sent(const struct nginx *nginx, const char *uri, unsigned nth, int *ret_status);
 unsigned nginx_requests(const struct nginx *nginx, const char *uri, unsigned at_least);
 

@@ -41,7 +41,7 @@ static const char *find_header(const char *head, const char *name)
     return NULL;
 }
 
-/* The head with its empty line, and what of the body came with it. */
+/* Reads the head with its empty line, and the part of the body that came with it. */
 static bool read_head(int fd, char *head, size_t *ret_len, char *rest, size_t *ret_rest)
 {
     size_t len = 0;
@@ -109,7 +109,7 @@ static bool answer(int fd, const struct peer_reply *reply, bool head_only)
     return send_len == len && !reply->early;
 }
 
-/* Takes a request over into the record and asks the test what to say. */
+/* Adds the request to the record and asks the test for the answer. */
 static void ask(struct peer *peer, const struct peer_request *request, struct peer_reply *reply)
 {
     pthread_mutex_lock(&peer->lock);
@@ -134,7 +134,7 @@ static bool serve_one(struct connection *conn)
     struct peer_reply reply = {.status = 200};
     if (!request.head)
         return false;
-    if (find_header(head, "X-Test-No-Body")) { /* the test wants to be asked before the body */
+    if (find_header(head, "X-Test-No-Body")) { /* the test answers before the body is read */
         ask(conn->peer, &request, &reply);
         if (reply.deaf) {
             while (!conn->peer->stopping)
@@ -142,7 +142,7 @@ static bool serve_one(struct connection *conn)
             return false;
         }
         answer(conn->fd, &reply, false);
-        shutdown(conn->fd, SHUT_WR); /* and what is still on its way is read, so that nothing is reset */
+        shutdown(conn->fd, SHUT_WR); /* read what is still in flight, so that the connection is not reset */
         while (recv(conn->fd, rest, sizeof rest, 0) > 0)
             continue;
         return false;

@@ -1,5 +1,5 @@
-/* A small HTTP/1.1 server on loopback, in threads of the test: keeps connections, reads bodies whole, records
- * every request, and answers as a function of the test says.
+/* A small HTTP/1.1 server on loopback, in threads of the test: keeps connections open, reads whole bodies, records every
+ * request, and answers what a function of the test returns.
  *
  * Owns: its threads, connections and record, until peer_stop().
  */
@@ -13,20 +13,20 @@
 enum { PEER_REQUESTS = 128, PEER_HEAD_CAP = 16384, PEER_CONNECTIONS = 128 };
 
 struct peer_request {
-    char *head; /* request line and headers as they came */
+    char *head; /* request line and headers as received */
     char *body; /* NUL-terminated */
     size_t body_len;
-    unsigned connection; /* which one it came by, from 0 */
+    unsigned connection; /* the number of its connection, from 0 */
 };
 
 struct peer_reply {
     int status;          /* 0: the connection is closed without an answer */
     const char *headers; /* whole lines, each with its CRLF; NULL: none */
     const char *body;    /* NULL: none */
-    size_t cut;          /* so many bytes of the body, then the connection is closed; 0: all */
+    size_t cut;          /* closes the connection after this many bytes of the body; 0: sends all */
     unsigned delay_ms;   /* before the answer */
     bool early;          /* answers before the body was read, then closes */
-    bool deaf;           /* reads no body and says nothing until peer_stop() */
+    bool deaf;           /* neither reads the body nor answers until peer_stop() */
     bool reset;          /* the connection is closed with RST */
 };
 
@@ -40,7 +40,7 @@ struct peer {
     void *ctx;
     int listener;
     pthread_t acceptor;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* guards the members below */
     bool stopping;
     unsigned connections, count;
     int fds[PEER_CONNECTIONS];
@@ -48,15 +48,15 @@ struct peer {
     struct peer_request requests[PEER_REQUESTS];
 };
 
-/* 0 or -1. The handler is called under the lock, once a request; "deaf" and "early" are asked for with a request
- * whose body is not there yet. */
+/* 0 or -1. The handler is called once per request, with the lock held; to choose "deaf" or "early" it is called before the body
+ * is read. */
 int peer_start(struct peer *peer, peer_handler *handler, void *ctx);
 void peer_stop(struct peer *peer);
 
-/* Request NTH's line is LINE ("POST /token HTTP/1.1"), or one of its headers is ("Content-Length: 4"; names without
- * regard to case). */
+/* True if LINE is request NTH's request line ("POST /token HTTP/1.1") or one of its headers ("Content-Length: 4"; ignores
+ * case). */
 bool peer_has(struct peer *peer, unsigned nth, const char *line);
-/* The value of a field of request NTH's form, decoded, in memory of malloc(); NULL when it has none. */
+/* The decoded value of a field of request NTH's form, to be freed; NULL if there is none. */
 char *peer_form(struct peer *peer, unsigned nth, const char *field);
 unsigned peer_count(struct peer *peer);
 

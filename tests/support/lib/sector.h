@@ -1,7 +1,7 @@
-/* A guest that is there in no time: a boot sector that writes to the serial port.
+/* A guest that boots at once: a boot sector that writes to the serial port.
  *
- * In:    the text; what comes after it.
- * Out:   a disk of 1 MiB, in memory, as a descriptor of the caller's. The sector also writes itself to the second one.
+ * In:    the text; what to do after it.
+ * Out:   a disk of 1 MiB, in memory, as a descriptor that the caller closes. The boot sector also copies itself to the second sector.
  * Fails: by ending the test.
  */
 #ifndef BAKE_TESTS_SUPPORT_LIB_SECTOR_H

@@ -1,4 +1,4 @@
-/* The verdict, on real guests: boot sectors that write to the serial port. */
+/* Verdicts on real guests: boot sectors that write to the serial port. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,7 +74,7 @@ static void pass_ends_it_well(void **state)
                 result.unit_s >= result.kernel_s);
     assert_true(result.report_s >= result.unit_s && result.total_s >= result.report_s);
     assert_non_null(strstr(lines.data, "|login: bake-report: PASS|"));
-    /* the file has the console as it came, escapes and all */
+    /* the file holds the raw console, with its escapes */
     struct stat st;
     char raw[1024] = "";
     assert_int_equal(fstat(log, &st), 0);
@@ -182,7 +182,7 @@ static void interrupt_stops_the_guest(void **state)
     none_left();
 }
 
-/* What QEMU itself complains about reaches the user, as no fault of the image. */
+/* QEMU's own errors reach the user, and do not count as the image's failure. */
 static void qemu_failing_is_no_verdict(void **state)
 {
     (void)state;

@@ -72,7 +72,7 @@ static void guest_on_a_tap(void **state)
     assert_int_equal(qemu_argv(&spec, NULL, -1, &arena, &argv, &err), -1);
 }
 
-/* What the relay's path may hold must neither end QEMU's option nor the word of the command. */
+/* No character of the relay's path may end QEMU's option or the word of the command. */
 static void relay_path_is_quoted(void **state)
 {
     (void)state;
@@ -104,7 +104,7 @@ static void impossible_guests_are_refused(void **state)
     refused((struct qemu_spec){.disk_fd = 7, .relay = "/bake"}, ERR_INTERNAL);
 }
 
-/* --- the relay ------------------------------------------------------------------------------------------- */
+/* --- the relay --- */
 
 struct relay {
     int fd;

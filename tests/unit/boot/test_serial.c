@@ -103,7 +103,7 @@ static void long_line_comes_in_pieces(void **state)
     free(line);
 }
 
-/* Whatever comes, what goes out is UTF-8 without control characters, and fits. */
+/* For any input, the output is UTF-8 without control characters, and fits. */
 static void noise_is_made_harmless(void **state)
 {
     (void)state;

@@ -50,7 +50,7 @@ struct net {
 
 static struct net net;
 
-/* --- the namespace ---------------------------------------------------------------------------------------------------- */
+/* --- the namespace --- */
 
 static int run_tool(const char *const *argv)
 {
@@ -156,7 +156,7 @@ static void dns_start(void)
     freeaddrinfo(found);
 }
 
-/* --- the two clients ---------------------------------------------------------------------------------------------------- */
+/* --- the two clients --- */
 
 static void tell(void *ctx, const struct event *event)
 {
@@ -217,7 +217,7 @@ static void both(const char *url, enum err_kind kind, unsigned attempts, const c
         expect(&ways[i], url, kind, attempts, says);
 }
 
-/* --- conditions --------------------------------------------------------------------------------------------------------- */
+/* --- conditions --- */
 
 static void names_that_do_not_resolve(void **state)
 {

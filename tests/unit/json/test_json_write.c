@@ -45,7 +45,7 @@ static void all_kinds_of_values(void **state)
                    "\"empty\":[],\"raw\":{\"x\":[]},\"hex\":\"00ff\",\"base64\":\"AP8=\"}");
 }
 
-/* What was read is written as it was, so that a part of one document can be passed on in another. */
+/* A parsed value is written unchanged, so that part of one document can be copied into another. */
 static void a_node_is_written_as_it_was_read(void **state)
 {
     (void)state;
@@ -60,7 +60,7 @@ static void a_node_is_written_as_it_was_read(void **state)
     assert_string_equal(text.data, given);
 }
 
-/* Wherever the text stops fitting, the end says so: nothing is silently left out. */
+/* Wherever the text stops fitting, json_write_end() reports it. */
 static void whatever_does_not_fit_is_an_error(void **state)
 {
     (void)state;

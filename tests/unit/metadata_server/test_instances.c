@@ -109,7 +109,7 @@ static void counts_have_limits(void **state)
     assert_non_null(strstr(err.text, "1025 attributes"));
 }
 
-/* Wherever the file is cut or spoilt, what is said holds no value. */
+/* Wherever the file is truncated or damaged, the message contains no value. */
 static void messages_hold_no_values(void **state)
 {
     (void)state;

@@ -76,7 +76,7 @@ static void header(const struct answer *answer, const char *name, char *out, siz
     out[len] = 0;
 }
 
-/* FROM: the address of 127.0.0.0/8 to ask from. */
+/* FROM: the client's address in 127.0.0.0/8. */
 static struct answer ask_from(const char *from, const char *method, const char *path, const char *with)
 {
     struct answer answer = {.body = BUF_INIT(1 << 20), .headers = BUF_INIT(1 << 16)};
@@ -106,7 +106,7 @@ static struct answer ask_from(const char *from, const char *method, const char *
     header(&answer, "Metadata-Flavor:", answer.flavor, sizeof answer.flavor);
     header(&answer, "Location:", answer.location, sizeof answer.location);
     header(&answer, "Content-Type:", answer.type, sizeof answer.type);
-    /* every answer carries it, refusals too: clients take another server's for no metadata server */
+    /* every answer has it, errors too: clients use it to recognize a metadata server */
     assert_string_equal(answer.flavor, "Google");
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
@@ -355,7 +355,7 @@ static void waiting_ends_with_a_change(void **state)
     assert_int_equal(answer.status, 200);
     assert_string_equal(answer.body.data, "other");
     assert_true(answer.seconds > 0.3 && answer.seconds < 10);
-    /* removed while somebody waits for it */
+    /* removed while a request waits for it */
     later.values.attributes = NULL;
     later.values.attribute_count = 0;
     cleanup_answer struct answer gone =
@@ -374,7 +374,7 @@ static void change_elsewhere_does_not_wake(void **state)
     assert_true(answer.seconds > 0.9);
 }
 
-/* The server goes away under it: whether it still gets an answer does not matter, only that it is over. */
+/* The server stops during the request, which must end, with or without an answer. */
 static void *wait_long(void *ctx)
 {
     char url[256];
@@ -412,7 +412,7 @@ static void stop_does_not_wait(void **state)
     assert_true(seconds > 0.3 && seconds < 10);
 }
 
-/* What Compute Engine would not take is refused, and the old values stay. */
+/* Values that Compute Engine would reject are refused, and the old ones stay. */
 static void bad_values_are_refused(void **state)
 {
     (void)state;
@@ -449,7 +449,7 @@ static void bad_values_are_refused(void **state)
     all.name = NULL;
     assert_int_equal(metadata_server_set(server, &all, 1, &err), -1);
     expect(V1 "instance/name", 200, "bake-test");
-    /* the largest that is allowed goes through whole */
+    /* the largest value allowed arrives complete */
     all = values();
     all.attributes = lots;
     all.attribute_count = 1;
@@ -459,7 +459,7 @@ static void bad_values_are_refused(void **state)
     free(large);
 }
 
-/* --- several instances ----------------------------------------------------------------------------------- */
+/* --- several instances --- */
 
 static const struct metadata_server_attribute secret_of_two[] = {{"cluster-secret", "two"}};
 
@@ -504,7 +504,7 @@ static void strangers_are_refused(void **state)
     expect_from("127.0.0.1", V1, 403, NULL);
     expect_from("127.0.0.1", V1 "instance/name?wait_for_change=true&timeout_sec=20", 403, NULL);
     expect_from("127.0.1.4", "/latest/", 404, NULL);
-    /* nobody is the first one by mistake */
+    /* an unknown client must not get the first instance's values */
     struct metadata_server_instance all[3];
     three(all);
     assert_int_equal(metadata_server_set(server, all + 1, 1, &err), 0);
@@ -566,7 +566,7 @@ static void listens_where_it_is_told(void **state)
     assert_int_equal(metadata_server_start(&here, NULL, &other, &err), 0);
     assert_int_equal(metadata_server_port(other), metadata_server_port(server));
     struct metadata_server *none = NULL;
-    assert_int_equal(metadata_server_start(&here, NULL, &none, &err), -1); /* taken */
+    assert_int_equal(metadata_server_start(&here, NULL, &none, &err), -1); /* the port is in use */
     assert_int_equal(err.kind, ERR_IO);
     const struct metadata_server_options bad = {
         .instances = &all, .instance_count = 1, .listen = "localhost"};

@@ -176,7 +176,7 @@ static void every_combination(void **state)
         }
 }
 
-/* --- join_run() where no other member is needed ---------------------------- */
+/* --- join_run() where no other member is needed --- */
 
 static int join(const struct place *place, const struct node_metadata *m)
 {

@@ -1,5 +1,5 @@
-/* How a cluster's test ends badly, on real guests: boot sectors that write to the serial port. What it is when all goes well is
- * tests/boot/nodes-test's. Each in a process of its own, which moves to another namespace. */
+/* Failures of a cluster test, on real guests: boot sectors that write to the serial port; tests/boot/nodes-test has the success.
+ * Each case runs in its own process, which moves to another namespace. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 
 enum { GUESTS = 3, CANNOT = 77 };
 
-/* What the process tells, shared with it. */
+/* The results of that process, in shared memory. */
 struct told {
     struct err err;
     unsigned guests, steps, lines, serials, children;
@@ -42,7 +42,7 @@ static void on_alarm(int sig)
     stopped = sig;
 }
 
-/* A while after the last report there is enough of it. */
+/* Stops a while after the last report. */
 static void on_step(void *ctx, const char *text)
 {
     (void)ctx;
@@ -154,7 +154,7 @@ static void guest_that_goes_off_ends_it(void **state)
     ends_badly("bake-report: PASS\nthe last line\n", SECTOR_RESET, 600, " powered off after ");
 }
 
-/* Guests that are well, each for itself, make no cluster: it goes on until it is stopped. */
+/* Healthy guests that form no cluster: the test runs until it is interrupted. */
 static void reports_alone_do_not_pass(void **state)
 {
     (void)state;

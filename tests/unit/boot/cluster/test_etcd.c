@@ -1,4 +1,4 @@
-/* What etcd's gateway says, as it was seen to say it and as it might; writes that are counted and looked for. */
+/* Answers of etcd's gateway, recorded and invented; writes that are counted and checked. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -34,7 +34,7 @@ static void status_is_read(void **state)
         0);
     assert_true(status.member == UINT64_MAX);
     assert_true(status.leader == UINT64_C(10276657743932975437));
-    /* without a leader the field is left out */
+    /* without a leader the field is missing */
     assert_int_equal(status_of("{\"header\":{\"member_id\":\"7\"}}", &status), 0);
     assert_true(status.member == 7 && status.leader == 0);
 }
@@ -142,7 +142,7 @@ static void long_key_is_refused(void **state)
     assert_int_equal(err.kind, ERR_VERIFY);
 }
 
-/* --- the writer --------------------------------------------------------------------------------------------------- */
+/* --- the writer --- */
 
 static void nobody_there_is_no_acknowledgement(void **state)
 {
@@ -150,7 +150,7 @@ static void nobody_there_is_no_acknowledgement(void **state)
     cleanup_writer struct etcd_writer writer = {0};
     struct etcd_client *client = NULL;
     bool done = true;
-    /* certificates are looked at before anything is sent, so these fail, as no certificate of ours would */
+    /* the certificates are parsed before anything is sent: these fail */
     const struct etcd_keys keys = {"x", "x", "x"};
     assert_int_equal(writer_init(&writer, &err), 0);
     assert_int_equal(etcd_client_new(&keys, NULL, NULL, &client, &err), 0);
@@ -203,7 +203,7 @@ static void lost_writes_are_found(void **state)
     assert_int_equal(writer_check_key(&writer, "/bake-test/000001", "1", &err), 0);
     assert_int_equal(writer_check_key(&writer, "/bake-test/000003", "3", &err), 0);
     assert_int_equal(writer_conclude(&writer, &err), 0);
-    /* each member is looked at from the start */
+    /* each member is checked from the start */
     writer_begin_check(&writer);
     assert_int_equal(writer_conclude(&writer, &err), -1);
 }

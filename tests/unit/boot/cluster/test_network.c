@@ -1,4 +1,4 @@
-/* The guests' network: looked at from inside it, in a process of its own, by an ordinary user where that can be had. */
+/* The guests' network, seen from inside: in its own process, by an unprivileged user if possible. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -56,7 +56,7 @@ static void dhcp_is_told_who_is_who(void **state)
     assert_null(argv);
 }
 
-/* --- inside ------------------------------------------------------------------------------------------------------- */
+/* --- inside --- */
 
 enum { WELL = 0, WRONG = 1, CANNOT = 77 };
 
@@ -105,7 +105,7 @@ static char forwards(void)
     return fd >= 0 && read(fd, &c, 1) == 1 ? c : 0;
 }
 
-/* dnsmasq ends when an interface goes while it lists them at its start: it has to be over that. */
+/* dnsmasq exits if an interface disappears while it lists them at its start: waits until it has. */
 static bool dhcp_listens(void)
 {
     char line[256];
@@ -158,7 +158,7 @@ static void inside(void)
     _exit(WELL);
 }
 
-/* /dev/net/tun as udev makes it, for anybody: seen by this process alone. */
+/* /dev/net/tun with udev's mode, which lets anyone open it: visible to this process only. */
 static bool open_tun_to_all(void)
 {
     return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
@@ -166,8 +166,8 @@ static bool open_tun_to_all(void)
            mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200)) == 0 && chmod("/dev/net/tun", 0666) == 0;
 }
 
-/* A process that changed its user may not write its own /proc/self/setgroups until it is dumpable again: no user who starts
- * bake is in that state. */
+/* A process that changed its user may not write its /proc/self/setgroups until it is dumpable again. A user who starts bake is
+ * not in that state. */
 static bool become(uid_t uid)
 {
     return open_tun_to_all() && setgroups(0, NULL) == 0 && setgid(uid) == 0 && setuid(uid) == 0 &&
