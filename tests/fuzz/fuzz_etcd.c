@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 /* A writer that wrote nothing accepts no key. */
 static int visit(void *ctx, const char *key, const char *value, struct err *err)
 {
-    if (writer_see(ctx, key, value, err) == 0)
+    if (writer_check_key(ctx, key, value, err) == 0)
         abort();
     return 0;
 }
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct err err = {0};
     struct etcd_status status;
     struct etcd_list list = {0};
-    struct writer writer = {0};
+    struct etcd_writer writer = {0};
     const char *text = (const char *)bytes;
     if (etcd_status_parse(text, len, &status, &err) == 0 && status.member == 0)
         abort();
