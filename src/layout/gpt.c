@@ -51,8 +51,7 @@ static int no_gpt(const struct disk *disk, struct err *err)
         if (gpt_at(disk, sector))
             return err_set(err, ERR_LAYOUT, 0,
                            "a disk with sectors of %u bytes (its GPT is at byte %u): disks of Compute Engine "
-                           "have 512; use the image "
-                           "for those (for Fedora CoreOS gcp, not metal4k)",
+                           "have 512; use the image for those (for Fedora CoreOS gcp, not metal4k)",
                            sector, sector);
     size_t len = disk->size < MAGIC_ROOM ? (size_t)disk->size : (size_t)MAGIC_ROOM;
     cleanup_free unsigned char *bytes = malloc(len);
@@ -111,8 +110,7 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
     if (entry >= 128 && count > 0 && (entry != 128 || count > LAYOUT_PARTITIONS_MAX))
         return err_set(err, ERR_LAYOUT, 0,
                        "a GPT with %u entries of %u bytes each: at most %d of 128 bytes are supported; "
-                       "resize it with sgdisk "
-                       "--resize-table=128",
+                       "resize it with sgdisk --resize-table=128",
                        count, entry, LAYOUT_PARTITIONS_MAX);
     if (entry != 128 || count == 0 || lba < 2 || lba > disk->size / SECTOR)
         return damaged(err, "the number, size or position of its entries is out of range");

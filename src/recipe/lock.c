@@ -300,8 +300,7 @@ int lock_matches(const struct recipe *recipe, const struct lock *lock, const cha
     if (!sha256_equal(&digest, &lock->inputs_digest))
         return err_set(err, ERR_RECIPE, 0,
                        "%.300s: the base or the inputs of the recipe have changed since the lock was made: "
-                       "run bake lock "
-                       "--update",
+                       "run bake lock --update",
                        name);
     return 0;
 }

@@ -97,8 +97,7 @@ static int copy_bare(struct disk_writer *writer, struct reader *reader, struct e
     if (len < SECTOR || bytes[SECTOR - 2] != 0x55 || bytes[SECTOR - 1] != 0xaa)
         return err_set(err, ERR_VERIFY, 0,
                        "%s: neither a disk (it has no partition table) nor a tar archive, plain or "
-                       "compressed by gzip, xz, "
-                       "bzip2, zstd or lz4%s",
+                       "compressed by gzip, xz, bzip2, zstd or lz4%s",
                        writer->name, words);
     if (disk_writer_add(writer, bytes, len, err) < 0)
         return -1;

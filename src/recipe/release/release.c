@@ -268,9 +268,7 @@ int release_check_update(const struct recipe *recipe, const struct lock_input *l
         return 0;
     return err_set(err, ERR_VERIFY, 0,
                    "base: the server offers %s %s %s, which is older than the %s in the lock. A server or "
-                   "proxy that holds "
-                   "back newer releases would do this. To go back on purpose, give --allow-downgrade, or "
-                   "name the version in "
-                   "the recipe",
+                   "proxy that holds back newer releases would do this. To go back on purpose, give "
+                   "--allow-downgrade, or name the version in the recipe",
                    base->os, base->channel, now->version, locked->version);
 }

@@ -108,8 +108,8 @@ static int read_input(struct recipe_reader *r, const cJSON *node, struct recipe_
         return read_error(r, node, "\"url\" is missing here");
     if (strncasecmp(in->url, "http:", 5) == 0 && !in->sha256 && !in->sha512 && !in->signature)
         return read_error(r, read_node(node, "url"),
-                          "http: can be changed on the way: add \"sha256\", \"sha512\" or a "
-                          "\"signature\", or use https:");
+                          "http: can be changed on the way: add \"sha256\", \"sha512\" or a \"signature\", "
+                          "or use https:");
     return 0;
 }
 

@@ -51,8 +51,8 @@ static struct disk changed(const char *script)
     struct disk disk = DISK_EMPTY;
     snprintf(text, sizeof text,
              "set -e; export PATH=$PATH:/usr/sbin:/sbin MTOOLSRC=/dev/null; d=\"$1/copy\"; cp "
-             "--sparse=always \"$1/disk\" "
-             "\"$d\"; start() { echo $(($(sgdisk -i $1 $d | awk '/First sector/ {print $3}') * 512)); }; %s",
+             "--sparse=always \"$1/disk\" \"$d\"; start() { echo $(($(sgdisk -i $1 $d | awk '/First sector/ "
+             "{print $3}') * 512)); }; %s",
              script);
     assert_int_equal(shell(text), 0);
     snprintf(path, sizeof path, "%s/copy", dir);
@@ -119,12 +119,11 @@ static void what_is_wrong_is_refused(void **state)
         {"head -c 100 /dev/zero > $d", "not a disk"},
         /* other tables are named: sectors of 4096 bytes, an MBR, a lost header, many entries */
         {"head -c 16896 /dev/zero > $1/z; dd if=$d of=$1/g bs=512 skip=1 count=33 status=none; dd if=$1/z "
-         "of=$d bs=512 seek=1 "
-         "conv=notrunc status=none; dd if=$1/g of=$d bs=512 seek=8 conv=notrunc status=none",
+         "of=$d bs=512 seek=1 conv=notrunc status=none; dd if=$1/g of=$d bs=512 seek=8 conv=notrunc "
+         "status=none",
          "a disk with sectors of 4096 bytes"},
         {"dd if=/dev/zero of=$d bs=512 seek=1 count=33 conv=notrunc status=none; printf '\\203' | dd of=$d "
-         "bs=1 seek=450 "
-         "conv=notrunc status=none",
+         "bs=1 seek=450 conv=notrunc status=none",
          "only with an MBR partition table"},
         {"dd if=/dev/zero of=$d bs=512 seek=1 count=1 conv=notrunc status=none",
          "the backup at the end of the disk is there"},
@@ -135,8 +134,7 @@ static void what_is_wrong_is_refused(void **state)
         {"sgdisk -U 11111111-2222-3333-4444-555555555555 $d", "has been booted: its disk GUID"},
         {"mdel -i $d@@$(start 1) ::coreos/first_boot", "has been booted: the first_boot flag"},
         {"printf '%s\\n' 0123456789abcdef0123456789abcdef > $1/id; debugfs -w -R \"write $1/id "
-         "/etc/machine-id\" "
-         "\"$d?offset=$(start 9)\"",
+         "/etc/machine-id\" \"$d?offset=$(start 9)\"",
          "has been booted: ROOT has an /etc/machine-id"},
         {"sgdisk -c 9:DATA $d", "no partition ROOT"},
         {"sgdisk -c 7:ROOT -t 7:3884DD41-8582-4404-B9A8-E9B84F2DF50E $d", "two partitions named ROOT"},
