@@ -48,7 +48,7 @@ def check_query(request, *known):
         )
 
 
-# --- making and settling ---------------------------------------------------------------------------------------------------
+# --- making and settling ---
 
 
 def repeated(emulator, request, project):
@@ -133,7 +133,7 @@ def _apply(emulator, key, image, record):
         emulator.state.images[key] = {k: v for k, v in merged.items() if v is not None}
 
 
-# --- requests --------------------------------------------------------------------------------------------------------------
+# --- requests ---
 
 HTTP = {
     400: "BAD REQUEST",

@@ -55,7 +55,7 @@ def place(project, name):
     return f"projects/{project}/global/images/{name}"
 
 
-# --- requests --------------------------------------------------------------------------------------------------------------
+# --- requests ---
 
 
 def fingerprint(labels):

@@ -125,7 +125,7 @@ def check_given(given):
     return {k: v for k, v in given.items() if k in GIVEN and v is not None}
 
 
-# --- preconditions -----------------------------------------------------------------------------------------------------
+# --- preconditions ---
 
 NAMES = ("ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch", "ifMetagenerationNotMatch")
 
@@ -180,7 +180,7 @@ def check_hashes(wanted, hasher):
             raise bad(f'Provided {label} "{want}" doesn\'t match calculated {label} "{have}".')
 
 
-# --- objects -----------------------------------------------------------------------------------------------------------
+# --- objects ---
 
 
 def default_class(emulator, bucket, given):

@@ -42,7 +42,7 @@ def start(emulator, request, bucket):
     return handler(emulator, request, bucket)
 
 
-# --- in one request ----------------------------------------------------------------------------------------------------
+# --- in one request ---
 
 
 def _media(emulator, request, bucket):
@@ -92,7 +92,7 @@ def _store(emulator, request, bucket, name, given, chunks, wanted):
     return Response(200, select(request, resource(request, bucket, name, meta)))
 
 
-# --- resumable ---------------------------------------------------------------------------------------------------------
+# --- resumable ---
 
 
 def _begin(emulator, request, bucket):
@@ -325,7 +325,7 @@ def cancel(emulator, request, bucket):
     return Response(CANCELLED, b"")
 
 
-# --- faults ------------------------------------------------------------------------------------------------------------
+# --- faults ---
 
 
 def forget(emulator, request):
