@@ -10,7 +10,7 @@
 #include "io/magic.h"
 #include "text/bytes.h"
 
-enum { SECTOR = 512, ALIGN = 2048 /* sectors: 1 MiB */ };
+enum { SECTOR = 512, ENTRY_SIZE = 128, ALIGN = 2048 /* sectors: 1 MiB */ };
 
 static void unref_context(struct fdisk_context **cxt)
 {
@@ -80,16 +80,14 @@ static int no_gpt(const struct disk *disk, struct err *err)
         used ? ", only with an MBR partition table" : "");
 }
 
-/* libfdisk silently uses the backup when the primary header is bad. Firmware and GRUB would then see another
- * table, so a bad primary is refused. The backup may be missing. Counts the entries in use. UEFI 2.10,
- * 5.3.2. */
-static int check_primary(const struct disk *disk, unsigned *ret_used, struct err *err)
+/* Reads the primary header. libfdisk silently uses the backup when it is bad. Firmware and GRUB would then
+ * see another table, so a bad primary is refused. The backup may be missing. UEFI 2.10, 5.3.2. */
+static int read_header(const struct disk *disk, unsigned char header[static SECTOR], struct err *err)
 {
-    unsigned char header[SECTOR];
     if (disk->size < (uint64_t)34 * SECTOR)
         return err_set(err, ERR_LAYOUT, 0, "not a disk: %llu bytes are too few for a partition table",
                        (unsigned long long)disk->size);
-    if (disk_read(disk, header, sizeof header, SECTOR, err) < 0)
+    if (disk_read(disk, header, SECTOR, SECTOR, err) < 0)
         return -1;
     if (memcmp(header, "EFI PART", 8) != 0)
         return no_gpt(disk, err);
@@ -105,24 +103,32 @@ static int check_primary(const struct disk *disk, unsigned *ret_used, struct err
         return err_set(err, ERR_LAYOUT, 0,
                        "the partition table reaches beyond the end of the disk: the download or the "
                        "unpacking was cut short");
-    uint64_t lba = le64_read(header + 72);
-    uint32_t count = le32_read(header + 80), entry = le32_read(header + 84);
-    if (entry >= 128 && count > 0 && (entry != 128 || count > LAYOUT_PARTITIONS_MAX))
-        return err_set(err, ERR_LAYOUT, 0,
-                       "a GPT with %u entries of %u bytes each: at most %d of 128 bytes are supported; "
-                       "resize it with sgdisk --resize-table=128",
-                       count, entry, LAYOUT_PARTITIONS_MAX);
-    if (entry != 128 || count == 0 || lba < 2 || lba > disk->size / SECTOR)
-        return damaged(err, "the number, size or position of its entries is out of range");
-    unsigned char entries[LAYOUT_PARTITIONS_MAX * 128];
-    if (disk_read(disk, entries, (size_t)count * entry, lba * SECTOR, err) < 0)
-        return err_wrap(err, "partition entries");
-    if (crc32(0, entries, count * entry) != le32_read(header + 88))
-        return damaged(err, "the entries' CRC is wrong");
+    return 0;
+}
+
+/* Checks the primary table and counts its entries in use. */
+static int check_primary(const struct disk *disk, unsigned *ret_used, struct err *err)
+{
     static const unsigned char unused[16]; /* the type of an unused entry */
+    unsigned char header[SECTOR], entries[LAYOUT_PARTITIONS_MAX * ENTRY_SIZE];
+    if (read_header(disk, header, err) < 0)
+        return -1;
+    uint64_t lba = le64_read(header + 72);
+    uint32_t count = le32_read(header + 80), size = le32_read(header + 84);
+    if (size >= ENTRY_SIZE && count > 0 && (size != ENTRY_SIZE || count > LAYOUT_PARTITIONS_MAX))
+        return err_set(err, ERR_LAYOUT, 0,
+                       "a GPT with %u entries of %u bytes each: at most %d of %d bytes are supported; "
+                       "resize it with sgdisk --resize-table=%d",
+                       count, size, LAYOUT_PARTITIONS_MAX, ENTRY_SIZE, LAYOUT_PARTITIONS_MAX);
+    if (size != ENTRY_SIZE || count == 0 || lba < 2 || lba > disk->size / SECTOR)
+        return damaged(err, "the number, size or position of its entries is out of range");
+    if (disk_read(disk, entries, (size_t)count * ENTRY_SIZE, lba * SECTOR, err) < 0)
+        return err_wrap(err, "partition entries");
+    if (crc32(0, entries, count * ENTRY_SIZE) != le32_read(header + 88))
+        return damaged(err, "the entries' CRC is wrong");
     *ret_used = 0;
     for (uint32_t i = 0; i < count; i++)
-        *ret_used += memcmp(entries + (size_t)i * entry, unused, sizeof unused) != 0;
+        *ret_used += memcmp(entries + (size_t)i * ENTRY_SIZE, unused, sizeof unused) != 0;
     return 0;
 }
 

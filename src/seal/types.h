@@ -25,7 +25,7 @@ struct seal_source {
     const char *url;      /* without credentials; "" for text written in the recipe itself */
     struct sha256 sha256; /* of the bytes as fetched */
     uint64_t size;        /* bytes */
-    const char *signer;   /* OpenPGP fingerprint; NULL or "" when a digest vouched */
+    const char *signer;   /* OpenPGP fingerprint; NULL or "" when only a digest was checked */
     const char *version;  /* NULL or "" when unknown */
 };
 

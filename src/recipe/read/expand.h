@@ -40,7 +40,7 @@ must_check int nearest_pair(const struct recipe_pair *pairs, size_t count, const
 /* Letters, digits, '_', '.', '-'; 1 to VAR_NAME_MAX of them. */
 bool is_variable_name(const char *name);
 
-/* ESCAPE: TEXT is a file: URL, so folders that variables stand for are percent-encoded. */
+/* ESCAPE: NODE's text is a file: URL, so folders that variables stand for are percent-encoded. */
 must_check int expand_variables(const struct recipe_scope *scope, const struct json_doc *doc,
                                 const cJSON *node, bool escape, struct arena *arena, const char **ret,
                                 struct err *err);

@@ -42,14 +42,14 @@ must_check int read_word(struct recipe_reader *r, const cJSON *object, const cha
                          const char *const *words, int *ret);
 must_check int read_bool(struct recipe_reader *r, const cJSON *object, const char *key, bool fallback,
                          bool *ret);
-/* An object member with none but the KNOWN keys (NULL: any); *ret is NULL when it is missing and not
+/* An object member with only KNOWN keys (NULL: any); *ret is NULL when it is missing and not
  * needed. */
 must_check int read_object(struct recipe_reader *r, const cJSON *object, const char *key, bool needed,
                            const char *const *known, const cJSON **ret);
 /* Refuses keys of OBJECT that are not KNOWN. */
 must_check int read_only(struct recipe_reader *r, const cJSON *object, const char *const *known);
 
-/* What makes an entry of a list unlike the others, and where it stands. */
+/* What must be unique in a list, and its position. */
 struct read_name {
     const char *text;
     const cJSON *node;

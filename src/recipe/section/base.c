@@ -22,7 +22,7 @@ static int check_release(struct recipe_reader *r, const cJSON *node, struct reci
     return release_check(base, r->doc, read_node(node, "channel"), r->err);
 }
 
-/* Refused before anything is fetched: an image has a gigabyte. */
+/* Refused before anything is fetched: an image is a gigabyte. */
 static int check_os(struct recipe_reader *r, const cJSON *node)
 {
     const cJSON *os = read_node(node, "os");
