@@ -134,7 +134,7 @@ setup fixtures image test test-cluster test-native test-cloud lint bench fuzz un
 # The fixtures: the stand-in base, the real hyperkube, Debian's etcd and CNI plugins. They live outside the tree, in
 # $BAKE_FIXTURES or the user's cache.
 .PHONY: setup fixtures image test test-cluster test-native test-cloud check lint bench fuzz install uninstall dist clean help
-setup: ## installs all that a clean machine lacks
+setup: ## installs the Debian packages that bake and its tests need
 	@scripts/setup
 
 fixtures: ## makes the inputs of tests and of the compiled-in recipe, once

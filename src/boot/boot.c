@@ -18,8 +18,8 @@ static int guest_ended(const struct console *console, struct guest *guest, struc
                    console_elapsed(console));
 }
 
-static int step(struct console *console, const struct guest *guest, const struct run *run, bool *ret_end,
-                struct err *err)
+static int step_console(struct console *console, const struct guest *guest, const struct run *run,
+                        bool *ret_end, struct err *err)
 {
     if (console_step(console, guest->serial_fd, POLL_STEP_MS, ret_end, err) < 0)
         return -1;
@@ -31,7 +31,7 @@ static int follow(struct console *console, struct guest *guest, unsigned limit_s
 {
     bool end = false;
     while (console->verdict == VERDICT_NONE && !end && console_elapsed(console) <= limit_s)
-        if (step(console, guest, run, &end, err) < 0)
+        if (step_console(console, guest, run, &end, err) < 0)
             return -1;
     if (console->verdict == VERDICT_NONE)
         console_flush(console);
@@ -43,7 +43,7 @@ static int follow(struct console *console, struct guest *guest, unsigned limit_s
                        limit_s);
     const double until = console_elapsed(console) + linger_s;
     while (console->verdict != VERDICT_PASS && !end && console_elapsed(console) < until)
-        if (step(console, guest, run, &end, err) < 0)
+        if (step_console(console, guest, run, &end, err) < 0)
             return -1;
     return console_conclude(console, err);
 }

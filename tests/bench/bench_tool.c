@@ -1,11 +1,11 @@
-/* One stage at a time for scripts/bench, which times it from outside: what the program does in one go cannot be told apart there.
+/* Runs one stage for scripts/bench, which measures it from outside; bake runs several stages at once.
  *
  *   bench-tool pack [--small] THREADS DISK ARCHIVE
- *                                          the disk, which stays as it is, to a tar.gz
+ *                                          the disk, which is not modified, to a tar.gz
  *   bench-tool unpack ARCHIVE CACHE        the base into a cache, or out of it
  *   bench-tool patch [--view] DISK FILE... files into /opt/bench of ROOT, as any user
  *   bench-tool grow DISK BYTES             the disk, ROOT and its file system
- *   bench-tool fsck DISK                   e2fsck's look at ROOT
+ *   bench-tool fsck DISK                   e2fsck on ROOT
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static int unpack(int argc, char **argv, struct err *err)
     const struct cache_options options = {.dir = argv[1]};
     cleanup_disk struct disk disk = DISK_EMPTY;
     if (file_open(argv[0], &artifact.fd, &artifact.size, err) < 0 ||
-        sha256_of(argv[0], strlen(argv[0]), &artifact.sha256, err) < 0 || /* it names the entry, no more */
+        sha256_of(argv[0], strlen(argv[0]), &artifact.sha256, err) < 0 || /* only names the entry */
         cache_open(&options, &cache, err) < 0)
         return -1;
     int r = unpack_base(&artifact, cache, NULL, NULL, NULL, &disk, err);
