@@ -199,5 +199,5 @@ int main(void)
         cmocka_unit_test(versions_are_compared_by_components),
         cmocka_unit_test(an_older_release_than_the_locked_one_is_refused),
     };
-    return cmocka_run_group_tests_name("recipe: base URLs", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("recipe: release", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* What the reader says of an image, and that it and the kernel agree on what the two backends wrote. */
-#include "fs_rig.h"
+#include "tests/unit/fs/fs_rig.h"
 
 static void fill_tree(void)
 {
