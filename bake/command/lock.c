@@ -1,6 +1,6 @@
 /* bake lock: pins the inputs of a recipe. */
 #include "bake/command/command.h"
-#include "bake/job/inputs.h"
+#include "bake/job/pipeline.h"
 
 static int run_lock(struct common *common, int argc, char **argv, struct err *err)
 {
@@ -8,16 +8,16 @@ static int run_lock(struct common *common, int argc, char **argv, struct err *er
     bool done;
     if (common_parse(common, &command_lock, &options, argc, argv, &options.path, &done, err) < 0 || done)
         return done ? 0 : -1;
-    cleanup_inputs struct inputs inputs = INPUTS_EMPTY;
-    if (recipe_choose(common, &options, err) < 0 || inputs_open(&options, &inputs, err) < 0 ||
-        inputs_fetch(common, &options, &inputs, err) < 0)
+    cleanup_free char *path = NULL;
+    bool written = false;
+    if (recipe_choose(common, &options, err) < 0 || bake_lock(common, &options, &path, &written, err) < 0)
         return -1;
     struct ui_line line;
     ui_line_open(&line, &common->ui, "lock");
-    json_string(&line.json, "file", inputs.lock_path);
-    json_bool(&line.json, "changed", inputs.lock_written);
+    json_string(&line.json, "file", path);
+    json_bool(&line.json, "changed", written);
     ui_line_print(&line);
-    ui_text(&common->ui, "%s\n", inputs.lock_path);
+    ui_text(&common->ui, "%s\n", path);
     return 0;
 }
 

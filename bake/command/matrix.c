@@ -208,12 +208,13 @@ static int count_siblings(const struct matrix_run *run, const struct matrix_cell
 
 static int lock_cell(const struct matrix_run *run, struct err *err)
 {
-    cleanup_inputs struct inputs inputs = INPUTS_EMPTY;
+    cleanup_free char *path = NULL;
+    bool written;
     struct recipe_options *options = &run->job->image.recipe;
-    if (recipe_choose(run->common, options, err) < 0 || inputs_open(options, &inputs, err) < 0 ||
-        inputs_fetch(run->common, options, &inputs, err) < 0)
+    if (recipe_choose(run->common, options, err) < 0 ||
+        bake_lock(run->common, options, &path, &written, err) < 0)
         return -1;
-    ui_text(&run->common->ui, "%s\n", inputs.lock_path);
+    ui_text(&run->common->ui, "%s\n", path);
     return 0;
 }
 

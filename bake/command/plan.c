@@ -1,19 +1,20 @@
 /* bake plan: what would be baked. */
 #include "bake/command/command.h"
 #include "bake/job/pipeline.h"
-#include "fs/fs.h"
+#include "plan/plan.h"
 
-static int print_plan(struct common *common, const struct baking *baking, struct err *err)
+static int print_plan(struct common *common, const struct plan *plan, const struct layout *layout,
+                      struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(64 << 20);
     struct ui_line line;
     if (common->ui.json) {
         ui_line_open(&line, &common->ui, "plan");
-        plan_print_json(&baking->plan, &line.json);
+        plan_print_json(plan, &line.json);
         ui_line_print(&line);
         return 0;
     }
-    if (plan_print_text(&baking->plan, &baking->layout, &text, err) < 0)
+    if (plan_print_text(plan, layout, &text, err) < 0)
         return -1;
     ui_text(&common->ui, "%s", text.data);
     return 0;
@@ -25,13 +26,9 @@ static int run_plan(struct common *common, int argc, char **argv, struct err *er
     bool done;
     if (common_parse(common, &command_plan, &options, argc, argv, &options.path, &done, err) < 0 || done)
         return done ? 0 : -1;
-    cleanup_baking struct baking baking = BAKING_EMPTY;
-    if (recipe_choose(common, &options, err) < 0 || inputs_open(&options, &baking.inputs, err) < 0 ||
-        baking_plan(common, &options, &baking, err) < 0)
+    if (recipe_choose(common, &options, err) < 0)
         return -1;
-    if (fs_check(&baking.disk, &baking.layout, &baking.plan, &common->run, err) < 0)
-        return -1;
-    return print_plan(common, &baking, err);
+    return bake_plan(common, &options, print_plan, err);
 }
 
 const struct command command_plan = {

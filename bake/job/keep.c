@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { NAME_CAP = 80, FILE_CAP = 256, PART_MAX_AGE_S = 24 * 3600, PACKAGES_MAX = 1 << 16 };
+#include "bake/job/phase/package_id.h"
+
+enum { FILE_CAP = 256, PART_MAX_AGE_S = 24 * 3600, PACKAGES_MAX = 1 << 16 };
 
 static const char manifest_suffix[] = ".manifest.json";
 /* In the order in which they go: without its manifest it is no package any more. */
@@ -17,7 +19,7 @@ static const char *const suffixes[] = {manifest_suffix, ".manifest.json.minisig"
                                        ".spdx.json",    ".tar.gz.minisig",        ".tar.gz"};
 enum { SUFFIX_COUNT = sizeof suffixes / sizeof *suffixes };
 
-struct found {
+struct kept_package {
     char id[PACKAGE_DIGEST + 1];
     bool whole; /* has a manifest */
     struct timespec made;
@@ -26,10 +28,10 @@ struct found {
 
 struct folder {
     int fd;
-    char path[PATH_MAX], name[NAME_CAP]; /* of all its packages, without dash and digest */
+    char path[PATH_MAX], name[PACKAGE_NAME_CAP]; /* of all its packages, without dash and digest */
     char current[PACKAGE_DIGEST + 1];
-    struct found *items;
-    size_t count, room;
+    struct kept_package *items;
+    size_t count, capacity;
 };
 
 static void folder_free(struct folder *folder)
@@ -64,7 +66,7 @@ static int open_folder(const char *manifest, struct folder *folder, struct err *
     const char *base = slash ? slash + 1 : manifest;
     size_t len = strlen(base), tail = strlen(manifest_suffix) + PACKAGE_DIGEST + 1;
     size_t dir_len = slash ? (size_t)(slash - manifest) + 1 : 0;
-    if (len <= tail || len - tail >= NAME_CAP || dir_len >= PATH_MAX || base[len - tail] != '-' ||
+    if (len <= tail || len - tail >= PACKAGE_NAME_CAP || dir_len >= PATH_MAX || base[len - tail] != '-' ||
         !is_digest(base + len - tail + 1))
         return err_set(err, ERR_INTERNAL, 0, "\"%.200s\" is no name of a package", base);
     snprintf(folder->path, sizeof folder->path, "%.*s", dir_len ? (int)dir_len : 1, dir_len ? manifest : ".");
@@ -74,24 +76,24 @@ static int open_folder(const char *manifest, struct folder *folder, struct err *
     return folder->fd < 0 ? err_sys(err, errno, "open %s", folder->path) : 0;
 }
 
-static struct found *find(struct folder *folder, const char *id, struct err *err)
+static struct kept_package *find_or_add_package(struct folder *folder, const char *id, struct err *err)
 {
     for (size_t i = 0; i < folder->count; i++)
         if (memcmp(folder->items[i].id, id, PACKAGE_DIGEST) == 0)
             return &folder->items[i];
-    if (folder->count == folder->room) {
-        size_t room = folder->room ? folder->room * 2 : 64;
-        struct found *more =
-            room > PACKAGES_MAX ? NULL : reallocarray(folder->items, room, sizeof *folder->items);
+    if (folder->count == folder->capacity) {
+        size_t capacity = folder->capacity ? folder->capacity * 2 : 64;
+        struct kept_package *more =
+            capacity > PACKAGES_MAX ? NULL : reallocarray(folder->items, capacity, sizeof *folder->items);
         if (!more) {
             err_oom(err);
             return NULL;
         }
         folder->items = more;
-        folder->room = room;
+        folder->capacity = capacity;
     }
-    struct found *item = &folder->items[folder->count++];
-    *item = (struct found){0};
+    struct kept_package *item = &folder->items[folder->count++];
+    *item = (struct kept_package){0};
     memcpy(item->id, id, PACKAGE_DIGEST);
     return item;
 }
@@ -120,7 +122,7 @@ static void sweep_part(const struct folder *folder, const char *file, const stru
         unlinkat(folder->fd, file, 0);
 }
 
-static int look_at(struct folder *folder, const char *file, struct err *err)
+static int count_file(struct folder *folder, const char *file, struct err *err)
 {
     struct stat st;
     const char *suffix = NULL;
@@ -131,7 +133,7 @@ static int look_at(struct folder *folder, const char *file, struct err *err)
         sweep_part(folder, file, &st);
         return 0;
     }
-    struct found *item = find(folder, id, err);
+    struct kept_package *item = find_or_add_package(folder, id, err);
     if (!item)
         return -1;
     item->bytes += (uint64_t)st.st_blocks * 512;
@@ -142,7 +144,7 @@ static int look_at(struct folder *folder, const char *file, struct err *err)
     return 0;
 }
 
-static int list(struct folder *folder, struct err *err)
+static int list_folder(struct folder *folder, struct err *err)
 {
     cleanup_close int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -151,7 +153,7 @@ static int list(struct folder *folder, struct err *err)
         return err_sys(err, errno, "read %s", folder->path);
     (void)steal_fd(&fd);
     for (struct dirent *e; r == 0 && (e = readdir(dir));)
-        r = look_at(folder, e->d_name, err);
+        r = count_file(folder, e->d_name, err);
     closedir(dir);
     return r;
 }
@@ -159,7 +161,7 @@ static int list(struct folder *folder, struct err *err)
 /* Whole ones before halves, then the newest first. */
 static int order(const void *a, const void *b)
 {
-    const struct found *x = a, *y = b;
+    const struct kept_package *x = a, *y = b;
     if (x->whole != y->whole)
         return x->whole ? -1 : 1;
     if (x->made.tv_sec != y->made.tv_sec)
@@ -169,7 +171,7 @@ static int order(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
-static int remove_package(const struct folder *folder, const struct found *item, struct err *err)
+static int remove_package(const struct folder *folder, const struct kept_package *item, struct err *err)
 {
     char file[FILE_CAP];
     for (size_t i = 0; i < SUFFIX_COUNT; i++) {
@@ -187,12 +189,12 @@ int keep_newest(const char *manifest, uint64_t keep, const struct run *run, stru
     struct kept kept = {0};
     uint64_t stay = 1; /* the current one, whatever its age: an input may have been set back */
     if (open_folder(manifest, &folder, err) < 0 || keep_lock(folder.path, &lock, run, err) < 0 ||
-        list(&folder, err) < 0)
+        list_folder(&folder, err) < 0)
         return -1;
     if (folder.count > 1)
         qsort(folder.items, folder.count, sizeof *folder.items, order);
     for (size_t i = 0; i < folder.count; i++) {
-        const struct found *item = &folder.items[i];
+        const struct kept_package *item = &folder.items[i];
         if (strcmp(item->id, folder.current) == 0 || (item->whole && stay++ < keep))
             continue;
         if (!item->whole && lock < 0) /* another run may be giving it its names right now */

@@ -19,8 +19,6 @@
 
 #define KEEP_ALL UINT64_MAX
 
-enum { PACKAGE_DIGEST = 12 /* hex digits that end a package's name, after a dash */ };
-
 struct kept {
     unsigned removed;
     uint64_t bytes; /* that they took */

@@ -16,7 +16,7 @@ enum { FILES_MAX = 16 << 20, TEXT_MAX = 1 << 20, NAME_CAP = 128, RACY_S = 2, TIC
 
 static const char kind[] = "built", magic[] = "bake-built 1";
 
-void built_free(struct built *built)
+void up_to_date_free(struct up_to_date *built)
 {
     buf_free(&built->files);
 }
@@ -46,7 +46,7 @@ static void add_source(struct buf *files, const struct recipe_source *source)
 }
 
 /* Everything that a bake of this recipe and lock reads on this machine. */
-static int list_files(const struct built_query *query, const struct inputs *inputs, struct buf *files,
+static int list_files(const struct up_to_date_query *query, const struct inputs *inputs, struct buf *files,
                       struct err *err)
 {
     const struct recipe *recipe = &inputs->recipe;
@@ -101,7 +101,8 @@ static int identities(const struct buf *files, struct sha256 *ret, struct timesp
     return hasher_end(&hasher, ret->bytes, err);
 }
 
-static int list_package(const struct built_query *query, const char *name, struct buf *files, struct err *err)
+static int list_package(const struct up_to_date_query *query, const char *name, struct buf *files,
+                        struct err *err)
 {
     static const char *const suffixes[] = {".tar.gz", ".manifest.json", ".provenance.json", ".spdx.json",
                                            ".manifest.json.minisig"};
@@ -114,7 +115,7 @@ static int list_package(const struct built_query *query, const char *name, struc
 }
 
 /* The digest that a note holds. */
-static int seal_note(const struct built_query *query, const char *name, const struct sha256 *inputs,
+static int seal_note(const struct up_to_date_query *query, const char *name, const struct sha256 *inputs,
                      char out[static SHA256_HEX], struct timespec *latest, struct err *err)
 {
     cleanup_buf struct buf files = BUF_INIT(FILES_MAX);
@@ -136,8 +137,8 @@ static void add_text(struct buf *to, const char *what, const char *value)
 }
 
 /* What was said: the note's name. */
-static int note_key(const struct built_query *query, const struct inputs *inputs, char out[static SHA256_HEX],
-                    struct err *err)
+static int note_key(const struct up_to_date_query *query, const struct inputs *inputs,
+                    char out[static SHA256_HEX], struct err *err)
 {
     char hex[SHA256_HEX], cwd[PATH_MAX];
     cleanup_buf struct buf text = BUF_INIT(TEXT_MAX + LOCK_TEXT_MAX);
@@ -199,7 +200,8 @@ static bool read_note(const struct common *common, const char *key, struct note 
     return note_parse(text.data ? text.data : "", text.len, magic, fields, 2);
 }
 
-char *built_find(const struct common *common, const struct built_query *query, const struct inputs *inputs)
+char *up_to_date_find(const struct common *common, const struct up_to_date_query *query,
+                      const struct inputs *inputs)
 {
     struct err ignored = {0};
     char key[SHA256_HEX], now[SHA256_HEX], *manifest = NULL;
@@ -215,10 +217,10 @@ char *built_find(const struct common *common, const struct built_query *query, c
     return asprintf(&manifest, "%s/%s.manifest.json", query->out_dir, note.name) < 0 ? NULL : manifest;
 }
 
-int built_begin(const struct built_query *query, const struct inputs *inputs, struct built *ret,
-                struct err *err)
+int up_to_date_begin(const struct up_to_date_query *query, const struct inputs *inputs,
+                     struct up_to_date *ret, struct err *err)
 {
-    cleanup_built struct built made = {.files = BUF_INIT(FILES_MAX)};
+    cleanup_up_to_date struct up_to_date made = {.files = BUF_INIT(FILES_MAX)};
     struct timespec latest = {0};
     struct err ignored = {0};
     if (list_files(query, inputs, &made.files, err) < 0)
@@ -253,26 +255,27 @@ static int write_note(struct cache *cache, const char *key, struct note *note, c
     return cache_note_put(cache, kind, key, magic, fields, 2, run, err);
 }
 
-int built_remember(const struct built *built, const struct built_query *query, const struct inputs *inputs,
-                   const char *name, const struct run *run, struct err *err)
+int up_to_date_remember(const struct up_to_date *before, const struct up_to_date_query *query,
+                        const struct inputs *inputs, struct cache *cache, const char *name,
+                        const struct run *run, struct err *err)
 {
     cleanup_buf struct buf files = BUF_INIT(FILES_MAX);
     struct sha256 now;
     struct timespec latest = {0};
     struct note note;
     char key[SHA256_HEX];
-    if (!built->settled)
+    if (!before->settled)
         return 0;
     /* the lock that this run made may name files that were not looked at when it began: the next run will */
     if (list_files(query, inputs, &files, err) < 0 || identities(&files, &now, &latest, err) < 0)
         return -1;
-    if (!sha256_equal(&now, &built->before))
+    if (!sha256_equal(&now, &before->before))
         return 0;
     snprintf(note.name, sizeof note.name, "%s", name);
     if (note_key(query, inputs, key, err) < 0 ||
         seal_note(query, name, &now, note.digest, &latest, err) < 0 ||
-        write_note(inputs->cache, key, &note, run, err) < 0)
+        write_note(cache, key, &note, run, err) < 0)
         return -1;
     /* whoever waits for this run and then changes something leaves another time than the one noted */
-    return wait_for_tick(&latest) ? 0 : cache_drop(inputs->cache, kind, key, run, err);
+    return wait_for_tick(&latest) ? 0 : cache_drop(cache, kind, key, run, err);
 }

@@ -1,4 +1,4 @@
-#include "bake/job/image_json.h"
+#include "bake/job/inputs/image_json.h"
 
 #include "json/write.h"
 

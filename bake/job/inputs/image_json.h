@@ -1,6 +1,6 @@
 /* The recipe's "image" part as the JSON that the package manifest passes on to push. */
-#ifndef BAKE_FRONT_JOB_IMAGE_JSON_H
-#define BAKE_FRONT_JOB_IMAGE_JSON_H
+#ifndef BAKE_FRONT_JOB_INPUTS_IMAGE_JSON_H
+#define BAKE_FRONT_JOB_INPUTS_IMAGE_JSON_H
 
 #include "base/buf.h"
 #include "recipe/types.h"

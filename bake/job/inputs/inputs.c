@@ -1,4 +1,4 @@
-#include "bake/job/inputs.h"
+#include "bake/job/inputs/inputs.h"
 
 #include <limits.h>
 #include <string.h>
@@ -237,12 +237,6 @@ int inputs_open(const struct recipe_options *options, struct inputs *ret, struct
 
 void inputs_free(struct inputs *inputs)
 {
-    for (size_t i = 0; inputs->items && i < inputs->recipe.input_count; i++)
-        trusted_free(&inputs->items[i]);
-    free(inputs->items);
-    trusted_free(&inputs->base);
-    if (inputs->cache)
-        cache_close(inputs->cache);
     lock_free(&inputs->lock);
     recipe_free(&inputs->recipe);
     free(inputs->recipe_path);

@@ -1,4 +1,4 @@
-#include "bake/job/inputs.h"
+#include "bake/job/inputs/inputs.h"
 
 static const struct option recipe_rows[] = {
     {"var", 0, PAIRS_OF(struct recipe_options, vars), "K=V", "set a variable of the recipe"},

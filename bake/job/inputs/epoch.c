@@ -1,4 +1,4 @@
-#include "bake/job/epoch.h"
+#include "bake/job/inputs/epoch.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SOURCE_DATE_EPOCH (reproducible-builds.org): seconds since 1970. */
-#ifndef BAKE_FRONT_JOB_EPOCH_H
-#define BAKE_FRONT_JOB_EPOCH_H
+#ifndef BAKE_FRONT_JOB_INPUTS_EPOCH_H
+#define BAKE_FRONT_JOB_INPUTS_EPOCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
