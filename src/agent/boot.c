@@ -45,7 +45,7 @@ int boot_run(const struct root *root, const struct wire_peer *peer, unsigned met
 {
     struct node_metadata metadata;
     cleanup_cluster_secret struct cluster_secret secret = {0};
-    unsigned changed = 0; /* nothing runs yet that would have to read it again */
+    unsigned changed = 0; /* unused: nothing runs yet that would need a restart */
     if (check_contents(root, log, err) < 0 ||
         acquire_metadata(root, peer, metadata_timeout_s, log, &metadata, &secret, err) < 0 ||
         configure(root, &metadata, &secret, time(NULL), &changed, err) < 0)
@@ -79,6 +79,6 @@ int boot_hostname(const struct root *root, struct err *err)
     if (gethostname(now, sizeof now - 1) == 0 && strcmp(now, name) == 0)
         return 0;
     if (sethostname(name, strlen(name)) < 0)
-        return err_sys(err, errno, "set the host's name to %s", name);
+        return err_sys(err, errno, "set the host name to %s", name);
     return 0;
 }

@@ -16,14 +16,14 @@ int network_run(const struct root *root, const struct log *log, struct err *err)
     if (acquire_last(root, &m, &found, err) < 0 || configure_network_word(root, word, err) < 0)
         return -1;
     if (!found)
-        return err_set(err, ERR_VERIFY, 0, "there is no metadata: run `bake-agent boot` first");
+        return err_set(err, ERR_VERIFY, 0, "no metadata: run `bake-agent boot` first");
     if (m.role == NODE_ROLE_WITNESS)
         return 0;
     bool own = strcmp(word, "vxlan") == 0;
     if (firewall_set(root, &m, own, err) < 0)
         return err_wrap(err, "firewall");
     bool ready = false;
-    /* the CNI configuration last: pods are started as soon as it is there */
+    /* the CNI configuration last: pods start as soon as it exists */
     if ((own && vxlan_set(root, &m, err) < 0) || cni_write(root, &m, word, &ready, err) < 0)
         return err_wrap(err, "pod network");
     if (ready)

@@ -19,7 +19,7 @@ struct report {
     const struct root *root;
     const struct report_options *options;
     const struct log *log;
-    struct buf reasons; /* "; "-separated; empty: PASS */
+    struct buf reasons; /* separated by "; "; empty: PASS */
 };
 
 static void report_line(const struct report *report, const char *fmt, ...) print_like(2, 3);
@@ -30,7 +30,7 @@ static void report_line(const struct report *report, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text + strlen(PREFIX), sizeof text - strlen(PREFIX), fmt, ap);
     va_end(ap);
-    for (char *at = text; *at; at++) /* one line, and nothing that a terminal acts on */
+    for (char *at = text; *at; at++) /* one line without control characters */
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = ' ';
     log_line(report->log, text);
@@ -81,7 +81,8 @@ static void report_contents(struct report *report)
         add_reason(report, "contents %.*s", len, text.data);
 }
 
-/* Twice at rest, a second apart: a service that dies and is started again is at rest in between. */
+/* Waits until all units are settled twice, a second apart: a service that crashes and is restarted looks settled in
+ * between. */
 static int settle(struct report *report, struct baked_units *units, struct err *err)
 {
     int64_t deadline = clock_now_ms() + (int64_t)report->options->timeout_s * 1000;
@@ -122,9 +123,9 @@ static int report_units(struct report *report, struct baked_units *units)
         else if (unit->later)
             continue;
         else if (unit_dropped(unit))
-            add_reason(report, "%s never started: a unit that it requires failed", unit->name);
+            add_reason(report, "%s never started: a unit it requires failed", unit->name);
         else if (unit->queued && strcmp(unit->active, "inactive") == 0)
-            add_reason(report, "%s still waits for its turn to start", unit->name);
+            add_reason(report, "%s is still queued to start", unit->name);
         else if (strcmp(unit->active, "active") != 0 && strcmp(unit->active, "inactive") != 0)
             add_reason(report, "%s is still %s (%s)", unit->name, unit->active, unit->sub);
     }
@@ -145,12 +146,12 @@ static void report_hyperkube(struct report *report)
         return;
     }
     if (code != 0 || out.len == 0 || strncmp(out.data, "Kubernetes v", 12) != 0)
-        add_reason(report, "%s kubelet --version ended with %d and no version", HYPERKUBE, code);
+        add_reason(report, "%s kubelet --version exited with %d and printed no version", HYPERKUBE, code);
     else
         report_line(report, "hyperkube %.*s", (int)strcspn(out.data, "\n"), out.data);
 }
 
-/* etcd 3.4 says {"health":"true"}, 3.5 adds a reason. */
+/* etcd 3.4 answers {"health":"true"}; 3.5 adds a reason. */
 static bool healthy(const struct report *report, struct err *err)
 {
     struct agent_http_request request = {
@@ -190,7 +191,7 @@ int report_run(const struct root *root, const struct report_options *options, co
     struct report report = {.root = root, .options = options, .log = log, .reasons = BUF_INIT(REASONS_MAX)};
     if (!units)
         return err_oom(err);
-    bool known = report_units(&report, units) == 0; /* waits: what follows is the state after that */
+    bool known = report_units(&report, units) == 0; /* first: it waits for the units */
     report_node(&report);
     report_contents(&report);
     report_hyperkube(&report);

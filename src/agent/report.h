@@ -1,10 +1,9 @@
-/* `bake-agent report`: how the baked units fared, in lines that a person and `bake test` read on the console.
+/* `bake-agent report`: how the baked units fared, in lines that people and `bake test` read on the console.
  *
  * In:    what boot left in /run/bake, systemd, hyperkube, etcd.
  * Out:   lines that start with "bake-report: "; the last one is "PASS" or "FAIL reason; reason".
- * Fails: a verdict of FAIL; -1 is for what keeps it from giving one (out of memory).
- * Owns:  nothing.
- * Never: waits longer than it was told; changes anything.
+ * Fails: -1 only if there is no verdict (out of memory); FAIL is a verdict.
+ * Never: waits longer than its options allow; changes anything.
  */
 #ifndef BAKE_AGENT_REPORT_H
 #define BAKE_AGENT_REPORT_H
@@ -15,8 +14,8 @@
 
 struct report_options {
     unsigned timeout_s;    /* for the units to settle, and again for etcd */
-    unsigned hyperkube_s;  /* for hyperkube to say its version */
-    struct wire_peer etcd; /* where it is asked for its health */
+    unsigned hyperkube_s;  /* for hyperkube to print its version */
+    struct wire_peer etcd; /* serves /health */
 };
 
 must_check int report_run(const struct root *root, const struct report_options *options,

@@ -10,7 +10,7 @@
 
 enum { SYSTEMCTL_MS = 120000, SYSTEMCTL_OUTPUT_MAX = 4096 };
 
-/* The first value that a running node cannot change; NULL: none. */
+/* The first difference that a running node cannot follow, or NULL. */
 static const char *fixed_difference(const struct node_metadata *a, const struct node_metadata *b)
 {
     if (strcmp(a->name, b->name) != 0)
@@ -56,8 +56,8 @@ static int systemctl(const struct metadata_watch *watch, const char *verb, const
     return code == 0 ? 0 : err_set(err, ERR_IO, 0, "systemctl %s %s ended with %d", verb, unit, code);
 }
 
-/* Static pods are kubelet's to restart when their manifests change, and what reads its certificates at each handshake
- * needs nothing: the rest is here. */
+/* Not listed: static pods, which kubelet restarts when their manifests change, and programs that read their certificates
+ * at each handshake. */
 static int restart_readers(const struct metadata_watch *watch, unsigned changed, struct err *err)
 {
     static const struct {
@@ -93,9 +93,9 @@ int watch_once(struct metadata_watch *watch, struct err *err)
         if (fixed)
             return err_set(
                 err, ERR_VERIFY, 0,
-                "metadata: %s was changed: a running node does not follow that; the next boot does", fixed);
+                "metadata: %s changed: a running node cannot follow that; the next boot applies it", fixed);
         if (!same_members(&before, &now)) {
-            log_printf(watch->log, "the cluster's members or API names were changed: acting in %u s",
+            log_printf(watch->log, "the cluster's members or API names changed: acting in %u s",
                        watch->stagger_s * (unsigned)now.self);
             clock_sleep_ms((int64_t)watch->stagger_s * 1000 * (int64_t)now.self);
         }
@@ -104,18 +104,18 @@ int watch_once(struct metadata_watch *watch, struct err *err)
     if (configure(watch->root, &now, &secret, time(NULL), &changed, err) < 0)
         return -1;
     if (changed)
-        log_printf(watch->log, "configuration was written again");
+        log_printf(watch->log, "configuration rewritten");
     if (restart_readers(watch, changed, err) < 0)
         return -1;
-    /* last: until all is done, the next look starts from the old state */
+    /* last: if anything above fails, the next round starts from the old state */
     return acquire_save(watch->root, &now, err);
 }
 
-/* The same fault every minute is one line. */
+/* The same problem every minute is logged once. */
 static void log_once(struct metadata_watch *watch, const char *text)
 {
     if (strncmp(watch->last_problem, text, sizeof watch->last_problem - 1) != 0)
-        log_line(watch->log, text[0] ? text : "all is well again");
+        log_line(watch->log, text[0] ? text : "the problem is gone");
     snprintf(watch->last_problem, sizeof watch->last_problem, "%s", text);
 }
 
@@ -125,7 +125,7 @@ void watch_run(struct metadata_watch *watch)
         struct err err = {0};
         int64_t began = clock_now_ms();
         log_once(watch, watch_once(watch, &err) < 0 ? err.text : "");
-        /* a server that is away, or answers at once, must not make this a busy loop */
+        /* not a busy loop when the server is down or answers at once */
         if (acquire_wait(watch->peer, WATCH_WAIT_S, &err) < 0 || clock_now_ms() - began < 1000)
             clock_sleep_ms(WATCH_STAGGER_S * 1000);
     }

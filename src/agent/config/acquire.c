@@ -9,7 +9,7 @@
 #define INSTANCE BASE "instance/" QUERY
 #define PROJECT  BASE "project/attributes/" QUERY
 
-/* for a server that has waited as long as it was told to answer in */
+/* The server waits up to timeout_sec, and needs time to answer after that. */
 enum { WAIT_GRACE_S = 15 };
 
 struct acquire_source {
@@ -18,8 +18,8 @@ struct acquire_source {
     const struct log *log;
 };
 
-/* True when asking again may help: the server is not up yet in early boot, restarts, or limits its rate. */
-static bool passing(int status)
+/* True if retrying may help: the server is not up yet in early boot, is restarting, or limits its rate. */
+static bool is_temporary(int status)
 {
     return status >= 500 || status == 429 || status == 408;
 }
@@ -29,7 +29,7 @@ static int get_once(const struct acquire_source *source, const char *path, int *
 {
     int64_t left = source->deadline - clock_now_ms();
     if (left <= 0)
-        return err_set(err, ERR_NETWORK, 0, "no time is left");
+        return err_set(err, ERR_NETWORK, 0, "timed out");
     struct agent_http_request request = {.peer = source->peer,
                                          .path = path,
                                          .metadata = true,
@@ -37,13 +37,13 @@ static int get_once(const struct acquire_source *source, const char *path, int *
                                              left < ACQUIRE_REQUEST_MS ? (unsigned)left : ACQUIRE_REQUEST_MS};
     if (agent_http_get(&request, ret_status, ret, err) < 0)
         return -1;
-    if (passing(*ret_status))
+    if (is_temporary(*ret_status))
         return err_set(err, ERR_NETWORK, 0, "http://%s:%u%s: the server answered %d", source->peer->host,
                        (unsigned)source->peer->port, path, *ret_status);
     return 0;
 }
 
-/* Until there is a final answer or the time is over. */
+/* Retries until there is a final answer or the deadline has passed. */
 static int get_answer(const struct acquire_source *source, const char *path, int *ret_status, struct buf *ret,
                       struct err *err)
 {
@@ -53,7 +53,7 @@ static int get_answer(const struct acquire_source *source, const char *path, int
         if (get_once(source, path, ret_status, ret, err) == 0)
             return 0;
         int64_t left = source->deadline - clock_now_ms();
-        /* "no time is left" says less than what went wrong before */
+        /* the earlier error says more than "timed out" */
         if (left <= 0 && tries > 0 && failed.kind != ERR_NONE)
             *err = failed;
         if (left <= 0)
@@ -76,7 +76,7 @@ static int fetch_documents(const struct acquire_source *source, struct buf *inst
         return err_set(err, ERR_REMOTE, 0, "the metadata server answered %d to %s", status, INSTANCE);
     if (get_answer(source, PROJECT, &status, project, err) < 0)
         return -1;
-    if (status == 404) /* a project without attributes */
+    if (status == 404) /* the project has no attributes */
         buf_str(project, "{}");
     else if (status != 200)
         return err_set(err, ERR_REMOTE, 0, "the metadata server answered %d to %s", status, PROJECT);
@@ -103,7 +103,7 @@ int acquire_last(const struct root *root, struct node_metadata *ret, bool *ret_f
     return 0;
 }
 
-/* The answers hold the secret, so they do not stay in memory. */
+/* The answers hold the secret: wiped. */
 static void free_answer(struct buf *answer)
 {
     if (answer->data)
@@ -142,11 +142,11 @@ int acquire_metadata(const struct root *root, const struct wire_peer *peer, unsi
     struct node_metadata made;
     struct err unread;
     bool wrong, found = false;
-    /* what was kept is good enough to start from, and watch sees to what changed since */
+    /* the copy is good enough to start from; watch applies later changes */
     if (acquire_last(root, &made, &found, &unread) == 0 && found && limit_s > ACQUIRE_KEPT_S)
         limit_s = ACQUIRE_KEPT_S;
     if (acquire_fetch(peer, limit_s, log, &made, ret_secret, &wrong, err) == 0) {
-        /* a full disk is no reason to keep a node down whose metadata is here and good */
+        /* good metadata starts the node even if the disk is full */
         struct err unsaved;
         if (acquire_save(root, &made, &unsaved) < 0)
             log_line(log, unsaved.text);
@@ -159,10 +159,10 @@ int acquire_metadata(const struct root *root, const struct wire_peer *peer, unsi
         char why[ERR_TEXT_MAX];
         snprintf(why, sizeof why, "%s", err->text);
         *err = unread;
-        return err_wrap(err, "%.900s; and the last good metadata is of no use", why);
+        return err_wrap(err, "%.900s; and the last good metadata is unusable", why);
     }
     if (!found)
-        return err_wrap(err, "no metadata, and none was kept from an earlier boot");
+        return err_wrap(err, "no metadata, and no copy from an earlier boot");
     log_line(log, err->text);
     *ret = made;
     *ret_secret = (struct cluster_secret){0};

@@ -1,10 +1,10 @@
 /* Metadata, whatever state the metadata server is in.
  *
- * In:    the server's address and how long to wait for it: with a copy at hand, ACQUIRE_KEPT_S at most.
- * Out:   checked metadata, fresh or the last good; with fresh ones the cluster's secret.
- * Fails: ERR_VERIFY at once when what the server says is wrong: waiting does not mend it, and an old copy would
- *        hide it. ERR_NETWORK when the server does not answer in time and there is no copy.
- * Owns:  the copy in /var/lib/bake, which holds what metadata.h keeps and no secret.
+ * In:    the server's address and how long to wait for it: at most ACQUIRE_KEPT_S if there is a saved copy.
+ * Out:   checked metadata, fresh or the last good; the cluster's secret with fresh metadata.
+ * Fails: ERR_VERIFY at once when the server's values are invalid: waiting does not fix them, and an old copy would hide
+ *        the mistake. ERR_NETWORK when the server does not answer in time and there is no copy.
+ * Owns:  the copy in /var/lib/bake: the members of struct node_metadata, never the secret.
  */
 #ifndef BAKE_AGENT_CONFIG_ACQUIRE_H
 #define BAKE_AGENT_CONFIG_ACQUIRE_H
@@ -23,25 +23,25 @@ enum {
     ACQUIRE_KEPT_S = 15
 };
 
-/* RET_SECRET is unset when the copy was used, and only then. The copy is renewed otherwise; that it could not be is said,
- * and no failure. */
+/* RET_SECRET is unset if the copy was used, and only then. Otherwise the copy is rewritten; failing to do so is logged, not
+ * an error. */
 must_check int acquire_metadata(const struct root *root, const struct wire_peer *peer, unsigned limit_s,
                                 const struct log *log, struct node_metadata *ret,
                                 struct cluster_secret *ret_secret, struct err *err);
 
-/* From the server alone, and without keeping a copy. *RET_WRONG: it answered, and what it said is no good: asking again
- * does not mend that. */
+/* From the server alone, without saving a copy. *RET_WRONG: the server answered with invalid values, so retrying does not
+ * help. */
 must_check int acquire_fetch(const struct wire_peer *peer, unsigned limit_s, const struct log *log,
                              struct node_metadata *ret, struct cluster_secret *ret_secret, bool *ret_wrong,
                              struct err *err);
 
-/* Ends after LIMIT_S seconds at the latest, before that when a value of the instance changed. The project's values have
- * no part in it: who waits looks at them each time. */
+/* Returns after at most LIMIT_S seconds, earlier if one of the instance's values changes. Changes of the project's values
+ * do not end the wait: callers fetch those each time. */
 must_check int acquire_wait(const struct wire_peer *peer, unsigned limit_s, struct err *err);
 
 must_check int acquire_save(const struct root *root, const struct node_metadata *metadata, struct err *err);
 
-/* The last good metadata; *RET_FOUND false when none was ever kept. */
+/* The last good metadata; *RET_FOUND is false if none was ever saved. */
 must_check int acquire_last(const struct root *root, struct node_metadata *ret, bool *ret_found,
                             struct err *err);
 

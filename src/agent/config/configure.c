@@ -21,7 +21,7 @@ int configure_network_word(const struct root *root, char ret[static NETWORK_WORD
             return 0;
         }
     if (found)
-        return err_set(err, ERR_VERIFY, 0, "%s names no pod network: vxlan, flannel or calico", NETWORK_WORD);
+        return err_set(err, ERR_VERIFY, 0, "%s must be vxlan, flannel or calico", NETWORK_WORD);
     snprintf(ret, NETWORK_WORD_CAP, "%s", known[0]);
     return 0;
 }
@@ -45,7 +45,7 @@ static unsigned of_keys(unsigned folders)
     unsigned changed = folders ? CONFIGURED_OTHER : 0;
     if (folders & 1U << PKI_ETCD)
         changed |= CONFIGURED_ETCD_KEYS;
-    if (folders & 1U << PKI_KUBELET) /* it reads its server's certificate when it starts */
+    if (folders & 1U << PKI_KUBELET) /* kubelet reads its serving certificate only at start */
         changed |= CONFIGURED_KUBELET;
     return changed;
 }

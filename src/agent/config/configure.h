@@ -1,9 +1,8 @@
-/* Everything that the agent writes from metadata: keys, certificates, configuration. One entry for boot and watch.
+/* Everything that the agent writes from metadata: keys, certificates, configuration. Shared by boot and watch.
  *
- * In:    checked metadata; the secret, unset when the metadata server is away and what was written before has to do.
- * Out:   the files that secret.h's keys, pki.h and render.h name, and which of them changed.
- * Fails: as those; whatever was written by then is good by itself, and the next run goes on.
- * Owns:  nothing.
+ * In:    checked metadata; the secret, unset if the metadata server is down: then the keys of an earlier boot are used.
+ * Out:   the files of pki/files.h and config/render.h, and which consumers' files changed.
+ * Fails: as those. The files written until then are valid, and the next run continues.
  */
 #ifndef BAKE_AGENT_CONFIG_CONFIGURE_H
 #define BAKE_AGENT_CONFIG_CONFIGURE_H
@@ -13,14 +12,14 @@
 #include "node/metadata.h"
 #include "agent/os/root.h"
 
-/* What has to read its files again. */
+/* Whose files changed. */
 enum configured {
     CONFIGURED_ETCD_KEYS = 1 << 0,
     CONFIGURED_KUBELET = 1 << 1,
     CONFIGURED_KUBE_PROXY = 1 << 2,
     CONFIGURED_NETWORK = 1 << 3,
     CONFIGURED_ADDONS = 1 << 4,
-    CONFIGURED_OTHER = 1 << 5, /* files that are read again without our doing */
+    CONFIGURED_OTHER = 1 << 5, /* consumers that notice changes themselves */
 };
 
 /* RET_CHANGED: bits of enum configured. */
@@ -28,7 +27,7 @@ must_check int configure(const struct root *root, const struct node_metadata *me
                          const struct cluster_secret *secret, time_t now, unsigned *ret_changed,
                          struct err *err);
 
-/* Whether the keys on this disk were made of this secret. */
+/* Whether the keys on this disk were derived from this secret. */
 bool configure_same_secret(const struct root *root, const struct node_metadata *metadata,
                            const struct cluster_secret *secret);
 

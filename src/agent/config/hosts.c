@@ -15,7 +15,7 @@ static void block(const struct node_metadata *m, struct buf *ret)
     buf_str(ret, BEGIN);
     if (m->role == NODE_ROLE_NODE)
         buf_printf(ret, "127.0.0.1 %s\n", PKI_API_NAME);
-    /* from its own place on, so that the clients of a dead API server do not all go to the same other one */
+    /* in turn from this member on, so that the clients of a dead API server spread over the others */
     for (size_t i = 1; i < m->node_count; i++)
         buf_printf(ret, "%s %s\n", m->nodes[(m->self + i) % m->node_count].ip, PKI_API_NAME);
     for (size_t i = 0; i < m->node_count; i++)
@@ -23,7 +23,7 @@ static void block(const struct node_metadata *m, struct buf *ret)
     buf_str(ret, END);
 }
 
-/* The line TEXT (with its end) at the start of a line of the file; NULL: not there. */
+/* Where the line TEXT (with its newline) starts in FILE, or NULL. */
 static char *find_line(char *file, const char *text)
 {
     for (char *at = file; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
@@ -40,7 +40,7 @@ int hosts_render(const struct root *root, const struct node_metadata *metadata, 
     if (root_read(root, HOSTS, &old, &found, err) < 0)
         return -1;
     if (old.data && memchr(old.data, '\0', old.len))
-        return err_set(err, ERR_VERIFY, 0, "%s is no text", HOSTS);
+        return err_set(err, ERR_VERIFY, 0, "%s is not a text file", HOSTS);
     if (!found)
         buf_str(&old, "127.0.0.1 localhost\n");
     if (buf_check(&old, HOSTS, err) < 0)

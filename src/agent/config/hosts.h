@@ -1,13 +1,12 @@
 /* The node's part of /etc/hosts: the members by name, and one name for all API servers.
  *
- * In:    metadata; the file as it is.
- * Out:   the file with the lines between "# bake: begin" and "# bake: end" replaced, or added at the end.
- * Fails: ERR_VERIFY when the file is no text of a sane size; ERR_IO.
- * Owns:  nothing.
+ * In:    metadata; the current file.
+ * Out:   the file with the lines from "# bake: begin" to "# bake: end" replaced, or appended.
+ * Fails: ERR_VERIFY if the file is binary or too large; ERR_IO.
  * Never: touches other lines.
  *
- * Go's resolver gives a name's addresses in the file's order, loopback first, and its dialer tries the next one when one
- * refuses: so every client of PKI_API_NAME uses its own node's API server, and another one's while that is away.
+ * Go's resolver returns a name's addresses in the file's order, loopback first, and its dialer tries the next one if one
+ * refuses: so every client of PKI_API_NAME uses its own node's API server, and another node's while that one is down.
  */
 #ifndef BAKE_AGENT_CONFIG_HOSTS_H
 #define BAKE_AGENT_CONFIG_HOSTS_H

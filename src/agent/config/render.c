@@ -7,6 +7,7 @@
 #include "agent/config/hosts.h"
 #include "agent/config/template.h"
 #include "agent/net/slots.h"
+#include "agent/net/vxlan.h"
 #include "node/pki.h"
 #include "text/path.h"
 
@@ -21,12 +22,12 @@ void render_node(const struct node_metadata *m, struct buf *ret)
     node_metadata_write_members(m, ret);
     buf_printf(ret, "\nBAKE_CLUSTER_DOMAIN=%s\nBAKE_POD_CIDR=%s\nBAKE_SERVICE_CIDR=%s\n", m->domain,
                m->pod_cidr, m->service_cidr);
-    /* the names that kubelet.service and kube-proxy.service use */
+    /* for kubelet.service and kube-proxy.service */
     buf_printf(ret, "NODE_NAME=%s\nNODE_IP=%s\n", m->name, m->ip);
 }
 
-/* ETCD_INITIAL_CLUSTER, its state and token are decided when etcd starts, see join.h. On loopback it listens too, for who works
- * on the node; its health is told there without a certificate, and to nobody else. */
+/* ETCD_INITIAL_CLUSTER, its state and token are decided when etcd starts: see join/join.h. etcd also listens on loopback,
+ * for people on the node; there, and only there, it serves its health without a certificate. */
 void render_etcd(const struct node_metadata *m, struct buf *ret)
 {
     buf_printf(ret, "ETCD_NAME=%s\n", m->name);
@@ -48,7 +49,7 @@ struct renderer {
     unsigned changed;
     struct template_mark marks[MARKS];
     size_t mark_count;
-    char dns[VALUE_IP_CAP], cidr[VALUE_CIDR_CAP];
+    char dns[VALUE_IP_CAP], cidr[VALUE_CIDR_CAP], mtu[8];
     struct err *err;
 };
 
@@ -58,8 +59,9 @@ static void add_mark(struct renderer *r, const char *name, const char *value)
         r->marks[r->mark_count++] = (struct template_mark){name, value};
 }
 
-/* Its own member alone. With all of them, etcd's client spreads its requests, and for 40 s after a machine died without a word
- * a third of them hang: leases are lost by that. An API server that has lost its own member is one that its clients leave. */
+/* The API server uses only its own node's member. With all of them, etcd's client balances its requests, and a third of them
+ * hang for 40 s after a machine dies silently, so that leases expire. When an API server loses its own member, its clients
+ * move on to another API server. */
 #define ETCD_SERVER "https://127.0.0.1:2379"
 
 static void make_marks(struct renderer *r, const char *network)
@@ -76,10 +78,10 @@ static void make_marks(struct renderer *r, const char *network)
     add_mark(r, "NODE_NAME", m->name);
     add_mark(r, "NODE_IP", m->ip);
     add_mark(r, "NODE_CIDR", r->cidr);
-    /* flannel takes each node's range from its Node object; the members' own network has it from metadata, and calico deals
-     * out blocks of its own */
+    /* flannel takes each node's range from its Node object; vxlan takes it from metadata, and calico allocates its own blocks */
     add_mark(r, "ALLOCATE_NODE_CIDRS", strcmp(network, "flannel") == 0 ? "true" : "false");
-    add_mark(r, "MTU", "1410"); /* Compute Engine's 1460 less a VXLAN header's 50 */
+    snprintf(r->mtu, sizeof r->mtu, "%d", VXLAN_MTU);
+    add_mark(r, "MTU", r->mtu);
 }
 
 static int write_env(struct renderer *r, const char *path,
@@ -128,7 +130,7 @@ static int compare(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* The names of the templates, in order, the API server's last: what it needs is there by then. */
+/* The templates' names in order, the API server's last: everything it needs is rendered before it. */
 static int list_templates(const struct root *root, char (*names)[NAME_CAP], size_t *ret_count,
                           struct err *err)
 {
@@ -162,7 +164,7 @@ static int list_templates(const struct root *root, char (*names)[NAME_CAP], size
     return 0;
 }
 
-/* A node that became a witness runs no pods. */
+/* For a node that became a witness: it runs no pods. */
 static int remove_rendered(const struct root *root, const char *name, struct err *err)
 {
     char path[PATH_CAP];
@@ -188,7 +190,7 @@ int render_all(const struct root *root, const struct node_metadata *metadata, co
         if (metadata->role == NODE_ROLE_WITNESS ? remove_rendered(root, names[i], err) < 0
                                                 : render_template(&r, names[i]) < 0)
             return -1;
-    /* etcd.env last: etcd's unit needs it, and what it needs besides is there by then */
+    /* etcd.env last: etcd's unit waits for it, and needs the other files too */
     if (write_env(&r, RENDER_ETCD_ENV, render_etcd, RENDERED_OTHER) < 0)
         return -1;
     *ret_changed = r.changed | (hosts_changed ? RENDERED_OTHER : 0);

@@ -31,7 +31,7 @@ int template_fill(const char *text, size_t len, const struct template_mark *mark
         while (i < count && (strlen(marks[i].name) != name || memcmp(marks[i].name, text, name) != 0))
             i++;
         if (i == count)
-            return err_set(err, ERR_VERIFY, 0, "the mark @%.*s@ is not known", (int)name, text);
+            return err_set(err, ERR_VERIFY, 0, "unknown mark @%.*s@", (int)name, text);
         buf_str(ret, marks[i].value);
         text += name + 1;
     }

@@ -1,10 +1,9 @@
-/* Marks in a template, replaced by the node's values.
+/* Replaces marks in a template with the node's values.
  *
- * In:    text with marks like @POD_CIDR@: "@", capital letters and underscores, "@". Any other "@" is just that.
+ * In:    text with marks such as @POD_CIDR@: "@", capital letters and underscores, "@". Any other "@" is literal.
  * Out:   the text with every mark replaced.
- * Fails: ERR_VERIFY naming a mark that is none of those given: the image is of another version than its agent.
- * Owns:  nothing.
- * Never: looks at what it put in: a value that holds a mark stays as it is.
+ * Fails: ERR_VERIFY naming an unknown mark: the image and its agent are of different versions.
+ * Never: scans inserted values: a value that looks like a mark stays as it is.
  */
 #ifndef BAKE_AGENT_CONFIG_TEMPLATE_H
 #define BAKE_AGENT_CONFIG_TEMPLATE_H

@@ -6,7 +6,7 @@
 #include "text/base64.h"
 #include "text/hex.h"
 
-/* Keys stand in byte order, so none can stand twice (RFC 8785 3.2.3). */
+/* Keys are in byte order, so there are no duplicates (RFC 8785 3.2.3). */
 static void check_order(struct json_pull *j, char last[static 16], const char *key)
 {
     if (strcmp(last, key) >= 0)
@@ -116,7 +116,7 @@ static void read_member(struct json_pull *j, const char *key, struct contents_en
     }
 }
 
-/* Each type has its members, all of them and no others. */
+/* Each type has a fixed set of members: all of them, no others. */
 static bool complete(const struct contents_entry *e)
 {
     bool is_file = e->type == CONTENTS_TYPE_FILE, is_link = e->type == CONTENTS_TYPE_SYMLINK;
@@ -153,7 +153,7 @@ static int walk_entries(struct json_pull *j, struct contents_entry *entry, conte
             read_member(j, key, entry);
         }
         if (!j->message && !complete(entry))
-            json_pull_fail(j, "an entry lacks a member, or has one too many, or a path that is not normal");
+            json_pull_fail(j, "an entry has missing or extra members, or a path that is not normal");
         if (!j->message && strcmp(above, entry->path) >= 0)
             json_pull_fail(j, "its entries are not in order");
         if (j->message)

@@ -1,10 +1,9 @@
-/* The contents list of the image, read and held against the files.
+/* The image's contents list: parsed, and compared with the files.
  *
- * In:    /opt/bake/contents.json, its signature and the public key; the files it lists. The format is the one of
+ * In:    /opt/bake/contents.json, its signature and the public key; the files it lists. Its format is that of
  *        src/seal/contents.h: canonical JSON, entries in byte order of their paths.
- * Out:   entries, one by one, or a verdict on all of them.
+ * Out:   the entries one by one, or a verdict on all of them.
  * Fails: ERR_VERIFY: malformed, badly signed, or a file that is not as listed.
- * Owns:  nothing.
  * Never: writes; opens anything but regular files; follows a link in the last component of a path.
  */
 #ifndef BAKE_AGENT_CONTENTS_CONTENTS_H
@@ -23,8 +22,8 @@
 
 enum {
     CONTENTS_LIST_MAX = 8 << 20,     /* bytes, as src/seal/contents.h */
-    CONTENTS_XATTRS_MAX = 100,       /* of one entry, as recipes have it */
-    CONTENTS_XATTRS_SIZE = 64 << 10, /* of all values of one entry; an ext4 block holds no more */
+    CONTENTS_XATTRS_MAX = 100,       /* of one entry, as in recipes */
+    CONTENTS_XATTRS_SIZE = 64 << 10, /* bytes of all values of one entry: the most that an ext4 block holds */
     CONTENTS_LIST_FORMAT = 1,
 };
 
@@ -38,40 +37,40 @@ struct contents_xattr {
 struct contents_entry {
     char path[PATH_CAP];
     enum contents_type type;
-    bool has_mode, has_uid, has_gid, has_size, has_sha256; /* which members were there */
+    bool has_mode, has_uid, has_gid, has_size, has_sha256; /* which members the entry has */
     mode_t mode;
     uid_t uid;
     gid_t gid;
     uint64_t size;            /* bytes; files only */
     unsigned char sha256[32]; /* files only */
-    char target[PATH_CAP];    /* symlinks only; "" when not given */
+    char target[PATH_CAP];    /* symlinks only; "" if not given */
     size_t xattr_count;
     size_t xattr_bytes;
     struct contents_xattr xattrs[CONTENTS_XATTRS_MAX];
     unsigned char xattr_values[CONTENTS_XATTRS_SIZE];
 };
 
-/* Gets each entry; 0 to go on, -1 with err to stop. */
+/* Called for each entry; returns 0 to go on, -1 with err to stop. */
 typedef int contents_visit(void *ctx, const struct contents_entry *entry, struct err *err);
 
 must_check int contents_walk(const char *text, size_t len, contents_visit *visit, void *ctx, struct err *err);
 
-/* Whether the file system holds what the entry says; ERR_VERIFY naming the path. */
+/* ERR_VERIFY naming the path if the file is not as listed. */
 must_check int contents_check_entry(const struct root *root, const struct contents_entry *entry,
                                     struct err *err);
 
 struct contents_verdict {
     size_t files;                /* entries of type file */
-    bool is_signed;              /* else the list has neither signature nor key */
-    char key_id[MINISIG_ID_HEX]; /* "" when unsigned */
+    bool is_signed;              /* if not, there is neither a signature nor a key */
+    char key_id[MINISIG_ID_HEX]; /* "" if unsigned */
 };
 
-/* The whole check. When files differ, each gets a line in RET_FAULTS (as far as they fit; cut quietly), and err
- * names the first and how many there are. */
+/* The whole check. If files differ, each gets a line in RET_FAULTS (cut off at its cap), and err names the first one and
+ * their number. */
 must_check int contents_check(const struct root *root, struct contents_verdict *ret, struct buf *ret_faults,
                               struct err *err);
 
-/* The list's text, into a buffer of CONTENTS_LIST_MAX. */
+/* The list's text. RET: a buffer of CONTENTS_LIST_MAX. */
 must_check int contents_read(const struct root *root, struct buf *ret, struct err *err);
 
 #endif

@@ -18,7 +18,7 @@ struct line {
     size_t len;
 };
 
-/* The lines of a file without their ends; 0 when there are more than MAX, or a NUL. */
+/* The file's lines without their newlines; 0 if there are more than MAX, or a NUL. */
 static size_t split(const struct minisig_text *file, struct line *lines, size_t max)
 {
     size_t count = 0;
@@ -40,7 +40,7 @@ static bool starts_with(const struct line *line, const char *prefix)
     return line->len >= strlen(prefix) && memcmp(line->text, prefix, strlen(prefix)) == 0;
 }
 
-/* The key id is a little-endian number in the files, and printed as a number. */
+/* In the files the key id is a little-endian number; it is printed as a number. */
 static void id_text(const uint8_t id[static 8], char out[static MINISIG_ID_HEX])
 {
     for (size_t i = 0; i < 8; i++)
@@ -56,7 +56,7 @@ static int read_key(const struct minisig_text *file, uint8_t key[static KEY_SIZE
     return 0;
 }
 
-/* Whether the trusted comment, tab-separated fields, has this one. */
+/* Whether the trusted comment, which is fields separated by tabs, has this one. */
 static bool has_field(const struct line *comment, const char *name, const char *value)
 {
     const char *at = comment->text, *end = at + comment->len;
@@ -72,7 +72,7 @@ static bool has_field(const struct line *comment, const char *name, const char *
     return false;
 }
 
-/* The second signature is over the first one and the trusted comment. */
+/* The second signature covers the first one and the trusted comment. */
 static bool comment_signed(const uint8_t signature[static SIGNATURE_SIZE], const struct line *comment,
                            const uint8_t global[static crypto_sign_BYTES], const uint8_t *key)
 {

@@ -7,7 +7,7 @@
 
 #define UNIT_FOLDER "/etc/systemd/system/"
 #define UNIT_END    ".service"
-/* Links in other targets' folders say little: those may never be reached. */
+/* Other targets' links are ignored: those targets may never be reached. */
 #define WANTS_FOLDER    UNIT_FOLDER "multi-user.target.wants/"
 #define REQUIRES_FOLDER UNIT_FOLDER "multi-user.target.requires/"
 
@@ -24,14 +24,14 @@ static int add_unit(void *ctx, const struct contents_entry *entry, struct err *e
         strcmp(name, "bake-report.service") == 0)
         return 0;
     if (name[0] == '-')
-        return err_set(err, ERR_VERIFY, 0, "%s: systemctl would take this name for an option", entry->path);
+        return err_set(err, ERR_VERIFY, 0, "%s: systemctl would read this name as an option", entry->path);
     if (units->count == UNITS_MAX)
         return err_set(err, ERR_VERIFY, 0, "the contents list has more than %d units", UNITS_MAX);
     snprintf(units->all[units->count++].name, NAME_CAP, "%s", name);
     return 0;
 }
 
-/* A link need not stand behind its unit in the list, so this is a second walk. */
+/* A second walk, because a link may come before its unit in the list. */
 static int enable_unit(void *ctx, const struct contents_entry *entry, struct err *err)
 {
     struct baked_units *units = ctx;
@@ -82,10 +82,10 @@ static void set_property(struct baked_unit *unit, const char *line, size_t len)
     }
     if (len == strlen("ConditionResult=no") && memcmp(line, "ConditionResult=no", len) == 0)
         unit->condition_no = true;
-    /* the time they were looked at; 0 when never */
+    /* when the conditions were evaluated; 0: never */
     const char *at = "ConditionTimestampMonotonic=";
     if (len > strlen(at) && memcmp(line, at, strlen(at)) == 0)
-        unit->asked = !(len == strlen(at) + 1 && line[len - 1] == '0');
+        unit->attempted = !(len == strlen(at) + 1 && line[len - 1] == '0');
     if (len > strlen("Job=") && memcmp(line, "Job=", strlen("Job=")) == 0)
         unit->queued = !(len == strlen("Job=0") && line[len - 1] == '0');
     if (len > strlen("After=") && memcmp(line, "After=", strlen("After=")) == 0)
@@ -93,7 +93,7 @@ static void set_property(struct baked_unit *unit, const char *line, size_t len)
                       has_word(line + strlen("After="), len - strlen("After="), "multi-user.target");
 }
 
-/* A block of the answer, one unit's properties in whatever order; the one with this Id gets them. */
+/* One block of the answer: a unit's properties in any order, its name in "Id=". */
 static void set_block(struct baked_units *units, const char *block, size_t len)
 {
     const char *end = block + len;
@@ -118,7 +118,7 @@ int units_parse(const char *answer, struct baked_units *units, struct err *err)
     for (size_t i = 0; i < units->count; i++) {
         struct baked_unit *unit = &units->all[i];
         unit->active[0] = unit->sub[0] = unit->result[0] = '\0';
-        unit->condition_no = unit->asked = unit->queued = unit->later = false;
+        unit->condition_no = unit->attempted = unit->queued = unit->later = false;
     }
     while (*answer) {
         const char *gap = strstr(answer, "\n\n");
@@ -129,7 +129,7 @@ int units_parse(const char *answer, struct baked_units *units, struct err *err)
     }
     for (size_t i = 0; i < units->count; i++)
         if (units->all[i].active[0] == '\0')
-            return err_set(err, ERR_VERIFY, 0, "systemctl says nothing of %s", units->all[i].name);
+            return err_set(err, ERR_VERIFY, 0, "systemctl does not list %s", units->all[i].name);
     return 0;
 }
 
@@ -150,7 +150,7 @@ int units_ask(const struct root *root, struct baked_units *units, struct err *er
     if (child_run(root, &child, &answer, &code, err) < 0)
         return -1;
     if (code != 0)
-        return err_set(err, ERR_VERIFY, 0, "systemctl show ended with %d", code);
+        return err_set(err, ERR_VERIFY, 0, "systemctl show exited with %d", code);
     return units_parse(answer.data ? answer.data : "", units, err);
 }
 
@@ -169,13 +169,13 @@ bool units_settled(const struct baked_units *units)
 
 bool unit_dropped(const struct baked_unit *unit)
 {
-    return unit->enabled && !unit->asked && !unit->queued && !unit->later &&
+    return unit->enabled && !unit->attempted && !unit->queued && !unit->later &&
            strcmp(unit->active, "inactive") == 0;
 }
 
 const char *unit_word(const struct baked_unit *unit)
 {
-    if (strcmp(unit->active, "inactive") == 0 && unit->condition_no && unit->asked)
+    if (strcmp(unit->active, "inactive") == 0 && unit->condition_no && unit->attempted)
         return "skipped (condition)";
     return unit->active;
 }

@@ -1,9 +1,8 @@
-/* The baked units and what systemd says of them.
+/* The baked units and their state in systemd.
  *
- * In:    the contents list; `systemctl show`.
+ * In:    the contents list; the output of `systemctl show`.
  * Out:   each unit's state in one word.
- * Fails: ERR_VERIFY for a bad list or an answer that is not understood.
- * Owns:  nothing.
+ * Fails: ERR_VERIFY for a bad list, or output of systemctl that is not understood.
  * Source: systemctl(1), org.freedesktop.systemd1(5) for ActiveState, ConditionResult, Job.
  */
 #ifndef BAKE_AGENT_CONTENTS_UNITS_H
@@ -22,11 +21,11 @@ struct baked_unit {
     char active[UNIT_WORD]; /* ActiveState */
     char sub[UNIT_WORD];    /* SubState */
     char result[UNIT_WORD];
-    bool condition_no; /* it was to start, and its conditions did not hold */
-    bool asked;        /* it came to be started: its conditions were looked at */
-    bool enabled;      /* multi-user.target wants it, by a link of the list */
-    bool queued;       /* a job of it is waiting, or runs */
-    bool later;        /* it waits for the report, so the report cannot wait for it */
+    bool condition_no; /* its start was skipped: a condition did not hold */
+    bool attempted;    /* systemd tried to start it: its conditions were evaluated */
+    bool enabled;      /* the list has a link to it from multi-user.target */
+    bool queued;       /* it has a job, waiting or running */
+    bool later;        /* it starts after the report, so the report cannot wait for it */
 };
 
 struct baked_units {
@@ -34,23 +33,23 @@ struct baked_units {
     size_t count;
 };
 
-/* The services of the list right below /etc/systemd/system, but templates and bake-report.service itself. */
+/* The list's services directly in /etc/systemd/system, except templates and bake-report.service itself. */
 must_check int units_list(const char *contents, size_t len, struct baked_units *ret, struct err *err);
 
-/* Fills in the states from the answer of systemctl show. */
+/* Fills in the states. ANSWER: the output of systemctl show. */
 must_check int units_parse(const char *answer, struct baked_units *units, struct err *err);
 
-/* Asks systemctl once. */
+/* Runs systemctl show once. */
 must_check int units_ask(const struct root *root, struct baked_units *units, struct err *err);
 
-/* No unit is on its way to another state, or waits for its turn. */
+/* No unit is changing its state or queued to start. */
 bool units_settled(const struct baked_units *units);
 
-/* Enabled, and systemd never came to it though nothing holds it up: a unit that it requires failed. systemd leaves
- * such a unit "inactive", as if nobody had wanted it. */
+/* Enabled, but systemd dropped its start because a unit it requires failed. systemd leaves such a unit "inactive", as if it
+ * were not enabled. */
 bool unit_dropped(const struct baked_unit *unit);
 
-/* "active", "skipped (condition)", "failed", "inactive", or systemd's own word for what is in between. */
+/* "active", "skipped (condition)", "failed", "inactive", or systemd's word for a state in between. */
 const char *unit_word(const struct baked_unit *unit);
 
 #endif

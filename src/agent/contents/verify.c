@@ -24,18 +24,18 @@ static int check_meta(const struct contents_entry *entry, const struct stat *st,
 {
     static const mode_t kinds[] = {0, S_IFDIR, S_IFREG, S_IFLNK};
     if ((st->st_mode & S_IFMT) != kinds[entry->type])
-        return err_set(err, ERR_VERIFY, 0, "%s: it is %s, and should be %s", entry->path,
+        return err_set(err, ERR_VERIFY, 0, "%s: it is %s, but should be %s", entry->path,
                        type_name(st->st_mode), type_name(kinds[entry->type]));
     if (entry->has_mode && (st->st_mode & 07777) != entry->mode)
-        return err_set(err, ERR_VERIFY, 0, "%s: its mode is %04o, and should be %04o", entry->path,
+        return err_set(err, ERR_VERIFY, 0, "%s: its mode is %04o, but should be %04o", entry->path,
                        (unsigned)st->st_mode & 07777U, (unsigned)entry->mode);
     if (entry->has_uid && (st->st_uid != entry->uid || st->st_gid != entry->gid))
-        return err_set(err, ERR_VERIFY, 0, "%s: its owner is %u:%u, and should be %u:%u", entry->path,
+        return err_set(err, ERR_VERIFY, 0, "%s: its owner is %u:%u, but should be %u:%u", entry->path,
                        st->st_uid, st->st_gid, entry->uid, entry->gid);
     return 0;
 }
 
-/* FD is of O_PATH: fgetxattr() would refuse it, its name below /proc does not, and is no link to follow. */
+/* fgetxattr() refuses FD, which is O_PATH; getxattr() of its name in /proc works, and cannot be redirected by a link. */
 static int check_xattrs(const struct contents_entry *entry, int fd, struct err *err)
 {
     char path[64];
@@ -62,7 +62,7 @@ static int check_target(const struct contents_entry *entry, int fd, struct err *
     if (len < 0)
         return err_sys(err, errno, "%s: read the link", entry->path);
     if ((size_t)len != strlen(entry->target) || memcmp(target, entry->target, (size_t)len) != 0)
-        return err_set(err, ERR_VERIFY, 0, "%s: it leads elsewhere, and should lead to %s", entry->path,
+        return err_set(err, ERR_VERIFY, 0, "%s: it points elsewhere, but should point to %s", entry->path,
                        entry->target);
     return 0;
 }
@@ -98,9 +98,9 @@ static int check_file(const struct root *root, const struct contents_entry *entr
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(err, errno, "%s: open", entry->path);
     if (st.st_dev != seen->st_dev || st.st_ino != seen->st_ino)
-        return differs(entry, err, "it was replaced while it was checked");
+        return differs(entry, err, "it was replaced during the check");
     if ((uint64_t)st.st_size != entry->size)
-        return err_set(err, ERR_VERIFY, 0, "%s: it has %lld bytes, and should have %llu", entry->path,
+        return err_set(err, ERR_VERIFY, 0, "%s: it has %lld bytes, but should have %llu", entry->path,
                        (long long)st.st_size, (unsigned long long)entry->size);
     if (hash_fd(fd, entry->path, sha256, err) < 0)
         return -1;
@@ -116,7 +116,7 @@ int contents_check_entry(const struct root *root, const struct contents_entry *e
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return differs(entry, err, "it is missing");
     if (fd < 0 || fstat(fd, &st) < 0)
-        return err_sys(err, errno, "%s: look at it", entry->path);
+        return err_sys(err, errno, "%s: stat", entry->path);
     if (check_meta(entry, &st, err) < 0 || check_xattrs(entry, fd, err) < 0)
         return -1;
     if (entry->type == CONTENTS_TYPE_SYMLINK)
@@ -152,8 +152,8 @@ int contents_read(const struct root *root, struct buf *ret, struct err *err)
                  : err_set(err, ERR_VERIFY, 0, "%s is missing: was this image made by bake?", CONTENTS_LIST);
 }
 
-/* The signature, or that there is neither signature nor key. One without the other is no unsigned image: it is
- * one that somebody took the other from. */
+/* Verifies the signature, unless there is neither a signature nor a key. One without the other is not an unsigned image but
+ * a tampered one. */
 static int check_signature(const struct root *root, const struct buf *list, struct contents_verdict *verdict,
                            struct err *err)
 {
@@ -164,7 +164,7 @@ static int check_signature(const struct root *root, const struct buf *list, stru
         root_read(root, CONTENTS_SIG, &signature, &has_signature, err) < 0)
         return -1;
     if (has_key != has_signature)
-        return err_set(err, ERR_VERIFY, 0, "%s is there, but %s is missing",
+        return err_set(err, ERR_VERIFY, 0, "%s exists, but %s is missing",
                        has_key ? CONTENTS_KEY : CONTENTS_SIG, has_key ? CONTENTS_SIG : CONTENTS_KEY);
     if (!has_key)
         return 0;
@@ -185,7 +185,7 @@ int contents_check(const struct root *root, struct contents_verdict *ret, struct
         return -1;
     if (checker.bad > 0) {
         *err = checker.first;
-        return checker.bad == 1 ? -1 : err_wrap(err, "%zu entries are not as listed, the first", checker.bad);
+        return checker.bad == 1 ? -1 : err_wrap(err, "%zu entries are not as listed; the first", checker.bad);
     }
     verdict.files = checker.files;
     *ret = verdict;

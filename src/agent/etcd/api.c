@@ -21,7 +21,8 @@ static void read_urls(struct json_pull *j, struct etcd_member *member)
     for (json_pull_open(j, '['); json_pull_item(j); count++)
         json_pull_string(j, member->peer_url, sizeof member->peer_url);
     if (count != 1 || !url_ok(member->peer_url))
-        json_pull_fail(j, "a member has not one plain peer URL: no node of ours added it");
+        json_pull_fail(j,
+                       "a member does not have exactly one plain peer URL: it is not a node of this cluster");
 }
 
 static void read_member(struct json_pull *j, struct etcd_member *member)
@@ -63,7 +64,7 @@ int etcd_members_parse(const char *text, size_t len, struct etcd_members *ret, s
     if (json_pull_end(&j, "etcd's members", err) < 0)
         return -1;
     if (made.count == 0)
-        return err_set(err, ERR_VERIFY, 0, "etcd's members: there are none");
+        return err_set(err, ERR_VERIFY, 0, "etcd's members: the list is empty");
     *ret = made;
     return 0;
 }
@@ -98,14 +99,14 @@ static int post(const struct etcd_api *api, const char *path, const char *body, 
     if (status == 200)
         return 0;
     etcd_reason_parse(ret->data ? ret->data : "", ret->len, reason, sizeof reason);
-    return err_set(err, ERR_REMOTE, 0, "%s", reason[0] ? reason : "etcd refuses and does not say why");
+    return err_set(err, ERR_REMOTE, 0, "%s", reason[0] ? reason : "etcd refuses without a reason");
 }
 
 int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struct err *err)
 {
     cleanup_buf struct buf key = BUF_INIT(AGENT_HTTP_BODY_MAX);
     cleanup_buf struct buf list = BUF_INIT(AGENT_HTTP_BODY_MAX);
-    /* The key is one NUL byte, the first there can be. Whether it exists matters not: etcd waits for the quorum. */
+    /* The key, one NUL byte, need not exist: the read goes through the quorum either way. */
     if (post(api, "/v3/kv/range", "{\"key\":\"AA==\",\"limit\":\"1\",\"keys_only\":true}", ETCD_ASK_MS, &key,
              err) < 0 ||
         post(api, "/v3/cluster/member/list", "{}", ETCD_ASK_MS, &list, err) < 0)

@@ -1,15 +1,14 @@
-/* The members of a living etcd, asked and changed through the JSON gateway of its v3 API.
+/* The members of a running etcd cluster, listed and changed through the JSON gateway of its v3 API.
  *
  * In:    one member's client address, the files for TLS; answers of up to AGENT_HTTP_BODY_MAX bytes.
  * Out:   members: id in decimal, name (empty until it has started), its one peer URL.
- * Fails: ERR_NETWORK: that member cannot be reached, or (in its words) has no quorum in time; ERR_REMOTE: etcd refuses, with its
- *        reason; ERR_VERIFY: the answer is not etcd's, or lists what no node of ours would have added.
- * Owns:  nothing.
- * Never: takes a list that only one member believes in: etcd_members_ask() reads a key through the quorum first, so that the
- *        member has applied all that was decided before, and then its list. (etcd 3.4 answers lists from memory; 3.5 has
- *        a field for it, which 3.4 does not know.)
+ * Fails: ERR_NETWORK: that member is unreachable, or reports that it has no quorum in time; ERR_REMOTE: etcd refuses, with
+ *        its reason; ERR_VERIFY: the answer is not etcd's, or lists a member that no node of this cluster can have added.
+ * Never: trusts a list that only one member holds: etcd_members_ask() reads a key through the quorum first, so that the
+ *        member has applied everything decided before, and then reads its list. (etcd 3.4 answers lists from memory; the
+ *        request's field for a linearizable list is new in 3.5.)
  * Source: https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/ and api_reference_v3 (Cluster, KV); JSON mapping of
- *         proto3: 64-bit numbers are strings, defaults are left out
+ *         proto3: 64-bit numbers are strings, defaults are omitted
  */
 #ifndef BAKE_AGENT_ETCD_API_H
 #define BAKE_AGENT_ETCD_API_H
@@ -21,7 +20,7 @@ enum { ETCD_MEMBERS_MAX = 16, ETCD_URL_CAP = 64, ETCD_ASK_MS = 3000, ETCD_CHANGE
 
 struct etcd_member {
     char id[VALUE_ID_CAP];
-    char name[VALUE_NAME_CAP]; /* "?": one that no node can have */
+    char name[VALUE_NAME_CAP]; /* "?": a name that no node can have */
     char peer_url[ETCD_URL_CAP];
 };
 
@@ -37,13 +36,13 @@ struct etcd_api {
 
 must_check int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struct err *err);
 must_check int etcd_member_remove(const struct etcd_api *api, const char *id, struct err *err);
-/* RET gets all members, the new one among them. */
+/* RET gets all members, including the new one. */
 must_check int etcd_member_add(const struct etcd_api *api, const char *peer_url, struct etcd_members *ret,
                                struct err *err);
 
 /* The answer of list and add. */
 must_check int etcd_members_parse(const char *text, size_t len, struct etcd_members *ret, struct err *err);
-/* The reason in a refusal, fit for a log; "" when there is none. */
+/* The reason in a refusal, safe to log; "" when there is none. */
 void etcd_reason_parse(const char *text, size_t len, char *ret, size_t cap);
 
 #endif

@@ -28,8 +28,8 @@ static int read_roster(const struct root *root, struct member_state *disk, struc
     return 0;
 }
 
-/* etcd's own rule: there is data when there is a log. A folder `member` without one is what a first start leaves that
- * was killed early, and etcd begins anew on it. */
+/* As etcd itself decides: there is data if there is a log. A first start that was killed early leaves a folder `member`
+ * without one, and etcd starts afresh in it. */
 static int find_data(const struct root *root, bool *ret, struct err *err)
 {
     *ret = false;
@@ -85,7 +85,7 @@ int member_state_incarnate(const struct root *root, unsigned char ret[ROSTER_ID_
     randombytes_buf(id, sizeof id);
     sodium_bin2hex(line, sizeof line, id, sizeof id);
     line[ROSTER_ID_HEX] = '\n';
-    /* the folders may be new, and root_write() syncs the one that holds the file */
+    /* the folders above may be new too, and root_write() syncs only the file's own */
     if (root_write(root, MEMBER_STATE_INCARNATION, line, ROSTER_ID_HEX + 1, 0600, err) < 0 ||
         sync_folder(root, "/var/lib/bake", err) < 0 || sync_folder(root, "/var/lib", err) < 0)
         return -1;
@@ -107,14 +107,14 @@ int member_state_mark_joined(const struct root *root, const char *why, struct er
     char line[64];
     int len = snprintf(line, sizeof line, "%s\n", why);
     if (len < 0 || (size_t)len >= sizeof line)
-        return err_set(err, ERR_INTERNAL, 0, "a marker that is too long");
+        return err_set(err, ERR_INTERNAL, 0, "the marker is too long");
     return root_write(root, MEMBER_STATE_JOINED, line, (size_t)len, 0600, err);
 }
 
 int member_state_start_over(const struct root *root, struct err *err)
 {
     unsigned char id[ROSTER_ID_SIZE];
-    /* the roster goes last: while it is there this is done again */
+    /* the roster last: while it exists, an interrupted run is repeated */
     if (member_state_incarnate(root, id, err) < 0)
         return -1;
     cleanup_close int folder = root_openat(root, MEMBER_STATE_FOLDER, O_RDONLY | O_DIRECTORY);

@@ -1,10 +1,10 @@
-/* What this disk knows of its member of etcd: how far it has come, in files that are durable before anyone is told.
+/* The state of this disk's member of etcd, in files that are durable before any other member learns of it.
  *
- * In:    the root; files that the agent alone writes.
+ * In:    the root; files that only the agent writes.
  * Out:   /var/lib/bake/etcd/incarnation, roster, joined; whether etcd has data.
- * Fails: ERR_IO, ERR_SPACE; ERR_VERIFY when a file is not what was written: better no start than a wrong one.
- * Owns:  those files. etcd's own are looked at, and moved aside at most, never changed.
- * Never: puts a disk back: waiting, decided, joined come in this order, each at most once in a disk's life.
+ * Fails: ERR_IO, ERR_SPACE; ERR_VERIFY if a file was changed: better no start than a wrong one.
+ * Owns:  those files. etcd's own are at most moved aside, never changed.
+ * Never: goes back: a disk's phases are waiting, decided, joined, in this order and each only once.
  */
 #ifndef BAKE_AGENT_ETCD_MEMBER_STATE_H
 #define BAKE_AGENT_ETCD_MEMBER_STATE_H
@@ -19,8 +19,8 @@
 #define MEMBER_STATE_DATA        "/var/lib/private/etcd"
 
 enum member_phase {
-    MEMBER_WAITING = 1, /* nothing was started from here: this disk may be put on a roster */
-    MEMBER_DECIDED = 2, /* it holds a roster with itself on it */
+    MEMBER_WAITING = 1, /* etcd has never started here: this disk may be put on a roster */
+    MEMBER_DECIDED = 2, /* the disk holds a roster that lists it */
     MEMBER_JOINED = 3,  /* its member has taken part, or is about to as a replacement */
 };
 
@@ -31,20 +31,20 @@ struct member_state {
     struct member_roster roster; /* count 0: none */
 };
 
-/* Reads only. The incarnation is read first: see peers.h on why a torn view does no harm. */
+/* Reads only, the incarnation first: join/peers.h explains why an inconsistent view is harmless. */
 must_check int member_state_load(const struct root *root, struct member_state *ret, struct err *err);
 
-/* Makes a new incarnation, in place of one that is there. */
+/* Makes a new incarnation, replacing the current one. */
 must_check int member_state_incarnate(const struct root *root, unsigned char ret[ROSTER_ID_SIZE],
                                       struct err *err);
 
 must_check int member_state_decide(const struct root *root, const struct member_roster *roster,
                                    struct err *err);
-/* WHY is one word, for people who look. The file counts, whatever is in it. */
+/* WHY is one word, for people; only the file's existence counts. */
 must_check int member_state_mark_joined(const struct root *root, const char *why, struct err *err);
 
-/* A disk that lost its data after it took part: a new incarnation, no roster; the marker stays for ever, so this disk is
- * a replacement or nothing. */
+/* For a disk that lost its data after it took part: a new incarnation, no roster. The marker stays forever, so this disk
+ * can only join as a replacement. */
 must_check int member_state_start_over(const struct root *root, struct err *err);
 
 /* Moves etcd's data to member.removed-SECONDS beside it. */

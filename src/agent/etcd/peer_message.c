@@ -11,7 +11,7 @@ enum {
     MESSAGE_MAX = 1 + PEER_MESSAGE_ECHO_SIZE + PEER_MESSAGE_LIST_SIZE + 3 * WORD_MAX + ROSTER_ID_SIZE + 2 +
                   NODE_MEMBERS_MAX * ENTRY_MAX,
 };
-_Static_assert(MESSAGE_MAX <= (int)BOX_MESSAGE_MAX, "the longest message fits a message");
+_Static_assert(MESSAGE_MAX <= (int)BOX_MESSAGE_MAX, "the longest message fits a box");
 
 struct message_writer {
     unsigned char *out;
@@ -127,7 +127,7 @@ static void take_roster(struct message_reader *r, struct member_roster *ret)
     struct member_roster sorted = *ret;
     if (r->bad || count == 0)
         return;
-    /* one encoding only: it must stand sorted already */
+    /* one encoding only: the entries must be sorted */
     r->bad = roster_settle(&sorted, &unused) < 0 || memcmp(&sorted, ret, sizeof sorted) != 0;
 }
 

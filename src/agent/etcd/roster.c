@@ -30,7 +30,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Whether entry I keeps the rules, next to those before it. */
+/* Whether entry I keeps the rules, given that those before it do. */
 static bool entry_ok(const struct member_roster *roster, size_t i)
 {
     const struct roster_entry *entry = &roster->entries[i];
@@ -51,7 +51,7 @@ static int check_rules(const struct member_roster *roster, struct err *err)
     for (size_t i = 0; i < roster->count; i++)
         if (!entry_ok(roster, i))
             return err_set(err, ERR_VERIFY, 0,
-                           "the roster's entry %zu is malformed, out of order or there twice", i + 1);
+                           "the roster's entry %zu is malformed, out of order or a duplicate", i + 1);
     return 0;
 }
 
@@ -61,7 +61,7 @@ int roster_settle(struct member_roster *roster, struct err *err)
     return check_rules(roster, err);
 }
 
-/* A word up to STOP; moves *AT behind it. */
+/* Reads a word up to STOP and moves *AT past it. */
 static bool take_word(const char **at, const char *end, char stop, char *out, size_t cap)
 {
     const char *found = memchr(*at, stop, (size_t)(end - *at));
@@ -88,7 +88,7 @@ int roster_parse(const char *text, size_t len, struct member_roster *ret, struct
     const char *at = text, *end = text + len;
     size_t head = strlen(HEAD);
     if (len < head || memcmp(text, HEAD, head) != 0)
-        return err_set(err, ERR_VERIFY, 0, "this is no roster");
+        return err_set(err, ERR_VERIFY, 0, "not a roster");
     for (at += head; at < end; made.count++)
         if (made.count == NODE_MEMBERS_MAX || !take_entry(&at, end, &made.entries[made.count]))
             return err_set(err, ERR_VERIFY, 0, "the roster's line %zu is malformed", made.count + 2);

@@ -120,7 +120,7 @@ static void the_last_good_metadata_serves(void **state)
     struct place *place = *state;
     put_text(place, CONTENTS_LIST, NO_FILES);
     assert_int_equal(boot(place, never_ready, 1), -1);
-    assert_says(last, "none was kept from an earlier boot");
+    assert_says(last, "no copy from an earlier boot");
     assert_says(last, "answered 503");
     assert_false(there(place, RENDER_NODE_ENV));
     assert_int_equal(boot(place, good, 5), 0);

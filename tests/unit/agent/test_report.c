@@ -135,7 +135,7 @@ static void bad_nodes_fail(void **state)
     fails_with(place, ill_then_well,
                "FAIL the node is not configured: see bake-node.service; the contents were");
     prepare(place, ETCD_ACTIVE);
-    fails_with(place, ill_then_well, "FAIL systemctl says nothing of kubelet.service\n");
+    fails_with(place, ill_then_well, "FAIL systemctl does not list kubelet.service\n");
     assert_int_equal(unlink(below(place, "/usr/bin/systemctl")), 0);
     fails_with(place, ill_then_well, "FAIL run /bin/systemctl: No such file or directory\n");
     assert_int_equal(unlink(below(place, CONTENTS_LIST)), 0);
@@ -149,7 +149,7 @@ static void enabled_units_must_start(void **state)
     struct said said;
     prepare(place, ETCD_ACTIVE "\n" KUBELET_UNASKED);
     put_text(place, CONTENTS_LIST, ENABLED("multi-user.target.wants"));
-    fails_with(place, ill_then_well, "FAIL kubelet.service never started: a unit that it requires failed\n");
+    fails_with(place, ill_then_well, "FAIL kubelet.service never started: a unit it requires failed\n");
     put_text(place, CONTENTS_LIST, ENABLED("multi-user.target.requires"));
     fails_with(place, ill_then_well, "FAIL kubelet.service never started");
     script(place, "/usr/bin/systemctl", ETCD_ACTIVE "\n" KUBELET_UNASKED "Job=0\n");
@@ -170,7 +170,7 @@ static void queued_units_are_waited_for(void **state)
     struct said said;
     prepare(place, ETCD_ACTIVE "\n" KUBELET_UNASKED "Job=70\n");
     put_text(place, CONTENTS_LIST, ENABLED("multi-user.target.wants"));
-    fails_with(place, ill_then_well, "FAIL kubelet.service still waits for its turn to start\n");
+    fails_with(place, ill_then_well, "FAIL kubelet.service is still queued to start\n");
     static const char *const after[] = {"After=basic.target bake-report.service x.service\n",
                                         "After=multi-user.target\n"};
     for (size_t i = 0; i < 2; i++) { /* it waits for the report: each would wait for the other */
@@ -203,7 +203,7 @@ static void a_unit_is_no_option(void **state)
     struct place *place = *state;
     prepare(place, ETCD_ACTIVE);
     put_text(place, CONTENTS_LIST, "{\"entries\":[" UNIT("--root=x.service") "],\"epoch\":1,\"format\":1}");
-    fails_with(place, ill_then_well, "systemctl would take this name for an option");
+    fails_with(place, ill_then_well, "systemctl would read this name as an option");
 }
 
 static void a_hyperkube_that_misbehaves_fails(void **state)
@@ -212,10 +212,11 @@ static void a_hyperkube_that_misbehaves_fails(void **state)
     prepare(place, ETCD_ACTIVE "\n" KUBELET_SKIPPED);
     script(place, "/opt/bin/hyperkube", "hello\n");
     fails_with(place, ill_then_well,
-               "FAIL /opt/bin/hyperkube kubelet --version ended with 0 and no version\n");
+               "FAIL /opt/bin/hyperkube kubelet --version exited with 0 and printed no version\n");
     const char *late = "#!/bin/sh\necho Kubernetes v1.20.2; exit 3";
     put(place, "/opt/bin/hyperkube", late, strlen(late), 0755);
-    fails_with(place, ill_then_well, "FAIL /opt/bin/hyperkube kubelet --version ended with 3 and no version");
+    fails_with(place, ill_then_well,
+               "FAIL /opt/bin/hyperkube kubelet --version exited with 3 and printed no version");
     put(place, "/opt/bin/hyperkube", "#!/bin/sh\nsleep 60 & sleep 60", 29, 0755);
     fails_with(place, ill_then_well, "FAIL /opt/bin/hyperkube takes too long\n");
     put(place, "/opt/bin/hyperkube", "#!/bin/sh\nexec yes", 18, 0755);

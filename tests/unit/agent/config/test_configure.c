@@ -236,7 +236,7 @@ static void templates(void **state)
     buf_free(&made);
     made = (struct buf)BUF_INIT(256);
     assert_int_equal(template_fill("@OTHER@", 7, marks, 2, &made, &last), -1);
-    assert_says(last, "the mark @OTHER@ is not known");
+    assert_says(last, "unknown mark @OTHER@");
 }
 
 static void configuration_is_written_once(void **state)

@@ -86,7 +86,7 @@ static void bad(const struct place *place, const char *part)
 {
     struct contents_verdict verdict;
     if (check(place, &verdict) == 0)
-        fail_msg("taken for good, and should be bad: %s", part);
+        fail_msg("taken for good, but should be bad: %s", part);
     assert_says(last, part);
 }
 
@@ -119,7 +119,7 @@ static void content_is_checked(void **state)
     assert_int_equal(pwrite(fd, "A", 1, 0), 1);
     bad(place, "/opt/bin/tool: its content was changed");
     assert_int_equal(pwrite(fd, "a tool!", 7, 0), 7);
-    bad(place, "/opt/bin/tool: it has 7 bytes, and should have 6");
+    bad(place, "/opt/bin/tool: it has 7 bytes, but should have 6");
     assert_int_equal(ftruncate(fd, 0), 0);
     bad(place, "/opt/bin/tool: it has 0 bytes");
     close(fd);
@@ -133,7 +133,7 @@ static void attributes_are_checked(void **state)
     const char *tool = below(place, "/opt/bin/tool");
     fill_tree(place);
     assert_int_equal(chmod(tool, 04755), 0);
-    bad(place, "/opt/bin/tool: its mode is 4755, and should be 0755");
+    bad(place, "/opt/bin/tool: its mode is 4755, but should be 0755");
     assert_int_equal(chmod(tool, 0755), 0);
     assert_int_equal(setxattr(tool, "user.bake", "w", 1, 0), 0);
     bad(place, "/opt/bin/tool: its xattr user.bake was changed");
@@ -143,13 +143,13 @@ static void attributes_are_checked(void **state)
     bad(place, "/opt/bin/tool: its xattr user.bake was changed");
     assert_int_equal(setxattr(tool, "user.bake", "\0v", 2, 0), 0);
     assert_int_equal(chmod(below(place, "/var/lib/etcd"), 0755), 0);
-    bad(place, "/var/lib/etcd: its mode is 0755, and should be 0700");
+    bad(place, "/var/lib/etcd: its mode is 0755, but should be 0700");
     assert_int_equal(chmod(below(place, "/var/lib/etcd"), 0700), 0);
     if (getuid() == 0) { /* only root can give a file away */
         assert_int_equal(chown(below(place, "/var/lib/etcd"), 7, 8), 0);
-        bad(place, "/var/lib/etcd: its owner is 7:8, and should be 0:0");
+        bad(place, "/var/lib/etcd: its owner is 7:8, but should be 0:0");
         assert_int_equal(chown(below(place, "/var/lib/etcd"), 0, 8), 0);
-        bad(place, "/var/lib/etcd: its owner is 0:8, and should be 0:0");
+        bad(place, "/var/lib/etcd: its owner is 0:8, but should be 0:0");
         assert_int_equal(chown(below(place, "/var/lib/etcd"), 0, 0), 0);
     }
     assert_int_equal(chmod(below(place, "/opt"), 0711), 0); /* not named by the recipe: the base's own */
@@ -166,7 +166,7 @@ static void types_are_checked(void **state)
     fill_tree(place);
     assert_int_equal(rename(tool, aside), 0);
     assert_int_equal(symlink("aside", tool), 0); /* the same bytes behind a link */
-    bad(place, "/opt/bin/tool: it is a symbolic link, and should be a file");
+    bad(place, "/opt/bin/tool: it is a symbolic link, but should be a file");
     assert_int_equal(unlink(tool), 0);
     assert_int_equal(mkfifo(tool, 0755), 0); /* must not block */
     bad(place, "/opt/bin/tool: it is a special file");
@@ -177,15 +177,15 @@ static void types_are_checked(void **state)
     assert_int_equal(rename(aside, tool), 0);
     assert_int_equal(unlink(link), 0);
     assert_int_equal(symlink("to\"olx", link), 0);
-    bad(place, "/opt/bin/link: it leads elsewhere");
+    bad(place, "/opt/bin/link: it points elsewhere");
     assert_int_equal(unlink(link), 0);
     assert_int_equal(symlink("to", link), 0);
-    bad(place, "/opt/bin/link: it leads elsewhere");
+    bad(place, "/opt/bin/link: it points elsewhere");
     assert_int_equal(unlink(link), 0);
     put(place, "/opt/bin/link", "a tool", 6, 0755);
-    bad(place, "/opt/bin/link: it is a file, and should be a symbolic link");
+    bad(place, "/opt/bin/link: it is a file, but should be a symbolic link");
     assert_int_equal(unlink(tool), 0);
-    bad(place, "2 entries are not as listed, the first: /opt/bin/link");
+    bad(place, "2 entries are not as listed; the first: /opt/bin/link");
 }
 
 /* A link that leads out of the root as seen from outside leads nowhere as seen from inside. */
@@ -225,14 +225,14 @@ static void signatures_are_checked(void **state)
     bad(place, "BAD signature: its trusted comment was changed");
     flip(place, CONTENTS_SIG, "timestamp:1700", "timestamp:1600");
     assert_int_equal(rename(below(place, CONTENTS_KEY), below(place, "/kept")), 0);
-    bad(place, "/opt/bake/contents.json.minisig is there, but /opt/bake/bake.pub is missing");
+    bad(place, "/opt/bake/contents.json.minisig exists, but /opt/bake/bake.pub is missing");
     const char *const other[] = {
         "minisign", "-G", "-W", "-f", "-p", below(place, CONTENTS_KEY), "-s", below(place, "/key2"), NULL};
     assert_int_equal(run(other), 0);
     bad(place, "was made with key");
     assert_int_equal(rename(below(place, "/kept"), below(place, CONTENTS_KEY)), 0);
     assert_int_equal(unlink(below(place, CONTENTS_SIG)), 0);
-    bad(place, "/opt/bake/bake.pub is there, but /opt/bake/contents.json.minisig is missing");
+    bad(place, "/opt/bake/bake.pub exists, but /opt/bake/contents.json.minisig is missing");
     put_text(place, CONTENTS_SIG, "untrusted comment: x\nAAAA\n");
     bad(place, "is not a minisign signature file");
     put_text(place, CONTENTS_KEY, "RW");
