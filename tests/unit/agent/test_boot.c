@@ -129,7 +129,7 @@ static void the_last_good_metadata_serves(void **state)
     assert_value(place, "BAKE_CLUSTER_NAME", "prod");
     put_text(place, ACQUIRE_COPY, "{\"name\":\"a");
     assert_int_equal(boot(place, never_ready, 1), -1);
-    assert_says(last, "is of no use: /var/lib/bake/metadata.json: ");
+    assert_says(last, "is unusable: /var/lib/bake/metadata.json: ");
 }
 
 /* As on a full disk: what is there is good enough to boot from. */

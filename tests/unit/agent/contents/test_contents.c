@@ -294,17 +294,17 @@ static void malformed_lists_are_refused(void **state)
     malformed(place, "{\"entries\":[],\"format\":2}", "not a contents list of format 1");
     malformed(place, "{\"format\":1,\"entries\":[]}", "keys are not in order");
     malformed(place, LIST("{\"path\":\"/opt\",\"type\":\"device\"}"), "a type is unknown");
-    malformed(place, LIST("{\"path\":\"/opt\"}"), "lacks a member");
-    malformed(place, LIST("{\"gid\":0,\"path\":\"/opt\",\"uid\":0}"), "lacks a member");
+    malformed(place, LIST("{\"path\":\"/opt\"}"), "missing or extra members");
+    malformed(place, LIST("{\"gid\":0,\"path\":\"/opt\",\"uid\":0}"), "missing or extra members");
     /* a file without its digest, or without its size */
     malformed(place,
               LIST("{\"gid\":0,\"mode\":\"0644\",\"path\":\"/o\",\"size\":0,\"type\":\"file\",\"uid\":0}"),
-              "lacks a member");
+              "missing or extra members");
     malformed(place,
               LIST("{\"gid\":0,\"mode\":\"0644\",\"path\":\"/o\",\"sha256\":"
                    "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\","
                    "\"type\":\"file\",\"uid\":0}"),
-              "lacks a member");
+              "missing or extra members");
     malformed(place, LIST("{\"path\":\"/opt/../etc\",\"type\":\"directory\"}"), "path that is not normal");
     malformed(place, LIST("{\"path\":\"opt\",\"type\":\"directory\"}"), "path that is not normal");
     malformed(place, LIST("{\"path\":\"/o\",\"size\":1,\"type\":\"directory\"}"), "one too many");
