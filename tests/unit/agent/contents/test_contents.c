@@ -307,7 +307,7 @@ static void malformed_lists_are_refused(void **state)
               "missing or extra members");
     malformed(place, LIST("{\"path\":\"/opt/../etc\",\"type\":\"directory\"}"), "path that is not normal");
     malformed(place, LIST("{\"path\":\"opt\",\"type\":\"directory\"}"), "path that is not normal");
-    malformed(place, LIST("{\"path\":\"/o\",\"size\":1,\"type\":\"directory\"}"), "one too many");
+    malformed(place, LIST("{\"path\":\"/o\",\"size\":1,\"type\":\"directory\"}"), "missing or extra members");
     malformed(place, LIST("{\"path\":\"/o\",\"path\":\"/o\",\"type\":\"directory\"}"),
               "keys are not in order");
     malformed(place, LIST("{\"gid\":0,\"mode\":\"075\",\"path\":\"/o\",\"type\":\"directory\",\"uid\":0}"),
