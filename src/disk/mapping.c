@@ -61,10 +61,11 @@ static int mapping_read(const struct disk *disk, void *bytes, size_t len, uint64
     if (read_below(map, bytes, len, off, err) < 0)
         return -1;
     for (uint64_t at = off; at < off + len;) {
-        const struct span *span = spans_from(&map->written, at);
-        if (!span || span->off >= off + len)
+        const struct range *range = ranges_from(&map->written, at);
+        if (!range || range->off >= off + len)
             break;
-        uint64_t from = span->off > at ? span->off : at, end = span->end < off + len ? span->end : off + len;
+        uint64_t from = range->off > at ? range->off : at,
+                 end = range->end < off + len ? range->end : off + len;
         overlay_read(&map->overlay, (unsigned char *)bytes + (from - off), (size_t)(end - from), from);
         at = end;
     }
@@ -79,7 +80,7 @@ static int keep(struct mapping *map, const unsigned char *unit, uint64_t off, st
                              "more than %d MiB were written to the disk beside the content of files",
                              OVERLAY_MAX / ((1 << 20) / OVERLAY_UNIT))
                    : err_oom(err);
-    return spans_add(&map->written, off, OVERLAY_UNIT) ? 0 : err_oom(err);
+    return ranges_add(&map->written, off, OVERLAY_UNIT) ? 0 : err_oom(err);
 }
 
 /* [off, off + len), within one stretch of whole units that begins at START. */
@@ -122,7 +123,7 @@ static void mapping_close(struct disk *disk)
         close(map->files[i].fd);
     cleanup_close_fn(&map->base);
     overlay_free(&map->overlay);
-    spans_free(&map->written);
+    ranges_free(&map->written);
     free(map->extents);
     free(map->files);
     free(map->sums);
@@ -290,26 +291,26 @@ int disk_check_files(const struct disk *disk, struct err *err)
     return 0;
 }
 
-static void nearer(struct span *best, bool *found, uint64_t at, uint64_t off, uint64_t end)
+static void nearer(struct range *best, bool *found, uint64_t at, uint64_t off, uint64_t end)
 {
     if (off < at)
         off = at;
     if (!*found || off < best->off || (off == best->off && end > best->end))
-        *best = (struct span){off, end};
+        *best = (struct range){off, end};
     *found = true;
 }
 
 bool disk_next_change(const struct disk *disk, uint64_t at, uint64_t *ret_off, uint64_t *ret_end)
 {
     const struct mapping *map = disk->map;
-    struct span best = {0};
+    struct range best = {0};
     bool found = false;
     if (!map) {
         *ret_off = at;
         *ret_end = disk->size;
         return at < disk->size;
     }
-    const struct span *written = spans_from(&map->written, at);
+    const struct range *written = ranges_from(&map->written, at);
     size_t i = extent_from(map, at);
     if (written)
         nearer(&best, &found, at, written->off, written->end);
@@ -337,7 +338,7 @@ bool disk_origin(const struct disk *disk, uint64_t off, uint64_t len, struct sha
     const struct mapping *map = disk->map;
     cleanup_hasher struct hasher hasher = {0};
     struct err ignored = {0};
-    const struct span *written = map ? spans_from(&map->written, off) : NULL;
+    const struct range *written = map ? ranges_from(&map->written, off) : NULL;
     if (!map || (written && written->off < off + len) || hasher_init(&hasher, DIGEST_SHA256, &ignored) < 0)
         return false;
     for (size_t i = extent_from(map, off); len > 0;) {
@@ -361,7 +362,7 @@ bool disk_origin(const struct disk *disk, uint64_t off, uint64_t len, struct sha
 }
 
 /* What a file's holes leave; all of it where the file system cannot tell. */
-static bool next_in_file(int fd, uint64_t size, uint64_t at, struct span *ret)
+static bool next_in_file(int fd, uint64_t size, uint64_t at, struct range *ret)
 {
     if (at >= size)
         return false;
@@ -369,14 +370,14 @@ static bool next_in_file(int fd, uint64_t size, uint64_t at, struct span *ret)
     if (data < 0 && errno == ENXIO)
         return false;
     off_t hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
-    *ret = hole <= data ? (struct span){at, size}
-                        : (struct span){(uint64_t)data, (uint64_t)hole < size ? (uint64_t)hole : size};
+    *ret = hole <= data ? (struct range){at, size}
+                        : (struct range){(uint64_t)data, (uint64_t)hole < size ? (uint64_t)hole : size};
     return ret->off < size;
 }
 
 bool disk_next_data(const struct disk *disk, uint64_t at, uint64_t *ret_off, uint64_t *ret_end)
 {
-    struct span best = {0}, base = {0};
+    struct range best = {0}, base = {0};
     bool found = false;
     if (disk->map) {
         found = disk_next_change(disk, at, &best.off, &best.end);
@@ -385,7 +386,7 @@ bool disk_next_data(const struct disk *disk, uint64_t at, uint64_t *ret_off, uin
     } else if (disk->fd >= 0) {
         found = next_in_file(disk->fd, disk->size, at, &best);
     } else {
-        best = (struct span){at, disk->size};
+        best = (struct range){at, disk->size};
         found = at < disk->size;
     }
     *ret_off = best.off;

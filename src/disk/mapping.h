@@ -14,7 +14,7 @@
 #include "disk/disk.h"
 #include "io/file.h"
 #include "disk/overlay.h"
-#include "disk/spans.h"
+#include "disk/ranges.h"
 
 struct extent {
     uint64_t off, len;           /* bytes of the disk */
@@ -32,7 +32,7 @@ struct mapping {
     uint32_t *sums;     /* of the base, see disk_vouch(); NULL: none */
     size_t sum_count;
     struct overlay overlay;
-    struct spans written;   /* in the overlay, all of it and perhaps more */
+    struct ranges written;  /* in the overlay, all of it and perhaps more */
     struct extent *extents; /* sorted, disjoint */
     size_t extent_count, extent_capacity;
     struct mapped_file *files;

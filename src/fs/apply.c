@@ -109,8 +109,7 @@ static void count_op(struct fs_changes *changes, enum plan_op_kind kind)
 }
 
 static int apply_share(struct disk *disk, const struct plan *plan, const struct partition *partition,
-                       const struct run *run, struct ranges *ranges, struct fs_changes *changes,
-                       struct err *err)
+                       const struct run *run, struct fs_changes *changes, struct err *err)
 {
     cleanup(share_free) struct share share = {0};
     if (take_share(plan, partition, &share, err) < 0 || share.count == 0)
@@ -118,7 +117,7 @@ static int apply_share(struct disk *disk, const struct plan *plan, const struct 
     for (size_t i = 0; i < share.count; i++)
         count_op(changes, share.ops[i].kind);
     cleanup_ext struct ext ext = {0};
-    if (ext_open(&ext, EXT_WRITE, disk, disk, partition, ranges, plan->epoch, err) < 0)
+    if (ext_open(&ext, EXT_WRITE, disk, disk, partition, &changes->ranges, plan->epoch, err) < 0)
         return -1;
     for (size_t i = 0; i < share.count; i++)
         if (run_check(run, err) < 0 || ext_write_op(&ext, &share.ops[i], run, err) < 0)
@@ -133,13 +132,14 @@ int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *
         return -1;
     cleanup(restore_hook) const hook_fn hook = set_com_err_hook(tell_nobody);
     (void)hook; /* put back when the scope is left */
-    cleanup_ranges struct ranges ranges = {0};
-    struct fs_changes changes = {0};
+    cleanup_fs_changes struct fs_changes changes = {0};
     for (unsigned i = 0; i < layout->partition_count; i++)
-        if (apply_share(disk, plan, &layout->partitions[i], run, &ranges, &changes, err) < 0)
+        if (apply_share(disk, plan, &layout->partitions[i], run, &changes, err) < 0)
             return -1;
-    if (ranges_finish(&ranges, &changes, err) < 0)
-        return -1;
+    if (!ranges_sort(&changes.ranges))
+        return err_oom(err);
+    changes.bytes_changed = ranges_bytes(&changes.ranges);
     *ret = changes;
+    changes.ranges = (struct ranges){0};
     return 0;
 }

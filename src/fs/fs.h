@@ -27,10 +27,6 @@ must_check int fs_check(const struct disk *disk, const struct layout *layout, co
 must_check int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *plan,
                         const struct run *run, struct fs_changes *ret, struct err *err);
 
-/* On a view: every range that differs from the base's, whoever wrote it: the partition table and a file system that grew, too.
- * Fills ranges, range_count and bytes_changed. */
-must_check int fs_changed(const struct disk *disk, struct fs_changes *ret, struct err *err);
-
 /* e2fsck looks at every ext file system that PLAN writes to; nothing is changed. ERR_LAYOUT: it found errors, and the first of
  * them are in the text. SCRATCH_DIR holds an unnamed file with the metadata meanwhile. fs/fsck.c */
 must_check int fs_fsck(const struct disk *disk, const struct layout *layout, const struct plan *plan,

@@ -89,13 +89,18 @@ struct outline {
     bool data; /* of the object that is being walked: its content counts, too */
 };
 
+static void outline_free(struct outline *outline)
+{
+    ranges_free(&outline->ranges);
+}
+
 static void add_blocks(struct outline *outline, blk64_t first, uint64_t count)
 {
     const struct ext *ext = outline->ext;
     uint64_t block = ext->fs->blocksize, total = ext->window.size / block;
     if (first < total)
-        ranges_add(&outline->ranges, ext->window.start + first * block,
-                   (count < total - first ? count : total - first) * block);
+        ranges_append(&outline->ranges, ext->window.start + first * block,
+                      (count < total - first ? count : total - first) * block);
 }
 
 static void add_groups(struct outline *outline)
@@ -178,11 +183,11 @@ static int add_inodes(struct outline *outline, const struct run *run, struct err
 }
 
 static int copy_outline(const struct disk *disk, const struct partition *partition,
-                        const struct fs_changes *outline, int to, const struct run *run, struct err *err)
+                        const struct ranges *ranges, int to, const struct run *run, struct err *err)
 {
-    for (size_t i = 0; i < outline->range_count; i++) {
-        const struct byte_range *range = &outline->ranges[i];
-        if (scratch_copy(disk, partition, range->off, range->off + range->len, to, run, err) < 0)
+    for (size_t i = 0; i < ranges->count; i++) {
+        const struct range *range = &ranges->items[i];
+        if (scratch_copy(disk, partition, range->off, range->end, to, run, err) < 0)
             return -1;
     }
     return 0;
@@ -195,15 +200,14 @@ int fsck_partition(const struct disk *disk, const struct partition *partition, c
     cleanup_close int scratch = -1;
     if (ext_open(&ext, EXT_READ, disk, NULL, partition, NULL, 0, err) < 0)
         return -1;
-    struct outline outline = {.ext = &ext};
+    cleanup(outline_free) struct outline outline = {.ext = &ext};
     add_groups(&outline);
-    int r = add_inodes(&outline, run, err);
-    cleanup_fs_changes struct fs_changes changes = {0};
-    if (r == 0)
-        r = ranges_finish(&outline.ranges, &changes, err);
-    ranges_free(&outline.ranges);
-    if (r < 0 || scratch_open(scratch_dir, partition, &scratch, err) < 0 ||
-        copy_outline(disk, partition, &changes, scratch, run, err) < 0)
+    if (add_inodes(&outline, run, err) < 0)
+        return -1;
+    if (!ranges_sort(&outline.ranges))
+        return err_oom(err);
+    if (scratch_open(scratch_dir, partition, &scratch, err) < 0 ||
+        copy_outline(disk, partition, &outline.ranges, scratch, run, err) < 0)
         return -1;
     return fsck_file(scratch, partition, run, err);
 }

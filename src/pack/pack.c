@@ -2,17 +2,18 @@
 
 #include <stdlib.h>
 
-#include "pack/output.h"
 #include "pack/archive/sparse.h"
-#include "pack/segment/store.h"
 #include "pack/archive/tarhead.h"
-#include "pack/workers.h"
+#include "pack/archive_writer.h"
+#include "pack/segment/store.h"
+#include "pack/segment/worker_scratch.h"
+#include "task/workers.h"
 
 enum {
-    /* results ahead of the archive: what a rebuild changed lies together, and is deflated while what comes before it is
-     * read from the cache */
+    /* Results that may wait for the archive. What a rebuild changed lies together: it is deflated while what comes before it is
+     * read from the cache. */
     SLOTS_MAX = 48,
-    BATCH = 32 /* segments from the cache in one job */
+    BATCH_MAX = 32 /* segments from the cache */
 };
 static const uint64_t GIB = UINT64_C(1) << 30;
 static const uint64_t DISK_MAX = UINT64_C(64) << 40; /* the largest persistent disk of GCE */
@@ -27,203 +28,201 @@ const char *pack_engine(bool small)
     return deflate_engine_name(engine_of(small));
 }
 
-void packed_free(struct packed *packed)
-{
-    free(packed->segments);
-    *packed = (struct packed){0};
-}
-
-/* One segment that has to be deflated, or some that the store has. */
-struct unit {
-    size_t first, count; /* pieces */
-    bool fresh;
+/* A deflated segment. */
+struct deflated {
+    unsigned char *bytes; /* deflate_bound(PACK_SEGMENT), allocated by its first use */
+    struct segment_record record;
 };
 
-/* What a worker makes of a segment. */
-struct slot {
-    unsigned char *out; /* deflate_bound(PACK_SEGMENT), once it was needed */
-    struct record record;
+struct batch {
+    size_t first, count; /* of the disk's segments */
+    bool cached;         /* false: one segment, to be deflated */
 };
 
-/* Memory of a taker, for what the store has, and for what it had. */
-struct spare {
-    unsigned char *out;
+/* Memory of one consumer, to read segments of the cache, and to deflate those again that are damaged there. */
+struct consumer {
+    struct deflated segment;
     struct worker_scratch scratch;
-    struct record record;
 };
 
-struct job {
+struct packing {
     const struct disk *disk;
     const struct sparse *sparse;
     struct store *store;
     enum deflate_engine engine;
-    bool verify; /* what is deflated is to be kept */
+    bool verify; /* what is deflated enters the cache */
     const struct run *run;
-    struct output output;
-    struct unit *units;
-    size_t unit_count;
-    /* of each piece, where the store has it; NULL once it is known to be damaged */
-    const struct stored **stored;
-    struct spare read, copied, kept;
+    struct archive_writer writer;
+    struct batch *batches;
+    size_t batch_count;
+    const struct cached_segment *
+        *cached; /* one a segment; NULL: not in the cache, or known to be damaged there */
+    struct consumer hashing, appending, keeping;
 };
 
-static void spare_free(struct spare *spare)
+/* --- one segment --- */
+
+static int alloc_deflated(struct deflated *segment, struct err *err)
 {
-    worker_scratch_free(&spare->scratch);
-    free(spare->out);
-    *spare = (struct spare){0};
+    if (!segment->bytes)
+        segment->bytes = malloc(deflate_bound(PACK_SEGMENT));
+    return segment->bytes ? 0 : err_oom(err);
 }
 
-static int deflate_segment(const struct job *job, size_t piece, struct worker_scratch *scratch,
-                           unsigned char *out, struct record *ret, struct err *err)
+static int deflate_from_disk(const struct packing *packing, size_t index, struct worker_scratch *scratch,
+                             struct deflated *ret, struct err *err)
 {
-    const struct piece *from = &job->sparse->pieces[piece];
-    return sparse_read(job->disk, from, scratch->raw, err) < 0 || sparse_check(from, scratch->raw, err) < 0
-               ? -1
-               : worker_scratch_deflate(scratch, from, job->verify, out, ret, err);
-}
-
-static int make_room(unsigned char **out, struct err *err)
-{
-    if (!*out)
-        *out = malloc(deflate_bound(PACK_SEGMENT));
-    return *out ? 0 : err_oom(err);
-}
-
-static int pack_unit(void *ctx, size_t index, void *memory, void *own, struct err *err)
-{
-    const struct job *job = ctx;
-    const struct unit *unit = &job->units[index];
-    struct slot *slot = memory;
-    if (!unit->fresh)
-        return 0;
-    return make_room(&slot->out, err) < 0
-               ? -1
-               : deflate_segment(job, unit->first, own, slot->out, &slot->record, err);
-}
-
-/* What the store has damaged is deflated again, by each taker for itself: it comes to the same. */
-static int remake(const struct job *job, size_t piece, struct spare *spare, struct err *err)
-{
-    if (make_room(&spare->out, err) < 0 ||
-        (!spare->scratch.raw && worker_scratch_init(&spare->scratch, job->engine, err) < 0))
+    const struct disk_segment *from = &packing->sparse->segments[index];
+    if (alloc_deflated(ret, err) < 0 || sparse_read(packing->disk, from, scratch->raw, err) < 0 ||
+        sparse_check(from, scratch->raw, err) < 0)
         return -1;
-    return deflate_segment(job, piece, &spare->scratch, spare->out, &spare->record, err);
+    return worker_scratch_deflate(scratch, from, packing->verify, ret->bytes, &ret->record, err);
 }
 
-/* The archive's digest; and every segment of the store is looked at before it is copied. */
-static int take_sha256(void *ctx, size_t index, void *memory, struct err *err)
+/* A damaged segment of the cache is deflated again by each consumer; deflate is deterministic, so all get the same bytes. */
+static int deflate_again(const struct packing *packing, size_t index, struct consumer *own, struct err *err)
 {
-    struct job *job = ctx;
-    const struct unit *unit = &job->units[index];
-    const struct slot *slot = memory;
-    struct spare *spare = &job->read;
-    if (unit->fresh)
-        return output_hash(&job->output, slot->out, &slot->record, err);
-    if (make_room(&spare->out, err) < 0)
+    if (!own->scratch.raw && worker_scratch_init(&own->scratch, packing->engine, err) < 0)
         return -1;
-    for (size_t i = unit->first; i < unit->first + unit->count; i++) {
-        const struct stored *stored = job->stored[i];
-        if (store_read(job->store, stored, spare->out)) {
-            spare->record = stored->record;
-        } else {
-            job->stored[i] = NULL;
-            if (remake(job, i, spare, err) < 0)
+    return deflate_from_disk(packing, index, &own->scratch, &own->segment, err);
+}
+
+static bool read_cached(const struct packing *packing, size_t index, struct deflated *ret)
+{
+    const struct cached_segment *cached = packing->cached[index];
+    if (!cached || !store_read(packing->store, cached, ret->bytes))
+        return false;
+    ret->record = cached->record;
+    return true;
+}
+
+/* --- batches: workers deflate; three consumers hash, append and keep, each behind the one before --- */
+
+static int deflate_batch(void *ctx, size_t index, void *slot, void *own, struct err *err)
+{
+    const struct packing *packing = ctx;
+    const struct batch *batch = &packing->batches[index];
+    return batch->cached ? 0 : deflate_from_disk(packing, batch->first, own, slot, err);
+}
+
+/* Also finds the cached segments that are damaged, before they are copied into the archive. */
+static int hash_batch(void *ctx, size_t index, void *slot, struct err *err)
+{
+    struct packing *packing = ctx;
+    const struct batch *batch = &packing->batches[index];
+    const struct deflated *fresh = slot;
+    struct consumer *own = &packing->hashing;
+    if (!batch->cached)
+        return archive_writer_hash(&packing->writer, fresh->bytes, &fresh->record, err);
+    if (alloc_deflated(&own->segment, err) < 0)
+        return -1;
+    for (size_t i = batch->first; i < batch->first + batch->count; i++) {
+        if (!read_cached(packing, i, &own->segment)) {
+            packing->cached[i] = NULL;
+            if (deflate_again(packing, i, own, err) < 0)
                 return -1;
         }
-        if (output_hash(&job->output, spare->out, &spare->record, err) < 0)
+        if (archive_writer_hash(&packing->writer, own->segment.bytes, &own->segment.record, err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int take_archive(void *ctx, size_t index, void *memory, struct err *err)
+static int append_segment(struct packing *packing, size_t index, const struct deflated *fresh,
+                          struct err *err)
 {
-    struct job *job = ctx;
-    const struct unit *unit = &job->units[index];
-    const struct slot *slot = memory;
-    struct spare *spare = &job->copied;
-    for (size_t i = unit->first; i < unit->first + unit->count; i++) {
-        const struct stored *stored = job->stored[i];
-        uint64_t off = (uint64_t)job->sparse->pieces[i].segment * PACK_SEGMENT;
-        if (!unit->fresh && !stored && remake(job, i, spare, err) < 0)
-            return -1;
-        const struct record *record = unit->fresh ? &slot->record : stored ? &stored->record : &spare->record;
-        int from = stored ? store_fd(job->store, stored) : -1;
-        if (output_append(&job->output, unit->fresh ? slot->out : spare->out, record, from, off, PACK_SEGMENT,
-                          err) < 0)
+    uint64_t off = (uint64_t)packing->sparse->segments[index].number * PACK_SEGMENT;
+    const struct cached_segment *cached = packing->cached[index];
+    if (cached)
+        return archive_writer_append(&packing->writer, NULL, &cached->record,
+                                     store_fd(packing->store, cached), off, PACK_SEGMENT, err);
+    return archive_writer_append(&packing->writer, fresh->bytes, &fresh->record, -1, off, PACK_SEGMENT, err);
+}
+
+static int append_batch(void *ctx, size_t index, void *slot, struct err *err)
+{
+    struct packing *packing = ctx;
+    const struct batch *batch = &packing->batches[index];
+    struct consumer *own = &packing->appending;
+    const struct deflated *fresh = batch->cached ? &own->segment : slot;
+    for (size_t i = batch->first; i < batch->first + batch->count; i++) {
+        bool damaged = batch->cached && !packing->cached[i];
+        if ((damaged && deflate_again(packing, i, own, err) < 0) ||
+            append_segment(packing, i, fresh, err) < 0)
             return -1;
     }
-    run_progress(job->run, "pack", PACK_MEMBER, unit->first + unit->count, job->sparse->count);
+    run_progress(packing->run, "pack", PACK_MEMBER, batch->first + batch->count, packing->sparse->count);
     return 0;
 }
 
-static int take_store(void *ctx, size_t index, void *memory, struct err *err)
+static int keep_batch(void *ctx, size_t index, void *slot, struct err *err)
 {
-    struct job *job = ctx;
-    const struct unit *unit = &job->units[index];
-    const struct slot *slot = memory;
-    struct spare *spare = &job->kept;
-    if (unit->fresh)
-        return store_add(job->store, &slot->record, slot->out, err);
-    for (size_t i = unit->first; job->store->whole && i < unit->first + unit->count; i++) {
-        const struct stored *stored = job->stored[i];
-        if (make_room(&spare->out, err) < 0)
+    struct packing *packing = ctx;
+    const struct batch *batch = &packing->batches[index];
+    const struct deflated *fresh = slot;
+    struct deflated *copy = &packing->keeping.segment;
+    if (!batch->cached)
+        return store_add(packing->store, &fresh->record, fresh->bytes, err);
+    for (size_t i = batch->first; packing->store->whole && i < batch->first + batch->count; i++) {
+        if (alloc_deflated(copy, err) < 0)
             return -1;
-        if (stored && store_read(job->store, stored, spare->out) &&
-            store_add(job->store, &stored->record, spare->out, err) < 0)
+        if (read_cached(packing, i, copy) && store_add(packing->store, &copy->record, copy->bytes, err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int list_units(struct job *job, struct err *err)
+static int list_batches(struct packing *packing, struct err *err)
 {
-    size_t count = job->sparse->count;
-    job->units = calloc(count + 1, sizeof *job->units);
-    job->stored = calloc(count + 1, sizeof *job->stored);
-    if (!job->units || !job->stored)
+    size_t count = packing->sparse->count;
+    packing->batches = calloc(count + 1, sizeof *packing->batches);
+    packing->cached = calloc(count + 1, sizeof *packing->cached);
+    if (!packing->batches || !packing->cached)
         return err_oom(err);
     for (size_t i = 0; i < count; i++) {
-        struct unit *last = job->unit_count > 0 ? &job->units[job->unit_count - 1] : NULL;
-        job->stored[i] = store_find(job->store, &job->sparse->pieces[i]);
-        if (job->stored[i] && last && !last->fresh && last->count < BATCH)
+        struct batch *last = packing->batch_count > 0 ? &packing->batches[packing->batch_count - 1] : NULL;
+        const struct cached_segment *cached = store_find(packing->store, &packing->sparse->segments[i]);
+        packing->cached[i] = cached;
+        if (cached && last && last->cached && last->count < BATCH_MAX)
             last->count++;
         else
-            job->units[job->unit_count++] = (struct unit){.first = i, .count = 1, .fresh = !job->stored[i]};
+            packing->batches[packing->batch_count++] =
+                (struct batch){.first = i, .count = 1, .cached = cached};
     }
     return 0;
 }
 
-static int append_data(struct job *job, unsigned threads, struct err *err)
+static int append_data(struct packing *packing, unsigned threads, struct err *err)
 {
-    struct slot slots[SLOTS_MAX] = {0};
+    struct deflated slots[SLOTS_MAX] = {0};
     struct worker_scratch scratches[PACK_THREADS_MAX] = {0};
     void *slot_list[SLOTS_MAX], *scratch_list[PACK_THREADS_MAX];
-    int r = list_units(job, err);
+    int r = list_batches(packing, err);
     for (size_t i = 0; i < threads && r == 0; i++) {
         scratch_list[i] = &scratches[i];
-        r = worker_scratch_init(&scratches[i], job->engine, err);
+        r = worker_scratch_init(&scratches[i], packing->engine, err);
     }
     for (size_t i = 0; i < SLOTS_MAX; i++)
         slot_list[i] = &slots[i];
     const struct workers workers = {.threads = threads,
-                                    .jobs = job->unit_count,
+                                    .jobs = packing->batch_count,
                                     .slots = slot_list,
                                     .slot_count = SLOTS_MAX,
                                     .own = scratch_list,
-                                    .ctx = job,
-                                    .work = pack_unit,
-                                    .take = {take_sha256, take_archive, take_store},
-                                    .run = job->run};
+                                    .ctx = packing,
+                                    .work = deflate_batch,
+                                    .consume = {hash_batch, append_batch, keep_batch},
+                                    .run = packing->run};
     if (r == 0)
         r = workers_run(&workers, err);
     for (size_t i = 0; i < threads; i++)
         worker_scratch_free(&scratches[i]);
     for (size_t i = 0; i < SLOTS_MAX; i++)
-        free(slots[i].out);
+        free(slots[i].bytes);
     return r;
 }
+
+/* --- the disk --- */
 
 static int check_disk(const struct disk *disk, const struct pack_options *options, struct err *err)
 {
@@ -232,12 +231,11 @@ static int check_disk(const struct disk *disk, const struct pack_options *option
                        "a disk of %llu bytes cannot be packed: GCE takes whole GiB, from 1 to 65536",
                        (unsigned long long)disk->size);
     if (options->epoch < 0)
-        return err_set(err, ERR_USAGE, 0, "the time %lld lies before 1970", (long long)options->epoch);
+        return err_set(err, ERR_USAGE, 0, "the time %lld is before 1970", (long long)options->epoch);
     return 0;
 }
 
-/* A library whose bytes are not the reference's: nothing of it may get into the cache, which a later run with another one would
- * use. */
+/* The cache is shared with later runs, which may use another library: only the reference's bytes may enter it. */
 static int check_engine(struct pack_options *options, const struct run *run, struct err *err)
 {
     bool reference = false;
@@ -247,46 +245,53 @@ static int check_engine(struct pack_options *options, const struct run *run, str
         return 0;
     options->cache = NULL;
     run_warn(run, "pack",
-             "the library on this machine deflates in another way than the reference (%s on x86-64 with "
-             "SSE4.2): the image is right, but its bytes differ from those made elsewhere",
+             "the deflate library of this machine gives other bytes than the reference (%s on x86-64 with "
+             "SSE4.2): the image is correct, but differs from one made elsewhere",
              pack_engine(options->small));
     return 0;
 }
 
-static void job_free(struct job *job)
+static void consumer_free(struct consumer *consumer)
 {
-    output_free(&job->output);
-    spare_free(&job->read);
-    spare_free(&job->copied);
-    spare_free(&job->kept);
-    free(job->units);
-    free(job->stored);
+    worker_scratch_free(&consumer->scratch);
+    free(consumer->segment.bytes);
 }
 
-/* Nothing is kept of a disk that is not what it should be: later bakes would take it for known. */
-static int finish(struct job *job, const struct pack_approval *approve, struct packed *ret, struct err *err)
+static void packing_free(struct packing *packing)
 {
-    struct packed *packed = &job->output.packed;
-    if (hasher_end(&job->output.sha256, packed->archive_sha256.bytes, err) < 0 ||
-        disk_check_files(job->disk, err) < 0 || (approve->fn && approve->fn(approve->ctx, err) < 0) ||
-        store_commit(job->store, err) < 0)
-        return -1;
-    *ret = *packed;
-    *packed = (struct packed){0};
-    return 0;
+    archive_writer_free(&packing->writer);
+    consumer_free(&packing->hashing);
+    consumer_free(&packing->appending);
+    consumer_free(&packing->keeping);
+    free(packing->batches);
+    free(packing->cached);
 }
 
-/* Looks at the disk, and makes the store ready. */
+/* Finds the segments of the disk, and prepares the store for those that it lacks. */
 static int survey(const struct disk *disk, unsigned threads, struct store *store, const struct run *run,
                   struct sparse *ret, struct sha256 *ret_tree, struct err *err)
 {
-    const struct sparse_memory memory = {.known = store_known, .learn = store_learn, .ctx = store};
+    const struct sparse_cache cache = {.known = store_known, .learn = store_learn, .ctx = store};
     cleanup_sparse struct sparse sparse = {0};
-    if (sparse_scan(disk, threads, &memory, run, &sparse, err) < 0 ||
+    if (sparse_scan(disk, threads, &cache, run, &sparse, err) < 0 ||
         sparse_tree(&sparse, ret_tree, err) < 0 || store_begin(store, &sparse, ret_tree, err) < 0)
         return -1;
     *ret = sparse;
-    sparse.pieces = NULL;
+    sparse.segments = NULL;
+    return 0;
+}
+
+/* The store commits last: segments of a disk that is not what it should be must not be known to later bakes. */
+static int finish(struct packing *packing, const struct pack_approval *approve, struct packed *ret,
+                  struct err *err)
+{
+    struct packed *packed = &packing->writer.packed;
+    if (hasher_end(&packing->writer.sha256, packed->archive_sha256.bytes, err) < 0 ||
+        disk_check_files(packing->disk, err) < 0 || (approve->fn && approve->fn(approve->ctx, err) < 0) ||
+        store_commit(packing->store, err) < 0)
+        return -1;
+    *ret = *packed;
+    *packed = (struct packed){0};
     return 0;
 }
 
@@ -297,19 +302,20 @@ int pack_disk(const struct disk *disk, const struct pack_options *asked, int out
     if (check_disk(disk, &options, err) < 0 || check_engine(&options, run, err) < 0)
         return -1;
     unsigned threads = workers_threads(options.threads, PACK_THREADS_MAX);
+    enum deflate_engine engine = engine_of(options.small);
     cleanup_sparse struct sparse sparse = {0};
     cleanup_store struct store store = {.writing = CACHE_ENTRY_EMPTY};
-    cleanup(job_free) struct job job = {
-        .disk = disk, .sparse = &sparse, .store = &store, .engine = engine_of(options.small), .run = run};
-    struct packed *packed = &job.output.packed;
-    packed->disk_size = disk->size;
-    if (store_init(&store, disk, &options, run, err) < 0 ||
-        survey(disk, threads, &store, run, &sparse, &packed->disk_tree, err) < 0)
+    cleanup(packing_free) struct packing packing = {
+        .disk = disk, .sparse = &sparse, .store = &store, .engine = engine, .run = run};
+    struct archive_writer *writer = &packing.writer;
+    writer->packed.disk_size = disk->size;
+    if (store_init(&store, options.cache, disk, options.base, engine, run, err) < 0 ||
+        survey(disk, threads, &store, run, &sparse, &writer->packed.disk_tree, err) < 0)
         return -1;
-    job.verify = store.open; /* now: it may be given up on another thread */
-    if (output_begin(&job.output, out_fd, sparse.count, &options.sink, run, err) < 0 ||
-        output_head(&job.output, &sparse, options.epoch, job.engine, err) < 0 ||
-        append_data(&job, threads, err) < 0 || output_end(&job.output, job.engine, err) < 0)
+    packing.verify = store.open; /* read here: another thread may give the store up */
+    if (archive_writer_begin(writer, out_fd, sparse.count, &options.sink, run, err) < 0 ||
+        archive_writer_head(writer, &sparse, options.epoch, engine, err) < 0 ||
+        append_data(&packing, threads, err) < 0 || archive_writer_end(writer, engine, err) < 0)
         return -1;
-    return finish(&job, &options.approve, ret, err);
+    return finish(&packing, &options.approve, ret, err);
 }

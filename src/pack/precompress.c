@@ -9,11 +9,12 @@
 #include "pack/segment/worker_scratch.h"
 #include "pack/archive/sparse.h"
 #include "pack/segment/store.h"
-#include "pack/workers.h"
+#include "task/workers.h"
 
 struct precompress {
-    struct pack_options options;
+    struct cache *cache;
     struct sha256 base;
+    enum deflate_engine engine;
     struct progress *progress;
     const struct run *run;
     struct run own; /* its stop flag is ours */
@@ -54,18 +55,18 @@ static void join_blocks(unsigned char *bytes, unsigned mask)
     }
 }
 
-static int make_segment(struct precompress *precompress, int fd, uint32_t segment, struct err *err)
+static int add_segment(struct precompress *precompress, int fd, uint32_t number, struct err *err)
 {
-    struct piece piece = {.segment = segment};
-    struct record record;
+    struct disk_segment segment = {.number = number};
+    struct segment_record record;
     struct worker_scratch *scratch = &precompress->scratch;
-    if (read_segment(fd, segment, scratch->raw, err) < 0 || sparse_look(scratch->raw, &piece, err) < 0 ||
-        store_learn(&precompress->store, &piece, err) < 0)
+    if (read_segment(fd, number, scratch->raw, err) < 0 || sparse_examine(scratch->raw, &segment, err) < 0 ||
+        store_learn(&precompress->store, &segment, err) < 0)
         return -1;
-    if (piece.mask == 0 || store_find(&precompress->store, &piece))
+    if (segment.mask == 0 || store_find(&precompress->store, &segment))
         return 0;
-    join_blocks(scratch->raw, piece.mask);
-    return worker_scratch_deflate(scratch, &piece, true, precompress->out, &record, err) < 0
+    join_blocks(scratch->raw, segment.mask);
+    return worker_scratch_deflate(scratch, &segment, true, precompress->out, &record, err) < 0
                ? -1
                : store_add(&precompress->store, &record, precompress->out, err);
 }
@@ -108,7 +109,8 @@ static int deflate_along(struct precompress *precompress, struct err *err)
     if (disk_over(fd, &view, err) < 0)
         return -1;
     fd = -1;
-    if (store_init(&precompress->store, &view, &precompress->options, &precompress->own, err) < 0 ||
+    if (store_init(&precompress->store, precompress->cache, &view, &precompress->base, precompress->engine,
+                   &precompress->own, err) < 0 ||
         store_begin_precompress(&precompress->store, err) < 0)
         return -1;
     for (uint64_t at = 0; found && precompress->store.open; at = ((uint64_t)segment + 1) * PACK_SEGMENT) {
@@ -120,7 +122,7 @@ static int deflate_along(struct precompress *precompress, struct err *err)
             return -1;
         }
         found = found && !stopped;
-        if (found && make_segment(precompress, state.fd, segment, err) < 0)
+        if (found && add_segment(precompress, state.fd, segment, err) < 0)
             return -1;
     }
     /* only of a base that is whole: one whose unpacking was given up is an error here, one in the middle of it is dropped */
@@ -162,9 +164,9 @@ int precompress_begin(const struct pack_options *options, struct progress *progr
     struct precompress *precompress = calloc(1, sizeof *precompress);
     if (!precompress)
         return err_oom(err);
-    precompress->options = *options;
+    precompress->cache = options->cache;
+    precompress->engine = engine;
     precompress->base = *options->base;
-    precompress->options.base = &precompress->base;
     precompress->progress = progress;
     precompress->run = run;
     precompress->own = (struct run){
@@ -173,7 +175,7 @@ int precompress_begin(const struct pack_options *options, struct progress *progr
     precompress->out = malloc(deflate_bound(PACK_SEGMENT));
     int r = precompress->out ? worker_scratch_init(&precompress->scratch, engine, err) : err_oom(err);
     if (r < 0 || thread_start(&precompress->thread, run_precompress, precompress) != 0) {
-        precompress_free(precompress); /* without a thread nothing is precompress, and all is well */
+        precompress_free(precompress); /* without a thread, packing deflates everything itself */
         return r;
     }
     *ret = precompress;

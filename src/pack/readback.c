@@ -14,7 +14,7 @@
 #include "pack/archive/sparse.h"
 #include "pack/archive/tarhead.h"
 #include "pack/segment/deflate.h"
-#include "pack/workers.h"
+#include "task/workers.h"
 #include "text/bytes.h"
 
 enum {
@@ -96,12 +96,12 @@ static bool mark(struct sparse *sparse, size_t capacity, const unsigned char *en
         len > sparse->size - off || off % PACK_BLOCK != 0 || len % PACK_BLOCK != 0)
         return false;
     for (uint64_t block = off / PACK_BLOCK; block < (off + len) / PACK_BLOCK; block++) {
-        struct piece *last = sparse->count ? &sparse->pieces[sparse->count - 1] : NULL;
-        if (!last || last->segment != block / 16) {
+        struct disk_segment *last = sparse->count ? &sparse->segments[sparse->count - 1] : NULL;
+        if (!last || last->number != block / 16) {
             if (sparse->count == capacity)
                 return false;
-            last = &sparse->pieces[sparse->count++];
-            *last = (struct piece){.segment = (uint32_t)(block / 16)};
+            last = &sparse->segments[sparse->count++];
+            *last = (struct disk_segment){.number = (uint32_t)(block / 16)};
         }
         last->mask = (uint16_t)(last->mask | 1U << (block % 16));
     }
@@ -135,8 +135,8 @@ static bool mark_all(struct sparse *sparse, size_t capacity, const unsigned char
 static int check_head(const unsigned char *head, size_t len, const struct sparse *scanned, struct err *err)
 {
     cleanup_sparse struct sparse sparse = {.size = scanned->size};
-    sparse.pieces = calloc(scanned->count + 1, sizeof *sparse.pieces);
-    if (!sparse.pieces)
+    sparse.segments = calloc(scanned->count + 1, sizeof *sparse.segments);
+    if (!sparse.segments)
         return err_oom(err);
     uint64_t size = 0, real = 0;
     if (len < TAR_BLOCK || !checksum_ok(head) || memcmp(head, PACK_MEMBER, sizeof PACK_MEMBER) != 0 ||
@@ -148,8 +148,8 @@ static int check_head(const unsigned char *head, size_t len, const struct sparse
     bool same = mark_all(&sparse, scanned->count, head, len) && sparse.data_size == size &&
                 sparse.count == scanned->count;
     for (size_t i = 0; same && i < sparse.count; i++)
-        same = sparse.pieces[i].segment == scanned->pieces[i].segment &&
-               sparse.pieces[i].mask == scanned->pieces[i].mask;
+        same = sparse.segments[i].number == scanned->segments[i].number &&
+               sparse.segments[i].mask == scanned->segments[i].mask;
     if (!same)
         return differs(err, 0, "the map of the disk's data in the tar header");
     return 0;
@@ -161,12 +161,12 @@ struct workspace {
 };
 
 /* What a segment decodes to. */
-struct content {
+struct decoded {
     size_t len;
     uint32_t crc;
 };
 
-struct check {
+struct readback {
     int fd;
     const struct packed *packed;
     const struct disk *disk;
@@ -177,7 +177,7 @@ struct check {
 };
 
 /* Reads a segment and checks its digest. */
-static int load(const struct check *check, size_t index, unsigned char *out, struct err *err)
+static int load(const struct readback *check, size_t index, unsigned char *out, struct err *err)
 {
     const struct segment *segment = &check->packed->segments[index];
     struct sha256 sha256;
@@ -194,17 +194,17 @@ static int load(const struct check *check, size_t index, unsigned char *out, str
 
 static int check_segment(void *ctx, size_t job, void *memory, void *own, struct err *err)
 {
-    const struct check *check = ctx;
-    struct content *content = memory;
+    const struct readback *check = ctx;
+    struct decoded *content = memory;
     struct workspace *workspace = own;
-    const struct segment *segment = &check->packed->segments[job + 1];
-    const struct piece *piece = &check->sparse->pieces[job];
-    uint64_t off = segment->packed_off;
-    size_t used = 0, wanted = piece_len(piece);
+    const struct segment *packed = &check->packed->segments[job + 1];
+    const struct disk_segment *segment = &check->sparse->segments[job];
+    uint64_t off = packed->packed_off;
+    size_t used = 0, wanted = segment_data_len(segment);
     if (load(check, job + 1, workspace->packed, err) < 0 ||
-        decode(workspace->packed, (size_t)segment->packed_len, false, workspace->raw, sizeof workspace->raw,
+        decode(workspace->packed, (size_t)packed->packed_len, false, workspace->raw, sizeof workspace->raw,
                &used, &content->len, off, err) < 0 ||
-        sparse_read(check->disk, piece, workspace->disk, err) < 0)
+        sparse_read(check->disk, segment, workspace->disk, err) < 0)
         return -1;
     if (content->len != wanted || memcmp(workspace->raw, workspace->disk, wanted) != 0)
         return differs(err, off, "a segment's content is not the disk's");
@@ -212,11 +212,11 @@ static int check_segment(void *ctx, size_t job, void *memory, void *own, struct 
     return 0;
 }
 
-static int take(void *ctx, size_t job, void *memory, struct err *err)
+static int combine(void *ctx, size_t job, void *memory, struct err *err)
 {
     (void)err;
-    struct check *check = ctx;
-    const struct content *content = memory;
+    struct readback *check = ctx;
+    const struct decoded *content = memory;
     check->crc = (uint32_t)crc32_combine(check->crc, content->crc, (z_off_t)content->len);
     check->tar_size += content->len;
     run_progress(check->run, "check", PACK_MEMBER, job + 1, check->packed->segment_count - 2);
@@ -240,7 +240,7 @@ static int check_list(const struct packed *packed, const struct sparse *sparse, 
         if (i == 0 || i + 1 == packed->segment_count)
             continue;
         if (i > sparse->count || segment->raw_len != PACK_SEGMENT ||
-            segment->raw_off != (uint64_t)sparse->pieces[i - 1].segment * PACK_SEGMENT)
+            segment->raw_off != (uint64_t)sparse->segments[i - 1].number * PACK_SEGMENT)
             return differs(err, at, "a part of the disk is missing, or there twice");
     }
     if (at != size || at != packed->archive_size || packed->segment_count != sparse->count + 2)
@@ -248,7 +248,7 @@ static int check_list(const struct packed *packed, const struct sparse *sparse, 
     return 0;
 }
 
-static int check_first(struct check *check, struct err *err)
+static int check_first(struct readback *check, struct err *err)
 {
     static const unsigned char gzip[GZIP_HEAD] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
     size_t packed_len = (size_t)check->packed->segments[0].packed_len, used = 0, len = 0;
@@ -271,7 +271,7 @@ static int check_first(struct check *check, struct err *err)
     return 0;
 }
 
-static int check_last(struct check *check, struct err *err)
+static int check_last(struct readback *check, struct err *err)
 {
     const struct segment *last = &check->packed->segments[check->packed->segment_count - 1];
     cleanup_free unsigned char *packed = malloc((size_t)last->packed_len);
@@ -296,10 +296,10 @@ static int check_last(struct check *check, struct err *err)
     return 0;
 }
 
-static int check_data(struct check *check, unsigned threads, struct err *err)
+static int check_data(struct readback *check, unsigned threads, struct err *err)
 {
     cleanup_free struct workspace *workspaces = calloc(threads, sizeof *workspaces);
-    struct content contents[CHECK_AHEAD];
+    struct decoded contents[CHECK_AHEAD];
     void *slots[CHECK_AHEAD], *own[PACK_THREADS_MAX];
     if (!workspaces)
         return err_oom(err);
@@ -314,7 +314,7 @@ static int check_data(struct check *check, unsigned threads, struct err *err)
                                     .own = own,
                                     .ctx = check,
                                     .work = check_segment,
-                                    .take = {take},
+                                    .consume = {combine},
                                     .run = check->run};
     return workers_run(&workers, err);
 }
@@ -334,7 +334,7 @@ int pack_check(int fd, const struct packed *packed, const struct disk *disk, con
         return -1;
     if (!sha256_equal(&tree, &packed->disk_tree))
         return differs(err, 0, "the disk is not the one it was made from");
-    struct check check = {.fd = fd, .packed = packed, .disk = disk, .sparse = &sparse, .run = run};
+    struct readback check = {.fd = fd, .packed = packed, .disk = disk, .sparse = &sparse, .run = run};
     if (check_list(packed, &sparse, (uint64_t)st.st_size, err) < 0 || check_first(&check, err) < 0 ||
         check_data(&check, threads, err) < 0)
         return -1;

@@ -1,34 +1,54 @@
-/* What pack gives: the archive, and everything about it that the package manifest pins. */
+/* What pack returns: the archive, and everything about it that the package manifest pins.
+ *
+ * The words of this stage, one for each thing:
+ *   block    PACK_BLOCK bytes of the disk at an aligned offset. All zeros: a hole; else data.
+ *   extent   consecutive data blocks: one entry of the sparse map in the tar header.
+ *   segment  PACK_SEGMENT bytes of the disk at an aligned offset, with at least one data block. Its data blocks are deflated
+ *            together, independently of all other segments. So a segment is what is cached, hashed, copied and sent.
+ *   frame    the first and the last segment of the archive, which hold nothing of the disk: the gzip and tar headers, and the end of
+ *            the tar with gzip's trailer.
+ *   record   a deflated segment without its bytes: lengths, digests, checksums.
+ *   batch    the segments that workers and consumers handle at a time: one to deflate, or several that the cache has.
+ *   archive  all segments one after the other: NAME.tar.gz.
+ */
 #ifndef BAKE_PACK_TYPES_H
 #define BAKE_PACK_TYPES_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "base/digest.h"
 
+enum { PACK_BLOCK = 64 << 10, PACK_SEGMENT = 1 << 20, PACK_THREADS_MAX = 12 };
+
+/* One segment of the archive. */
 struct segment {
     uint64_t raw_off, raw_len;       /* bytes of disk.raw that it holds */
     uint64_t packed_off, packed_len; /* bytes of the archive */
     struct sha256 packed_sha256;
-    uint32_t packed_crc32c; /* what Cloud Storage checks an object of these bytes by */
+    uint32_t packed_crc32c; /* the checksum that Cloud Storage keeps of an object with these bytes */
 };
 
 struct packed {
     uint64_t disk_size; /* of disk.raw, a whole number of GiB */
-    /* The disk's identity. A plain SHA-256 of disk.raw would cost 0.7 s for each GiB of holes, on one processor; this is
-     * the SHA-256 of: "bake disk 1\n"; the disk's size (8 bytes, little-endian, as all numbers here); and for each
-     * aligned MiB that is not all zeros, ascending, its offset (8 bytes) and the SHA-256 of its bytes (32). It
-     * pins every byte of the disk, and depends neither on the archive nor on the deflate engine. */
+    /* The disk's identity. A plain SHA-256 of disk.raw would take 0.7 s of one processor for each GiB of holes. This is the
+     * SHA-256 of: "bake disk 1\n"; the disk's size (8 bytes, little-endian, as all numbers here); and for each aligned MiB that
+     * is not all zeros, ascending, its offset (8 bytes) and the SHA-256 of its bytes (32). It pins every byte of the disk, and
+     * depends on neither the archive nor the deflate engine. */
     struct sha256 disk_tree;
     uint64_t archive_size;
     struct sha256 archive_sha256;
-    uint32_t archive_crc32c;  /* what Cloud Storage checks */
+    uint32_t archive_crc32c;
     struct segment *segments; /* consecutive: the archive is their concatenation */
     size_t segment_count;
 };
 
-void packed_free(struct packed *packed);
+static inline void packed_free(struct packed *packed)
+{
+    free(packed->segments);
+    *packed = (struct packed){0};
+}
 #define cleanup_packed cleanup(packed_free)
 
 #endif

@@ -1,7 +1,7 @@
-/* Requests side by side: jobs 0..count-1 on a few threads, in no order.
+/* Independent requests side by side: jobs 0..count-1 on a few threads, in any order.
  *
  * In:    a function that does one job.
- * Out:   all of them done, or the first error: no further job begins then, and those under way are waited for.
+ * Out:   all of them done, or the first error: then no further job starts, and those under way are waited for.
  * Owns:  its threads, which have ended when it returns.
  */
 #ifndef BAKE_TASK_PARALLEL_H

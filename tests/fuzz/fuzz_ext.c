@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "fs/fs.h"
-#include "fs/ext/read.h"
 #include "io/file.h"
 #include "io/proc.h"
 
@@ -86,15 +85,6 @@ static void use(struct disk *disk)
     cleanup_fs_changes struct fs_changes changes = {0};
     if (fs_apply(disk, &layout, &plan, NULL, &changes, &err) < 0 && (err.kind == ERR_NONE || !*err.text))
         abort();
-    cleanup_buf struct buf text = BUF_INIT(1 << 20);
-    cleanup_fs_stat struct fs_stat stat = {0};
-    cleanup_fs_list struct fs_list list = {0};
-    if (fs_read_file(disk, &layout, 9, "/etc/old", 1 << 20, &text, &err) < 0 ||
-        fs_stat(disk, &layout, 9, "/opt/bin/f", &stat, &err) < 0 ||
-        fs_list(disk, &layout, 9, "/many", &list, &err) < 0) {
-        if (!*err.text)
-            abort();
-    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

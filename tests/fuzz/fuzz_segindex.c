@@ -22,7 +22,7 @@ static void look(const struct segindex *index, uint64_t data)
 {
     uint64_t off = 0;
     for (size_t i = 0; i < index->record_count; i++) {
-        const struct record *record = &index->records[i];
+        const struct segment_record *record = &index->records[i];
         if (record->off != off || record->packed_len > data - off || record->raw_len > PACK_SEGMENT ||
             record->packed_len > deflate_bound(PACK_SEGMENT))
             abort();

@@ -104,7 +104,7 @@ static int finish_run(struct extent_copy *copy)
             off += piece;
         }
     }
-    ranges_add(copy->ext->window.changes, at, len);
+    ranges_append(copy->ext->window.changes, at, len);
     run_progress(copy->run, "fs", copy->op->image_path, from + data, size);
     copy->run_blocks = 0;
     return 0;

@@ -29,9 +29,6 @@ enum ext_mode {
 must_check int ext_open(struct ext *ext, enum ext_mode mode, const struct disk *reader, struct disk *writer,
                         const struct partition *partition, struct ranges *changes, int64_t epoch,
                         struct err *err);
-/* Opens the partition with that GPT number for reading. fs/ext/read.c */
-must_check int ext_open_number(struct ext *ext, const struct disk *disk, const struct layout *layout,
-                               unsigned number, struct err *err);
 /* Writes what libext2fs still holds. Only this call commits. */
 must_check int ext_commit(struct ext *ext, struct err *err);
 /* Drops what was not committed. */
@@ -76,7 +73,7 @@ must_check int ext_read_link(struct ext *ext, ext2_ino_t ino, struct ext2_inode 
                              char out[static PATH_CAP], struct err *err);
 
 /* Times of an inode that is to be written: all of them, or only those that changing what a folder holds changes. BIRTH: crtime,
- * too. fs/ext/write.c */
+ * too. fs/ext/times.c */
 void ext_stamp(const struct ext *ext, struct ext2_inode_large *inode, bool all, bool birth);
 errcode_t ext_touch(const struct ext *ext, ext2_ino_t dir);
 

@@ -101,7 +101,7 @@ static errcode_t window_write64(io_channel channel, unsigned long long block, in
         return EXT2_ET_RO_FILSYS;
     if (disk_write(window->writer, data, len, off, &window->why) < 0)
         return EXT2_ET_SHORT_WRITE;
-    ranges_add(window->changes, off, len);
+    ranges_append(window->changes, off, len);
     return 0;
 }
 

@@ -7,9 +7,9 @@
 
 #include <ext2fs/ext2fs.h>
 
-#include "disk/overlay.h"
-#include "fs/ranges.h"
 #include "disk/disk.h"
+#include "disk/overlay.h"
+#include "disk/ranges.h"
 
 struct window {
     const struct disk *reader;

@@ -6,62 +6,62 @@
 #include <isa-l/mem_routines.h>
 
 #include "cache/cache.h"
-#include "pack/workers.h"
+#include "task/workers.h"
 #include "text/bytes.h"
 
-enum { BLOCKS = PACK_SEGMENT / PACK_BLOCK, SCAN_AHEAD = 16 /* jobs, before the first of them is done */ };
+enum { BLOCKS = PACK_SEGMENT / PACK_BLOCK };
 
 /* Segments that may hold data, ascending. */
-struct list {
-    struct piece *items;
+struct segment_list {
+    struct disk_segment *items;
     size_t count, capacity;
     size_t unread; /* the first UNREAD in ORDER have to be read */
     size_t *order;
 };
 
-static void list_free(struct list *list)
+static void list_free(struct segment_list *list)
 {
     free(list->items);
     free(list->order);
 }
 
-static int add(struct list *list, uint64_t segment, struct err *err)
+static int add_segment(struct segment_list *list, uint64_t segment, struct err *err)
 {
-    if (list->count > 0 && list->items[list->count - 1].segment >= segment)
-        return 0; /* two pieces of data in one segment */
+    if (list->count > 0 && list->items[list->count - 1].number >= segment)
+        return 0; /* two segments of data in one segment */
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 1024;
-        struct piece *grown = reallocarray(list->items, capacity, sizeof *grown);
+        struct disk_segment *grown = reallocarray(list->items, capacity, sizeof *grown);
         if (!grown)
             return err_oom(err);
         list->items = grown;
         list->capacity = capacity;
     }
-    list->items[list->count++] = (struct piece){.segment = (uint32_t)segment};
+    list->items[list->count++] = (struct disk_segment){.number = (uint32_t)segment};
     return 0;
 }
 
 /* Segments that may hold data. */
-static int ask_holes(const struct disk *disk, struct list *list, struct err *err)
+static int ask_holes(const struct disk *disk, struct segment_list *list, struct err *err)
 {
     uint64_t from = 0, end = 0;
     for (uint64_t at = 0; disk_next_data(disk, at, &from, &end); at = end)
         for (uint64_t s = from / PACK_SEGMENT; s * PACK_SEGMENT < end; s++)
-            if (add(list, s, err) < 0)
+            if (add_segment(list, s, err) < 0)
                 return -1;
     return 0;
 }
 
 /* Takes what is known, and lists the rest. */
-static int ask_known(struct list *list, const struct sparse_memory *memory, struct err *err)
+static int ask_known(struct segment_list *list, const struct sparse_cache *memory, struct err *err)
 {
     list->order = calloc(list->count + 1, sizeof *list->order);
     if (!list->order)
         return err_oom(err);
     for (size_t i = 0; i < list->count; i++) {
-        struct piece piece = list->items[i];
-        if (memory && memory->known(memory->ctx, piece.segment, &piece))
-            list->items[i] = piece;
+        struct disk_segment segment = list->items[i];
+        if (memory && memory->known(memory->ctx, segment.number, &segment))
+            list->items[i] = segment;
         else
             list->order[list->unread++] = i;
     }
@@ -70,33 +70,33 @@ static int ask_known(struct list *list, const struct sparse_memory *memory, stru
 
 struct scan {
     const struct disk *disk;
-    struct list *list;
+    struct segment_list *list;
 };
 
-int sparse_look(const unsigned char *bytes, struct piece *piece, struct err *err)
+int sparse_examine(const unsigned char *bytes, struct disk_segment *segment, struct err *err)
 {
     unsigned mask = 0;
-    piece->crc = 0;
+    segment->crc = 0;
     for (unsigned i = 0; i < BLOCKS; i++) {
         const unsigned char *block = bytes + (size_t)i * PACK_BLOCK;
         if (isal_zero_detect((void *)(uintptr_t)block, PACK_BLOCK) == 0)
             continue;
         mask |= 1U << i;
-        piece->crc = crc32_gzip_refl(piece->crc, block, PACK_BLOCK);
+        segment->crc = crc32_gzip_refl(segment->crc, block, PACK_BLOCK);
     }
-    piece->mask = (uint16_t)mask;
-    return mask ? sha256_of(bytes, PACK_SEGMENT, &piece->sha256, err) : 0;
+    segment->mask = (uint16_t)mask;
+    return mask ? sha256_of(bytes, PACK_SEGMENT, &segment->sha256, err) : 0;
 }
 
 static int scan_segment(void *ctx, size_t job, void *slot, void *own, struct err *err)
 {
     (void)slot;
     struct scan *scan = ctx;
-    struct piece *piece = &scan->list->items[scan->list->order[job]];
-    if (disk_check_base(scan->disk, (uint64_t)piece->segment * PACK_SEGMENT, own, err) < 0 ||
-        disk_read(scan->disk, own, PACK_SEGMENT, (uint64_t)piece->segment * PACK_SEGMENT, err) < 0)
+    struct disk_segment *segment = &scan->list->items[scan->list->order[job]];
+    if (disk_check_base(scan->disk, (uint64_t)segment->number * PACK_SEGMENT, own, err) < 0 ||
+        disk_read(scan->disk, own, PACK_SEGMENT, (uint64_t)segment->number * PACK_SEGMENT, err) < 0)
         return -1;
-    return sparse_look(own, piece, err);
+    return sparse_examine(own, segment, err);
 }
 
 static int scan_all(const struct scan *scan, unsigned threads, const struct run *run, struct err *err)
@@ -104,14 +104,11 @@ static int scan_all(const struct scan *scan, unsigned threads, const struct run 
     cleanup_free unsigned char *memory = malloc((size_t)threads * PACK_SEGMENT);
     if (!memory || threads > PACK_THREADS_MAX)
         return err_oom(err);
-    void *slots[SCAN_AHEAD] = {0}; /* hold nothing: what is found goes into the list */
     void *own[PACK_THREADS_MAX];
     for (unsigned i = 0; i < threads; i++)
         own[i] = memory + (size_t)i * PACK_SEGMENT;
     const struct workers workers = {.threads = threads,
                                     .jobs = scan->list->unread,
-                                    .slots = slots,
-                                    .slot_count = SCAN_AHEAD,
                                     .own = own,
                                     .ctx = (void *)(uintptr_t)scan,
                                     .work = scan_segment,
@@ -119,10 +116,10 @@ static int scan_all(const struct scan *scan, unsigned threads, const struct run 
     return workers_run(&workers, err);
 }
 
-int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_memory *memory,
+int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_cache *memory,
                 const struct run *run, struct sparse *ret, struct err *err)
 {
-    cleanup(list_free) struct list list = {0};
+    cleanup(list_free) struct segment_list list = {0};
     const struct scan scan = {.disk = disk, .list = &list};
     if (ask_holes(disk, &list, err) < 0 || ask_known(&list, memory, err) < 0 ||
         scan_all(&scan, threads, run, err) < 0)
@@ -133,24 +130,24 @@ int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_m
     struct sparse made = {.size = disk->size};
     for (size_t i = 0; i < list.count; i++)
         if (list.items[i].mask != 0) {
-            made.data_size += piece_len(&list.items[i]);
+            made.data_size += segment_data_len(&list.items[i]);
             list.items[made.count++] = list.items[i];
         }
-    made.pieces = steal_ptr(list.items);
+    made.segments = steal_ptr(list.items);
     *ret = made;
     return 0;
 }
 
-int sparse_each_run(const struct sparse *sparse,
-                    int (*fn)(void *ctx, uint64_t off, uint64_t len, struct err *err), void *ctx,
-                    struct err *err)
+int sparse_each_extent(const struct sparse *sparse,
+                       int (*fn)(void *ctx, uint64_t off, uint64_t len, struct err *err), void *ctx,
+                       struct err *err)
 {
     uint64_t from = 0, end = 0; /* the run that grows, in blocks */
     for (size_t i = 0; i < sparse->count; i++) {
-        const struct piece *piece = &sparse->pieces[i];
+        const struct disk_segment *segment = &sparse->segments[i];
         for (unsigned bit = 0; bit < BLOCKS; bit++) {
-            uint64_t at = (uint64_t)piece->segment * BLOCKS + bit;
-            if (!(piece->mask >> bit & 1))
+            uint64_t at = (uint64_t)segment->number * BLOCKS + bit;
+            if (!(segment->mask >> bit & 1))
                 continue;
             if (at != end) {
                 if (end > from && fn(ctx, from * PACK_BLOCK, (end - from) * PACK_BLOCK, err) < 0)
@@ -163,9 +160,10 @@ int sparse_each_run(const struct sparse *sparse,
     return end > from ? fn(ctx, from * PACK_BLOCK, (end - from) * PACK_BLOCK, err) : 0;
 }
 
-int sparse_read(const struct disk *disk, const struct piece *piece, unsigned char *out, struct err *err)
+int sparse_read(const struct disk *disk, const struct disk_segment *segment, unsigned char *out,
+                struct err *err)
 {
-    unsigned mask = piece->mask;
+    unsigned mask = segment->mask;
     size_t len = 0;
     for (unsigned i = 0; i < BLOCKS; i++) {
         if (!(mask >> i & 1))
@@ -174,7 +172,7 @@ int sparse_read(const struct disk *disk, const struct piece *piece, unsigned cha
         while (i + 1 < BLOCKS && (mask >> (i + 1) & 1))
             i++;
         size_t run = (size_t)(i - from + 1) * PACK_BLOCK;
-        uint64_t off = (uint64_t)piece->segment * PACK_SEGMENT + (uint64_t)from * PACK_BLOCK;
+        uint64_t off = (uint64_t)segment->number * PACK_SEGMENT + (uint64_t)from * PACK_BLOCK;
         if (disk_read(disk, out + len, run, off, err) < 0)
             return -1;
         len += run;
@@ -183,7 +181,7 @@ int sparse_read(const struct disk *disk, const struct piece *piece, unsigned cha
 }
 
 /* The digest covers the zeros between the data blocks as well. */
-static int hash_joined(const struct piece *piece, const unsigned char *bytes, struct sha256 *ret,
+static int hash_joined(const struct disk_segment *segment, const unsigned char *bytes, struct sha256 *ret,
                        struct err *err)
 {
     static const unsigned char zeros[PACK_BLOCK] = {0};
@@ -191,7 +189,7 @@ static int hash_joined(const struct piece *piece, const unsigned char *bytes, st
     if (hasher_init(&hasher, DIGEST_SHA256, err) < 0)
         return -1;
     for (unsigned i = 0; i < BLOCKS; i++) {
-        bool data = piece->mask >> i & 1;
+        bool data = segment->mask >> i & 1;
         if (hasher_add(&hasher, data ? bytes : zeros, PACK_BLOCK, err) < 0)
             return -1;
         bytes += data ? PACK_BLOCK : 0;
@@ -199,19 +197,20 @@ static int hash_joined(const struct piece *piece, const unsigned char *bytes, st
     return hasher_end(&hasher, ret->bytes, err);
 }
 
-int sparse_check(const struct piece *piece, const unsigned char *bytes, struct err *err)
+int sparse_check(const struct disk_segment *segment, const unsigned char *bytes, struct err *err)
 {
-    struct sha256 now = piece->sha256;
-    if (piece->known && hash_joined(piece, bytes, &now, err) < 0)
+    struct sha256 now = segment->sha256;
+    if (segment->known && hash_joined(segment, bytes, &now, err) < 0)
         return -1;
-    if (piece->known ? sha256_equal(&now, &piece->sha256)
-                     : crc32_gzip_refl(0, (void *)(uintptr_t)bytes, piece_len(piece)) == piece->crc)
+    if (segment->known
+            ? sha256_equal(&now, &segment->sha256)
+            : crc32_gzip_refl(0, (void *)(uintptr_t)bytes, segment_data_len(segment)) == segment->crc)
         return 0;
     err_set(err, ERR_VERIFY, 0,
             "what is at byte %llu of the disk has changed since it was hashed: the cache's copy of the base "
             "or of a file in "
             "it is damaged; --recheck makes it anew",
-            (unsigned long long)piece->segment * PACK_SEGMENT);
+            (unsigned long long)segment->number * PACK_SEGMENT);
     err->errnum = CACHE_ROT;
     return -1;
 }
@@ -227,10 +226,10 @@ int sparse_tree(const struct sparse *sparse, struct sha256 *ret, struct err *err
         hasher_add(&hasher, number, sizeof number, err) < 0)
         return -1;
     for (size_t i = 0; i < sparse->count; i++) {
-        const struct piece *piece = &sparse->pieces[i];
-        le64_write(number, (uint64_t)piece->segment * PACK_SEGMENT);
+        const struct disk_segment *segment = &sparse->segments[i];
+        le64_write(number, (uint64_t)segment->number * PACK_SEGMENT);
         if (hasher_add(&hasher, number, sizeof number, err) < 0 ||
-            hasher_add(&hasher, piece->sha256.bytes, SHA256_SIZE, err) < 0)
+            hasher_add(&hasher, segment->sha256.bytes, SHA256_SIZE, err) < 0)
             return -1;
     }
     return hasher_end(&hasher, ret->bytes, err);

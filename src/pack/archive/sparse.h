@@ -2,9 +2,9 @@
  * bytes alone.
  *
  * In:    a disk; where it is known, what a segment holds without reading it.
- * Out:   one piece for each PACK_SEGMENT that is not all zeros, ascending.
+ * Out:   one segment for each PACK_SEGMENT that is not all zeros, ascending.
  * Fails: as the disk does; ERR_INTERRUPTED.
- * Owns:  its pieces, until sparse_free(). What the file system calls a hole only saves reading.
+ * Owns:  its segments, until sparse_free(). What the file system calls a hole only saves reading.
  *
  * Memory and time follow the data, not the disk's size.
  */
@@ -15,11 +15,12 @@
 
 #include "base/digest.h"
 #include "disk/disk.h"
-#include "pack/pack.h"
+#include "base/run.h"
+#include "pack/types.h"
 
-struct piece {
-    uint32_t segment;     /* number on the disk */
-    uint16_t mask;        /* bit N is set when its Nth block is not all zeros; 0 in no piece of a map */
+struct disk_segment {
+    uint32_t number;      /* number on the disk */
+    uint16_t mask;        /* bit N is set when its Nth block is not all zeros; 0 in no segment of a map */
     struct sha256 sha256; /* of the PACK_SEGMENT bytes, zeros and all */
     bool known;           /* it was not read now */
     uint32_t crc;         /* of one that was read: CRC-32 of its data blocks */
@@ -28,50 +29,50 @@ static_assert(PACK_SEGMENT / PACK_BLOCK == 16, "a mask has a bit for each block"
 
 struct sparse {
     uint64_t size; /* bytes of the disk, a multiple of PACK_SEGMENT */
-    struct piece *pieces;
+    struct disk_segment *segments;
     size_t count;
     uint64_t data_size; /* bytes of all blocks that are not zeros */
 };
 
 /* What is known of segments without reading them. Both are called from one thread, in ascending order. */
-struct sparse_memory {
+struct sparse_cache {
     /* True when it is known; a mask of 0 says that it is all zeros. */
-    bool (*known)(void *ctx, uint32_t segment, struct piece *ret);
+    bool (*known)(void *ctx, uint32_t segment, struct disk_segment *ret);
     /* Told of each segment that had to be read. */
-    int (*learn)(void *ctx, const struct piece *piece, struct err *err);
+    int (*learn)(void *ctx, const struct disk_segment *segment, struct err *err);
     void *ctx;
 };
 
 /* MEMORY may be NULL. */
-must_check int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_memory *memory,
+must_check int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_cache *memory,
                            const struct run *run, struct sparse *ret, struct err *err);
 static inline void sparse_free(struct sparse *sparse)
 {
-    cleanup_free_fn(&sparse->pieces);
-    sparse->pieces = NULL;
+    cleanup_free_fn(&sparse->segments);
+    sparse->segments = NULL;
 }
 #define cleanup_sparse cleanup(sparse_free)
 
 /* Calls FN for each run of consecutive data blocks, in order, until it fails. */
-must_check int sparse_each_run(const struct sparse *sparse,
-                               int (*fn)(void *ctx, uint64_t off, uint64_t len, struct err *err), void *ctx,
-                               struct err *err);
+must_check int sparse_each_extent(const struct sparse *sparse,
+                                  int (*fn)(void *ctx, uint64_t off, uint64_t len, struct err *err),
+                                  void *ctx, struct err *err);
 
-/* Bytes of a piece's data blocks. */
-static inline size_t piece_len(const struct piece *piece)
+/* Bytes of a segment's data blocks. */
+static inline size_t segment_data_len(const struct disk_segment *segment)
 {
-    return (size_t)__builtin_popcount(piece->mask) * PACK_BLOCK;
+    return (size_t)__builtin_popcount(segment->mask) * PACK_BLOCK;
 }
 
-/* Looks at the PACK_SEGMENT bytes of piece->segment: where they hold data, and their digest (none of zeros alone). */
-must_check int sparse_look(const unsigned char *bytes, struct piece *piece, struct err *err);
+/* Looks at the PACK_SEGMENT bytes of segment->number: where they hold data, and their digest (none of zeros alone). */
+must_check int sparse_examine(const unsigned char *bytes, struct disk_segment *segment, struct err *err);
 
-/* Reads the data blocks of one piece, joined, to OUT: piece_len() bytes, at most PACK_SEGMENT. */
-must_check int sparse_read(const struct disk *disk, const struct piece *piece, unsigned char *out,
+/* Reads the data blocks of one segment, joined, to OUT: segment_data_len() bytes, at most PACK_SEGMENT. */
+must_check int sparse_read(const struct disk *disk, const struct disk_segment *segment, unsigned char *out,
                            struct err *err);
 
-/* Are BYTES, by sparse_read(), what the piece was when it was looked at? ERR_VERIFY, CACHE_ROT when not. */
-must_check int sparse_check(const struct piece *piece, const unsigned char *bytes, struct err *err);
+/* Are BYTES, by sparse_read(), what the segment was when it was looked at? ERR_VERIFY, CACHE_ROT when not. */
+must_check int sparse_check(const struct disk_segment *segment, const unsigned char *bytes, struct err *err);
 
 /* The disk's identity, from what its segments hold: see disk_tree in pack/types.h. */
 must_check int sparse_tree(const struct sparse *sparse, struct sha256 *ret, struct err *err);

@@ -37,7 +37,7 @@ static void put_number(char *field, size_t width, uint64_t value)
     field[0] = (char)0x80;
 }
 
-struct writer {
+struct header_writer {
     struct buf *buf;
     size_t header;    /* where the header is in buf */
     size_t extension; /* where the extension in use is; 0 while the header has room */
@@ -46,14 +46,14 @@ struct writer {
 
 static int add_entry(void *ctx, uint64_t off, uint64_t len, struct err *err)
 {
-    struct writer *writer = ctx;
+    struct header_writer *writer = ctx;
     struct buf *buf = writer->buf;
     if (writer->used == (writer->extension ? (size_t)IN_EXTENSION : (size_t)IN_HEADER)) {
         static const struct extension empty = {0};
         buf_add(buf, &empty, sizeof empty);
         if (buf_check(buf, "the tar header", err) < 0)
             return err_set(err, ERR_LAYOUT, 0,
-                           "the disk's data is in too many pieces for the sparse map of a tar archive");
+                           "the disk's data is in too many segments for the sparse map of a tar archive");
         if (writer->extension)
             ((struct extension *)(void *)(buf->data + writer->extension))->extended = 1;
         else
@@ -90,11 +90,11 @@ int tar_head(const struct sparse *sparse, int64_t epoch, struct buf *ret, struct
     put_number(header.mtime, NUMBER, (uint64_t)epoch);
     memcpy(header.magic, "ustar  ", 8);
     put_number(header.realsize, NUMBER, sparse->size);
-    struct writer writer = {.buf = ret, .header = ret->len};
+    struct header_writer writer = {.buf = ret, .header = ret->len};
     buf_add(ret, &header, sizeof header);
-    if (buf_check(ret, "the tar header", err) < 0 || sparse_each_run(sparse, add_entry, &writer, err) < 0)
+    if (buf_check(ret, "the tar header", err) < 0 || sparse_each_extent(sparse, add_entry, &writer, err) < 0)
         return -1;
-    /* GNU tar ends every map with an empty piece at the file's end, not only where that is a hole: a reader may go by it */
+    /* GNU tar ends every map with an empty segment at the file's end, not only where that is a hole: a reader may go by it */
     if (add_entry(&writer, sparse->size, 0, err) < 0)
         return -1;
     put_checksum((struct oldgnu_header *)(void *)(ret->data + writer.header));

@@ -2,7 +2,7 @@
  *
  * In:    where the disk has data.
  * Out:   bytes.
- * Fails: ERR_LAYOUT when the disk is in more pieces than TAR_HEAD_MAX can describe.
+ * Fails: ERR_LAYOUT when the disk is in more segments than TAR_HEAD_MAX can describe.
  * Source: GNU tar's manual, "Basic Tar Format" (struct oldgnu_header, struct sparse_header), and its
  * src/create.c and src/sparse.c for numbers over 8 GiB (base-256) and for the entry that ends every map.
  */

@@ -60,7 +60,7 @@ void deflater_free(struct deflater *deflater)
 
 size_t deflate_bound(size_t len)
 {
-    /* stored blocks: 5 bytes for each 10,000 at the worst, and the headers and the end of the piece */
+    /* stored blocks: 5 bytes for each 10,000 at the worst, and the headers and the end of the segment */
     return len + len / 1024 + 1024 + DEFLATE_FILL_MAX;
 }
 
@@ -91,8 +91,8 @@ static int fast_step(struct isal_zstream *stream, size_t len, uint16_t flush, bo
     return 0;
 }
 
-static int fast_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
-                      size_t capacity, size_t *ret_len, struct err *err)
+static int deflate_fast(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
+                        size_t capacity, size_t *ret_len, struct err *err)
 {
     struct isal_zstream *stream = deflater->stream;
     isal_deflate_init(stream); /* whatever was deflated before must not show */
@@ -112,12 +112,12 @@ static int fast_piece(struct deflater *deflater, const void *bytes, size_t len, 
 
 static int walk_failed(struct err *err, const char *what)
 {
-    return err_set(err, ERR_INTERNAL, 0, "deflate: libdeflate's piece %s", what);
+    return err_set(err, ERR_INTERNAL, 0, "deflate: libdeflate's segment %s", what);
 }
 
 /* Walks the blocks of a whole stream. *ret_mark is the bit with the last block's BFINAL, *ret_end the bit after
  * its end. The content must be BYTES. */
-static int walk_blocks(z_stream *z, const unsigned char *piece, const unsigned char *bytes, size_t len,
+static int walk_blocks(z_stream *z, const unsigned char *segment, const unsigned char *bytes, size_t len,
                        uint64_t *ret_mark, uint64_t *ret_end, struct err *err)
 {
     unsigned char scratch[WALK];
@@ -139,39 +139,39 @@ static int walk_blocks(z_stream *z, const unsigned char *piece, const unsigned c
         else
             break;
     }
-    if (done != len || !(piece[mark / 8] >> (mark % 8) & 1))
+    if (done != len || !(segment[mark / 8] >> (mark % 8) & 1))
         return walk_failed(err, "has no end");
     *ret_mark = mark;
     *ret_end = end;
     return 0;
 }
 
-/* Takes the mark away, and ends the piece with an empty stored block on a whole byte. */
-static int unmark(unsigned char *piece, size_t len, size_t capacity, const void *bytes, size_t raw_len,
+/* Takes the mark away, and ends the segment with an empty stored block on a whole byte. */
+static int unmark(unsigned char *segment, size_t len, size_t capacity, const void *bytes, size_t raw_len,
                   size_t *ret_len, struct err *err)
 {
     static const unsigned char empty[4] = {0, 0, 0xff, 0xff};
-    z_stream z = {.next_in = piece, .avail_in = (uInt)len};
+    z_stream z = {.next_in = segment, .avail_in = (uInt)len};
     uint64_t mark = 0, end = 0;
     if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
         return err_oom(err);
-    int r = walk_blocks(&z, piece, bytes, raw_len, &mark, &end, err);
+    int r = walk_blocks(&z, segment, bytes, raw_len, &mark, &end, err);
     inflateEnd(&z);
     if (r < 0)
         return -1;
     size_t whole = (size_t)((end + 3 + 7) / 8); /* with the three bits that begin the stored block */
     if ((end + 7) / 8 != len || whole + sizeof empty > capacity)
         return walk_failed(err, "ends at another byte");
-    piece[mark / 8] = (unsigned char)(piece[mark / 8] & ~(1U << (mark % 8)));
+    segment[mark / 8] = (unsigned char)(segment[mark / 8] & ~(1U << (mark % 8)));
     if (whole > len)
-        piece[len] = 0;
-    memcpy(piece + whole, empty, sizeof empty);
+        segment[len] = 0;
+    memcpy(segment + whole, empty, sizeof empty);
     *ret_len = whole + sizeof empty;
     return 0;
 }
 
-static int small_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
-                       size_t capacity, size_t *ret_len, struct err *err)
+static int deflate_small(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
+                         size_t capacity, size_t *ret_len, struct err *err)
 {
     size_t made = libdeflate_deflate_compress(deflater->small, bytes, len, out, capacity);
     if (made == 0)
@@ -183,31 +183,31 @@ static int small_piece(struct deflater *deflater, const void *bytes, size_t len,
     return 0;
 }
 
-int deflate_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
-                  size_t capacity, size_t *ret_len, struct err *err)
+int deflate_segment(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
+                    size_t capacity, size_t *ret_len, struct err *err)
 {
     if (len == 0 || len > (size_t)1 << 30 || capacity > UINT32_MAX)
-        return err_set(err, ERR_INTERNAL, 0, "deflate: a piece of %zu bytes", len);
+        return err_set(err, ERR_INTERNAL, 0, "deflate: a segment of %zu bytes", len);
     if (deflater->engine == DEFLATE_SMALL)
-        return small_piece(deflater, bytes, len, last, out, capacity, ret_len, err);
-    return fast_piece(deflater, bytes, len, last, out, capacity, ret_len, err);
+        return deflate_small(deflater, bytes, len, last, out, capacity, ret_len, err);
+    return deflate_fast(deflater, bytes, len, last, out, capacity, ret_len, err);
 }
 
-int deflate_verify(const void *piece, size_t piece_len, const void *bytes, size_t len, void *scratch,
+int deflate_verify(const void *segment, size_t segment_data_len, const void *bytes, size_t len, void *scratch,
                    struct err *err)
 {
     cleanup_free struct inflate_state *state = malloc(sizeof *state);
     if (!state)
         return err_oom(err);
     isal_inflate_init(state);
-    state->next_in = (uint8_t *)(uintptr_t)piece;
-    state->avail_in = (uint32_t)piece_len;
+    state->next_in = (uint8_t *)(uintptr_t)segment;
+    state->avail_in = (uint32_t)segment_data_len;
     state->next_out = scratch;
     state->avail_out = (uint32_t)len + 1;
     int r = isal_inflate(state);
     if (r != ISAL_DECOMP_OK || state->avail_in != 0 || state->total_out != len ||
         memcmp(scratch, bytes, len) != 0)
-        return err_set(err, ERR_INTERNAL, 0, "deflate: a piece does not decode to its content (%d)", r);
+        return err_set(err, ERR_INTERNAL, 0, "deflate: a segment does not decode to its content (%d)", r);
     return 0;
 }
 
@@ -235,7 +235,7 @@ int deflate_is_reference(enum deflate_engine engine, bool *ret, struct err *err)
     make_sample(sample);
     cleanup_deflater struct deflater deflater = {0};
     if (deflater_init(&deflater, engine, err) < 0 ||
-        deflate_piece(&deflater, sample, SAMPLE_SIZE, false, sample + SAMPLE_SIZE, capacity, &len, err) < 0)
+        deflate_segment(&deflater, sample, SAMPLE_SIZE, false, sample + SAMPLE_SIZE, capacity, &len, err) < 0)
         return -1;
     *ret = crc32(0, sample + SAMPLE_SIZE, (uInt)len) == engines[engine].sample_crc;
     return 0;

@@ -1,8 +1,8 @@
-/* The deflate engines. One call makes one piece of a deflate stream (RFC 1951).
+/* The deflate engines. One call makes one segment of a deflate stream (RFC 1951).
  *
  * In:    bytes, all of them at once.
- * Out:   deflate blocks that refer to nothing before them and end on a byte boundary (an empty stored
- *        block), so that pieces may be joined; the last piece ends the stream instead.
+ * Out:   deflate blocks that refer to nothing before them and end on a byte boundary (an empty cached
+ *        block), so that segments may be joined; the last segment ends the stream instead.
  * Fails: ERR_INTERNAL when the room is less than deflate_bound(), or when what was made does not decode.
  * Owns:  its work memory until deflater_free().
  *
@@ -15,7 +15,7 @@
  * DEFLATE_SMALL is libdeflate, level 6. It marks the last block of every buffer as the stream's last; a walk over
  * the blocks by zlib's decoder, which also compares the content, finds that mark.
  *
- * Empty blocks fill a piece up to whole DEFLATE_ALIGN bytes, so that a file system can share it between files.
+ * Empty blocks fill a segment up to whole DEFLATE_ALIGN bytes, so that a file system can share it between files.
  *
  * deflate_is_reference() tells a library whose bytes are others than those recorded here.
  */
@@ -48,18 +48,18 @@ void deflater_free(struct deflater *deflater);
 #define cleanup_deflater cleanup(deflater_free)
 
 /* LEN is from 1 byte to 1 GiB. The result depends on the arguments and the engine alone. */
-must_check int deflate_piece(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
-                             size_t capacity, size_t *ret_len, struct err *err);
+must_check int deflate_segment(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
+                               size_t capacity, size_t *ret_len, struct err *err);
 /* Room that always suffices for LEN bytes, and for deflate_fill() after them. */
 size_t deflate_bound(size_t len);
 
-/* Fills up what ends in a piece that is not the stream's last, LEN bytes so far, to a multiple of DEFLATE_ALIGN, and returns
+/* Fills up what ends in a segment that is not the stream's last, LEN bytes so far, to a multiple of DEFLATE_ALIGN, and returns
  * its new length: less than LEN + DEFLATE_FILL_MAX. */
 size_t deflate_fill(unsigned char *out, size_t len);
 
-/* Decodes a piece and compares it: ERR_INTERNAL when it is not the LEN bytes. SCRATCH has room for LEN + 1. What
+/* Decodes a segment and compares it: ERR_INTERNAL when it is not the LEN bytes. SCRATCH has room for LEN + 1. What
  * DEFLATE_SMALL made has been compared already. */
-must_check int deflate_verify(const void *piece, size_t piece_len, const void *bytes, size_t len,
+must_check int deflate_verify(const void *segment, size_t segment_data_len, const void *bytes, size_t len,
                               void *scratch, struct err *err);
 
 /* Name and version of the engine, and how it is filled up: part of what determines the bytes. Static. */

@@ -31,7 +31,7 @@ static bool read_records(const unsigned char *at, uint64_t data_size, struct seg
 {
     uint64_t off = 0;
     for (size_t i = 0; i < index->record_count; i++, at += RECORD_SIZE) {
-        struct record *record = &index->records[i];
+        struct segment_record *record = &index->records[i];
         memcpy(record->raw.bytes, at, SHA256_SIZE);
         memcpy(record->sha256.bytes, at + SHA256_SIZE, SHA256_SIZE);
         record->raw_len = le32_read(at + 64);
@@ -51,7 +51,7 @@ static bool read_records(const unsigned char *at, uint64_t data_size, struct seg
 static bool read_known(const unsigned char *at, struct segindex *index)
 {
     for (size_t i = 0; i < index->known_count; i++, at += KNOWN_SIZE) {
-        struct known *known = &index->known[i];
+        struct known_segment *known = &index->known[i];
         memcpy(known->origin.bytes, at, SHA256_SIZE);
         known->mask = (uint16_t)le32_read(at + SHA256_SIZE);
         memcpy(known->raw.bytes, at + SHA256_SIZE + 4, SHA256_SIZE);
@@ -92,7 +92,7 @@ void segindex_write(const struct segindex *index, uint64_t data_size, struct buf
 {
     size_t from = ret->len;
     for (size_t i = 0; i < index->record_count; i++) {
-        const struct record *record = &index->records[i];
+        const struct segment_record *record = &index->records[i];
         buf_add(ret, record->raw.bytes, SHA256_SIZE);
         buf_add(ret, record->sha256.bytes, SHA256_SIZE);
         put(ret, record->raw_len, 4);
@@ -101,7 +101,7 @@ void segindex_write(const struct segindex *index, uint64_t data_size, struct buf
         put(ret, record->crc32c, 4);
     }
     for (size_t i = 0; i < index->known_count; i++) {
-        const struct known *known = &index->known[i];
+        const struct known_segment *known = &index->known[i];
         buf_add(ret, known->origin.bytes, SHA256_SIZE);
         put(ret, known->mask, 4);
         buf_add(ret, known->raw.bytes, SHA256_SIZE);

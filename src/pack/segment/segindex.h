@@ -19,7 +19,7 @@
 
 enum { RECORD_SIZE = 80, KNOWN_SIZE = 68, TRAILER_SIZE = 32, SEGINDEX_MAX = 32 << 20 };
 
-struct record {
+struct segment_record {
     struct sha256 raw;           /* of the segment's PACK_SEGMENT bytes */
     struct sha256 sha256;        /* of the packed bytes */
     uint32_t raw_len, crc;       /* what was deflated: bytes, CRC-32 */
@@ -27,16 +27,16 @@ struct record {
     uint64_t off;                /* in the file */
 };
 
-struct known {
+struct known_segment {
     struct sha256 origin; /* by disk_origin() */
     struct sha256 raw;    /* of the bytes */
-    uint16_t mask;        /* as a piece's; 0 for zeros alone */
+    uint16_t mask;        /* as a segment's; 0 for zeros alone */
     bool used;            /* not written: by this bake */
 };
 
 struct segindex {
-    struct record *records;
-    struct known *known;
+    struct segment_record *records;
+    struct known_segment *known;
     size_t record_count, known_count;
 };
 

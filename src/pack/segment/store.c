@@ -26,13 +26,13 @@ bool store_grow(void **items, size_t *capacity, size_t count, size_t size)
 
 static int by_raw(const void *a, const void *b)
 {
-    const struct stored *x = a, *y = b;
+    const struct cached_segment *x = a, *y = b;
     return memcmp(x->record.raw.bytes, y->record.raw.bytes, SHA256_SIZE);
 }
 
 int store_by_origin(const void *a, const void *b)
 {
-    const struct known *x = a, *y = b;
+    const struct known_segment *x = a, *y = b;
     return memcmp(x->origin.bytes, y->origin.bytes, SHA256_SIZE);
 }
 
@@ -42,7 +42,8 @@ static int take_index(struct store *store, const struct segindex *index, unsigne
         if (!store_grow((void **)&store->items, &store->item_capacity, store->item_count,
                         sizeof *store->items))
             return err_oom(err);
-        store->items[store->item_count++] = (struct stored){.record = index->records[i], .entry = entry};
+        store->items[store->item_count++] =
+            (struct cached_segment){.record = index->records[i], .entry = entry};
     }
     for (size_t i = 0; i < index->known_count; i++) {
         if (!store_grow((void **)&store->known, &store->known_capacity, store->known_count,
@@ -108,20 +109,18 @@ static int open_entry(void *ctx, const char *key, struct err *err)
     return fd < 0 ? 0 : store_take_entry(store, key, &fd, err);
 }
 
-int store_init(struct store *store, const struct disk *disk, const struct pack_options *options,
-               const struct run *run, struct err *err)
+int store_init(struct store *store, struct cache *cache, const struct disk *disk, const struct sha256 *base,
+               enum deflate_engine engine, const struct run *run, struct err *err)
 {
-    *store = (struct store){.writing = CACHE_ENTRY_EMPTY,
-                            .cache = options->cache,
-                            .run = run,
-                            .view = options->base ? disk : NULL};
+    *store =
+        (struct store){.writing = CACHE_ENTRY_EMPTY, .cache = cache, .run = run, .view = base ? disk : NULL};
     if (!store->cache)
         return 0;
     char text[256], hex[SHA256_HEX];
     struct sha256 id = {0};
-    hex_encode(options->base ? options->base->bytes : id.bytes, SHA256_SIZE, hex);
+    hex_encode(base ? base->bytes : id.bytes, SHA256_SIZE, hex);
     int n = snprintf(text, sizeof text, "base %s engine %s segment %d block %d", hex,
-                     pack_engine(options->small), PACK_SEGMENT, PACK_BLOCK);
+                     deflate_engine_name(engine), PACK_SEGMENT, PACK_BLOCK);
     if (sha256_of(text, (size_t)n, &id, err) < 0)
         return -1;
     hex_encode(id.bytes, SHA256_SIZE, hex);
@@ -153,26 +152,26 @@ static bool origin_of(const struct store *store, uint32_t segment, struct sha256
     return store->view && disk_origin(store->view, (uint64_t)segment * PACK_SEGMENT, PACK_SEGMENT, ret);
 }
 
-bool store_known(void *ctx, uint32_t segment, struct piece *ret)
+bool store_known(void *ctx, uint32_t segment, struct disk_segment *ret)
 {
     struct store *store = ctx;
-    struct known wanted;
+    struct known_segment wanted;
     if (store->known_count == 0 || !origin_of(store, segment, &wanted.origin))
         return false;
-    struct known *found =
+    struct known_segment *found =
         bsearch(&wanted, store->known, store->known_count, sizeof *store->known, store_by_origin);
     if (!found)
         return false;
     found->used = true;
-    *ret = (struct piece){.segment = segment, .mask = found->mask, .sha256 = found->raw, .known = true};
+    *ret = (struct disk_segment){.number = segment, .mask = found->mask, .sha256 = found->raw, .known = true};
     return true;
 }
 
-int store_learn(void *ctx, const struct piece *piece, struct err *err)
+int store_learn(void *ctx, const struct disk_segment *segment, struct err *err)
 {
     struct store *store = ctx;
-    struct known known = {.raw = piece->sha256, .mask = piece->mask};
-    if (!store->cache || !origin_of(store, piece->segment, &known.origin))
+    struct known_segment known = {.raw = segment->sha256, .mask = segment->mask};
+    if (!store->cache || !origin_of(store, segment->number, &known.origin))
         return 0;
     if (!store_grow((void **)&store->fresh.known, &store->learned_capacity, store->fresh.known_count,
                     sizeof *store->fresh.known))
@@ -181,27 +180,27 @@ int store_learn(void *ctx, const struct piece *piece, struct err *err)
     return 0;
 }
 
-const struct stored *store_find(const struct store *store, const struct piece *piece)
+const struct cached_segment *store_find(const struct store *store, const struct disk_segment *segment)
 {
-    const struct stored wanted = {.record = {.raw = piece->sha256}};
-    const struct stored *found =
+    const struct cached_segment wanted = {.record = {.raw = segment->sha256}};
+    const struct cached_segment *found =
         store->item_count ? bsearch(&wanted, store->items, store->item_count, sizeof *store->items, by_raw)
                           : NULL;
-    return found && found->record.raw_len == piece_len(piece) &&
+    return found && found->record.raw_len == segment_data_len(segment) &&
                    !atomic_load(&store->entries[found->entry].damaged)
                ? found
                : NULL;
 }
 
-int store_fd(const struct store *store, const struct stored *stored)
+int store_fd(const struct store *store, const struct cached_segment *cached)
 {
-    return store->entries[stored->entry].fd;
+    return store->entries[cached->entry].fd;
 }
 
-bool store_read(struct store *store, const struct stored *stored, unsigned char *out)
+bool store_read(struct store *store, const struct cached_segment *cached, unsigned char *out)
 {
-    struct store_entry *entry = &store->entries[stored->entry];
-    const struct record *record = &stored->record;
+    struct store_entry *entry = &store->entries[cached->entry];
+    const struct segment_record *record = &cached->record;
     struct err ignored;
     if (file_pread(entry->fd, out, record->packed_len, record->off, "segments", &ignored) == 0 &&
         crc32c_add(0, out, record->packed_len) == record->crc32c)

@@ -19,12 +19,13 @@
 #include <stdatomic.h>
 
 #include "cache/cache.h"
+#include "pack/segment/deflate.h"
 #include "pack/segment/segindex.h"
 
 enum { STORE_ENTRIES_MAX = 16 };
 
-struct stored { /* one packed segment in the cache */
-    struct record record;
+struct cached_segment { /* one packed segment in the cache */
+    struct segment_record record;
     unsigned entry;
 };
 
@@ -40,9 +41,9 @@ struct store {
     char prefix[33];
     struct store_entry entries[2 * STORE_ENTRIES_MAX];
     unsigned entry_count;
-    struct stored *items; /* sorted by raw */
+    struct cached_segment *items; /* sorted by raw */
     size_t item_count, item_capacity;
-    struct known *known; /* sorted by whence */
+    struct known_segment *known; /* sorted by whence */
     size_t known_count, known_capacity;
     const struct disk *view; /* of the base that the entries are about; NULL: nothing is known */
     struct segindex fresh;   /* what the new entry will say */
@@ -55,17 +56,18 @@ struct store {
 };
 
 /* Reads the indexes of all entries there are. CACHE NULL: an empty store that keeps nothing. */
-must_check int store_init(struct store *store, const struct disk *disk, const struct pack_options *options,
-                          const struct run *run, struct err *err);
+must_check int store_init(struct store *store, struct cache *cache, const struct disk *disk,
+                          const struct sha256 *base, enum deflate_engine engine, const struct run *run,
+                          struct err *err);
 void store_free(struct store *store);
 #define cleanup_store cleanup(store_free)
 
 /* For sparse_scan(). */
-bool store_known(void *ctx, uint32_t segment, struct piece *ret);
-must_check int store_learn(void *ctx, const struct piece *piece, struct err *err);
+bool store_known(void *ctx, uint32_t segment, struct disk_segment *ret);
+must_check int store_learn(void *ctx, const struct disk_segment *segment, struct err *err);
 
 /* NULL when there is none. */
-const struct stored *store_find(const struct store *store, const struct piece *piece);
+const struct cached_segment *store_find(const struct store *store, const struct disk_segment *segment);
 
 /* Once the disk is known, before anything is deflated: makes ready to keep what is missing. Another run that packs the
  * same disk right now is waited for, and its segments are then used. */
@@ -77,14 +79,14 @@ must_check int store_begin(struct store *store, const struct sparse *sparse, con
 must_check int store_begin_precompress(struct store *store, struct err *err);
 
 /* Reads one to OUT. False when it is damaged: it has to be deflated again. From any thread. */
-bool store_read(struct store *store, const struct stored *stored, unsigned char *out);
+bool store_read(struct store *store, const struct cached_segment *cached, unsigned char *out);
 
 /* The file that holds it, at record.off; the store's own. */
-int store_fd(const struct store *store, const struct stored *stored);
+int store_fd(const struct store *store, const struct cached_segment *cached);
 
 /* Keeps a segment that was deflated now, or, for a whole entry, one that is used. From one thread. */
-must_check int store_add(struct store *store, const struct record *record, const unsigned char *packed,
-                         struct err *err);
+must_check int store_add(struct store *store, const struct segment_record *record,
+                         const unsigned char *packed, struct err *err);
 /* What was kept becomes an entry; damaged entries, and those that a whole new one replaces, are dropped. */
 must_check int store_commit(struct store *store, struct err *err);
 

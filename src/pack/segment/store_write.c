@@ -21,7 +21,7 @@ static int give_up(struct store *store, const struct err *why, struct err *err)
 static bool all_there(const struct store *store, const struct sparse *sparse)
 {
     for (size_t i = 0; i < sparse->count; i++)
-        if (!store_find(store, &sparse->pieces[i]))
+        if (!store_find(store, &sparse->segments[i]))
             return false;
     return true;
 }
@@ -72,7 +72,8 @@ static int keep(struct store *store, const void *bytes, size_t len, struct err *
                : 0;
 }
 
-int store_add(struct store *store, const struct record *record, const unsigned char *packed, struct err *err)
+int store_add(struct store *store, const struct segment_record *record, const unsigned char *packed,
+              struct err *err)
 {
     struct err why = {0};
     if (!store->open)

@@ -19,20 +19,20 @@ int worker_scratch_init(struct worker_scratch *scratch, enum deflate_engine engi
     return scratch->raw && scratch->inflated ? deflater_init(&scratch->deflater, engine, err) : err_oom(err);
 }
 
-int worker_scratch_deflate(struct worker_scratch *scratch, const struct piece *piece, bool verify,
-                           unsigned char *out, struct record *ret, struct err *err)
+int worker_scratch_deflate(struct worker_scratch *scratch, const struct disk_segment *segment, bool verify,
+                           unsigned char *out, struct segment_record *ret, struct err *err)
 {
-    size_t len = piece_len(piece), out_len = 0;
-    struct record record = {.raw = piece->sha256, .raw_len = (uint32_t)len};
+    size_t len = segment_data_len(segment), out_len = 0;
+    struct segment_record record = {.raw = segment->sha256, .raw_len = (uint32_t)len};
     record.crc = crc32_gzip_refl(0, scratch->raw, len);
-    if (deflate_piece(&scratch->deflater, scratch->raw, len, false, out, deflate_bound(PACK_SEGMENT),
-                      &out_len, err) < 0)
+    if (deflate_segment(&scratch->deflater, scratch->raw, len, false, out, deflate_bound(PACK_SEGMENT),
+                        &out_len, err) < 0)
         return -1;
     out_len = deflate_fill(out, out_len);
     /* the other engine has compared it already */
     if (verify && scratch->deflater.engine != DEFLATE_SMALL &&
         deflate_verify(out, out_len, scratch->raw, len, scratch->inflated, err) < 0)
-        return err_wrap(err, "disk.raw at byte %llu", (unsigned long long)piece->segment * PACK_SEGMENT);
+        return err_wrap(err, "disk.raw at byte %llu", (unsigned long long)segment->number * PACK_SEGMENT);
     record.packed_len = (uint32_t)out_len;
     record.crc32c = crc32c_add(0, out, out_len);
     *ret = record;

@@ -22,9 +22,10 @@ must_check int worker_scratch_init(struct worker_scratch *scratch, enum deflate_
 void worker_scratch_free(struct worker_scratch *scratch);
 #define cleanup_worker_scratch cleanup(worker_scratch_free)
 
-/* Deflates the piece's data blocks, which lie joined in scratch->raw, to OUT (deflate_bound(PACK_SEGMENT) bytes). VERIFY: what is
+/* Deflates the segment's data blocks, which lie joined in scratch->raw, to OUT (deflate_bound(PACK_SEGMENT) bytes). VERIFY: what is
  * to be kept is inflated, and compared, too. */
-must_check int worker_scratch_deflate(struct worker_scratch *scratch, const struct piece *piece, bool verify,
-                                      unsigned char *out, struct record *ret, struct err *err);
+must_check int worker_scratch_deflate(struct worker_scratch *scratch, const struct disk_segment *segment,
+                                      bool verify, unsigned char *out, struct segment_record *ret,
+                                      struct err *err);
 
 #endif

@@ -12,7 +12,7 @@
 #include "disk/disk.h"
 #include "io/file.h"
 #include "disk/overlay.h"
-#include "disk/spans.h"
+#include "disk/ranges.h"
 
 enum { KIB = 1 << 10, SIZE = 512 * KIB, GROWN = 768 * KIB, SOURCE = 300 * KIB, ROUNDS = 3000 };
 
@@ -261,24 +261,24 @@ static void units_come_and_go(void **state)
     assert_int_equal(overlay.count, count);
 }
 
-static void spans_join(void **state)
+static void ranges_join(void **state)
 {
     (void)state;
     enum { BYTES = 2000 };
     static bool there[BYTES + 1];
-    cleanup(spans_free) struct spans spans = {0};
+    cleanup(ranges_free) struct ranges spans = {0};
     for (int round = 0; round < 500; round++) {
         uint64_t off = draw(BYTES), len = draw(20);
         len = len < BYTES - off ? len : BYTES - off;
-        assert_true(spans_add(&spans, off, len));
+        assert_true(ranges_add(&spans, off, len));
         memset(there + off, true, (size_t)len);
         uint64_t at = 0;
-        for (const struct span *span; (span = spans_from(&spans, at)); at = span->end + 1) {
-            for (uint64_t i = at; i < span->off; i++)
+        for (const struct range *range; (range = ranges_from(&spans, at)); at = range->end + 1) {
+            for (uint64_t i = at; i < range->off; i++)
                 assert_false(there[i]);
-            for (uint64_t i = span->off; i < span->end; i++)
+            for (uint64_t i = range->off; i < range->end; i++)
                 assert_true(there[i]);
-            assert_false(there[span->end]); /* those that touch are one */
+            assert_false(there[range->end]); /* those that touch are one */
         }
     }
 }
@@ -291,7 +291,7 @@ int main(void)
         cmocka_unit_test(names_of_ranges),
         cmocka_unit_test(units_come_and_go),
         cmocka_unit_test(a_source_that_changes_is_found),
-        cmocka_unit_test(spans_join),
+        cmocka_unit_test(ranges_join),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "fs/fs.h"
-#include "fs/ext/read.h"
+#include "tests/support/lib/ext_read.h"
 #include "io/file.h"
 #include "io/proc.h"
 

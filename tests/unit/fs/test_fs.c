@@ -100,10 +100,10 @@ static void apply_ok(struct disk *disk, const struct layout *layout, const struc
     cleanup_fs_changes struct fs_changes changes = {0};
     if (fs_apply(disk, layout, plan, NULL, &changes, &err) < 0)
         fail_msg("%s", err.text);
-    assert_true(changes.range_count > 0 && changes.bytes_changed >= BIG && changes.bytes_changed < 12 * MIB);
-    for (size_t i = 0; i < changes.range_count; i++)
-        assert_true(changes.ranges[i].off >= RIG_OFFSET &&
-                    changes.ranges[i].off + changes.ranges[i].len <= RIG_OFFSET + 60 * MIB);
+    assert_true(changes.ranges.count > 0 && changes.bytes_changed >= BIG && changes.bytes_changed < 12 * MIB);
+    for (size_t i = 0; i < changes.ranges.count; i++)
+        assert_true(changes.ranges.items[i].off >= RIG_OFFSET &&
+                    changes.ranges.items[i].end <= RIG_OFFSET + 60 * MIB);
 }
 
 static const char *const feature_sets[] = {

@@ -284,11 +284,11 @@ static void each_partition_gets_its_own(void **state)
         fail_msg("%s", err.text);
     assert_int_equal(changes.files, 3);
     uint64_t sum = 0, end = 0;
-    for (size_t i = 0; i < changes.range_count; i++) {
-        const struct byte_range *range = &changes.ranges[i];
+    for (size_t i = 0; i < changes.ranges.count; i++) {
+        const struct range *range = &changes.ranges.items[i];
         assert_true(i == 0 || range->off > end); /* sorted, merged */
-        end = range->off + range->len;
-        sum += range->len;
+        end = range->end;
+        sum += range->end - range->off;
         assert_true((range->off >= 2 * MIB && end <= 18 * MIB) ||
                     (range->off >= 24 * MIB && end <= 36 * MIB));
     }

@@ -149,11 +149,10 @@ static void it_grows_the_same(void **state)
     }
     same_disk(&file, &view, &base);
     rig_fsck("grow");
-    cleanup_fs_changes struct fs_changes changes = {0};
-    assert_int_equal(fs_changed(&view, &changes, &err), 0);
-    assert_true(changes.bytes_changed > 0 && changes.bytes_changed < 4 * MIB); /* not all that was copied */
-    for (size_t i = 1; i < changes.range_count; i++)
-        assert_true(changes.ranges[i].off > changes.ranges[i - 1].off + changes.ranges[i - 1].len);
+    uint64_t off, end, changed = 0;
+    for (uint64_t at = 0; disk_next_change(&view, at, &off, &end); at = end)
+        changed += end - off;
+    assert_true(changed > 0 && changed < 4 * MIB); /* not all that was copied */
 }
 
 static void what_is_not_as_planned_is_refused(void **state)

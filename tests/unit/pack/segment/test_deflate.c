@@ -66,8 +66,8 @@ static void pieces_join(void **state)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             size_t piece = 0;
             fill(raw + raw_len, sizes[i], spread + (uint32_t)i, spread);
-            assert_int_equal(deflate_piece(&deflater, raw + raw_len, sizes[i], false, packed + len,
-                                           deflate_bound(sizes[i]), &piece, &err),
+            assert_int_equal(deflate_segment(&deflater, raw + raw_len, sizes[i], false, packed + len,
+                                             deflate_bound(sizes[i]), &piece, &err),
                              0);
             piece = deflate_fill(packed + len, piece);
             assert_int_equal(piece % DEFLATE_ALIGN, 0);
@@ -76,7 +76,7 @@ static void pieces_join(void **state)
             len += piece;
         }
     size_t piece = 0;
-    assert_int_equal(deflate_piece(&deflater, "end", 3, true, packed + len, deflate_bound(3), &piece, &err),
+    assert_int_equal(deflate_segment(&deflater, "end", 3, true, packed + len, deflate_bound(3), &piece, &err),
                      0);
     memcpy(raw + raw_len, "end", 3);
     inflates_to(packed, len + piece, raw, raw_len + 3, Z_STREAM_END);
@@ -115,10 +115,10 @@ static void no_memory(void **state)
     size_t la = 0, lb = 0;
     assert_int_equal(deflater_init(&deflater, engine, &err), 0);
     assert_int_equal(deflater_init(&fresh, engine, &err), 0);
-    assert_int_equal(deflate_piece(&fresh, raw, SIZE, false, a, 2 * SIZE, &la, &err), 0);
+    assert_int_equal(deflate_segment(&fresh, raw, SIZE, false, a, 2 * SIZE, &la, &err), 0);
     for (size_t cut = 1; cut <= SIZE; cut *= 4)
-        assert_int_equal(deflate_piece(&deflater, other, cut, false, b, 2 * SIZE, &lb, &err), 0);
-    assert_int_equal(deflate_piece(&deflater, raw, SIZE, false, b, 2 * SIZE, &lb, &err), 0);
+        assert_int_equal(deflate_segment(&deflater, other, cut, false, b, 2 * SIZE, &lb, &err), 0);
+    assert_int_equal(deflate_segment(&deflater, raw, SIZE, false, b, 2 * SIZE, &lb, &err), 0);
     assert_int_equal(la, lb);
     assert_memory_equal(a, b, la);
     deflater_free(&deflater);
@@ -137,7 +137,7 @@ static void no_room_is_an_error(void **state)
     struct deflater deflater = {0};
     size_t len = 77;
     assert_int_equal(deflater_init(&deflater, engine, &err), 0);
-    assert_int_equal(deflate_piece(&deflater, raw, sizeof raw, false, out, sizeof out, &len, &err), -1);
+    assert_int_equal(deflate_segment(&deflater, raw, sizeof raw, false, out, sizeof out, &len, &err), -1);
     assert_int_equal(err.kind, ERR_INTERNAL);
     assert_int_equal(len, 77);
     deflater_free(&deflater);
@@ -196,7 +196,7 @@ static void address_does_not_matter(void **state)
             continue;
         }
         deflater.stream = at;
-        assert_int_equal(deflate_piece(&deflater, raw, SIZE, false, out, sizeof out, &len, &err), 0);
+        assert_int_equal(deflate_segment(&deflater, raw, SIZE, false, out, sizeof out, &len, &err), 0);
         if (first_len == 0) {
             first_len = len;
             memcpy(first, out, len);
@@ -220,7 +220,7 @@ static void verify_sees_changes(void **state)
     struct deflater deflater = {0};
     size_t len = 0;
     assert_int_equal(deflater_init(&deflater, engine, &err), 0);
-    assert_int_equal(deflate_piece(&deflater, raw, SIZE, false, out, sizeof out, &len, &err), 0);
+    assert_int_equal(deflate_segment(&deflater, raw, SIZE, false, out, sizeof out, &len, &err), 0);
     assert_int_equal(deflate_verify(out, len, raw, SIZE, scratch, &err), 0);
     for (size_t at = 0; at < len - 5; at += 997) {
         out[at] ^= 0x10;

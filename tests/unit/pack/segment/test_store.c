@@ -534,10 +534,11 @@ static void entries_are_bounded(void **state)
 static void index_is_read_back(void **state)
 {
     (void)state;
-    struct record records[3] = {{.raw_len = PACK_BLOCK, .packed_len = 10, .crc = 1, .crc32c = 2},
-                                {.raw_len = PACK_SEGMENT, .packed_len = 20},
-                                {.raw_len = PACK_BLOCK * 3, .packed_len = 5}};
-    struct known known[2] = {{.origin = {{4}}, .mask = 1}, {.origin = {{77}}, .raw = {{9}}, .mask = 0xffff}};
+    struct segment_record records[3] = {{.raw_len = PACK_BLOCK, .packed_len = 10, .crc = 1, .crc32c = 2},
+                                        {.raw_len = PACK_SEGMENT, .packed_len = 20},
+                                        {.raw_len = PACK_BLOCK * 3, .packed_len = 5}};
+    struct known_segment known[2] = {{.origin = {{4}}, .mask = 1},
+                                     {.origin = {{77}}, .raw = {{9}}, .mask = 0xffff}};
     const struct segindex index = {records, known, 3, 2};
     struct segindex got = {0};
     cleanup_buf struct buf buf = BUF_INIT(1 << 20);

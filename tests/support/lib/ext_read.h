@@ -1,14 +1,13 @@
-/* Looks into an ext file system of a disk. Writes nothing, needs no privilege.
+/* What an ext file system of a disk holds, for tests.
  *
  * In:    a disk, its layout, a GPT partition number (1-based), a normal path in that partition's file system.
- * Out:   copies: content, what an object is, what a folder holds.
- * Fails: ERR_LAYOUT: no ext file system there, a damaged one, nothing of that name, something of another type, a link that
- *        leads to where another file system is mounted; ERR_SPACE: more than the caller's cap.
- * Owns:  nothing; what it returns is the caller's.
+ * Out:   copies: a file's content, what an object is, what a folder holds. The caller owns them.
+ * Fails: ERR_LAYOUT: no ext file system there, a damaged one, no such object, an object of another type, a link that leads to
+ *        where another file system is mounted; ERR_SPACE: more than the caller's cap.
  * Never: leaves the file system: links are followed inside it.
  */
-#ifndef BAKE_FS_EXT_READ_H
-#define BAKE_FS_EXT_READ_H
+#ifndef BAKE_TESTS_SUPPORT_LIB_EXT_READ_H
+#define BAKE_TESTS_SUPPORT_LIB_EXT_READ_H
 
 #include "base/arena.h"
 #include "base/buf.h"
