@@ -61,8 +61,8 @@ static uint64_t allocated(const struct stat *st)
     return (uint64_t)st->st_blocks * 512;
 }
 
-static int add(struct candidates *list, const char *kind, const char *key, const struct stat *content,
-               const struct stat *note, struct err *err)
+static int add_candidate(struct candidates *list, const char *kind, const char *key,
+                         const struct stat *content, const struct stat *note, struct err *err)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 256;
@@ -170,7 +170,7 @@ static int list_one(struct cache *cache, DIR *dir, const char *kind, const char 
         evict(cache, kind, name);
         return 0;
     }
-    return add(list, kind, name, &st, &note, err);
+    return add_candidate(list, kind, name, &st, &note, err);
 }
 
 static int list_kind(struct cache *cache, const char *kind, struct candidates *list, struct err *err)

@@ -65,7 +65,7 @@ must_check int disk_map_extent(struct disk *disk, uint64_t off, uint64_t len,
                                const struct extent_source *source, struct err *err);
 /* Views: FD's file must be what IDENTITY says, now (ERR_VERIFY) and whenever disk_check_files() asks. */
 must_check int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, struct err *err);
-/* ERR_VERIFY when a file that was grafted or is watched is no longer what it was then. To be asked after the last read. */
+/* ERR_VERIFY when a file that is mapped or watched is no longer what it was then. To be asked after the last read. */
 must_check int disk_check_files(const struct disk *disk, struct err *err);
 
 /* Views: what vouches for the base: for each DISK_SUM bytes the CRC-32C of those of its blocks of 4 KiB, as they were made, that are
@@ -82,7 +82,7 @@ must_check int disk_check_base(const struct disk *disk, uint64_t off, unsigned c
 bool disk_next_data(const struct disk *disk, uint64_t at, uint64_t *ret_off, uint64_t *ret_end);
 bool disk_next_change(const struct disk *disk, uint64_t at, uint64_t *ret_off, uint64_t *ret_end);
 
-/* Views: names what lies at a range by where it came from: parts of the base, by their offsets, and of grafted content, by its
+/* Views: names what lies at a range by where it came from: parts of the base, by their offsets, and of mapped content, by its
  * digest. Ranges of views of one base that have the same name hold the same bytes. False when something was written there, or
  * it came from a file without a name. */
 bool disk_origin(const struct disk *disk, uint64_t off, uint64_t len, struct sha256 *ret);

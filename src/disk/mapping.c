@@ -10,7 +10,7 @@
 
 enum { STEP = 64 << 10 };
 
-/* The first graft that ends behind AT. */
+/* The first extent that ends after AT. */
 static size_t extent_from(const struct mapping *map, uint64_t at)
 {
     size_t low = 0, high = map->extent_count;
@@ -72,7 +72,7 @@ static int mapping_read(const struct disk *disk, void *bytes, size_t len, uint64
     return 0;
 }
 
-static int keep(struct mapping *map, const unsigned char *unit, uint64_t off, struct err *err)
+static int keep_sector(struct mapping *map, const unsigned char *unit, uint64_t off, struct err *err)
 {
     if (!overlay_write(&map->overlay, unit, OVERLAY_UNIT, off))
         return map->overlay.count == OVERLAY_MAX
@@ -95,7 +95,8 @@ static int write_units(struct disk *disk, const unsigned char *bytes, size_t len
     memcpy(new, now, stretch);
     memcpy(new + (off - start), bytes, len);
     for (size_t at = 0; at < stretch; at += OVERLAY_UNIT)
-        if (memcmp(now + at, new + at, OVERLAY_UNIT) != 0 && keep(disk->map, new + at, start + at, err) < 0)
+        if (memcmp(now + at, new + at, OVERLAY_UNIT) != 0 &&
+            keep_sector(disk->map, new + at, start + at, err) < 0)
             return -1;
     return 0;
 }
@@ -321,7 +322,7 @@ bool disk_next_change(const struct disk *disk, uint64_t at, uint64_t *ret_off, u
     return found;
 }
 
-/* One stretch of a range: LEN bytes of the base at FROM, or of grafted content. */
+/* One stretch of a range: LEN bytes of the base at FROM, or of mapped content. */
 static int name_stretch(struct hasher *hasher, const struct extent *extent, uint64_t from, uint64_t len,
                         struct err *err)
 {

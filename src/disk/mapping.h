@@ -1,8 +1,8 @@
 /* A disk that is a view: a base that nobody writes to, files that lie in place of parts of it, and what was written, in memory.
  *
- * In:    the base and the files that are grafted in, as descriptors; writes of any length.
+ * In:    the base and the files that are mapped in, as descriptors; writes of any length.
  * Out:   reads of what the disk would be, had everything been copied.
- * Fails: ERR_IO, ERR_SPACE for writes over the cap of struct overlay; ERR_VERIFY when a grafted file changed meanwhile.
+ * Fails: ERR_IO, ERR_SPACE for writes over the cap of struct overlay; ERR_VERIFY when a mapped file changed.
  * Owns:  duplicates of the descriptors, what was written.
  * Never: writes to a file. Reads may come from several threads as long as nobody writes.
  *

@@ -9,7 +9,7 @@ static size_t home(const struct overlay *overlay, uint64_t unit)
 }
 
 /* The slot that holds UNIT, or the free one where it belongs. */
-static struct overlay_slot *find(const struct overlay *overlay, uint64_t unit)
+static struct overlay_slot *find_slot(const struct overlay *overlay, uint64_t unit)
 {
     size_t at = home(overlay, unit);
     while (overlay->slots[at].bytes && overlay->slots[at].unit != unit)
@@ -17,7 +17,7 @@ static struct overlay_slot *find(const struct overlay *overlay, uint64_t unit)
     return &overlay->slots[at];
 }
 
-static bool make_room(struct overlay *overlay)
+static bool grow_table(struct overlay *overlay)
 {
     if (overlay->count < overlay->capacity / 2)
         return true;
@@ -28,7 +28,7 @@ static bool make_room(struct overlay *overlay)
         return false;
     for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i].bytes)
-            *find(&grown, old.slots[i].unit) = old.slots[i];
+            *find_slot(&grown, old.slots[i].unit) = old.slots[i];
     free(old.slots);
     *overlay = grown;
     return true;
@@ -39,10 +39,10 @@ bool overlay_write(struct overlay *overlay, const void *bytes, size_t len, uint6
     if (len % OVERLAY_UNIT != 0 || off % OVERLAY_UNIT != 0)
         return false;
     for (size_t done = 0; done < len; done += OVERLAY_UNIT) {
-        if (!make_room(overlay))
+        if (!grow_table(overlay))
             return false;
         uint64_t unit = (off + done) / OVERLAY_UNIT;
-        struct overlay_slot *slot = find(overlay, unit);
+        struct overlay_slot *slot = find_slot(overlay, unit);
         if (!slot->bytes) {
             if (overlay->count == OVERLAY_MAX)
                 return false;
@@ -62,7 +62,7 @@ void overlay_read(const struct overlay *overlay, void *bytes, size_t len, uint64
     if (overlay->count == 0)
         return;
     for (uint64_t unit = off / OVERLAY_UNIT; unit * OVERLAY_UNIT < off + len; unit++) {
-        const struct overlay_slot *slot = find(overlay, unit);
+        const struct overlay_slot *slot = find_slot(overlay, unit);
         if (!slot->bytes)
             continue;
         uint64_t from = unit * OVERLAY_UNIT, to = from + OVERLAY_UNIT;
@@ -95,7 +95,7 @@ void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off)
         return;
     if (units < overlay->capacity) {
         for (uint64_t i = 0; i < units; i++) {
-            const struct overlay_slot *slot = find(overlay, first + i);
+            const struct overlay_slot *slot = find_slot(overlay, first + i);
             if (slot->bytes)
                 empty(overlay, (size_t)(slot - overlay->slots));
         }

@@ -17,7 +17,7 @@ bool note_value_ok(const char *value)
 }
 
 /* Takes "WORD" and then END from the front of *at. */
-static bool take(const char **at, const char *end, const char *word, char after)
+static bool skip_word(const char **at, const char *end, const char *word, char after)
 {
     size_t len = strlen(word);
     if ((size_t)(end - *at) < len + 1 || memcmp(*at, word, len) != 0 || (*at)[len] != after)
@@ -35,10 +35,10 @@ bool note_parse(const char *text, size_t len, const char *magic, const struct no
         return false;
     const char *at = text;
     const char *end = text + len;
-    if (!take(&at, end, magic, '\n'))
+    if (!skip_word(&at, end, magic, '\n'))
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (!take(&at, end, fields[i].name, ' '))
+        if (!skip_word(&at, end, fields[i].name, ' '))
             return false;
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         if (!line_end || (size_t)(line_end - at) >= fields[i].cap)

@@ -43,7 +43,7 @@ struct store {
     unsigned entry_count;
     struct cached_segment *items; /* sorted by raw */
     size_t item_count, item_capacity;
-    struct known_segment *known; /* sorted by whence */
+    struct known_segment *known; /* sorted by origin */
     size_t known_count, known_capacity;
     const struct disk *view; /* of the base that the entries are about; NULL: nothing is known */
     struct segindex fresh;   /* what the new entry will say */

@@ -64,7 +64,7 @@ int store_begin_precompress(struct store *store, struct err *err)
     return store->cache && store->entry_count < STORE_ENTRIES_MAX ? begin(store, "ahead", err) : 0;
 }
 
-static int keep(struct store *store, const void *bytes, size_t len, struct err *err)
+static int write_to_entry(struct store *store, const void *bytes, size_t len, struct err *err)
 {
     return file_write(store->writing.fd, bytes, len, "the segment cache", err) < 0 ||
                    hasher_add(&store->hasher, bytes, len, err) < 0
@@ -81,7 +81,7 @@ int store_add(struct store *store, const struct segment_record *record, const un
     if (!store_grow((void **)&store->fresh.records, &store->fresh_capacity, store->fresh.record_count,
                     sizeof *store->fresh.records))
         return err_oom(err);
-    if (keep(store, packed, record->packed_len, &why) < 0)
+    if (write_to_entry(store, packed, record->packed_len, &why) < 0)
         return give_up(store, &why, err);
     store->fresh.records[store->fresh.record_count++] = *record;
     store->written += record->packed_len;
@@ -116,7 +116,8 @@ static int commit(struct store *store, struct err *err)
     cleanup_close int fd = -1;
     struct sha256 sha256;
     segindex_write(&store->fresh, store->written, &index);
-    if (buf_check(&index, "the index of segments", err) < 0 || keep(store, index.data, index.len, err) < 0 ||
+    if (buf_check(&index, "the index of segments", err) < 0 ||
+        write_to_entry(store, index.data, index.len, err) < 0 ||
         hasher_end(&store->hasher, sha256.bytes, err) < 0)
         return -1;
     return cache_commit_unsynced(&store->writing, &sha256, &fd, err);

@@ -1,4 +1,4 @@
-/* A worker's desk: one segment from its bytes to what is kept of it.
+/* What one worker needs to deflate a segment.
  *
  * In:    the data blocks of a segment.
  * Out:   the packed segment, filled up to whole blocks, and its record.
