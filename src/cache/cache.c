@@ -27,7 +27,7 @@ static int check_owner(const char *dir, int fd, struct err *err)
     return 0;
 }
 
-/* A bound that the file system could never reach is none. */
+/* A bound that the file system could never reach would have no effect. */
 static uint64_t bound_of(const struct cache_options *options, int fd)
 {
     struct statvfs fs;

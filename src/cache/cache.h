@@ -53,7 +53,7 @@ struct cache_options {
 must_check int cache_open(const struct cache_options *options, struct cache **ret, struct err *err);
 void cache_close(struct cache *cache);
 
-/* Looks an entry up. *ret_fd is -1 when there is none (that is no error). Marks it used. The SHA-256 it
+/* Looks an entry up. *ret_fd is -1 when there is none, which is not an error. Marks it used. The SHA-256 it
  * entered with is stored to *ret_sha256 when that is not NULL. */
 must_check int cache_find(struct cache *cache, const char *kind, const char *key, int *ret_fd,
                           struct sha256 *ret_sha256, const struct run *run, struct err *err);
@@ -96,12 +96,12 @@ must_check int cache_begin_anew(struct cache *cache, const char *kind, const cha
 must_check int cache_adopt(struct cache_entry *entry, int fd, const char *path, struct err *err);
 
 /* A lock of KIND/KEY for work that is not one entry, such as a download that may be resumed. *ret_fd is -1
- * when somebody else holds it (that is no error). It goes with the process, however that ends. */
+ * when somebody else holds it (not an error). It goes with the process, however that ends. */
 must_check int cache_try_lock(struct cache *cache, const char *kind, const char *key, int *ret_fd,
                               struct err *err);
 void cache_unlock(struct cache *cache, const char *kind, const char *key, int *fd);
 
-/* Removes an entry (that there is none is no error). Descriptors of it stay good. */
+/* Removes an entry (not an error when there is none). Descriptors of it stay good. */
 must_check int cache_drop(struct cache *cache, const char *kind, const char *key, const struct run *run,
                           struct err *err);
 

@@ -149,7 +149,7 @@ static int commit(struct cache_entry *entry, const struct sha256 *sha256, bool s
     if (take_name(entry, rel, err) < 0)
         return -1;
     /* taking the name changed the ctime: only now is the identity final. A process that is killed before the
-     * note is written leaves content without one, which is no entry. */
+     * note is written leaves content without one, which does not count as an entry. */
     struct stat st;
     struct cache_meta meta;
     cleanup_close int fd = openat(cache->fd, rel, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -2,8 +2,7 @@
  *
  * In:    a kind and a key as the cache has them; the note's magic and fields.
  * Out:   the fields' values.
- * Fails: cache_note_get() does not: a note that is missing, damaged or unreadable is none. cache_note_put() as the cache does.
- * Owns:  nothing.
+ * Fails: cache_note_get() does not: a note that is missing, damaged or unreadable counts as missing. cache_note_put() as the cache does.
  * Never: promises that a note is there after a power cut; it is whole or none.
  */
 #ifndef BAKE_CACHE_NOTE_H

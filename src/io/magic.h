@@ -1,8 +1,8 @@
 /* What a file is, by its first bytes: for messages about a file that is not what it must be.
  *
- * In:    the first bytes of a file; from MAGIC_ROOM on all formats are told.
+ * In:    the first bytes of a file; from MAGIC_ROOM on all formats are recognized.
  * Out:   words such as "a qcow2 image: make it raw with qemu-img convert -O raw", or NULL.
- * Never: decides anything; what a file may be is told by those who read it.
+ * Never: decides anything; that is for the code that reads the file.
  */
 #ifndef BAKE_IO_MAGIC_H
 #define BAKE_IO_MAGIC_H

@@ -31,8 +31,8 @@ void archive_writer_free(struct archive_writer *writer)
     packed_free(&writer->packed);
 }
 
-/* The fsync at the end is to find little left. The archive is not read here again: what has reached the disk meanwhile does not
- * take the memory of what is, and new pages are dear in virtual machines. Nothing is waited for. */
+/* Starts writeback early so that the final fsync is short, and drops pages already written: the archive is not read again
+ * here. Does not block. */
 static void start_writeback(struct archive_writer *writer, uint64_t written)
 {
     if (written - writer->flushed < WRITEBACK)

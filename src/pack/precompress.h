@@ -3,7 +3,7 @@
  *
  * In:    the options that the disk will be packed with (cache, base); how far the base is unpacked.
  * Out:   an entry of the segment cache.
- * Fails: precompress_begin() when out of memory. That something stood against it is told as a warning, and costs time only.
+ * Fails: precompress_begin() when out of memory. Anything else that goes wrong is logged, and only costs time.
  * Owns:  one thread, beside the one that unpacks, until precompress_end().
  * Never: keeps anything of a base that was not unpacked to its end.
  */

@@ -15,7 +15,7 @@ struct ext {
     const struct partition *partition;
     struct window window;
     ext2_filsys fs; /* NULL when empty */
-    errcode_t last; /* what ext_error() was told last */
+    errcode_t last; /* the last code that ext_error() got */
 };
 
 enum ext_mode {
