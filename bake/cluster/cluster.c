@@ -39,11 +39,11 @@ static int read_node(struct cluster *cluster, const char *text, size_t len, stru
         return -1;
     if (!value_name_ok(node->name))
         return err_set(err, ERR_USAGE, 0,
-                       "--nodes: \"%s\" is no name of an instance: lower-case letters, digits and dashes, a "
+                       "--nodes: \"%s\" is not an instance name: lower-case letters, digits and dashes, a "
                        "letter first",
                        node->name);
     if (equals && !value_ip_ok(node->ip))
-        return err_set(err, ERR_USAGE, 0, "--nodes: \"%s\" is no IPv4 address of a machine", node->ip);
+        return err_set(err, ERR_USAGE, 0, "--nodes: \"%s\" is not the IPv4 address of a machine", node->ip);
     return 0;
 }
 
@@ -71,7 +71,8 @@ static int give_addresses(struct cluster *cluster, struct err *err)
                        "--nodes: every node must know every node's address: write NAME=ADDRESS,..., or let "
                        "--first-address ADDRESS count them up");
     if (!value_ip_ok(first))
-        return err_set(err, ERR_USAGE, 0, "--first-address: \"%s\" is no IPv4 address of a machine", first);
+        return err_set(err, ERR_USAGE, 0, "--first-address: \"%s\" is not the IPv4 address of a machine",
+                       first);
     uint32_t number = ip_number(first);
     for (size_t i = 0; i < cluster->node_count; i++) {
         uint32_t ip = number + (uint32_t)i;
@@ -87,7 +88,7 @@ static int give_role(struct cluster *cluster, const char *text, struct err *err)
     const char *equals = strchr(text, '=');
     size_t len = equals ? (size_t)(equals - text) : 0;
     if (!equals || (strcmp(equals, "=node") != 0 && strcmp(equals, "=witness") != 0))
-        return err_set(err, ERR_USAGE, 0, "--role wants NODE=node or NODE=witness, not \"%s\"", text);
+        return err_set(err, ERR_USAGE, 0, "--role needs NODE=node or NODE=witness, not \"%s\"", text);
     for (size_t i = 0; i < cluster->node_count; i++) {
         struct cluster_node *node = &cluster->nodes[i];
         if (strlen(node->name) != len || memcmp(node->name, text, len) != 0)

@@ -228,7 +228,7 @@ static void report_cell(const struct matrix_run *run, size_t index, const char *
     ui_line_print(&line);
 }
 
-/* A failure is told at once, kept, and does not stop the others; -1 for an interruption only. */
+/* A failure is reported at once, kept, and does not stop the others; -1 only when interrupted. */
 static int run_cell(struct matrix_run *run, size_t index, bool lock, struct err *err)
 {
     struct err why = {0};

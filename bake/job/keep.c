@@ -14,7 +14,7 @@
 enum { FILE_CAP = 256, PART_MAX_AGE_S = 24 * 3600, PACKAGES_MAX = 1 << 16 };
 
 static const char manifest_suffix[] = ".manifest.json";
-/* In the order in which they go: without its manifest it is no package any more. */
+/* In the order in which they are removed: without its manifest it is no longer a package. */
 static const char *const suffixes[] = {manifest_suffix, ".manifest.json.minisig", ".provenance.json",
                                        ".spdx.json",    ".tar.gz.minisig",        ".tar.gz"};
 enum { SUFFIX_COUNT = sizeof suffixes / sizeof *suffixes };
@@ -68,7 +68,7 @@ static int open_folder(const char *manifest, struct folder *folder, struct err *
     size_t dir_len = slash ? (size_t)(slash - manifest) + 1 : 0;
     if (len <= tail || len - tail >= PACKAGE_NAME_CAP || dir_len >= PATH_MAX || base[len - tail] != '-' ||
         !is_digest(base + len - tail + 1))
-        return err_set(err, ERR_INTERNAL, 0, "\"%.200s\" is no name of a package", base);
+        return err_set(err, ERR_INTERNAL, 0, "\"%.200s\" is not the name of a package", base);
     snprintf(folder->path, sizeof folder->path, "%.*s", dir_len ? (int)dir_len : 1, dir_len ? manifest : ".");
     snprintf(folder->name, sizeof folder->name, "%.*s", (int)(len - tail), base);
     snprintf(folder->current, sizeof folder->current, "%.*s", PACKAGE_DIGEST, base + len - tail + 1);
@@ -112,7 +112,7 @@ static const char *id_of(const struct folder *folder, const char *file, const ch
     return NULL;
 }
 
-/* Where files cannot be unnamed, a killed run leaves ".NAME-DIGEST.tar.gz.XXXXXX.part"; one that still grows is younger. */
+/* On file systems without unnamed files, a killed run leaves ".NAME-DIGEST.tar.gz.XXXXXX.part"; one that is still growing is younger. */
 static void sweep_part(const struct folder *folder, const char *file, const struct stat *st)
 {
     size_t len = strlen(folder->name), all = strlen(file);
@@ -158,7 +158,7 @@ static int list_folder(struct folder *folder, struct err *err)
     return r;
 }
 
-/* Whole ones before halves, then the newest first. */
+/* Complete packages before partial ones, then the newest first. */
 static int order(const void *a, const void *b)
 {
     const struct kept_package *x = a, *y = b;
@@ -187,7 +187,7 @@ int keep_newest(const char *manifest, uint64_t keep, const struct run *run, stru
     cleanup(folder_free) struct folder folder = {.fd = -1};
     cleanup_close int lock = -1;
     struct kept kept = {0};
-    uint64_t stay = 1; /* the current one, whatever its age: an input may have been set back */
+    uint64_t stay = 1; /* the current one, whatever its age: its inputs may have been set back */
     if (open_folder(manifest, &folder, err) < 0 || keep_lock(folder.path, &lock, run, err) < 0 ||
         list_folder(&folder, err) < 0)
         return -1;
@@ -197,7 +197,7 @@ int keep_newest(const char *manifest, uint64_t keep, const struct run *run, stru
         const struct kept_package *item = &folder.items[i];
         if (strcmp(item->id, folder.current) == 0 || (item->whole && stay++ < keep))
             continue;
-        if (!item->whole && lock < 0) /* another run may be giving it its names right now */
+        if (!item->whole && lock < 0) /* another run may be committing it right now */
             continue;
         if (run_check(run, err) < 0 || remove_package(&folder, item, err) < 0)
             return -1;

@@ -1,13 +1,12 @@
-/* `--keep N`: the folder of packages holds the N newest of each name, so that a nightly job's does not grow for ever.
+/* `--keep N`: keeps the N newest packages of a name, so that the folder of a nightly job does not grow forever.
  *
- * In:    the manifest of the package that was just baked, or found unchanged, and how many packages of its name stay, it included.
- * Out:   older whole packages of that name are gone, and so is what a killed run left of one.
+ * In:    the manifest of the package just baked or found unchanged, and how many packages of its name to keep, including it.
+ * Out:   older complete packages of that name are removed, and so are the remains of killed runs.
  * Fails: ERR_IO; ERR_INTERRUPTED.
- * Never: removes the package that it was given, a file of another name, or one that bake does not write; leaves a package that has
- *        a manifest and lacks what the manifest names, whenever it is killed: the manifest goes first.
+ * Never: removes the given package, a file of another name, or a file that bake does not write; leaves, whenever it is killed, a
+ *        package with a manifest and without the files it names: the manifest is removed first.
  *
- * A run that gives a package its names and a run that removes some hold the folder's lock: to each other, packages are whole or
- * not there.
+ * Runs that commit packages and runs that remove them hold the folder's lock, so that each sees packages complete or not at all.
  */
 #ifndef BAKE_FRONT_JOB_KEEP_H
 #define BAKE_FRONT_JOB_KEEP_H
@@ -21,10 +20,10 @@
 
 struct kept {
     unsigned removed;
-    uint64_t bytes; /* that they took */
+    uint64_t bytes; /* freed */
 };
 
-/* *ret_fd holds the lock until it is closed; -1 on a file system that has no locks, and the work goes on without. */
+/* *ret_fd holds the lock until it is closed; -1 on a file system without locks, which is not an error. */
 must_check int keep_lock(const char *dir, int *ret_fd, const struct run *run, struct err *err);
 
 must_check int keep_newest(const char *manifest, uint64_t keep, const struct run *run, struct kept *ret,

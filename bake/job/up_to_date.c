@@ -21,7 +21,7 @@ void up_to_date_free(struct up_to_date *built)
     buf_free(&built->files);
 }
 
-/* --- the files ------------------------------------------------------------------------------------------------------- */
+/* --- the files --- */
 
 static void add_path(struct buf *files, const char *path)
 {
@@ -89,7 +89,7 @@ static int add_identity(struct hasher *hasher, const char *path, struct timespec
                : hasher_add(hasher, numbers, sizeof numbers, err);
 }
 
-/* One digest over what all FILES are now, and when the last of them changed. */
+/* One digest over the identities of all FILES, and the time of the latest change. */
 static int identities(const struct buf *files, struct sha256 *ret, struct timespec *latest, struct err *err)
 {
     cleanup_hasher struct hasher hasher = {0};
@@ -127,7 +127,7 @@ static int seal_note(const struct up_to_date_query *query, const char *name, con
     return 0;
 }
 
-/* --- the note -------------------------------------------------------------------------------------------------------- */
+/* --- the note --- */
 
 static void add_text(struct buf *to, const char *what, const char *value)
 {
@@ -136,7 +136,7 @@ static void add_text(struct buf *to, const char *what, const char *value)
     buf_add(to, "\n", 1);
 }
 
-/* What was said: the note's name. */
+/* The note's name. */
 static int note_key(const struct up_to_date_query *query, const struct inputs *inputs,
                     char out[static SHA256_HEX], struct err *err)
 {
@@ -177,8 +177,8 @@ static void note_fields(struct note *note, struct note_field out[static 2])
     out[1] = (struct note_field){"identities", note->digest, sizeof note->digest};
 }
 
-/* Straight from the cache's folder: looking an entry up the usual way marks it as used, which is a write. The note is no
- * secret and no promise: what it says is compared with what is there. */
+/* Read directly from the cache's folder: the usual lookup marks the entry as used, which is a write. The note needs no
+ * protection: what it says is compared with the files. */
 static bool read_note(const struct common *common, const char *key, struct note *ret)
 {
     struct err ignored = {0};
@@ -232,7 +232,7 @@ int up_to_date_begin(const struct up_to_date_query *query, const struct inputs *
     return 0;
 }
 
-/* Times of files advance by ticks: until the tick of LATEST is over, one more change would leave the time as it is. */
+/* File times advance in ticks: until the tick of LATEST is over, another change could leave the time unchanged. */
 static bool wait_for_tick(const struct timespec *latest)
 {
     for (int i = 0; i < TICKS_MAX; i++) {

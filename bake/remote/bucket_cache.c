@@ -8,7 +8,8 @@
 
 enum { URL_MAX = 400 };
 
-static const uint64_t size_max = UINT64_C(16) << 30; /* as fetch has it, for what the lock says no size of */
+static const uint64_t size_max = UINT64_C(16)
+                                 << 30; /* as in fetch, for inputs whose size the lock does not say */
 
 int bucket_cache_check(const char *url, struct err *err)
 {
@@ -24,7 +25,7 @@ int bucket_cache_check(const char *url, struct err *err)
     }
     return ok ? 0
               : err_set(err, ERR_USAGE, 0,
-                        "--shared-cache wants gs://BUCKET or gs://BUCKET/FOLDER, not \"%.250s\"", url);
+                        "--shared-cache needs gs://BUCKET or gs://BUCKET/FOLDER, not \"%.250s\"", url);
 }
 
 int bucket_cache_open(struct common *common, const struct bucket_cache_options *options,
@@ -56,7 +57,7 @@ void bucket_cache_close(struct bucket_cache *remote)
     *remote = (struct bucket_cache){0};
 }
 
-/* What is wrong with the bucket is told once; then it is left alone. -1: interrupted. */
+/* Warns once about what is wrong with the bucket, and leaves it alone from then on. -1: interrupted. */
 static int give_up(struct bucket_cache *remote, struct err *err)
 {
     if (err->kind == ERR_INTERRUPTED)
@@ -66,7 +67,7 @@ static int give_up(struct bucket_cache *remote, struct err *err)
     return 0;
 }
 
-/* The session, when it is needed at all. *ret_ready is false when there is nothing to ask. */
+/* Opens the session on first use. *ret_ready: false if there is no shared cache to use. */
 static int get_ready(struct bucket_cache *remote, bool *ret_ready, struct err *err)
 {
     *ret_ready = false;
@@ -75,7 +76,7 @@ static int get_ready(struct bucket_cache *remote, bool *ret_ready, struct err *e
     if (!remote->open) {
         if (session_open(remote->common, remote->options.session, &remote->session, err) < 0)
             return give_up(remote, err);
-        /* there is another way: it is not waited for as long as a push would */
+        /* the input can be fetched elsewhere: do not wait as long as a push does */
         remote->session.client.retry = (struct retry_policy){.attempts = 3, .deadline_s = 30};
         remote->open = true;
     }

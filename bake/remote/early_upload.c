@@ -2,8 +2,8 @@
 
 #include "cloud/upload/sender.h"
 
-static void take(void *ctx, const unsigned char *bytes, size_t len, const struct sha256 *sha256,
-                 uint32_t crc32c)
+static void send_segment(void *ctx, const unsigned char *bytes, size_t len, const struct sha256 *sha256,
+                         uint32_t crc32c)
 {
     sender_add(ctx, bytes, len, sha256, crc32c);
 }
@@ -20,7 +20,7 @@ void early_upload_begin(struct common *common, struct early_upload *early, struc
     }
     early->storage = session_storage(&early->session, &early->options->session);
     if (sender_begin(&early->storage, prefix, (unsigned)early->options->uploads, &early->sender, &why) == 0)
-        *ret = (struct pack_sink){take, early->sender};
+        *ret = (struct pack_sink){send_segment, early->sender};
 }
 
 void early_upload_end(struct early_upload *early)

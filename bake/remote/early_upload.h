@@ -1,8 +1,8 @@
-/* bake image --push: parts of the archive go to the bucket while it is packed.
+/* bake image --push: parts of the archive are sent to the bucket while it is packed.
  *
  * In:    the options of the push that will follow.
  * Out:   a sink for pack.
- * Fails: never: without a session, a bucket or memory the push that follows does it all, and says what is wrong.
+ * Fails: never: without a session, a bucket or memory, nothing is sent early; the push that follows reports the error.
  * Owns:  a session and a sender until early_upload_end().
  */
 #ifndef BAKE_FRONT_REMOTE_EARLY_UPLOAD_H
@@ -20,9 +20,9 @@ struct early_upload {
     struct sender *sender;
 };
 
-/* Called when packing begins: *ret stays NULL when nothing can be sent. AHEAD must not be moved afterwards. */
+/* Called when packing begins: *ret stays NULL if nothing can be sent. EARLY must not move afterwards. */
 void early_upload_begin(struct common *common, struct early_upload *early, struct pack_sink *ret);
-/* Waits for what is on its way. */
+/* Waits for requests in flight. */
 void early_upload_end(struct early_upload *early);
 #define cleanup_early_upload cleanup(early_upload_end)
 

@@ -34,12 +34,12 @@ static int split_guest(const char *text, size_t len, const char *const *guests, 
 }
 
 /* A key that is there already gets the new value. */
-static int add(struct trial_attributes *to, const char *text, const char *const *guests, const char *guest,
-               struct err *err)
+static int set_attribute(struct trial_attributes *to, const char *text, const char *const *guests,
+                         const char *guest, struct err *err)
 {
     const char *equals = strchr(text, '='), *whose = NULL, *at = text;
     if (!equals || equals == text)
-        return err_set(err, ERR_USAGE, 0, "--metadata wants KEY=VALUE, not \"%s\"", text);
+        return err_set(err, ERR_USAGE, 0, "--metadata needs KEY=VALUE, not \"%s\"", text);
     if (split_guest(text, (size_t)(equals - text), guests, &whose, &at, err) < 0)
         return -1;
     if (whose && (!guest || strcmp(whose, guest) != 0))
@@ -68,7 +68,7 @@ int trial_attributes_make(const struct trial_options *options, const char *const
              {"cluster-role", "witness"}},
         .count = 4};
     for (size_t i = 0; i < options->metadata.count; i++)
-        if (add(ret, options->metadata.values[i], guests, guest, err) < 0)
+        if (set_attribute(ret, options->metadata.values[i], guests, guest, err) < 0)
             return -1;
     return 0;
 }

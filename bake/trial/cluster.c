@@ -79,7 +79,7 @@ static int make_guests(const struct trial_options *options, struct guests *guest
     return 0;
 }
 
-/* --- what is told ------------------------------------------------------------------------------------------------- */
+/* --- reporting --- */
 
 struct listener {
     struct common *common;

@@ -3,7 +3,7 @@
  *
  * In:    the cluster's name, its secret as the attribute has it; the time.
  * Out:   the authority's certificate, a client's certificate and key, as PEM in memory.
- * Fails: ERR_USAGE for a secret that is none.
+ * Fails: ERR_USAGE for a malformed secret.
  * Owns:  the PEM, which is wiped in the end.
  */
 #ifndef BAKE_FRONT_TRIAL_KEYS_H

@@ -76,7 +76,7 @@ reached() {
 ip_of() { echo "10.128.0.$((${1#n} + 1))"; }
 hub() { nsenter --net=/run/netns/bkrig-hub "$@"; }
 
-# The administrator's files: of any node, for they are the same cluster's. False while there are none.
+# The administrator's files, from any node: they are the same on all. False until some node has them.
 admin_files() {
     local node root
     for node in "${nodes[@]}"; do
@@ -216,7 +216,7 @@ pods_resolve() {
         look web.default.svc.$domain $service
         look a.outside.test 192.0.2.7
         [ -n \"\$(curl -s -m 3 http://web/)\" ] || { echo 'no http://web/'; exit 1; }
-        ! /share/busybox nslookup -type=a none.default.svc.$domain >/dev/null || { echo 'a name that is none'; exit 1; }"
+        ! /share/busybox nslookup -type=a none.default.svc.$domain >/dev/null || { echo 'a name that does not exist'; exit 1; }"
     while read -r name node _; do
         in_pod "$asked" "$name" "$script" </dev/null || { echo "$name on $node" && return 1; }
     done <<<"$pods"

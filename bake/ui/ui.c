@@ -111,7 +111,7 @@ static void progress(struct ui *ui, const struct event *event)
         plain_line(ui, event, now);
 }
 
-static void tell(void *ctx, const struct event *event)
+static void show_event(void *ctx, const struct event *event)
 {
     struct ui *ui = ctx;
     char what[ERR_TEXT_MAX];
@@ -140,7 +140,7 @@ static void tell(void *ctx, const struct event *event)
 
 struct run ui_run(struct ui *ui, const volatile sig_atomic_t *stop)
 {
-    return (struct run){.stop = stop, .tell = tell, .ctx = ui};
+    return (struct run){.stop = stop, .tell = show_event, .ctx = ui};
 }
 
 void ui_step(struct ui *ui, const char *stage, const char *fmt, ...)

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-/* *ret_set tells whether the variable is there; a value that is none is ERR_USAGE. */
+/* *ret_set: the variable is set. ERR_USAGE: its value is not a time. */
 must_check int epoch_from_environment(int64_t *ret, bool *ret_set, struct err *err);
 
 #endif

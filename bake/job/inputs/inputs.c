@@ -43,7 +43,7 @@ static int split_vars(const struct option_list *list, struct arena *arena, struc
     for (size_t i = 0; i < list->count; i++) {
         const char *equals = strchr(list->values[i], '=');
         if (!equals || equals == list->values[i])
-            return err_set(err, ERR_USAGE, 0, "--var wants NAME=VALUE, not \"%s\"", list->values[i]);
+            return err_set(err, ERR_USAGE, 0, "--var needs NAME=VALUE, not \"%s\"", list->values[i]);
         pairs[i].name = arena_strndup(arena, list->values[i], (size_t)(equals - list->values[i]));
         pairs[i].value = equals + 1;
         if (!pairs[i].name)
