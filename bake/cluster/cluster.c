@@ -47,7 +47,7 @@ static int read_node(struct cluster *cluster, const char *text, size_t len, stru
     return 0;
 }
 
-/* The number of a dotted address that value_ip_ok() took. */
+/* A dotted address, accepted by value_ip_ok(), as a number. */
 static uint32_t ip_number(const char *ip)
 {
     uint32_t number = 0;
@@ -131,7 +131,7 @@ int cluster_make_secret(struct cluster *cluster, struct err *err)
 {
     unsigned char bytes[CLUSTER_SECRET_SIZE];
     cleanup_wiped struct buf text = BUF_INIT(CLUSTER_SECRET_TEXT);
-    /* up to 256 bytes come whole once the kernel's generator is seeded, and it waits for that: getrandom(2) */
+    /* blocks until the kernel's generator is seeded; up to 256 bytes then arrive whole: getrandom(2) */
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
         return err_sys(err, errno, "random bytes from the kernel");
     base64_add(&text, bytes, sizeof bytes);
@@ -142,7 +142,7 @@ int cluster_make_secret(struct cluster *cluster, struct err *err)
     return 0;
 }
 
-/* What the metadata server would tell the node, as far as the agent reads it. */
+/* The part of the node's metadata that the agent reads. */
 static int node_document(const struct cluster *cluster, const struct cluster_node *node, struct buf *ret,
                          struct err *err)
 {
@@ -161,7 +161,7 @@ static int node_document(const struct cluster *cluster, const struct cluster_nod
     return json_write_end(&writer, "the metadata", err);
 }
 
-/* The reader names attributes as the options are named, but for "metadata: ", which the command says itself. */
+/* The reader's messages name attributes, which are named like the options; its prefix "metadata: " is dropped. */
 static int as_usage(struct err *err)
 {
     static const char prefix[] = "metadata: ";

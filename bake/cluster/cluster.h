@@ -1,10 +1,10 @@
-/* A cluster as its operator states it: the attributes that its machines will be given.
+/* A cluster as its operator describes it: the attributes for its machines.
  *
  * In:    the command line's values.
- * Out:   the attributes, in three spellings.
- * Fails: ERR_USAGE for what the node's agent would refuse: its own reader is asked, as each of the nodes.
+ * Out:   the attributes, in three formats.
+ * Fails: ERR_USAGE for what the node's agent would refuse: its own reader checks the metadata of each node.
  * Owns:  the secret, until cluster_clear().
- * Never: prints the secret in a spelling that ends up on a command line or in a file of Terraform's code.
+ * Never: prints the secret in a format that ends up on a command line or in Terraform code.
  * Source: `gcloud topic escaping`; Terraform's language reference.
  */
 #ifndef BAKE_FRONT_CLUSTER_CLUSTER_H
@@ -39,20 +39,20 @@ struct cluster {
     char secret[CLUSTER_SECRET_TEXT];
 };
 
-/* The nodes of OPTIONS, with their addresses and roles; not checked yet. */
+/* The nodes of OPTIONS with their addresses and roles, not checked yet. */
 must_check int cluster_read(const struct cluster_options *options, struct cluster *ret, struct err *err);
 
 /* A fresh secret from the kernel. */
 must_check int cluster_make_secret(struct cluster *cluster, struct err *err);
 
-/* Every node's metadata through node_metadata_parse(), as the node will do it. Needs the secret. */
+/* Runs every node's metadata through node_metadata_parse(), as the node will. Needs the secret. */
 must_check int cluster_check(const struct cluster *cluster, struct err *err);
 
-/* One line a node: its name, then arguments of `gcloud compute instances create`, as words of a shell. SECRET_FILE
- * holds the secret. */
+/* One line for each node: its name, then arguments of `gcloud compute instances create`, quoted for a shell. SECRET_FILE holds the
+ * secret. */
 must_check int cluster_gcloud(const struct cluster *cluster, const char *secret_file, struct buf *ret,
                               struct err *err);
-/* A module's file: locals with each node's attributes, the secret as a sensitive variable. */
+/* A Terraform file: locals with each node's attributes, the secret as a sensitive variable. */
 void cluster_terraform(const struct cluster *cluster, struct buf *ret);
 /* The member "nodes": [{"name", "address", "attributes": {...}}, ...]; without the secret when WITH_SECRET is not set. */
 void cluster_json_nodes(const struct cluster *cluster, bool with_secret, struct json_writer *writer);

@@ -1,21 +1,21 @@
-/* The three spellings of a cluster's attributes. */
+/* The three formats of a cluster's attributes. */
 #include <string.h>
 
 #include "bake/cluster/cluster.h"
 
 struct attribute {
-    const char *key, *value; /* a NULL value: not there */
+    const char *key, *value; /* value NULL: left out */
 };
 
 enum { ATTRIBUTES = 7 };
 
-/* An empty value says what none says: the default. */
+/* An empty value means the default, as a missing one does. */
 static const char *given(const char *value)
 {
     return value && value[0] ? value : NULL;
 }
 
-/* All but the secret, which each spelling treats in a way of its own. */
+/* All but the secret, which each format treats in its own way. */
 static void attributes_of(const struct cluster *cluster, const struct cluster_node *node,
                           struct attribute ret[static ATTRIBUTES])
 {
@@ -32,7 +32,7 @@ static void attributes_of(const struct cluster *cluster, const struct cluster_no
     memcpy(ret, all, sizeof all);
 }
 
-/* A word of a shell, which xargs(1) reads the same way. */
+/* Quoted for a shell; xargs(1) reads it the same way. */
 static int add_word(struct buf *ret, const char *word, struct err *err)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:^,+@%";
@@ -46,8 +46,8 @@ static int add_word(struct buf *ret, const char *word, struct err *err)
     return 0;
 }
 
-/* Values hold commas, which part gcloud's pairs unless the argument starts by naming something else: no checked value
- * holds a colon. */
+/* Values hold commas, which separate gcloud's pairs unless the argument begins by choosing another separator: a colon, which no
+ * checked value contains. */
 static int add_gcloud_node(const struct cluster *cluster, const struct cluster_node *node,
                            const char *secret_file, struct buf *ret, struct err *err)
 {
@@ -75,7 +75,7 @@ int cluster_gcloud(const struct cluster *cluster, const char *secret_file, struc
     return 0;
 }
 
-/* No checked value holds a quote, a backslash, or what starts a template: nothing needs escaping. */
+/* No checked value contains a quote, a backslash or the start of a template, so nothing needs escaping. */
 void cluster_terraform(const struct cluster *cluster, struct buf *ret)
 {
     buf_str(ret, "# The secret is not in this file: export TF_VAR_cluster_secret=\"$(cat FILE)\"\n"

@@ -115,7 +115,7 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
     const struct publish_options *publish = &job->publish;
     bool go_on = publish->do_test || publish->do_push || publish->do_promote, more = false;
     cleanup_free char *manifest = NULL;
-    common_begin(common); /* what earlier cells of a matrix used may be evicted */
+    common_begin(common); /* entries that earlier cells of a matrix used may be evicted */
     if (recipe_choose(common, &job->image.recipe, err) < 0)
         return -1;
     if (!job->key_path && find_key(job, &job->key_path, err) < 0)
@@ -142,7 +142,7 @@ int image_job_run(struct common *common, struct image_job *job, enum image_resul
         return -1;
     if (go_on && publish_run(common, publish, manifest, with, &more, err) < 0)
         return -1;
-    /* with --push the project decides: a job on a fresh disk rebuilds the same bytes, and nothing is new */
+    /* with --push, only what is new to the project counts: a job on a fresh disk rebuilds the same bytes */
     bool is_new = publish->do_push ? more : !unchanged || more;
     *ret = publish->push.session.dry_run ? IMAGE_DRY : is_new ? IMAGE_BUILT : IMAGE_UNCHANGED;
     report_result(common, manifest, *ret);

@@ -30,7 +30,7 @@ static const struct option_group matrix_group = {.rows = matrix_rows};
 struct matrix_run {
     struct common *common;
     const struct matrix *matrix;
-    struct image_job *job; /* as the command line has it */
+    struct image_job *job; /* as the command line describes it */
     const struct session_options *given;
     struct option_list vars;
     uint64_t keep;        /* --keep, for each combination */
@@ -72,7 +72,7 @@ static void open_cell(struct ui *ui, const struct matrix *matrix, size_t index, 
         json_string(&line->json, "bucket", cell->target->bucket);
 }
 
-/* Which of the cells are meant: FIRST up to END. */
+/* The selected cells: FIRST up to END. */
 static int select_cells(const struct matrix *matrix, const struct matrix_options *options, size_t *ret_first,
                         size_t *ret_end, struct err *err)
 {
@@ -100,7 +100,7 @@ static int list_cells(struct common *common, const struct matrix *matrix,
     return 0;
 }
 
-/* The job's options become those of one cell. ARENA holds the texts. */
+/* Sets the job's options to those of one cell. ARENA holds the strings. */
 static int set_cell(const struct matrix_run *run, const struct matrix_cell *cell, struct arena *arena,
                     struct err *err)
 {
@@ -110,7 +110,7 @@ static int set_cell(const struct matrix_run *run, const struct matrix_cell *cell
     recipe->lock_tag = cell->tag;
     recipe->vars = run->vars;
     recipe->session = session;
-    /* the next target of a combination gets the very same package: it was resolved, and booted, for the one before */
+    /* further targets of a combination get the same package, which was resolved and booted for the first */
     bool again = run->done_tag && strcmp(run->done_tag, cell->tag) == 0;
     recipe->update = run->update && !again;
     run->job->publish.do_test = run->do_test && !again;
@@ -129,7 +129,7 @@ static int set_cell(const struct matrix_run *run, const struct matrix_cell *cell
     return image_job_check(run->job, err);
 }
 
-/* --- before anything runs: what is of one family must be one package --- */
+/* --- before anything runs: one family, one package --- */
 
 struct claimed {
     const char *family, *project; /* NULL project: the command's */
@@ -181,7 +181,7 @@ static int check_families(const struct matrix_run *run, struct err *err)
     return 0;
 }
 
-/* How many combinations have the cell's name: packages of all of them are in one folder, and --keep is for each. */
+/* How many combinations share the cell's name: their packages lie in one folder, and --keep counts for each combination. */
 static int count_siblings(const struct matrix_run *run, const struct matrix_cell *cell, uint64_t *ret,
                           struct err *err)
 {
@@ -281,7 +281,7 @@ static int finish(struct matrix_run *run, size_t count, struct err *err)
     return 0;
 }
 
-/* --var for what the matrix varies would make all cells the same. */
+/* --var for a variable of the matrix would make all cells the same. */
 static int check_vars(const struct matrix *matrix, const struct option_list *vars, struct err *err)
 {
     for (size_t i = 0; i < vars->count; i++)

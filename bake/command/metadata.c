@@ -63,8 +63,8 @@ static int read_format(const struct common *common, const char *text, enum forma
     return text ? err_set(err, ERR_USAGE, 0, "--format is gcloud, terraform or json, not \"%s\"", text) : 0;
 }
 
-/* Where the secret may go depends on what is printed: never into an argument list, nor into code that is committed, and
- * onto a terminal only when that was asked for. */
+/* Where the secret may go depends on the format: never into an argument list or into code that gets committed, and to a terminal
+ * only on request. */
 static int check_secret_way(const struct secret_options *secret, enum format format, struct err *err)
 {
     if (secret->in && secret->out)
@@ -103,7 +103,7 @@ static int read_secret(const struct run *run, const char *path, enum format form
     return 0;
 }
 
-/* No line break at the end: gcloud makes the file's bytes the attribute. */
+/* No newline at the end: gcloud takes the file's bytes as the attribute. */
 static int write_secret(const char *path, const struct cluster *cluster, struct err *err)
 {
     cleanup_newfile struct newfile file = NEWFILE_EMPTY;

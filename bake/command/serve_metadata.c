@@ -11,7 +11,7 @@
 
 enum { POLL_MS = 250 };
 
-/* What tells one state of the file from the next, whether it is written in place or replaced. */
+/* Identifies a state of the file, whether it is rewritten in place or replaced. */
 struct file_state {
     dev_t dev;
     ino_t ino;
@@ -62,7 +62,7 @@ static void instances_file_free(struct instances_file *file)
     arena_free(&file->arena);
 }
 
-/* "ADDR:PORT"; a port of 0 is any. */
+/* "ADDR:PORT"; port 0: any free one. */
 static int read_listen(const char *text, char address[static INET_ADDRSTRLEN], uint16_t *ret_port,
                        struct err *err)
 {
@@ -77,8 +77,7 @@ static int read_listen(const char *text, char address[static INET_ADDRSTRLEN], u
     return 0;
 }
 
-/* Until a signal ends it. A file that cannot be read now may be half written: the old values stay, and it is read again
- * when it changes. */
+/* Runs until a signal. A file that cannot be read may be half-written: the old values stay until it changes again. */
 static int follow(struct common *common, struct instances_file *file, struct metadata_server *server,
                   struct file_state seen, struct err *err)
 {
@@ -133,13 +132,14 @@ static int run_serve_metadata(struct common *common, int argc, char **argv, stru
     uint16_t port = 0;
     if (read_listen(options.listen, address, &port, err) < 0)
         return -1;
-    /* before any thread, so that all of them leave this one to follow() */
+    /* before any thread starts, so that all threads block this signal and follow() gets it */
     sigset_t hangup;
     sigemptyset(&hangup);
     sigaddset(&hangup, SIGHUP);
     sigprocmask(SIG_BLOCK, &hangup, NULL);
     cleanup(instances_file_free) struct instances_file file = {.path = path};
-    struct file_state seen = file_state_of(path); /* before it is read: a change in between is seen later */
+    struct file_state seen =
+        file_state_of(path); /* taken before reading, so that a change in between is noticed */
     if (instances_file_load(&file, err) < 0)
         return -1;
     cleanup_metadata_server struct metadata_server *server = NULL;

@@ -15,7 +15,7 @@ void trial_secret(char ret[static TRIAL_SECRET_TEXT])
     sodium_memzero(bytes, sizeof bytes);
 }
 
-/* "GUEST:" in front of a key, which holds no colon itself. RET_KEY is what follows it. */
+/* Splits "GUEST:KEY"; a key holds no colon. RET_KEY is what follows the colon. */
 static int split_guest(const char *text, size_t len, const char *const *guests, const char **ret_guest,
                        const char **ret_key, struct err *err)
 {
@@ -33,7 +33,7 @@ static int split_guest(const char *text, size_t len, const char *const *guests, 
     return err_set(err, ERR_USAGE, 0, "--metadata %.*s: no guest is called that", (int)(colon - text), text);
 }
 
-/* A key that is there already gets the new value. */
+/* Replaces the value of a key that exists already. */
 static int set_attribute(struct trial_attributes *to, const char *text, const char *const *guests,
                          const char *guest, struct err *err)
 {
@@ -60,12 +60,11 @@ int trial_attributes_make(const struct trial_options *options, const char *const
                           struct err *err)
 {
     *ret = (struct trial_attributes){
-        .list =
-            {{"cluster-name", "test"},
-             {"cluster-nodes", nodes},
-             {"cluster-secret", secret},
-             /* all of Kubernetes takes minutes to start under emulation; "-m cluster-role=node" has it so */
-             {"cluster-role", "witness"}},
+        .list = {{"cluster-name", "test"},
+                 {"cluster-nodes", nodes},
+                 {"cluster-secret", secret},
+                 /* Kubernetes takes minutes to start under emulation; "-m cluster-role=node" asks for it */
+                 {"cluster-role", "witness"}},
         .count = 4};
     for (size_t i = 0; i < options->metadata.count; i++)
         if (set_attribute(ret, options->metadata.values[i], guests, guest, err) < 0)

@@ -98,7 +98,7 @@ static void on_step(void *ctx, const char *text)
     ui_step(&listener->common->ui, "test", "%s", text);
 }
 
-/* FILE.a, and FILE.a.2 for the one that takes its place. */
+/* FILE.a, and FILE.a.2 for its replacement. */
 static int on_serial(void *ctx, const char *name, unsigned boot, int *ret_fd, struct err *err)
 {
     const struct listener *listener = ctx;

@@ -1,7 +1,6 @@
-/* The keys by which `bake test` is a client of the tested cluster's etcd: made from the cluster's secret, as each node makes its
- * own.
+/* Keys that make `bake test` a client of the tested cluster's etcd, derived from the cluster's secret as nodes derive theirs.
  *
- * In:    the cluster's name, its secret as the attribute has it; the time.
+ * In:    the cluster's name, the text of its cluster-secret attribute, the time.
  * Out:   the authority's certificate, a client's certificate and key, as PEM in memory.
  * Fails: ERR_USAGE for a malformed secret.
  * Owns:  the PEM, which is wiped in the end.

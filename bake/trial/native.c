@@ -36,7 +36,7 @@ static int write_scripts(const char *dir, struct err *err)
     return 0;
 }
 
-/* Before the scenario runs; afterwards it does that itself. */
+/* Needed only if the scenario does not start: it removes them itself. */
 static int remove_scripts(const char *dir)
 {
     for (const char *const *name = scripts; *name; name++) {
@@ -75,7 +75,7 @@ static void take_line(struct native *native, const char *line)
         ui_text(&native->common->ui, "%s\n", line);
 }
 
-/* Control characters of a guest's words do not reach the terminal. */
+/* Keeps control characters in a guest's output off the terminal. */
 static void take_bytes(struct native *native, const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -122,7 +122,7 @@ static int watch(struct native *native, struct proc *proc, int out, const struct
     return 0;
 }
 
-/* Once GUARD is closed, whoever has it on stdin takes everything down; its output ends when that is done. */
+/* Once GUARD is closed, the process that has it on stdin takes everything down; its output ends when that is done. */
 static int take_down(struct native *native, struct proc *proc, int *guard, int out, struct err *err)
 {
     int64_t deadline = clock_now_ms() + DOWN_S * INT64_C(1000);

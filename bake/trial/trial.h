@@ -1,5 +1,5 @@
-/* What the kinds of `bake test` share: cmd_test.c boots one guest, trial_cluster.c makes a cluster of several, native.c one of
- * containers; `bake image --test` boots one. */
+/* What the kinds of `bake test` share: guest.c boots one guest, cluster.c forms a cluster of several, native.c a cluster of
+ * containers; `bake image --test` boots one guest. */
 #ifndef BAKE_FRONT_TRIAL_TRIAL_H
 #define BAKE_FRONT_TRIAL_TRIAL_H
 
@@ -23,7 +23,7 @@ struct trial_options {
         .nodes = 1, .timeout_s = TRIAL_UNSET, .cpus = TRIAL_UNSET, .memory = UINT64_C(1) << 30               \
     }
 
-/* A cluster's attributes as one of its guests gets them; NULL-terminated names in GUESTS. */
+/* The attributes of one guest of a cluster; GUESTS is a NULL-terminated list of names. */
 struct trial_attributes {
     struct arena arena;
     struct metadata_server_attribute list[TRIAL_ATTRIBUTES_MAX];
@@ -33,8 +33,8 @@ struct trial_attributes {
 /* Fresh for each test. */
 void trial_secret(char ret[static TRIAL_SECRET_TEXT]);
 
-/* The defaults, then --metadata: "K=V" for all, "GUEST:K=V" for that one. GUEST is the one whose attributes these are; NULL: those
- * that are for all. NODES is the value of cluster-nodes. ERR_USAGE for what is neither, or names no guest. */
+/* The defaults, then --metadata: "K=V" for all guests, "GUEST:K=V" for one. GUEST: whose attributes these are; NULL: only those for
+ * all. NODES is the value of cluster-nodes. ERR_USAGE for anything else, or an unknown guest. */
 must_check int trial_attributes_make(const struct trial_options *options, const char *const *guests,
                                      const char *guest, const char *nodes, const char *secret,
                                      struct trial_attributes *ret, struct err *err);
@@ -49,7 +49,7 @@ must_check int trial_open_serial(const char *path, int *ret_fd, struct err *err)
 void trial_add_seconds(struct json_writer *to, const char *name, double seconds);
 void trial_add_boot_seconds(struct json_writer *to, const struct boot_result *result);
 
-/* Verifies the package, boots it as the options say, reports. ERR_TEST: it did not pass. */
+/* Verifies the package, boots it according to the options, and reports. ERR_TEST: it did not pass. */
 must_check int trial_package(struct common *common, const struct trial_options *options, struct err *err);
 
 /* One guest. */
