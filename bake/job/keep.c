@@ -112,7 +112,8 @@ static const char *id_of(const struct folder *folder, const char *file, const ch
     return NULL;
 }
 
-/* On file systems without unnamed files, a killed run leaves ".NAME-DIGEST.tar.gz.XXXXXX.part"; one that is still growing is younger. */
+/* On file systems without unnamed files, a killed run leaves ".NAME-DIGEST.tar.gz.XXXXXX.part"; one that is
+ * still growing is younger. */
 static void sweep_part(const struct folder *folder, const char *file, const struct stat *st)
 {
     size_t len = strlen(folder->name), all = strlen(file);

@@ -1,12 +1,16 @@
-/* `--keep N`: keeps the N newest packages of a name, so that the folder of a nightly job does not grow forever.
+/* `--keep N`: keeps the N newest packages of a name, so that the folder of a nightly job does not grow
+ * forever.
  *
- * In:    the manifest of the package just baked or found unchanged, and how many packages of its name to keep, including it.
+ * In:    the manifest of the package just baked or found unchanged, and how many packages of its name to
+ *        keep, including it.
  * Out:   older complete packages of that name are removed, and so are the remains of killed runs.
  * Fails: ERR_IO; ERR_INTERRUPTED.
- * Never: removes the given package, a file of another name, or a file that bake does not write; leaves, whenever it is killed, a
- *        package with a manifest and without the files it names: the manifest is removed first.
+ * Never: removes the given package, a file of another name, or a file that bake does not write; leaves,
+ *        whenever it is killed, a package with a manifest and without the files it names: the manifest is
+ *        removed first.
  *
- * Runs that commit packages and runs that remove them hold the folder's lock, so that each sees packages complete or not at all.
+ * Runs that commit packages and runs that remove them hold the folder's lock, so that each sees packages
+ * complete or not at all.
  */
 #ifndef BAKE_FRONT_JOB_KEEP_H
 #define BAKE_FRONT_JOB_KEEP_H

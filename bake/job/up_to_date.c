@@ -177,8 +177,8 @@ static void note_fields(struct note *note, struct note_field out[static 2])
     out[1] = (struct note_field){"identities", note->digest, sizeof note->digest};
 }
 
-/* Read directly from the cache's folder: the usual lookup marks the entry as used, which is a write. The note needs no
- * protection: what it says is compared with the files. */
+/* Read directly from the cache's folder: the usual lookup marks the entry as used, which is a write. The note
+ * needs no protection: what it says is compared with the files. */
 static bool read_note(const struct common *common, const char *key, struct note *ret)
 {
     struct err ignored = {0};
@@ -232,7 +232,8 @@ int up_to_date_begin(const struct up_to_date_query *query, const struct inputs *
     return 0;
 }
 
-/* File times advance in ticks: until the tick of LATEST is over, another change could leave the time unchanged. */
+/* File times advance in ticks: until the tick of LATEST is over, another change could leave the time
+ * unchanged. */
 static bool wait_for_tick(const struct timespec *latest)
 {
     for (int i = 0; i < TICKS_MAX; i++) {

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-/* Made by scripts/embed: ends with an empty name. */
+/* Made by scripts/embed; a NULL name ends it. */
 extern const struct embedded_file embedded_table[];
 
 const struct embedded_file *embedded_find(const char *name)

@@ -12,10 +12,10 @@ struct embedded_file {
     const unsigned char *start, *end;
 };
 
-/* NULL when there is none of that name. */
+/* NULL: there is no such file. */
 const struct embedded_file *embedded_find(const char *name);
 
-/* The same, or ERR_RECIPE with the names there are that begin with PREFIX. */
+/* PREFIX and NAME together; else ERR_RECIPE, listing the names that begin with PREFIX. */
 must_check int embedded_want(const char *prefix, const char *name, const struct embedded_file **ret,
                              struct err *err);
 

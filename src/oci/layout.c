@@ -13,7 +13,7 @@
 
 enum { JSON_MAX = 4096 };
 
-/* A blob and what refers to it. */
+/* Content, with the digest that refers to it. */
 struct oci_blob {
     const void *bytes;
     size_t size;
@@ -36,7 +36,7 @@ static void put_descriptor(struct buf *out, const char *media, const struct oci_
                blob->sha256, blob->size);
 }
 
-/* The time is a fixed one: the image is the same in every build of one bake, and so is its id. */
+/* The time is fixed, so that the image and its ID are the same in every build. */
 static void put_config(struct buf *out, const struct oci_image *image, const struct oci_blob *layer)
 {
     buf_printf(out,
@@ -56,7 +56,7 @@ static void put_manifest(struct buf *out, const struct oci_blob *config, const s
     buf_str(out, "}]}");
 }
 
-/* Both annotations: the first is the specification's, the second is what containerd takes as the full name. */
+/* containerd takes the full name from its own annotation; ref.name is the specification's. */
 static void put_index(struct buf *out, const struct oci_image *image, const struct oci_blob *manifest)
 {
     buf_str(out, "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA "index.v1+json\",\"manifests\":[");

@@ -27,7 +27,7 @@ int tar_begin(struct tar *tar, struct err *err)
 {
     struct archive *archive = archive_write_new();
     *tar = (struct tar){.archive = archive, .out = BUF_INIT(TAR_MAX)};
-    /* Whole blocks and no more: the end is two empty ones. */
+    /* no padding beyond the two empty blocks at the end */
     if (!archive || archive_write_set_format_ustar(archive) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(archive, TAR_BLOCK) != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(archive, TAR_BLOCK) != ARCHIVE_OK ||
@@ -67,8 +67,9 @@ int tar_end(struct tar *tar, struct buf *ret, struct err *err)
 
 void tar_free(struct tar *tar)
 {
+    /* this may still write the end of the archive: the buffer is freed afterwards */
     if (tar->archive)
-        archive_write_free(tar->archive); /* it may write the archive's end first: the buffer goes after it */
+        archive_write_free(tar->archive);
     buf_free(&tar->out);
     tar->archive = NULL;
 }

@@ -1,4 +1,4 @@
-/* A small tar archive in memory, with nothing in it of the machine or the time that it is made at.
+/* A small tar archive in memory that does not depend on the machine or the time.
  *
  * In:    entries: a name, a kind, a mode, content.
  * Out:   the archive's bytes: ustar, root:root, all times 0; the same entries give the same bytes.
@@ -19,7 +19,7 @@ struct tar {
 };
 
 struct tar_entry {
-    const char *name;   /* relative: "opt/bin"; a folder is one by its mode, not by its name */
+    const char *name;   /* relative: "opt/bin"; a directory is one by its mode, not by its name */
     uint32_t mode;      /* with S_IFREG, S_IFDIR or S_IFLNK */
     const char *target; /* S_IFLNK */
     const void *bytes;  /* S_IFREG */

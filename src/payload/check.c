@@ -9,7 +9,7 @@ static int check_one(const struct plan_op *op, const struct run *run, struct err
 {
     const struct blob *blob = &op->content;
     struct sha256 found;
-    /* what has no identity is hashed as it is written */
+    /* a file without a recorded identity is hashed as it is written */
     if (op->kind != PLAN_FILE || blob->memory || blob->identity.inode == 0)
         return 0;
     if (file_sha256(blob->fd, blob->off, blob->size, run, &found, err) < 0)
@@ -20,7 +20,7 @@ static int check_one(const struct plan_op *op, const struct run *run, struct err
     hex_encode(blob->sha256.bytes, SHA256_SIZE, want);
     hex_encode(found.bytes, SHA256_SIZE, have);
     err_set(err, ERR_VERIFY, 0,
-            "%s: the cache's copy is damaged: SHA-256 %s entered it, and %s is there now; --recheck makes it "
+            "%s: the cached copy is damaged: its SHA-256 was %s and is now %s; --recheck makes it "
             "anew",
             op->image_path, want, have);
     err->errnum = CACHE_ROT;

@@ -1,9 +1,8 @@
-/* What is embedded, hashed once more while the disk is packed: of a file in the cache that was hashed when it entered, no more than
- * its identity is looked at, and rot leaves that as it is.
+/* Hashes the embedded files once more while the disk is packed. A cached file is hashed when it enters the
+ * cache, and later only its identity is compared, which disk rot does not change.
  *
- * In:    a plan, which must live until the end.
- * Out:   nothing.
- * Fails: ERR_VERIFY, CACHE_ROT: a file is not what the plan says.
+ * In:    a plan, which must live until payload_check_end().
+ * Fails: ERR_VERIFY with CACHE_ROT: a file is not what the plan says.
  * Owns:  a thread, until payload_check_end().
  */
 #ifndef BAKE_PAYLOAD_CHECK_H
@@ -26,7 +25,7 @@ struct payload_check {
     struct err err;
 };
 
-/* Without a thread it is done by payload_check_wait(). CHECK must stay where it is. */
+/* If no thread can be started, payload_check_wait() does the work. CHECK must not be moved. */
 void payload_check_begin(struct payload_check *check, const struct plan *plan);
 must_check int payload_check_wait(struct payload_check *check, const struct run *run, struct err *err);
 void payload_check_end(struct payload_check *check);

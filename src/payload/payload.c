@@ -34,7 +34,7 @@ static int load_local(struct payload *payload, const struct plan_want *want, con
     uint64_t size = 0;
     if (file_open(want->source.name, &fd, &size, err) < 0) {
         if (err->errnum == ENOENT)
-            err->kind = ERR_RECIPE; /* the recipe names a file that is not there */
+            err->kind = ERR_RECIPE; /* the recipe names a file that does not exist */
         return -1;
     }
     if (size > LOCAL_FILE_MAX)
@@ -56,14 +56,14 @@ static int load_embedded(const struct plan_want *want, struct plan_content *to, 
     else if (want->kind == WANT_MANIFEST)
         prefix = "manifests/";
     else if (want->kind == WANT_KUBERNETES)
-        prefix = "units/"; /* the dispatching "hyperkube" of the separate binaries lies there */
+        prefix = "units/"; /* there is the "hyperkube" script that dispatches to the separate binaries */
     const struct embedded_file *file = NULL;
     if (embedded_want(prefix, want->source.name, &file, err) < 0)
         return -1;
     return blob_from_memory(file->start, (uint64_t)(file->end - file->start), &to->blob, err);
 }
 
-/* The program is compiled in, the container image around it is made here. */
+/* The program is compiled in; the container image around it is made here. */
 static int load_pause(const struct plan_want *want, struct payload *payload, struct plan_content *to,
                       struct err *err)
 {
@@ -84,7 +84,8 @@ static void adopt_member(struct payload *payload, struct member *member, struct 
     payload->members[payload->member_count++] = *member;
 }
 
-/* All members that the recipe takes from one archive come out of it in one pass: a server tarball has hundreds of MB. */
+/* Reads all members that the recipe takes from one archive in one pass: a server tarball has hundreds of
+ * MB. */
 static int load_members(const struct payload_sources *sources, const struct plan_wants *wants, size_t first,
                         const struct run *run, struct payload *payload, bool *loaded, struct err *err)
 {

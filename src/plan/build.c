@@ -29,8 +29,9 @@ const char *build_place(const struct layout *layout, enum layout_place place)
     return path ? path : usual[place];
 }
 
-/* Paths that no image may carry, or that bake keeps for itself; why in words. Facts: the distributions'
- * first-boot code (flatcar/bootengine 10verity-generator, 30ignition, 99setup-root; coreos/ignition). */
+/* Paths that an image must not contain, or that are reserved for bake, each with the reason. Facts: the
+ * distributions' first-boot code (flatcar/bootengine 10verity-generator, 30ignition, 99setup-root;
+ * coreos/ignition). */
 static const struct {
     const char *path;
     bool below; /* everything below it too */
@@ -44,13 +45,13 @@ static const struct {
     {"/boot/coreos/first_boot", false, "the first-boot flag must stay as it is, or Ignition does not run"},
     {"/boot/flatcar/first_boot", false, "the first-boot flag must stay as it is, or Ignition does not run"},
     {"/boot/ignition.firstboot", false, "the first-boot flag must stay as it is, or Ignition does not run"},
-    {"/.etc-work", true, "it is the work folder of the overlay on /etc"},
+    {"/.etc-work", true, "it is the work directory of the overlay on /etc"},
     {"/lost+found", true, "it belongs to the file system"},
-    {"/proc", true, "it is mounted over at boot, so nothing there would be seen"},
-    {"/sys", true, "it is mounted over at boot, so nothing there would be seen"},
-    {"/dev", true, "it is mounted over at boot, so nothing there would be seen"},
-    {"/run", true, "it is mounted over at boot, so nothing there would be seen"},
-    {"/tmp", true, "it is mounted over at boot, so nothing there would be seen"},
+    {"/proc", true, "it is mounted over at boot, so the file would be hidden"},
+    {"/sys", true, "it is mounted over at boot, so the file would be hidden"},
+    {"/dev", true, "it is mounted over at boot, so the file would be hidden"},
+    {"/run", true, "it is mounted over at boot, so the file would be hidden"},
+    {"/tmp", true, "it is mounted over at boot, so the file would be hidden"},
 };
 
 static const char *why_refused(const char *path, bool own)
@@ -59,11 +60,11 @@ static const char *why_refused(const char *path, bool own)
         if (refused[i].below ? path_under(path, refused[i].path) : strcmp(path, refused[i].path) == 0)
             return refused[i].why;
     if (strncmp(path, "/etc/ssh/ssh_host_", 18) == 0)
-        return "a host key in an image is every node's key, and the image's readers'";
+        return "all nodes would share this host key, and so would everyone who can read the image";
     if (strstr(path, "/.wh."))
         return "names that begin with .wh. are overlay whiteouts";
     if (!own && path_under(path, PLAN_BAKE_DIR))
-        return "this folder is bake's own";
+        return "this folder is reserved for bake";
     return NULL;
 }
 
@@ -116,7 +117,7 @@ int build_add(struct builder *b, enum plan_op_kind kind, const char *image_path,
     return 0;
 }
 
-/* By place, the more telling first: what was named before what is implied. */
+/* By place; at one place, what an entry names comes before what is implied. */
 static int compare_places(const void *a, const void *b)
 {
     const struct draft *x = a, *y = b;
@@ -150,7 +151,7 @@ static bool same_place(const struct draft *a, const struct draft *b)
     return a->op.partition == b->op.partition && strcmp(a->op.path, b->op.path) == 0;
 }
 
-/* "line 12" or, for what stands in no recipe, nothing. */
+/* " (line 12)", or "" for what is not from a recipe. */
 static const char *line_text(const struct draft *d, char buf[static 32])
 {
     buf[0] = '\0';
@@ -168,7 +169,8 @@ static const char *kind_text(enum plan_op_kind kind)
     return texts[kind];
 }
 
-/* Joins directories that several asked for; refuses every other pair at one place. Drafts are sorted. */
+/* Merges directories that several entries ask for; refuses every other pair at one place. Drafts are
+ * sorted. */
 static int merge(struct builder *b)
 {
     size_t kept = 0;
@@ -207,7 +209,7 @@ static const struct draft *find_at(const struct builder *b, unsigned partition, 
     return NULL;
 }
 
-/* Whatever lies above an operation must be, or become, a directory. Drafts are sorted and merged. */
+/* Every ancestor of an operation must be a directory. Drafts are sorted and merged. */
 static int check_ancestors(const struct builder *b)
 {
     char above[PATH_CAP];
@@ -227,13 +229,13 @@ static int check_ancestors(const struct builder *b)
     return 0;
 }
 
-/* The parents of one draft, up to where PREV, its forerunner in order, has them already. */
+/* The parents of one draft, up to those that PREV, the draft before it in order, has already. */
 static int add_parents_of(struct builder *b, struct draft child, const char *prev)
 {
     char inside[PATH_CAP], image[PATH_CAP];
     path_parent(child.op.path, inside);
     path_parent(child.op.image_path, image);
-    /* The two run in step until either is a root: what lies above belongs to the base. */
+    /* both paths go up in step until one is a root: what is above belongs to the base */
     for (; inside[1] && image[1]; path_parent(inside, inside), path_parent(image, image)) {
         if (prev && path_under(prev, inside))
             return 0;
@@ -257,7 +259,7 @@ static int add_parents_of(struct builder *b, struct draft child, const char *pre
     return 0;
 }
 
-/* Everything below one folder is contiguous in byte order, so looking at the forerunner is enough. */
+/* All paths below one folder are contiguous in byte order, so comparing with the previous draft is enough. */
 static int add_parents(struct builder *b)
 {
     const char *prev = NULL;

@@ -1,9 +1,9 @@
 /* Operations under construction: collected in any order, then checked, completed and sorted.
  *
- * In:    operations with the name of who asked for each.
+ * In:    operations, each with the name of the recipe entry that asked for it.
  * Out:   the ops of a struct plan.
- * Fails: ERR_RECIPE with who; ERR_LAYOUT from the layout's map.
- * Owns:  nothing: strings go into the plan's arena; the drafts are freed with the builder.
+ * Fails: ERR_RECIPE, naming that entry; ERR_LAYOUT from the layout's map.
+ * Owns:  the drafts, until builder_free(). Strings are in the plan's arena.
  */
 #ifndef BAKE_PLAN_BUILD_H
 #define BAKE_PLAN_BUILD_H
@@ -13,13 +13,13 @@
 struct draft {
     struct plan_op op;
     const char *who;           /* "files[3]" */
-    struct recipe_where where; /* 0, 0 when it does not stand in a recipe */
-    bool implied;              /* a parent that nobody named */
+    struct recipe_where where; /* 0, 0 when it is not from a recipe */
+    bool implied;              /* a parent directory that no entry names */
 };
 
 enum build_loss { LOSS_OWNER, LOSS_SETID, LOSS_ACL, LOSS_XATTRS, LOSS_FLAGS, LOSS_COUNT };
 
-/* What is not taken over of one archive. */
+/* What the image does not keep of one archive. */
 struct losses {
     size_t counts[LOSS_COUNT];
     const char *paths[LOSS_COUNT]; /* the first of each, borrowed */
@@ -30,8 +30,8 @@ struct builder {
     struct plan *plan; /* its arena is filled */
     const struct layout *layout;
     plan_map_fn map;
-    const char *file; /* the recipe's name, NULL when there is none */
-    bool own;         /* bake itself asks: its own folder is open */
+    const char *file; /* the recipe's path, or NULL */
+    bool own;         /* adds bake's own files: its folder may be written */
     struct draft *drafts;
     size_t count, capacity;
     const char **notes;
@@ -45,31 +45,31 @@ static inline void builder_free(struct builder *builder)
 }
 #define cleanup_builder cleanup(builder_free)
 
-/* Says "FILE:line:column: who: TEXT" in an error of kind ERR_RECIPE; returns -1. */
+/* Sets err to ERR_RECIPE, "FILE:line:column: who: TEXT"; returns -1. */
 int build_error(const struct builder *b, const char *who, struct recipe_where where, const char *fmt, ...)
     print_like(4, 5);
 
-/* Appends an operation. IMAGE_PATH need not be normal. *ret stays valid until the next call: fill in the
- * rest. */
+/* Appends an operation. IMAGE_PATH need not be normal. The caller fills in the rest of *ret, which is valid
+ * until the next call. */
 must_check int build_add(struct builder *b, enum plan_op_kind kind, const char *image_path, const char *who,
                          struct recipe_where where, struct draft **ret);
 
-/* Mode, owner and capability of OP from what the archive says of PATH and what the recipe's FILE says; what is not taken over
- * is added to LOSSES. plan/meta.c */
+/* Sets mode, owner and capability of OP from the archive's metadata of PATH and the recipe's FILE; adds what
+ * the image does not keep to LOSSES. plan/meta.c */
 must_check int build_meta(struct builder *b, const struct recipe_file *file, const struct file_meta *meta,
                           const char *path, struct plan_op *op, struct losses *losses);
-/* Makes notes of LOSSES. */
+/* Turns LOSSES into the plan's notes. */
 must_check int build_note(struct builder *b, const struct plan_want *want, const struct losses *losses);
 
-/* Checks all of them against each other, adds parents, sorts, and stores them and the digest in the plan. */
+/* Checks the drafts against each other, adds parents, sorts, and stores ops and digest in the plan. */
 must_check int build_finish(struct builder *b);
 
-/* Refuses a finished plan that lacks what the recipe's pod network cannot do without, naming all of it, or what applies its
- * add-ons. */
+/* Refuses a finished plan that lacks files which the recipe's pod network needs, naming all of them, or the
+ * unit that applies its add-ons. */
 must_check int build_check_needs(const struct builder *b, const struct recipe *recipe);
 
-/* Where a manifest goes: one of the recipe's own that has marks is a template too. *RET is the want's or the plan's. Refuses
- * what the agent would refuse at boot. */
+/* Where a manifest goes: one of the recipe's own that contains marks is a template, too. *RET belongs to the
+ * want or the plan. Refuses what the agent would refuse at boot. */
 must_check int build_manifest_path(const struct builder *b, const struct recipe *recipe,
                                    const struct plan_want *want, const struct plan_content *content,
                                    const char **ret);

@@ -5,8 +5,8 @@
  *           xattr count, per attribute: name value
  *           PLAN_FILE: size, SHA-256 of the content; PLAN_SYMLINK: target
  *
- * with numbers as 64-bit little-endian and strings as their length and bytes. So equal digests mean equal
- * images from equal bases, wherever the content was read from. */
+ * Numbers are 64-bit little-endian, strings are their length and bytes. Equal digests mean equal images from
+ * equal bases, wherever the content was read from. */
 #include <string.h>
 
 #include "plan/build.h"
@@ -63,7 +63,7 @@ int plan_digest(const struct plan *plan, struct sha256 *ret, struct err *err)
             return -1;
         out.len = 0;
     }
-    /* An empty plan still has its heading. */
+    /* an empty plan still has its heading */
     if (out.len > 0 && hasher_add(&hasher, out.data, out.len, err) < 0)
         return -1;
     return hasher_end(&hasher, ret->bytes, err);

@@ -37,7 +37,8 @@ static bool is_comment(const char *line, size_t len)
     return at < len && (line[at] == '#' || line[at] == ';');
 }
 
-/* One logical line: continuations joined by a space, comments between them left out. 1, 0 at the end, -1. */
+/* One logical line: continuations joined by a space, comments between them left out. 1; 0 at the end; -1 on
+ * error. */
 static int next_logical_line(struct unit_text *in, char out[static LINE_CAP], struct err *err)
 {
     const char *line;
@@ -90,10 +91,10 @@ static int add_names(const char *key, char *value, struct arena *arena, struct i
         if (!name)
             return err_oom(err);
         if (strchr(name, '%'))
-            return err_set(err, ERR_RECIPE, 0,
-                           "%s=%.100s: specifiers are not supported here: write the name out", key, name);
+            return err_set(err, ERR_RECIPE, 0, "%s=%.100s: specifiers are not supported: write the name out",
+                           key, name);
         if (!unit_name_ok(name))
-            return err_set(err, ERR_RECIPE, 0, "%s=%.100s is no unit name", key, name);
+            return err_set(err, ERR_RECIPE, 0, "%s=%.100s is not a unit name", key, name);
         if (list->count == INSTALL_NAMES_MAX)
             return err_set(err, ERR_RECIPE, 0, "%s= has more than %d names", key, INSTALL_NAMES_MAX);
         list->names[list->count++] = name;
@@ -107,7 +108,7 @@ static int add_assignment(char *line, struct arena *arena, struct install *made,
 {
     char *equals = strchr(line, '=');
     if (!equals)
-        return 0; /* systemd warns about it and goes on */
+        return 0; /* systemd, too, ignores such a line */
     *equals = '\0';
     const char *key = strip(line);
     char *value = strip(equals + 1);
@@ -117,7 +118,7 @@ static int add_assignment(char *line, struct arena *arena, struct install *made,
     if (strcmp(key, "DefaultInstance") != 0)
         return 0;
     if (!path_name_ok(value) || strchr(value, '%'))
-        return err_set(err, ERR_RECIPE, 0, "DefaultInstance=%.100s is no instance name", value);
+        return err_set(err, ERR_RECIPE, 0, "DefaultInstance=%.100s is not an instance name", value);
     made->default_instance = arena_strdup(arena, value);
     return made->default_instance ? 0 : err_oom(err);
 }

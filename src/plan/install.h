@@ -2,8 +2,8 @@
  *
  * In:    a unit's text.
  * Out:   names of targets, aliases and companions.
- * Fails: ERR_RECIPE for what cannot be known before boot (specifiers) or is no unit name.
- * Owns:  strings go into the caller's arena.
+ * Fails: ERR_RECIPE for specifiers, which are only known at boot, and for malformed unit names.
+ * Owns:  strings are in the caller's arena.
  * Source: systemd.unit(5), systemd.syntax(7): continuation lines, comments, an empty value clears the list.
  */
 #ifndef BAKE_PLAN_INSTALL_H
@@ -30,7 +30,7 @@ struct install {
         const char *names[INSTALL_NAMES_MAX];
         size_t count;
     } lists[INSTALL_KEYS];
-    const char *default_instance; /* NULL when there is none */
+    const char *default_instance; /* or NULL */
 };
 
 must_check int install_parse(const char *text, size_t len, struct arena *arena, struct install *ret,

@@ -1,7 +1,8 @@
-/* What the image takes over of what an archive says of its files.
+/* Which metadata of an archive's files the image keeps.
  *
- * Modes and capabilities are taken over. Owners are not, unless the recipe asks for them: numbers of whoever made the archive
- * mean somebody else on a node. A set-id bit without its owner would give away another's rights, so it goes with the owner.
+ * Modes and capabilities are kept. Owners are kept only when the recipe asks for them: the ids of whoever
+ * made the archive mean somebody else on a node. A set-id bit is dropped with its owner: it would grant the
+ * rights of another user.
  */
 #include <string.h>
 
@@ -31,7 +32,7 @@ static int add_capability(struct builder *b, const struct file_meta *meta, struc
 {
     static const char name[] = "security.capability";
     for (size_t i = 0; i < op->xattr_count; i++)
-        if (strcmp(op->xattrs[i].name, name) == 0) /* the recipe knows better */
+        if (strcmp(op->xattrs[i].name, name) == 0) /* the recipe overrides it */
             return 0;
     struct plan_xattr *made = arena_array(&b->plan->arena, op->xattr_count + 1, sizeof *made);
     char *value = arena_strndup(&b->plan->arena, (const char *)meta->capability, meta->capability_size);
@@ -56,7 +57,7 @@ int build_meta(struct builder *b, const struct recipe_file *file, const struct f
     lose_all(losses, path, meta);
     if (op->kind == PLAN_SYMLINK)
         return 0;
-    /* one file is named by the recipe, and its owner with it; of a tree's the recipe may know nothing */
+    /* a single file's owner is the recipe's choice; of a tree's files the recipe may know nothing */
     if (file->kind == RECIPE_TREE && !file->has_owner && (meta->uid != op->uid || meta->gid != op->gid))
         lose(losses, LOSS_OWNER, path, meta);
     uint32_t gone =
@@ -85,7 +86,7 @@ int build_note(struct builder *b, const struct plan_want *want, const struct los
 {
     static const char *const texts[LOSS_COUNT] = {
         [LOSS_OWNER] =
-            "owners in the archive are not taken over (\"owner\": \"archive\" does; uid and gid say another)",
+            "owners in the archive are not kept (\"owner\": \"archive\" keeps them; uid and gid set others)",
         [LOSS_SETID] = "set-user-id and set-group-id bits are dropped, as the file gets another owner",
         [LOSS_ACL] = "access control lists (ACL) are dropped",
         [LOSS_XATTRS] = "extended attributes other than security.capability are dropped",

@@ -1,7 +1,9 @@
-/* What a recipe asks for needs besides what bake carries: said when the plan is made, not by a node that never gets ready.
+/* What a recipe needs besides what bake carries: checked when the plan is made, not by a node that never
+ * becomes ready.
  *
- * CNI plugins: those that the agent's configuration for the network names (src/agent/net/cni.c), and loopback, which containerd
- * calls itself. flannel's own plugin is not among them: it would call bridge with what the agent writes. */
+ * CNI plugins: those that the agent's network configuration names (src/agent/net/cni.c), and loopback, which
+ * containerd calls on its own. flannel's own plugin is not needed: it would only call bridge with what the
+ * agent writes. */
 #include <string.h>
 
 #include "plan/build.h"
@@ -31,7 +33,7 @@ static bool has(const struct plan *plan, const char *image_path)
     return false;
 }
 
-/* An add-on is text until somebody gives it to an API server. */
+/* Add-ons have no effect unless a unit applies them. */
 static int check_addons(const struct builder *b, const struct recipe *recipe)
 {
     for (size_t i = 0; i < recipe->unit_count; i++)
@@ -40,7 +42,7 @@ static int check_addons(const struct builder *b, const struct recipe *recipe)
     for (size_t i = 0; i < recipe->manifest_count; i++)
         if (strncmp(recipe->manifests[i].name, "addon-", 6) == 0)
             return build_error(b, "manifests", recipe->manifests[i].where,
-                               "nothing gives %s to the cluster: \"units\" needs { \"name\": "
+                               "nothing applies %s to the cluster: \"units\" needs { \"name\": "
                                "\"" ADDONS_UNIT "\", \"builtin\": true, \"enable\": true }",
                                recipe->manifests[i].name);
     return 0;
@@ -68,6 +70,6 @@ int build_check_needs(const struct builder *b, const struct recipe *recipe)
     if (missing.len == 0)
         return 0;
     return build_error(b, "network", recipe->network_where,
-                       "\"%s\" needs files that the recipe does not give: %s: name them under \"files\"",
+                       "\"%s\" needs files that the recipe does not provide: %s: list them under \"files\"",
                        recipe->network == NETWORK_CALICO ? "calico" : "flannel", missing.data);
 }

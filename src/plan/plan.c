@@ -85,7 +85,7 @@ static int add_plain_files(struct builder *b, const struct recipe *recipe)
     return 0;
 }
 
-/* What an archive holds is hostile until it is looked at. */
+/* An archive is hostile input until it is checked. */
 static int check_entry(const struct builder *b, const struct plan_want *want,
                        const struct plan_tree_entry *entry)
 {
@@ -120,7 +120,7 @@ static int add_entry(struct builder *b, const struct plan_want *want, const stru
     snprintf(path, sizeof path, "%s/%s", file->path, entry->path);
     if (build_add(b, kinds[entry->type], path, want->label, file->where, &draft) < 0)
         return -1;
-    draft->op.mode = 0777; /* a link's; others get their own */
+    draft->op.mode = 0777; /* for a link; others get their own below */
     if (build_meta(b, file, &entry->meta, entry->path, &draft->op, losses) < 0)
         return err_wrap(b->err, "input %s", want->source.input->name);
     if (entry->type == TREE_FILE)
@@ -204,7 +204,7 @@ static int add_wanted(struct builder *b, const struct recipe *recipe, const stru
 
 static int add_and_finish(struct builder *b, const struct plan_args *args)
 {
-    /* Labels of wants outlive the builder's use of them: the wants are borrowed until this returns. */
+    /* drafts borrow the labels of wants, which live until this returns */
     for (size_t i = 0; i < args->wants->count; i++)
         if (add_wanted(b, args->recipe, &args->wants->items[i], &args->contents[i]) < 0)
             return -1;
@@ -225,7 +225,7 @@ int plan_make(const struct plan_args *args, struct plan *ret, struct err *err)
     return 0;
 }
 
-/* A deep copy of one operation, but for content that lies in a file or with the caller. */
+/* A deep copy of one operation, except for content in a file or owned by the caller. */
 static int copy_op(struct builder *b, const struct plan_op *op, struct draft *draft)
 {
     struct arena *arena = &b->plan->arena;
@@ -249,7 +249,7 @@ static int copy_op(struct builder *b, const struct plan_op *op, struct draft *dr
             return err_oom(b->err);
     }
     draft->op.xattrs = op->xattr_count > 0 ? xattrs : NULL;
-    /* The preset file's text belongs to the old plan, so small texts are taken along. */
+    /* the preset file's text belongs to the old plan, so small texts are copied */
     if (op->kind == PLAN_FILE && op->content.memory && op->content.size <= PLAN_UNIT_MAX) {
         draft->op.content.memory = arena_strndup(arena, op->content.memory, (size_t)op->content.size);
         if (!draft->op.content.memory)

@@ -3,7 +3,7 @@
  * In:    a recipe, a layout, and the content of everything plan_wants() listed.
  * Out:   struct plan and its digest; text for people, JSON for programs.
  * Fails: ERR_RECIPE with the recipe's position: two operations for one path, a file where a directory is
- *        needed, a path that no image may carry; ERR_LAYOUT from the layout (writing into /usr).
+ *        needed, a path that an image must not contain; ERR_LAYOUT from the layout (writing into /usr).
  * Owns:  a plan owns its strings; the bytes of blobs are borrowed and must outlive it.
  * Never: knows a file system, opens a file by name, fetches.
  *
@@ -20,17 +20,18 @@
 enum { PLAN_OPS_MAX = 200000, PLAN_UNIT_MAX = 1 << 20 };
 
 #define PLAN_BAKE_DIR "/opt/bake"
-/* Manifests and configurations with marks like @POD_CIDR@ that the agent fills in at boot: the compiled-in ones, the recipe's
- * own that have any, and all add-ons. */
+/* Manifests and configurations with marks like @POD_CIDR@, which the agent fills in at boot: the compiled-in
+ * ones, those of the recipe's own that contain any, and all add-ons. */
 #define PLAN_TEMPLATES    "/opt/bake/templates"
 #define PLAN_AGENT_PATH   "/opt/bake/bin/bake-agent"
 #define PLAN_CONTENTS     "/opt/bake/contents.json"
 #define PLAN_CONTENTS_SIG "/opt/bake/contents.json.minisig"
 #define PLAN_PUBLIC_KEY   "/opt/bake/bake.pub"
-/* The image of static pods and sandboxes, and one word and a newline: the pod network. */
+/* The container image of static pods and sandboxes; and the name of the pod network, one word and a
+ * newline. */
 #define PLAN_PAUSE   "/opt/bake/pause.tar"
 #define PLAN_NETWORK "/opt/bake/network"
-/* Names of compiled-in files that a plan asks for besides those a recipe names. */
+/* Compiled-in files that a plan wants besides those that a recipe names. */
 #define PLAN_AGENT_BUILTIN     "bake-agent"
 #define PLAN_HYPERKUBE_BUILTIN "hyperkube"
 #define PLAN_PAUSE_BUILTIN     "bake-pause"
@@ -38,7 +39,7 @@ enum { PLAN_OPS_MAX = 200000, PLAN_UNIT_MAX = 1 << 20 };
 must_check int plan_wants(const struct recipe *recipe, const struct layout *layout, struct plan_wants *ret,
                           struct err *err);
 
-/* layout_map() of layout/layout.h; a parameter, because plan knows a layout's value only. */
+/* layout_map() of layout/layout.h; a parameter, since plan includes only the layout's types. */
 typedef int (*plan_map_fn)(const struct layout *layout, const char *image_path,
                            unsigned *ret_partition_number, char ret_path[PATH_CAP], struct err *err);
 
@@ -52,8 +53,8 @@ struct plan_args {
 };
 must_check int plan_make(const struct plan_args *args, struct plan *ret, struct err *err);
 
-/* PLAN and further files, root:root, for bake's own lists: the only way to write to PLAN_CONTENTS and its
- * neighbours. A new plan; strings are copied. */
+/* A new plan: PLAN and further files, root:root, for bake's own lists. The only way to write to PLAN_CONTENTS
+ * and its neighbours. Strings are copied. */
 struct plan_extra {
     const char *image_path;
     uint32_t mode;
@@ -69,11 +70,11 @@ void plan_free(struct plan *plan);
 /* Content bytes of all files. */
 uint64_t plan_bytes(const struct plan *plan);
 
-/* A picture for people: one line an operation (+ made or replaced, ~ a directory made where it is missing, -
+/* A picture for people: one line an operation (+ made or replaced, ~ a directory created if missing, -
  * removed), grouped by partition, and totals. Control characters from archives are escaped. */
 must_check int plan_print_text(const struct plan *plan, const struct layout *layout, struct buf *ret,
                                struct err *err);
-/* The members "digest", "epoch", "bytes", "ops" of an object, in this order, and "notes" where there are any. */
+/* The members "digest", "epoch", "bytes", "ops" of an object, in this order, and "notes" if there are any. */
 void plan_print_json(const struct plan *plan, struct json_writer *to);
 
 #endif

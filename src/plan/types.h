@@ -11,10 +11,10 @@
 #include "recipe/types.h"
 
 enum plan_op_kind {
-    PLAN_DIR,  /* make the directory; when it is there already, leave it, set nothing unless `set_meta` */
+    PLAN_DIR,  /* create the directory; one that exists is left as it is, unless `set_meta` */
     PLAN_FILE, /* a regular file with content; replaces a file or symlink of that name, never a directory */
     PLAN_SYMLINK, /* a symbolic link; replaces a file or symlink of that name */
-    PLAN_REMOVE,  /* remove the file, link or whole directory tree; it must be there */
+    PLAN_REMOVE,  /* remove the file, link or whole directory tree; it must exist */
 };
 
 struct plan_xattr {
@@ -45,11 +45,10 @@ struct plan {
     struct arena arena; /* owns ops and strings; blobs' bytes are borrowed */
     struct plan_op *ops;
     size_t op_count;
-    const char *const
-        *notes; /* what the user should know of it: of archives, what the image does not take over */
+    const char *const *notes; /* warnings: what the image does not keep of archives */
     size_t note_count;
     int64_t epoch;        /* seconds since 1970: every time that is written into the image */
-    struct sha256 digest; /* over all operations and the epoch, but not where the bytes lie */
+    struct sha256 digest; /* over all operations and the epoch, but not where content is stored */
 };
 
 enum plan_want_kind {
@@ -61,11 +60,11 @@ enum plan_want_kind {
     WANT_MANIFEST,
     WANT_AGENT,
     WANT_NETWORK,
-    WANT_PAUSE /* the source is the program; what is wanted is the container image with it */
+    WANT_PAUSE /* the source is the program, the content is the container image around it */
 };
 
-/* A request for content. Builtin sources: WANT_UNIT and WANT_DROPIN are looked up among the units,
- * WANT_MANIFEST among the manifests, the rest among all compiled-in files. */
+/* A request for content. Of compiled-in sources, WANT_UNIT and WANT_DROPIN name units, WANT_MANIFEST names
+ * manifests, the rest any file. */
 struct plan_want {
     enum plan_want_kind kind;
     struct recipe_source source;
@@ -75,7 +74,7 @@ struct plan_want {
 };
 
 struct plan_wants {
-    struct arena arena; /* borrows strings of the recipe too */
+    struct arena arena; /* strings are borrowed from the recipe, too */
     struct plan_want *items;
     size_t count;
 };
@@ -99,7 +98,7 @@ struct plan_tree_entry {
 /* The answer to one want, in the same order: a blob, or for WANT_TREE entries in any order. */
 struct plan_content {
     struct blob blob;
-    bool has_meta; /* the archive said more than the content: plan/meta.c */
+    bool has_meta; /* it comes from an archive that has metadata: plan/meta.c */
     struct file_meta meta;
     const struct plan_tree_entry *entries;
     size_t entry_count;

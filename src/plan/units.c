@@ -9,8 +9,8 @@
 struct enabling {
     struct builder *b;
     const struct plan_args *args;
-    const char *units;                   /* the units' folder in the image */
-    const struct plan_content **content; /* by unit: its text, NULL for one of the image */
+    const char *units;                   /* the folder of units in the image */
+    const struct plan_content **content; /* by unit: its text; NULL: the image's own unit */
     bool *enable;                        /* by unit */
     const char **presets;                /* lines */
     size_t preset_count, preset_capacity;
@@ -46,7 +46,7 @@ static int add_link(struct enabling *e, const struct recipe_unit *unit, const ch
     return 0;
 }
 
-/* Links for a unit that the image has: its file lies with the system's own. */
+/* Links for a unit that the image already has, among the system's own. */
 static int enable_present(struct enabling *e, const struct recipe_unit *unit)
 {
     struct arena *arena = &e->b->plan->arena;
@@ -57,7 +57,7 @@ static int enable_present(struct enabling *e, const struct recipe_unit *unit)
     return add_preset(e, arena_printf(arena, "enable %s", unit->name));
 }
 
-/* The name under which a unit is started: a template's with its default instance. */
+/* The name that a unit is started by; for a template, with its default instance. */
 static int instance_name(struct enabling *e, const struct recipe_unit *unit, const struct install *install,
                          const char **ret)
 {
@@ -74,7 +74,7 @@ static int instance_name(struct enabling *e, const struct recipe_unit *unit, con
     return *ret ? 0 : err_oom(e->b->err);
 }
 
-/* Companions: units of the recipe are enabled too, others get their preset line. */
+/* Companions: units of the recipe are enabled too, others get a preset line. */
 static int enable_also(struct enabling *e, const struct install_list *also)
 {
     const struct recipe *recipe = e->args->recipe;
@@ -190,7 +190,7 @@ static int enable_all(struct enabling *e)
         return err_oom(e->b->err);
     for (size_t i = 0; i < recipe->unit_count; i++)
         e->enable[i] = recipe->units[i].enable;
-    /* Also= may enable a unit that was passed already: go round until nothing is new. */
+    /* Also= may enable a unit before this one in the list: repeat until nothing is new */
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < recipe->unit_count; i++) {

@@ -103,8 +103,8 @@ static int fetch_items(struct fetch_work *work, struct err *err)
     return 0;
 }
 
-/* May it be pinned on trust, without digest or signature? Yes for a local file, and for what came over TLS: fetch follows no
- * redirect that leaves TLS. */
+/* May it be pinned on trust, without digest or signature? Yes for a local file, and for what came over TLS:
+ * fetch follows no redirect that leaves TLS. */
 static bool may_pin_on_trust(const char *url)
 {
     return inputs_url_is_local(url) || strncasecmp(url, "https:", 6) == 0;
@@ -157,7 +157,8 @@ static int verify_item(struct fetch_work *work, struct fetch_item *item, struct 
                : verify_artifact(&item->artifact, &spec, &work->job->common->run, &item->trusted, err);
 }
 
-/* Brings into the cache what other machines have fetched already, as far as lock or recipe give its digest. */
+/* Brings into the cache what other machines have fetched already, as far as lock or recipe give its
+ * digest. */
 static int take_from_bucket(struct fetch_work *work, struct bucket_cache *remote, struct err *err)
 {
     for (size_t i = 0; i < work->count; i++) {

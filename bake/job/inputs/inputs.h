@@ -2,8 +2,8 @@
  *
  * In:    the recipe's path (or --standin for the compiled-in one), variables, --update.
  * Out:   struct inputs: recipe, lock, and digests of what determined them.
- * Fails: ERR_RECIPE for a mistake in the recipe, or a lock that does not fit it (the message says what to do); ERR_USAGE; ERR_VERIFY
- *        when digests are required and missing.
+ * Fails: ERR_RECIPE for a mistake in the recipe, or a lock that does not fit it (the message says what to
+ *        do); ERR_USAGE; ERR_VERIFY when digests are required and missing.
  * Owns:  struct inputs owns everything in it until inputs_free().
  */
 #ifndef BAKE_FRONT_JOB_INPUTS_INPUTS_H
@@ -42,13 +42,13 @@ struct inputs {
         0                                                                                                    \
     }
 
-/* Settles which recipe to use and reports it: the first step of every command that takes one. ERR_USAGE when none was named and
- * the current folder has none; no other recipe is ever used instead. */
+/* Settles which recipe to use and reports it: the first step of every command that takes one. ERR_USAGE when
+ * none was named and the current folder has none; no other recipe is ever used instead. */
 must_check int recipe_choose(struct common *common, struct recipe_options *options, struct err *err);
 /* Reads the recipe only, not the lock. */
 must_check int inputs_recipe(const struct recipe_options *options, struct inputs *ret, struct err *err);
-/* Reads recipe and lock; writes nothing. Reports what would otherwise fail only after the download: a missing keyring, an input
- * without a digest where digests are required. */
+/* Reads recipe and lock; writes nothing. Reports what would otherwise fail only after the download: a missing
+ * keyring, an input without a digest where digests are required. */
 must_check int inputs_open(const struct recipe_options *options, struct inputs *ret, struct err *err);
 void inputs_free(struct inputs *inputs);
 #define cleanup_inputs cleanup(inputs_free)

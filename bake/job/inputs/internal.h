@@ -33,8 +33,8 @@ struct fetch_work {
 /* Where the publisher has the base that the recipe names by channel and version. */
 must_check int inputs_resolve_base(struct fetch_work *work, struct release_urls *urls, struct err *err);
 
-/* Pins the verified items. The lock is written only when it would pin something else than the one that is there, which keeps its
- * time otherwise, so that the same bytes come out. */
+/* Pins the verified items. The lock is written only when it would pin something else than the one that is
+ * there, which keeps its time otherwise, so that the same bytes come out. */
 must_check int inputs_make_lock(struct fetch_work *work, bool *ret_written, struct err *err);
 
 static inline bool inputs_url_is_local(const char *url)

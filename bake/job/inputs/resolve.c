@@ -8,9 +8,9 @@
 
 enum { VERSION_TEXT_MAX = 4 << 20 };
 
-/* The text that names the newest release is signed as the image is. A missing signature is only a
- * warning: an old text with its old signature would pass as well. What protects is the image's own signature, and that an older
- * release never replaces a newer one unless allowed to. */
+/* The text that names the newest release is signed as the image is. A missing signature is only a warning: an
+ * old text with its old signature would pass as well. What protects is the image's own signature, and that an
+ * older release never replaces a newer one unless allowed to. */
 static int verify_version(struct fetch_work *work, const char *url, const struct buf *text, struct err *err)
 {
     const struct recipe_input *base = &work->job->inputs.recipe.base.from;

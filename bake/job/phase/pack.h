@@ -1,9 +1,11 @@
 /* pack: the archive, complete but without a name.
  *
  * In:    the patched disk.
- * Out:   struct packed_image. The embedded files are hashed once more in the background while the disk is packed.
+ * Out:   struct packed_image. The embedded files are hashed once more in the background while the disk is
+ *        packed.
  * Fails: as pack does; ERR_VERIFY with CACHE_ROT when an embedded file is no longer what the plan says.
- * Owns:  struct packed_image owns the unnamed archive until packed_image_free(): it vanishes unless it is committed.
+ * Owns:  struct packed_image owns the unnamed archive until packed_image_free(): it vanishes unless it is
+ *        committed.
  */
 #ifndef BAKE_FRONT_JOB_PHASE_PACK_H
 #define BAKE_FRONT_JOB_PHASE_PACK_H

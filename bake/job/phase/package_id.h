@@ -1,6 +1,7 @@
 /* A package's name, which identifies its bytes: "is it built already?" is one look-up.
  *
- * In:    everything that determines the package: recipe, lock, base, plan, public key, bake and its deflate engine.
+ * In:    everything that determines the package: recipe, lock, base, plan, public key, bake and its deflate
+ *        engine.
  * Out:   NAME-DIGEST, and the paths that follow from it.
  * Fails: ERR_INTERNAL.
  * Owns:  struct package_id owns its text until package_id_free().
@@ -27,8 +28,8 @@ must_check int package_id_make(const struct bake_job *job, const struct image_op
                                const struct signing_key *key, const struct fetched *fetched,
                                const struct unpacked *base, const struct planned *planned,
                                struct package_id *ret, struct err *err);
-/* Is there a complete package of that name, signed with this key? A damaged or unreadable one is not an error: it is to be made
- * again. */
+/* Is there a complete package of that name, signed with this key? A damaged or unreadable one is not an
+ * error: it is to be made again. */
 bool package_id_exists(const struct package_id *id, struct common *common, const struct signing_key *key);
 void package_id_free(struct package_id *id);
 #define cleanup_package_id cleanup(package_id_free)

@@ -2,8 +2,10 @@
  *
  * In:    a job, a plan, the disk. bake's lists: the contents list, its signature and the public key.
  * Out:   struct patched: the permit for pack. Only phase_patch() makes one.
- * Fails: as fs does. When e2fsck finds errors: ERR_LAYOUT if the base had them before anything was written, else ERR_INTERNAL.
- * Owns:  struct patched owns the lists that its plan reads from, and borrows disk and payload, until patched_free().
+ * Fails: as fs does. When e2fsck finds errors: ERR_LAYOUT if the base had them before anything was written,
+ *        else ERR_INTERNAL.
+ * Owns:  struct patched owns the lists that its plan reads from, and borrows disk and payload, until
+ *        patched_free().
  */
 #ifndef BAKE_FRONT_JOB_PHASE_PATCH_H
 #define BAKE_FRONT_JOB_PHASE_PATCH_H

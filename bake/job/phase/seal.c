@@ -5,7 +5,8 @@
 #include "layout/layout.h"
 #include "seal/package.h"
 
-/* An address that means the same elsewhere, or NULL: not one of a local file, nor one with a variable of this environment. */
+/* An address that means the same elsewhere, or NULL: not one of a local file, nor one with a variable of this
+ * environment. */
 static const char *public_url(const struct lock_input *input)
 {
     bool remote = strncasecmp(input->url, "http:", 5) == 0 || strncasecmp(input->url, "https:", 6) == 0;

@@ -2,8 +2,8 @@
  *
  * In:    a job, what it fetched.
  * Out:   struct unpacked: a private view of the base; what is written to it touches nothing else.
- * Fails: as unpack, layout and fs_grow() do; ERR_LAYOUT when the base is not the OS that the recipe names, or is larger than the
- *        recipe's disk.size; ERR_USAGE for a bad SOURCE_DATE_EPOCH.
+ * Fails: as unpack, layout and fs_grow() do; ERR_LAYOUT when the base is not the OS that the recipe names, or
+ *        is larger than the recipe's disk.size; ERR_USAGE for a bad SOURCE_DATE_EPOCH.
  * Owns:  struct unpacked owns the disk until unpacked_free().
  */
 #ifndef BAKE_FRONT_JOB_PHASE_UNPACK_H

@@ -155,7 +155,7 @@ static void the_layer_has_what_static_pods_mount_over(void **state)
     cleanup_files struct files files = {0}, layer = {0};
     make(&image);
     list(image.data, image.len, &files);
-    /* The one blob that is no JSON. */
+    /* the one blob that is not JSON */
     for (size_t i = 0; i < files.count; i++)
         if (strncmp(files.items[i].name, "blobs/sha256/", 13) == 0 && files.items[i].size > 0 &&
             files.items[i].bytes[0] != '{')

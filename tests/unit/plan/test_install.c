@@ -55,12 +55,12 @@ static void install_sections(void **state)
 
 static const char *const bad[][2] = {
     {"[Install]\nWantedBy=%i.target\n",
-     "WantedBy=%i.target: specifiers are not supported here: write the name out"},
-    {"[Install]\nWantedBy=../x.target\n", "WantedBy=../x.target is no unit name"},
-    {"[Install]\nAlias=nodot\n", "Alias=nodot is no unit name"},
-    {"[Install]\nAlias=.service\n", "Alias=.service is no unit name"},
-    {"[Install]\nAlso=\"a.service\"\n", "Also=\"a.service\" is no unit name"},
-    {"[Install]\nDefaultInstance=a/b\n", "DefaultInstance=a/b is no instance name"},
+     "WantedBy=%i.target: specifiers are not supported: write the name out"},
+    {"[Install]\nWantedBy=../x.target\n", "WantedBy=../x.target is not a unit name"},
+    {"[Install]\nAlias=nodot\n", "Alias=nodot is not a unit name"},
+    {"[Install]\nAlias=.service\n", "Alias=.service is not a unit name"},
+    {"[Install]\nAlso=\"a.service\"\n", "Also=\"a.service\" is not a unit name"},
+    {"[Install]\nDefaultInstance=a/b\n", "DefaultInstance=a/b is not an instance name"},
 };
 
 static void what_cannot_be_known_is_refused(void **state)

@@ -303,17 +303,17 @@ static void a_network_has_what_it_needs(void **state)
     assert_int_equal(m.err.kind, ERR_RECIPE);
     assert_string_equal(
         m.err.text,
-        "r:3:11: network: \"flannel\" needs files that the recipe does not give: /opt/bin/flanneld, "
+        "r:3:11: network: \"flannel\" needs files that the recipe does not provide: /opt/bin/flanneld, "
         "/opt/cni/bin/bridge, /opt/cni/bin/host-local, /opt/cni/bin/loopback, "
-        "/opt/cni/bin/portmap: name them under \"files\"");
+        "/opt/cni/bin/portmap: list them under \"files\"");
     made_free(&m);
-    /* A directory of that name is no program. */
+    /* A directory of that name is not a program. */
     char body[1024];
     m = (struct made){0};
     snprintf(body, sizeof body, flannel, "");
     make(&m, body, plugins, 5);
     assert_int_equal(m.result, -1);
-    assert_non_null(strstr(m.err.text, "does not give: /opt/cni/bin/bridge: name"));
+    assert_non_null(strstr(m.err.text, "does not provide: /opt/cni/bin/bridge: list"));
     made_free(&m);
     m = (struct made){0};
     snprintf(body, sizeof body, flannel, ",{\"path\":\"/opt/cni/bin/bridge\",\"text\":\"\"}");
@@ -325,7 +325,7 @@ static void a_network_has_what_it_needs(void **state)
     make(&m, "\"network\":\"calico\",\"files\":[{\"path\":\"/opt/cni/bin\",\"input\":\"a\",\"tree\":\"x\"}]",
          plugins, 4);
     assert_int_equal(m.result, -1);
-    assert_non_null(strstr(m.err.text, "give: /opt/bin/calico-node, /opt/cni/bin/calico-ipam: name"));
+    assert_non_null(strstr(m.err.text, "provide: /opt/bin/calico-node, /opt/cni/bin/calico-ipam: list"));
     made_free(&m);
     /* Without the agent, the network is the recipe's own matter. */
     m = (struct made){0};
@@ -366,12 +366,12 @@ static void what_the_agent_would_refuse_is_refused(void **state)
     static const struct {
         const char *body, *said;
     } bad[] = {
-        {MANIFESTS(MANIFEST("addon-x.yaml", "a: @CLUSTER_DSN@")), "the mark @CLUSTER_DSN@ is not known"},
-        {MANIFESTS(MANIFEST("x.yaml", "@OTHER@ @MTU@")), "manifest x.yaml: the mark @OTHER@ is not known"},
+        {MANIFESTS(MANIFEST("addon-x.yaml", "a: @CLUSTER_DSN@")), "the mark @CLUSTER_DSN@ is unknown"},
+        {MANIFESTS(MANIFEST("x.yaml", "@OTHER@ @MTU@")), "manifest x.yaml: the mark @OTHER@ is unknown"},
         {MANIFESTS(MANIFEST("addon-x.yml", "a")), "an add-on's name must end in .yaml"},
         {MANIFESTS(MANIFEST("addon-x.json", "a")), "an add-on's name must end in .yaml"},
         {MANIFESTS(MANIFEST("pod.yaml", "a") "," MANIFEST("addon-x.yaml", "a")),
-         "nothing gives addon-x.yaml to the cluster: \"units\" needs { \"name\": \"bake-addons.service\""},
+         "nothing applies addon-x.yaml to the cluster: \"units\" needs { \"name\": \"bake-addons.service\""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -426,9 +426,9 @@ static const struct {
      "r:3:18: files[0]: /etc/machine-id cannot be removed: every node must make its own at first boot",
      ERR_RECIPE},
     {"\"files\":[{\"path\":\"/etc/ssh/ssh_host_rsa_key\",\"text\":\"\"}]",
-     "r:3:18: files[0]: /etc/ssh/ssh_host_rsa_key cannot be written: a host key in an image is every node's "
-     "key, and the "
-     "image's readers'",
+     "r:3:18: files[0]: /etc/ssh/ssh_host_rsa_key cannot be written: all nodes would share this host key, "
+     "and so would "
+     "everyone who can read the image",
      ERR_RECIPE},
     {"\"files\":[{\"path\":\"/boot/coreos/first_boot\",\"remove\":true}]",
      "r:3:18: files[0]: /boot/coreos/first_boot cannot be removed: the first-boot flag must stay as it is, "
@@ -439,12 +439,13 @@ static const struct {
      "r:3:18: files[0]: /etc/.wh.motd cannot be written: names that begin with .wh. are overlay whiteouts",
      ERR_RECIPE},
     {"\"files\":[{\"path\":\"/run/x\",\"text\":\"\"}]",
-     "r:3:18: files[0]: /run/x cannot be written: it is mounted over at boot, so nothing there would be seen",
+     "r:3:18: files[0]: /run/x cannot be written: it is mounted over at boot, so the file would be hidden",
      ERR_RECIPE},
     {"\"files\":[{\"path\":\"/opt/bake/contents.json\",\"text\":\"\"}]",
-     "r:3:18: files[0]: /opt/bake/contents.json cannot be written: this folder is bake's own", ERR_RECIPE},
+     "r:3:18: files[0]: /opt/bake/contents.json cannot be written: this folder is reserved for bake",
+     ERR_RECIPE},
     {"\"files\":[{\"path\":\"/opt/bake\",\"remove\":true}]",
-     "r:3:18: files[0]: /opt/bake cannot be removed: this folder is bake's own", ERR_RECIPE},
+     "r:3:18: files[0]: /opt/bake cannot be removed: this folder is reserved for bake", ERR_RECIPE},
     {"\"files\":[{\"path\":\"/oem\",\"remove\":true}]",
      "r:3:18: files[0]: /oem is the root directory of a file system: it cannot be removed", ERR_RECIPE},
     {"\"files\":[{\"path\":\"/usr/bin/x\",\"text\":\"\"}]",
@@ -481,8 +482,7 @@ static const struct {
      "there, or leave \"enable\" out",
      ERR_RECIPE},
     {"\"units\":[" UNIT("a.service", "[Install]\\nWantedBy=%n") "]",
-     "r:3:18: units: a.service: WantedBy=%n: specifiers are not supported here: write the name out",
-     ERR_RECIPE},
+     "r:3:18: units: a.service: WantedBy=%n: specifiers are not supported: write the name out", ERR_RECIPE},
     {"\"units\":[" UNIT("a@.service", "[Install]\\nWantedBy=x.target") "]",
      "r:3:18: units: a@.service is a template: to enable it, its [Install] section needs DefaultInstance=",
      ERR_RECIPE},
@@ -522,7 +522,7 @@ static void is(const struct plan *plan, const char *path, uint32_t mode, uint32_
         fail_msg("%s: %04o %u:%u", path, op->mode, op->uid, op->gid);
 }
 
-/* What the recipe says, what becomes of "su", 6755 of 998:9 in the archive, and whether each kind of loss is told. */
+/* What the recipe says, what becomes of "su", 6755 of 998:9 in the archive, and whether each kind of loss is reported. */
 static void archives_owners_and_modes(void **state)
 {
     (void)state;
@@ -546,7 +546,7 @@ static void archives_owners_and_modes(void **state)
         assert_int_equal(plan_print_text(&m.plan, &layout, &text, &m.err), 0);
         is(&m.plan, "/opt/p/su", cases[i].mode, cases[i].uid, cases[i].gid);
         assert_int_equal(find(&m.plan, "/opt/p/tmp")->mode, 01777);
-        assert_true(!strstr(text.data, "owners in the archive are not taken over") == !cases[i].owner);
+        assert_true(!strstr(text.data, "owners in the archive are not kept") == !cases[i].owner);
         assert_true(!strstr(text.data, "set-group-id bits are dropped") == !cases[i].set_id);
         assert_non_null(
             strstr(text.data, "access control lists (ACL) are dropped: 2 in input a, the first is \"ping\""));
