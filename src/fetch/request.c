@@ -112,7 +112,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
     return len;
 }
 
-static int take(struct transfer *t, const char *bytes, size_t len, struct err *err)
+static int receive_bytes(struct transfer *t, const char *bytes, size_t len, struct err *err)
 {
     uint64_t done = request_done(t);
     uint64_t total = t->cache ? t->part.total : 0;
@@ -145,7 +145,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
         t->ignored += len;
         return t->ignored > IGNORED_MAX ? 0 : len;
     }
-    if (take(t, bytes, len, t->err) < 0) {
+    if (receive_bytes(t, bytes, len, t->err) < 0) {
         t->failed = true;
         return 0;
     }

@@ -152,7 +152,8 @@ errcode_t ext_lookup(ext2_filsys fs, ext2_ino_t dir, const char *name, size_t le
 }
 
 /* One component, NAME of LEN bytes; REST follows it. */
-static int step(struct walk *walk, const char *name, size_t len, const char *rest, bool last, bool follow)
+static int walk_component(struct walk *walk, const char *name, size_t len, const char *rest, bool last,
+                          bool follow)
 {
     struct ext_place *place = walk->place;
     ext2_filsys fs = walk->ext->fs;
@@ -227,7 +228,7 @@ int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place
             place.is_dir = true;
             continue;
         }
-        r = step(walk, name, len, rest, rest[0] == '\0', follow);
+        r = walk_component(walk, name, len, rest, rest[0] == '\0', follow);
         if (r == 0)
             r = check_mounts(walk);
     }

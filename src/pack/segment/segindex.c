@@ -9,7 +9,7 @@
 static const char magic[8] = {'B', 'A', 'K', 'E', 'S', 'E', 'G', '2'};
 enum { AT_RECORDS = 8, AT_KNOWN = 12, AT_DATA = 16, AT_CRC = 24, AT_ZERO = 28 };
 
-static void put(struct buf *buf, uint64_t value, unsigned bytes)
+static void put_number(struct buf *buf, uint64_t value, unsigned bytes)
 {
     unsigned char out[8];
     for (unsigned i = 0; i < bytes; i++)
@@ -95,22 +95,22 @@ void segindex_write(const struct segindex *index, uint64_t data_size, struct buf
         const struct segment_record *record = &index->records[i];
         buf_add(ret, record->raw.bytes, SHA256_SIZE);
         buf_add(ret, record->sha256.bytes, SHA256_SIZE);
-        put(ret, record->raw_len, 4);
-        put(ret, record->crc, 4);
-        put(ret, record->packed_len, 4);
-        put(ret, record->crc32c, 4);
+        put_number(ret, record->raw_len, 4);
+        put_number(ret, record->crc, 4);
+        put_number(ret, record->packed_len, 4);
+        put_number(ret, record->crc32c, 4);
     }
     for (size_t i = 0; i < index->known_count; i++) {
         const struct known_segment *known = &index->known[i];
         buf_add(ret, known->origin.bytes, SHA256_SIZE);
-        put(ret, known->mask, 4);
+        put_number(ret, known->mask, 4);
         buf_add(ret, known->raw.bytes, SHA256_SIZE);
     }
     uint32_t crc = ret->failed ? 0 : crc32c_add(0, ret->data ? ret->data + from : "", ret->len - from);
     buf_add(ret, magic, sizeof magic);
-    put(ret, index->record_count, 4);
-    put(ret, index->known_count, 4);
-    put(ret, data_size, 8);
-    put(ret, crc, 4);
-    put(ret, 0, 4);
+    put_number(ret, index->record_count, 4);
+    put_number(ret, index->known_count, 4);
+    put_number(ret, data_size, 8);
+    put_number(ret, crc, 4);
+    put_number(ret, 0, 4);
 }
