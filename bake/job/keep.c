@@ -98,7 +98,7 @@ static struct kept_package *find_or_add_package(struct folder *folder, const cha
     return item;
 }
 
-/* NAME-DIGEST and one of the suffixes, and nothing else. *ret_id is NULL for anything else. */
+/* The digest in FILE when it is NAME-DIGEST and one of the suffixes; else NULL. */
 static const char *id_of(const struct folder *folder, const char *file, const char **ret_suffix)
 {
     size_t len = strlen(folder->name);

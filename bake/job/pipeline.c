@@ -85,7 +85,7 @@ static void remember(const struct bake_job *job, const struct up_to_date *before
     struct err why = {0};
     const struct run *run = &job->common->run;
     if (up_to_date_remember(before, query, &job->inputs, job->cache, name, run, &why) < 0)
-        run_note(run, "cache", "that this is built is not remembered: %s", why.text);
+        run_note(run, "cache", "cannot remember that this is built: %s", why.text);
 }
 
 int bake_image(struct common *common, const struct image_options *options, const struct signing_key *key,

@@ -267,7 +267,8 @@ int up_to_date_remember(const struct up_to_date *before, const struct up_to_date
     char key[SHA256_HEX];
     if (!before->settled)
         return 0;
-    /* the lock that this run made may name files that were not looked at when it began: the next run will */
+    /* the lock that this run made may name files that were not seen when it began: the next run records
+     * them */
     if (list_files(query, inputs, &files, err) < 0 || identities(&files, &now, &latest, err) < 0)
         return -1;
     if (!sha256_equal(&now, &before->before))
@@ -277,6 +278,6 @@ int up_to_date_remember(const struct up_to_date *before, const struct up_to_date
         seal_note(query, name, &now, note.digest, &latest, err) < 0 ||
         write_note(cache, key, &note, run, err) < 0)
         return -1;
-    /* whoever waits for this run and then changes something leaves another time than the one noted */
+    /* a change made right after this run must leave a time that differs from the one noted */
     return wait_for_tick(&latest) ? 0 : cache_drop(cache, kind, key, run, err);
 }

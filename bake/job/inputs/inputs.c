@@ -19,7 +19,7 @@ static void note_variable(struct buf *seen, const char *space, const char *name,
     buf_add(seen, "\n", 1);
 }
 
-/* What the recipe asks for is written down: the same answers make it the same recipe. */
+/* Records what the recipe looks up: the same answers make it the same recipe. */
 static const char *environment(void *ctx, const char *name)
 {
     const char *value = getenv(name);
@@ -27,7 +27,7 @@ static const char *environment(void *ctx, const char *name)
     return value;
 }
 
-/* ${bake.fixtures}: where the scripts of the repository put the stand-in base and the real payload. */
+/* ${bake.fixtures}: where the project's scripts put the stand-in base and the real payload. */
 static int fixtures_dir(char **ret, struct err *err)
 {
     const char *set = getenv("BAKE_FIXTURES");
@@ -92,7 +92,7 @@ int recipe_choose(struct common *common, struct recipe_options *options, struct 
     return 0;
 }
 
-/* Its text. */
+/* The text, and the paths of recipe and lock. */
 static int read_recipe(const struct recipe_options *options, struct inputs *inputs, struct buf *text,
                        struct err *err)
 {
@@ -118,7 +118,7 @@ static int read_recipe(const struct recipe_options *options, struct inputs *inpu
     return buf_check(text, "the recipe", err);
 }
 
-/* --lock-dir: the recipe may lie where nothing can be written. */
+/* --lock-dir: the recipe's folder may be read-only. */
 static int move_lock(const char *dir, struct inputs *inputs, struct err *err)
 {
     cleanup_free char *beside = inputs->lock_path;
@@ -168,7 +168,7 @@ int inputs_recipe(const struct recipe_options *options, struct inputs *inputs, s
     return sha256_of(seen.data, seen.len, &inputs->variables_sha256, err);
 }
 
-/* *ret_found is false when there is no lock yet. */
+/* *ret_found: there is a lock. */
 static int read_lock(const char *path, struct lock *ret, bool *ret_found, struct err *err)
 {
     *ret_found = false;
@@ -196,14 +196,14 @@ static int check_digests(const struct recipe *recipe, struct err *err)
             buf_printf(&names, "%s%s", names.len ? ", " : "", recipe->inputs[i].name);
     if (names.len == 0 && !names.failed)
         return 0;
-    return err_set(
-        err, ERR_VERIFY, 0,
-        "%s: digests are required, and nothing vouches for %s: give each its \"sha256\" or \"sha512\", or a "
-        "\"signature\" and its \"keyring\"",
-        recipe->file, names.data ? names.data : "");
+    return err_set(err, ERR_VERIFY, 0,
+                   "%s: digests are required, but no digest or signature vouches for %s: give each its "
+                   "\"sha256\" or \"sha512\", or a "
+                   "\"signature\" and its \"keyring\"",
+                   recipe->file, names.data ? names.data : "");
 }
 
-/* Before a lock is made. */
+/* What would make locking fail later: missing digests, unreadable keyrings. */
 static int check_vouchers(const struct recipe_options *options, const struct recipe *recipe, struct err *err)
 {
     if ((options->require_digests || recipe->require_digests) && check_digests(recipe, err) < 0)

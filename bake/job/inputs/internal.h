@@ -30,11 +30,11 @@ struct fetch_work {
     bool locking;
 };
 
-/* Where the publisher has the base that the recipe names by channel and version. */
+/* The published URL of the base that the recipe names by channel and version. */
 must_check int inputs_resolve_base(struct fetch_work *work, struct release_urls *urls, struct err *err);
 
-/* Pins the verified items. The lock is written only when it would pin something else than the one that is
- * there, which keeps its time otherwise, so that the same bytes come out. */
+/* Pins the verified items. Writes the lock only when it would pin something else than the existing one, which
+ * otherwise stays with its time, so that a bake gives the same bytes. */
 must_check int inputs_make_lock(struct fetch_work *work, bool *ret_written, struct err *err);
 
 static inline bool inputs_url_is_local(const char *url)

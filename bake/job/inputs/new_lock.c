@@ -1,4 +1,4 @@
-/* inputs_make_lock() of internal.h. */
+/* inputs_make_lock() of internal.h: pins what was verified, and reports what changed. */
 #include <string.h>
 #include <time.h>
 
@@ -18,7 +18,8 @@ static int pin(struct lock *lock, const char *name, const struct fetch_item *ite
     return lock_add(lock, &pinned, err);
 }
 
-/* Nothing changed: the old lock stays, with its time, so that the same bytes come out. */
+/* Would the new lock pin the same? Then the old one stays, with its time, so that a bake gives the same
+ * bytes. */
 static bool same_inputs(const struct lock *a, const struct lock *b)
 {
     if (a->input_count != b->input_count || !sha256_equal(&a->inputs_digest, &b->inputs_digest))
@@ -31,8 +32,9 @@ static bool same_inputs(const struct lock *a, const struct lock *b)
     return true;
 }
 
-/* What is new in the lock: on trust as a warning, the rest as a step. The old lock is still there. */
-static void tell_pins(const struct fetch_work *work, const struct lock *made)
+/* Reports what is new in the lock: warnings for what is pinned on trust, steps for the rest. Needs the old
+ * lock. */
+static void report_pins(const struct fetch_work *work, const struct lock *made)
 {
     unsigned on_trust = 0;
     for (size_t i = 0; i < work->count; i++) {
@@ -54,7 +56,7 @@ static void tell_pins(const struct fetch_work *work, const struct lock *made)
                      now->name, old_hex, hex, now->url);
         else if (!vouched)
             run_warn(&work->job->common->run, "lock",
-                     "%s is pinned on trust, this first time, as %s it: sha256 %s (%s)", now->name,
+                     "%s is pinned on trust this first time, as %s it: sha256 %s (%s)", now->name,
                      inputs_url_is_local(item->url) ? "this machine has" : "its server sent", hex, now->url);
         else if (old)
             ui_step(&work->job->common->ui, "lock", "%s changed: sha256 %s is now %s", now->name, old_hex,
@@ -62,9 +64,8 @@ static void tell_pins(const struct fetch_work *work, const struct lock *made)
     }
     if (on_trust > 0)
         run_warn(&work->job->common->run, "lock",
-                 "compare with what the publisher says, and put the digest into the recipe; "
-                 "--require-digests refuses "
-                 "instead");
+                 "compare with the digest that the publisher gives, and put it into the recipe; with "
+                 "--require-digests this is refused");
 }
 
 static int write_lock(const struct inputs *inputs, struct err *err)
@@ -104,7 +105,7 @@ int inputs_make_lock(struct fetch_work *work, bool *ret_written, struct err *err
         ui_step(&work->job->common->ui, "lock", "%s is up to date", inputs->lock_path);
         return 0;
     }
-    tell_pins(work, &made);
+    report_pins(work, &made);
     lock_free(&inputs->lock);
     inputs->lock = made;
     made = (struct lock){0};

@@ -8,9 +8,9 @@
 
 enum { VERSION_TEXT_MAX = 4 << 20 };
 
-/* The text that names the newest release is signed as the image is. A missing signature is only a warning: an
- * old text with its old signature would pass as well. What protects is the image's own signature, and that an
- * older release never replaces a newer one unless allowed to. */
+/* The text that names the newest release is signed like the image. A missing signature is only a warning: an
+ * attacker could as well replay an old text with its old signature. The image's own signature protects, and
+ * the rule that an older release never replaces a newer one unless allowed to. */
 static int verify_version(struct fetch_work *work, const char *url, const struct buf *text, struct err *err)
 {
     const struct recipe_input *base = &work->job->inputs.recipe.base.from;
@@ -34,7 +34,7 @@ static int verify_version(struct fetch_work *work, const char *url, const struct
     cleanup_trusted struct trusted trusted = TRUSTED_EMPTY;
     artifact.fd = memfd_create("version", MFD_CLOEXEC);
     if (artifact.fd < 0)
-        return err_sys(err, errno, "make a file in memory");
+        return err_sys(err, errno, "create a file in memory");
     artifact.size = text->len;
     const struct verify_spec spec = {.name = url,
                                      .keyring = base->keyring,
@@ -46,7 +46,6 @@ static int verify_version(struct fetch_work *work, const char *url, const struct
                : verify_artifact(&artifact, &spec, run, &trusted, err);
 }
 
-/* The published place of a base that the recipe names by channel and version. */
 int inputs_resolve_base(struct fetch_work *work, struct release_urls *urls, struct err *err)
 {
     const struct recipe *recipe = &work->job->inputs.recipe;

@@ -73,10 +73,10 @@ bool package_id_exists(const struct package_id *id, struct common *common, const
     cleanup_package struct package package = {0};
     if (access(id->manifest, F_OK) < 0) /* it is written last */
         return false;
-    ui_step(&common->ui, "check", "is what is there whole?");
+    ui_step(&common->ui, "check", "is the existing package complete?");
     if (package_open(id->manifest, key ? &key->public : NULL, &package, NULL, &why) == 0 &&
         package_check_archive(&package, id->manifest, &common->run, NULL, &why) == 0)
         return true;
-    run_note(&common->run, "check", "it is made again: %s", why.text);
+    run_note(&common->run, "check", "making it again: %s", why.text);
     return false;
 }

@@ -73,7 +73,7 @@ static int blame(const struct bake_job *job, const struct trusted *artifact, con
 static int check_file_systems(const struct bake_job *job, const struct fetched *fetched,
                               const struct patched *patched, struct err *err)
 {
-    ui_step(&job->common->ui, "check", "what e2fsck says of it");
+    ui_step(&job->common->ui, "check", "running e2fsck");
     if (fs_fsck(&patched->base->disk, &patched->base->layout, &patched->plan, cache_dir(job->cache),
                 &job->common->run, err) == 0)
         return 0;

@@ -40,8 +40,8 @@ static int read_layout(const struct bake_job *job, const struct disk *disk, stru
         return err_wrap(err, "layout");
     const char *wanted = job->inputs.recipe.base.os;
     if (wanted && strcmp(wanted, os_kind_name(ret->os)) != 0)
-        return err_set(err, ERR_LAYOUT, 0, "layout: the recipe says that the base is %s, but it is %s",
-                       wanted, os_kind_name(ret->os));
+        return err_set(err, ERR_LAYOUT, 0, "layout: the recipe says the base is %s, but it is %s", wanted,
+                       os_kind_name(ret->os));
     ui_step(&job->common->ui, "layout", "%s %s, %u partitions, %s", os_kind_name(ret->os), ret->os_version,
             ret->partition_count, ui_bytes(ret->disk_size, size));
     return 0;
