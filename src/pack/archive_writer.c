@@ -11,9 +11,9 @@
 #include "pack/archive/tarhead.h"
 
 enum { GZIP_HEAD = 10, GZIP_TAIL = 8 };
-static const uint64_t WRITEBACK = UINT64_C(16) << 20;   /* bytes after which the kernel is set to work */
-static const uint64_t DROP_BEHIND = UINT64_C(64) << 20; /* bytes that the disk is given time for */
-static const uint64_t RUN_MAX = UINT64_C(16) << 20;     /* bytes that are copied from the cache at once */
+static const uint64_t WRITEBACK = UINT64_C(16) << 20;   /* bytes between two starts of writeback */
+static const uint64_t DROP_BEHIND = UINT64_C(64) << 20; /* bytes that may be under writeback */
+static const uint64_t RUN_MAX = UINT64_C(16) << 20;     /* bytes copied from the cache at a time */
 
 int archive_writer_begin(struct archive_writer *writer, int fd, size_t segments, const struct pack_sink *sink,
                          const struct run *run, struct err *err)
@@ -31,8 +31,8 @@ void archive_writer_free(struct archive_writer *writer)
     packed_free(&writer->packed);
 }
 
-/* Starts writeback early so that the final fsync is short, and drops pages already written: the archive is not read again
- * here. Does not block. */
+/* Starts writeback early so that the final fsync is short, and drops written pages from memory, since the
+ * archive is not read again here. Does not block. */
 static void start_writeback(struct archive_writer *writer, uint64_t written)
 {
     if (written - writer->flushed < WRITEBACK)
@@ -61,7 +61,7 @@ static int copy_pending(struct archive_writer *writer, struct err *err)
     return 0;
 }
 
-/* Puts one segment at the archive's end. */
+/* Appends one segment to the archive. */
 static int place(struct archive_writer *writer, const unsigned char *bytes,
                  const struct segment_record *record, int from, struct err *err)
 {
@@ -110,7 +110,7 @@ int archive_writer_hash(struct archive_writer *writer, const unsigned char *byte
     return hasher_add(&writer->sha256, bytes, record->packed_len, err);
 }
 
-/* The first and the last segment: PREFIX, RAW deflated, and, at the end, gzip's trailer. */
+/* A frame, the first or last segment: PREFIX, RAW deflated and, in the last, gzip's trailer. */
 static int append_frame(struct archive_writer *writer, enum deflate_engine engine, const void *prefix,
                         size_t prefix_len, const void *raw, size_t raw_len, bool last, struct err *err)
 {

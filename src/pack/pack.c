@@ -10,10 +10,10 @@
 #include "task/workers.h"
 
 enum {
-    /* Results that may wait for the archive. What a rebuild changed lies together: it is deflated while what comes before it is
-     * read from the cache. */
+    /* Results that may wait for the archive. A rebuild's changes lie together on the disk, so they are
+     * deflated while the segments before them are read from the cache. */
     SLOTS_MAX = 48,
-    BATCH_MAX = 32 /* segments from the cache */
+    BATCH_MAX = 32 /* cached segments in one batch */
 };
 static const uint64_t GIB = UINT64_C(1) << 30;
 static const uint64_t DISK_MAX = UINT64_C(64) << 40; /* the largest persistent disk of GCE */
@@ -39,7 +39,7 @@ struct batch {
     bool cached;         /* false: one segment, to be deflated */
 };
 
-/* Memory of one consumer, to read segments of the cache, and to deflate those again that are damaged there. */
+/* One consumer's memory, to read cached segments and to deflate damaged ones again. */
 struct consumer {
     struct deflated segment;
     struct worker_scratch scratch;
@@ -50,13 +50,12 @@ struct packing {
     const struct sparse *sparse;
     struct store *store;
     enum deflate_engine engine;
-    bool verify; /* what is deflated enters the cache */
+    bool verify; /* deflated segments enter the cache, so they are verified */
     const struct run *run;
     struct archive_writer writer;
     struct batch *batches;
     size_t batch_count;
-    const struct cached_segment *
-        *cached; /* one a segment; NULL: not in the cache, or known to be damaged there */
+    const struct cached_segment **cached; /* one for each segment; NULL: not in the cache, or damaged there */
     struct consumer hashing, appending, keeping;
 };
 
@@ -79,7 +78,8 @@ static int deflate_from_disk(const struct packing *packing, size_t index, struct
     return worker_scratch_deflate(scratch, from, packing->verify, ret->bytes, &ret->record, err);
 }
 
-/* A damaged segment of the cache is deflated again by each consumer; deflate is deterministic, so all get the same bytes. */
+/* A damaged segment of the cache is deflated again by each consumer; deflate is deterministic, so all get the
+ * same bytes. */
 static int deflate_again(const struct packing *packing, size_t index, struct consumer *own, struct err *err)
 {
     if (!own->scratch.raw && worker_scratch_init(&own->scratch, packing->engine, err) < 0)
@@ -235,7 +235,7 @@ static int check_disk(const struct disk *disk, const struct pack_options *option
     return 0;
 }
 
-/* The cache is shared with later runs, which may use another library: only the reference's bytes may enter it. */
+/* Later runs share the cache and may use another library, so only bytes of the reference may enter it. */
 static int check_engine(struct pack_options *options, const struct run *run, struct err *err)
 {
     bool reference = false;
@@ -267,7 +267,7 @@ static void packing_free(struct packing *packing)
     free(packing->cached);
 }
 
-/* Finds the segments of the disk, and prepares the store for those that it lacks. */
+/* Finds the disk's segments, and prepares the store for those that are missing from it. */
 static int survey(const struct disk *disk, unsigned threads, struct store *store, const struct run *run,
                   struct sparse *ret, struct sha256 *ret_tree, struct err *err)
 {
@@ -281,7 +281,7 @@ static int survey(const struct disk *disk, unsigned threads, struct store *store
     return 0;
 }
 
-/* The store commits last: segments of a disk that is not what it should be must not be known to later bakes. */
+/* The store commits last, so that segments of a disk that fails verification never reach later bakes. */
 static int finish(struct packing *packing, const struct pack_approval *approve, struct packed *ret,
                   struct err *err)
 {
@@ -312,7 +312,7 @@ int pack_disk(const struct disk *disk, const struct pack_options *asked, int out
     if (store_init(&store, options.cache, disk, options.base, engine, run, err) < 0 ||
         survey(disk, threads, &store, run, &sparse, &writer->packed.disk_tree, err) < 0)
         return -1;
-    packing.verify = store.open; /* read here: another thread may give the store up */
+    packing.verify = store.open; /* copied here: another thread may close the store after an error */
     if (archive_writer_begin(writer, out_fd, sparse.count, &options.sink, run, err) < 0 ||
         archive_writer_head(writer, &sparse, options.epoch, engine, err) < 0 ||
         append_data(&packing, threads, err) < 0 || archive_writer_end(writer, engine, err) < 0)

@@ -17,7 +17,7 @@ struct precompress {
     enum deflate_engine engine;
     struct progress *progress;
     const struct run *run;
-    struct run own; /* its stop flag is ours */
+    struct run own; /* with this object's stop flag */
     volatile sig_atomic_t stop;
     pthread_t thread;
     struct worker_scratch scratch;
@@ -25,7 +25,7 @@ struct precompress {
     struct store store;
 };
 
-/* What is not written yet at the file's end is a hole. */
+/* Bytes behind the file's current end read as a hole. */
 static int read_segment(int fd, uint32_t segment, unsigned char *bytes, struct err *err)
 {
     for (size_t done = 0; done < PACK_SEGMENT;) {
@@ -43,7 +43,7 @@ static int read_segment(int fd, uint32_t segment, unsigned char *bytes, struct e
     return 0;
 }
 
-/* As sparse_read() gives them. */
+/* Reads data blocks as sparse_read() does. */
 static void join_blocks(unsigned char *bytes, unsigned mask)
 {
     size_t len = 0;
@@ -71,7 +71,7 @@ static int add_segment(struct precompress *precompress, int fd, uint32_t number,
                : store_add(&precompress->store, &record, precompress->out, err);
 }
 
-/* The next segment behind AT that may hold data, waiting for it. False at the end. */
+/* Waits for the next segment after AT that may hold data. *ret_found is false at the end. */
 static int next_segment(struct precompress *precompress, uint64_t at, uint32_t *ret, bool *ret_found,
                         struct err *err)
 {
@@ -88,7 +88,7 @@ static int next_segment(struct precompress *precompress, uint64_t at, uint32_t *
             *ret_found = true;
             return 0;
         }
-        if (state.over) /* a last part of a segment is left to pack */
+        if (state.over) /* pack_disk() handles a partial last segment */
             return 0;
         at = whole * PACK_SEGMENT > at ? whole * PACK_SEGMENT : at;
     }
@@ -125,7 +125,8 @@ static int deflate_along(struct precompress *precompress, struct err *err)
         if (found && add_segment(precompress, state.fd, segment, err) < 0)
             return -1;
     }
-    /* only of a base that is whole: one whose unpacking was given up is an error here, one in the middle of it is dropped */
+    /* only for a complete base: an abandoned one fails here, and the segments of one still being unpacked are
+     * dropped */
     if (progress_wait(precompress->progress, 0, NULL, &state, err) < 0)
         return -1;
     return state.over ? store_commit(&precompress->store, err) : 0;
@@ -154,12 +155,12 @@ int precompress_begin(const struct pack_options *options, struct progress *progr
     enum deflate_engine engine = options->small ? DEFLATE_SMALL : DEFLATE_FAST;
     bool reference = false;
     *ret = NULL;
-    /* with one thread, or one processor, there is no time to be won */
+    /* with one thread or processor this saves no time */
     if (!options->cache || !options->base || workers_threads(options->threads, PACK_THREADS_MAX) < 2)
         return 0;
     if (deflate_is_reference(engine, &reference, err) < 0)
         return -1;
-    if (!reference) /* nothing of it may get into the cache */
+    if (!reference) /* its bytes may not enter the cache */
         return 0;
     struct precompress *precompress = calloc(1, sizeof *precompress);
     if (!precompress)
@@ -175,7 +176,7 @@ int precompress_begin(const struct pack_options *options, struct progress *progr
     precompress->out = malloc(deflate_bound(PACK_SEGMENT));
     int r = precompress->out ? worker_scratch_init(&precompress->scratch, engine, err) : err_oom(err);
     if (r < 0 || thread_start(&precompress->thread, run_precompress, precompress) != 0) {
-        precompress_free(precompress); /* without a thread, packing deflates everything itself */
+        precompress_free(precompress); /* without the thread, packing deflates everything */
         return r;
     }
     *ret = precompress;

@@ -1,7 +1,6 @@
-/* pack_check(): the archive is read back by other code than what wrote it: zlib's decoder and the reader of
- * the tar header below. Each segment is decoded by a fresh decoder, which proves that it refers to nothing
- * before it; that each ends at a block boundary on a whole byte proves that their concatenation decodes to
- * the same. */
+/* pack_check(): reads the archive back with code that did not write it: zlib's decoder and the tar reader
+ * below. Each segment gets a fresh decoder, which proves that it refers to nothing before it. Each ends at a
+ * block boundary on a whole byte, so their concatenation decodes to the same bytes. */
 #include "pack/pack.h"
 
 #include <string.h>
@@ -35,7 +34,8 @@ static int differs(struct err *err, uint64_t off, const char *what)
                    (unsigned long long)off, what);
 }
 
-/* Decodes one segment's deflate data. LAST: the stream must end, *ret_used says where. */
+/* Decodes one segment's deflate data. With LAST the stream must end; *ret_used is the number of bytes
+ * consumed. */
 // NOLINTNEXTLINE(readability-non-const-parameter) ; zlib writes there
 static int decode(const unsigned char *in, size_t in_len, bool last, unsigned char *out, size_t capacity,
                   size_t *ret_used, size_t *ret_len, uint64_t off, struct err *err)
@@ -60,7 +60,7 @@ static int decode(const unsigned char *in, size_t in_len, bool last, unsigned ch
     return 0;
 }
 
-/* Octal ended by NUL or space, or base-256. */
+/* Reads a tar number: octal ended by NUL or space, or base-256. */
 static bool number(const unsigned char *field, size_t width, uint64_t *ret)
 {
     uint64_t value = 0;
@@ -88,7 +88,7 @@ static bool checksum_ok(const unsigned char *header)
     return number(header + 148, 8, &said) && said == sum;
 }
 
-/* Marks one run of data in the map, which has ROOM; runs ascend. */
+/* Marks one extent in the map, which holds up to CAPACITY segments. Extents ascend. */
 static bool mark(struct sparse *sparse, size_t capacity, const unsigned char *entry, uint64_t *end)
 {
     uint64_t off = 0, len = 0;
@@ -160,7 +160,7 @@ struct workspace {
     unsigned char packed[PACKED_MAX], disk[PACK_SEGMENT], raw[PACK_SEGMENT + 1];
 };
 
-/* What a segment decodes to. */
+/* Decodes a segment. */
 struct decoded {
     size_t len;
     uint32_t crc;
@@ -223,7 +223,7 @@ static int combine(void *ctx, size_t job, void *memory, struct err *err)
     return 0;
 }
 
-/* Segments are consecutive, and between the two frames there is one for each part of the disk that has data. */
+/* Segments must be consecutive and, between the two frames, match the disk's segments one to one. */
 static int check_list(const struct packed *packed, const struct sparse *sparse, uint64_t size,
                       struct err *err)
 {

@@ -11,11 +11,11 @@
 
 enum { BLOCKS = PACK_SEGMENT / PACK_BLOCK };
 
-/* Segments that may hold data, ascending. */
+/* The disk's segments that may hold data, ascending. */
 struct segment_list {
     struct disk_segment *items;
     size_t count, capacity;
-    size_t unread; /* the first UNREAD in ORDER have to be read */
+    size_t unread; /* the first UNREAD of ORDER must be read */
     size_t *order;
 };
 
@@ -28,7 +28,7 @@ static void list_free(struct segment_list *list)
 static int add_segment(struct segment_list *list, uint64_t segment, struct err *err)
 {
     if (list->count > 0 && list->items[list->count - 1].number >= segment)
-        return 0; /* two segments of data in one segment */
+        return 0; /* two runs of data in one segment */
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 1024;
         struct disk_segment *grown = reallocarray(list->items, capacity, sizeof *grown);
@@ -41,7 +41,7 @@ static int add_segment(struct segment_list *list, uint64_t segment, struct err *
     return 0;
 }
 
-/* Segments that may hold data. */
+/* Lists the segments in which the disk reports data. */
 static int ask_holes(const struct disk *disk, struct segment_list *list, struct err *err)
 {
     uint64_t from = 0, end = 0;
@@ -52,7 +52,7 @@ static int ask_holes(const struct disk *disk, struct segment_list *list, struct 
     return 0;
 }
 
-/* Takes what is known, and lists the rest. */
+/* Fills in the segments that are known, and lists the others in ORDER. */
 static int ask_known(struct segment_list *list, const struct sparse_cache *memory, struct err *err)
 {
     list->order = calloc(list->count + 1, sizeof *list->order);
@@ -142,7 +142,7 @@ int sparse_each_extent(const struct sparse *sparse,
                        int (*fn)(void *ctx, uint64_t off, uint64_t len, struct err *err), void *ctx,
                        struct err *err)
 {
-    uint64_t from = 0, end = 0; /* the run that grows, in blocks */
+    uint64_t from = 0, end = 0; /* the current run, in blocks */
     for (size_t i = 0; i < sparse->count; i++) {
         const struct disk_segment *segment = &sparse->segments[i];
         for (unsigned bit = 0; bit < BLOCKS; bit++) {

@@ -1,12 +1,13 @@
-/* Where a disk has data, in blocks of PACK_BLOCK, and what each segment holds: a map that depends on the disk's
- * bytes alone.
+/* Where a disk has data, in blocks of PACK_BLOCK, and what each segment holds. The map depends only on the
+ * disk's bytes.
  *
- * In:    a disk; where it is known, what a segment holds without reading it.
+ * In:    a disk; optionally, what some segments hold, so that they need not be read.
  * Out:   one segment for each PACK_SEGMENT that is not all zeros, ascending.
  * Fails: as the disk does; ERR_INTERRUPTED.
- * Owns:  its segments, until sparse_free(). What the file system calls a hole only saves reading.
+ * Owns:  its segments, until sparse_free().
  *
- * Memory and time follow the data, not the disk's size.
+ * The file system's holes only save reading: zeros that are stored count as a hole, too. Memory and time grow
+ * with the data, not with the disk's size.
  */
 #ifndef BAKE_PACK_ARCHIVE_SPARSE_H
 #define BAKE_PACK_ARCHIVE_SPARSE_H
@@ -20,10 +21,10 @@
 
 struct disk_segment {
     uint32_t number;      /* number on the disk */
-    uint16_t mask;        /* bit N is set when its Nth block is not all zeros; 0 in no segment of a map */
-    struct sha256 sha256; /* of the PACK_SEGMENT bytes, zeros and all */
-    bool known;           /* it was not read now */
-    uint32_t crc;         /* of one that was read: CRC-32 of its data blocks */
+    uint16_t mask;        /* bit N is set when block N is not all zeros; never 0 in a map */
+    struct sha256 sha256; /* of all PACK_SEGMENT bytes, zeros included */
+    bool known;           /* taken from the memory, not read */
+    uint32_t crc;         /* CRC-32 of its data blocks; only when it was read */
 };
 static_assert(PACK_SEGMENT / PACK_BLOCK == 16, "a mask has a bit for each block");
 
@@ -34,11 +35,12 @@ struct sparse {
     uint64_t data_size; /* bytes of all blocks that are not zeros */
 };
 
-/* What is known of segments without reading them. Both are called from one thread, in ascending order. */
+/* What is known of segments without reading them. Both functions are called from one thread, in ascending
+ * order. */
 struct sparse_cache {
-    /* True when it is known; a mask of 0 says that it is all zeros. */
+    /* True when the segment is known; a mask of 0 means all zeros. */
     bool (*known)(void *ctx, uint32_t segment, struct disk_segment *ret);
-    /* Told of each segment that had to be read. */
+    /* Called for each segment that had to be read. */
     int (*learn)(void *ctx, const struct disk_segment *segment, struct err *err);
     void *ctx;
 };
@@ -64,17 +66,18 @@ static inline size_t segment_data_len(const struct disk_segment *segment)
     return (size_t)__builtin_popcount(segment->mask) * PACK_BLOCK;
 }
 
-/* Looks at the PACK_SEGMENT bytes of segment->number: where they hold data, and their digest (none of zeros alone). */
+/* Reads the PACK_SEGMENT bytes of segment->number and sets its mask and, unless all are zeros, its digest. */
 must_check int sparse_examine(const unsigned char *bytes, struct disk_segment *segment, struct err *err);
 
-/* Reads the data blocks of one segment, joined, to OUT: segment_data_len() bytes, at most PACK_SEGMENT. */
+/* Reads the data blocks of one segment, joined, into OUT: segment_data_len() bytes, at most PACK_SEGMENT. */
 must_check int sparse_read(const struct disk *disk, const struct disk_segment *segment, unsigned char *out,
                            struct err *err);
 
-/* Are BYTES, by sparse_read(), what the segment was when it was looked at? ERR_VERIFY, CACHE_ROT when not. */
+/* Checks that BYTES, from sparse_read(), still are what the segment's digest was taken of: ERR_VERIFY with
+ * CACHE_ROT when not. */
 must_check int sparse_check(const struct disk_segment *segment, const unsigned char *bytes, struct err *err);
 
-/* The disk's identity, from what its segments hold: see disk_tree in pack/types.h. */
+/* The disk's identity, from the digests of its segments: see disk_tree in pack/types.h. */
 must_check int sparse_tree(const struct sparse *sparse, struct sha256 *ret, struct err *err);
 
 #endif

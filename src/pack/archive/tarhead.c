@@ -23,7 +23,7 @@ struct extension {
 };
 static_assert(sizeof(struct extension) == TAR_BLOCK, "an extension is one block");
 
-/* Octal with a NUL where it fits, else base-256: big-endian with the first bit set. */
+/* Octal with a NUL if it fits, else base-256: big-endian with the first bit set. */
 static void put_number(char *field, size_t width, uint64_t value)
 {
     if (value >> (3 * (width - 1)) == 0) {
@@ -39,9 +39,9 @@ static void put_number(char *field, size_t width, uint64_t value)
 
 struct header_writer {
     struct buf *buf;
-    size_t header;    /* where the header is in buf */
-    size_t extension; /* where the extension in use is; 0 while the header has room */
-    size_t used;      /* entries in the one in use */
+    size_t header;    /* offset of the header in buf */
+    size_t extension; /* offset of the current extension; 0 while the header has room */
+    size_t used;      /* entries in the current one */
 };
 
 static int add_entry(void *ctx, uint64_t off, uint64_t len, struct err *err)
@@ -53,7 +53,7 @@ static int add_entry(void *ctx, uint64_t off, uint64_t len, struct err *err)
         buf_add(buf, &empty, sizeof empty);
         if (buf_check(buf, "the tar header", err) < 0)
             return err_set(err, ERR_LAYOUT, 0,
-                           "the disk's data is in too many segments for the sparse map of a tar archive");
+                           "the disk's data is in too many extents for the sparse map of a tar archive");
         if (writer->extension)
             ((struct extension *)(void *)(buf->data + writer->extension))->extended = 1;
         else
@@ -76,7 +76,7 @@ static void put_checksum(struct oldgnu_header *header)
     unsigned sum = 0;
     for (size_t i = 0; i < sizeof *header; i++)
         sum += ((const unsigned char *)header)[i];
-    put_number(header->checksum, 7, sum); /* six digits, NUL, and the space stays */
+    put_number(header->checksum, 7, sum); /* six digits and NUL; the last space stays */
 }
 
 int tar_head(const struct sparse *sparse, int64_t epoch, struct buf *ret, struct err *err)
@@ -94,7 +94,8 @@ int tar_head(const struct sparse *sparse, int64_t epoch, struct buf *ret, struct
     buf_add(ret, &header, sizeof header);
     if (buf_check(ret, "the tar header", err) < 0 || sparse_each_extent(sparse, add_entry, &writer, err) < 0)
         return -1;
-    /* GNU tar ends every map with an empty segment at the file's end, not only where that is a hole: a reader may go by it */
+    /* GNU tar ends every map with an empty entry at the file's end, even without a hole there: a reader may
+     * rely on it */
     if (add_entry(&writer, sparse->size, 0, err) < 0)
         return -1;
     put_checksum((struct oldgnu_header *)(void *)(ret->data + writer.header));

@@ -2,7 +2,7 @@
  *
  * In:    where the disk has data.
  * Out:   bytes.
- * Fails: ERR_LAYOUT when the disk is in more segments than TAR_HEAD_MAX can describe.
+ * Fails: ERR_LAYOUT when the data is in more extents than TAR_HEAD_MAX can describe.
  * Source: GNU tar's manual, "Basic Tar Format" (struct oldgnu_header, struct sparse_header), and its
  * src/create.c and src/sparse.c for numbers over 8 GiB (base-256) and for the entry that ends every map.
  */
@@ -17,8 +17,8 @@ enum { TAR_BLOCK = 512, TAR_RECORD = 10240, TAR_HEAD_MAX = 32 << 20 };
 
 must_check int tar_head(const struct sparse *sparse, int64_t epoch, struct buf *ret, struct err *err);
 
-/* Bytes of zeros that end an archive of HEAD + DATA bytes: two blocks, then up to a whole record as GNU tar
- * does. */
+/* The number of zero bytes that end an archive of HEAD + DATA bytes: two blocks, then padding to a whole
+ * record, as GNU tar does. */
 size_t tar_end_size(uint64_t head_and_data);
 
 #endif

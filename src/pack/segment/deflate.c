@@ -10,7 +10,7 @@
 
 enum {
     FAST_LEVEL = 2,
-    FAST_MEMORY = ISAL_DEF_LVL2_MEDIUM, /* larger blocks were no smaller in sum, and slower */
+    FAST_MEMORY = ISAL_DEF_LVL2_MEDIUM, /* larger blocks were slower, and the output no smaller */
     PRIME = 16,                         /* MIN_INBUF_PADDING of ISA-L's assembler */
     SMALL_LEVEL = 6,
     WALK = 64 << 10,
@@ -60,7 +60,7 @@ void deflater_free(struct deflater *deflater)
 
 size_t deflate_bound(size_t len)
 {
-    /* stored blocks: 5 bytes for each 10,000 at the worst, and the headers and the end of the segment */
+    /* stored blocks: at worst 5 bytes for each 10,000, plus the headers and the segment's end */
     return len + len / 1024 + 1024 + DEFLATE_FILL_MAX;
 }
 
@@ -69,7 +69,8 @@ size_t deflate_fill(unsigned char *out, size_t len)
 {
     static const unsigned char five[] = {0, 0, 0, 0xff, 0xff}, six[] = {2, 0, 0, 0, 0xff, 0xff};
     size_t missing = (DEFLATE_ALIGN - len % DEFLATE_ALIGN) % DEFLATE_ALIGN;
-    if (missing < missing % 5 * sizeof six) /* as many of the six as leave a multiple of five are too many */
+    if (missing <
+        missing % 5 * sizeof six) /* too small for the number of 6-byte blocks that leaves a multiple of 5 */
         missing += DEFLATE_ALIGN;
     for (size_t n = missing % 5; n > 0; n--, len += sizeof six)
         memcpy(out + len, six, sizeof six);
@@ -95,7 +96,7 @@ static int deflate_fast(struct deflater *deflater, const void *bytes, size_t len
                         size_t capacity, size_t *ret_len, struct err *err)
 {
     struct isal_zstream *stream = deflater->stream;
-    isal_deflate_init(stream); /* whatever was deflated before must not show */
+    isal_deflate_init(stream); /* the output must not depend on earlier segments */
     stream->level = FAST_LEVEL;
     stream->level_buf = deflater->level;
     stream->level_buf_size = FAST_MEMORY;
@@ -115,8 +116,8 @@ static int walk_failed(struct err *err, const char *what)
     return err_set(err, ERR_INTERNAL, 0, "deflate: libdeflate's segment %s", what);
 }
 
-/* Walks the blocks of a whole stream. *ret_mark is the bit with the last block's BFINAL, *ret_end the bit after
- * its end. The content must be BYTES. */
+/* Walks the blocks of a whole stream. *ret_mark is the bit with the last block's BFINAL, *ret_end the bit
+ * after its end. The content must be BYTES. */
 static int walk_blocks(z_stream *z, const unsigned char *segment, const unsigned char *bytes, size_t len,
                        uint64_t *ret_mark, uint64_t *ret_end, struct err *err)
 {
@@ -146,7 +147,7 @@ static int walk_blocks(z_stream *z, const unsigned char *segment, const unsigned
     return 0;
 }
 
-/* Takes the mark away, and ends the segment with an empty stored block on a whole byte. */
+/* Clears the last block's BFINAL, and ends the segment with an empty stored block on a whole byte. */
 static int unmark(unsigned char *segment, size_t len, size_t capacity, const void *bytes, size_t raw_len,
                   size_t *ret_len, struct err *err)
 {
@@ -159,7 +160,7 @@ static int unmark(unsigned char *segment, size_t len, size_t capacity, const voi
     inflateEnd(&z);
     if (r < 0)
         return -1;
-    size_t whole = (size_t)((end + 3 + 7) / 8); /* with the three bits that begin the stored block */
+    size_t whole = (size_t)((end + 3 + 7) / 8); /* with the stored block's three header bits */
     if ((end + 7) / 8 != len || whole + sizeof empty > capacity)
         return walk_failed(err, "ends at another byte");
     segment[mark / 8] = (unsigned char)(segment[mark / 8] & ~(1U << (mark % 8)));
@@ -211,7 +212,8 @@ int deflate_verify(const void *segment, size_t segment_data_len, const void *byt
     return 0;
 }
 
-/* Words of several lengths drawn by a generator, and a run of noise: matches near and far, and literals. */
+/* Pseudo-random words of several lengths and a run of noise: this gives near and far matches, and
+ * literals. */
 static void make_sample(unsigned char *sample)
 {
     uint32_t x = 1;

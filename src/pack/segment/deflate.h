@@ -1,23 +1,24 @@
 /* The deflate engines. One call makes one segment of a deflate stream (RFC 1951).
  *
  * In:    bytes, all of them at once.
- * Out:   deflate blocks that refer to nothing before them and end on a byte boundary (an empty cached
+ * Out:   deflate blocks that refer to nothing before them and end on a byte boundary (with an empty stored
  *        block), so that segments may be joined; the last segment ends the stream instead.
- * Fails: ERR_INTERNAL when the room is less than deflate_bound(), or when what was made does not decode.
+ * Fails: ERR_INTERNAL when the capacity is less than deflate_bound(), or when the output does not decode.
  * Owns:  its work memory until deflater_free().
  *
- * DEFLATE_FAST is ISA-L, level 2. Its level 3 differs between processors; levels 1 and 2 are the same code for
- * every processor with SSE4.2, but for one fault (2.30, igzip_icf_body_h1_gr_bt.asm, .write_first_byte): the
+ * DEFLATE_FAST is ISA-L, level 2. Its level 3 differs between processors; levels 1 and 2 run the same code on
+ * every processor with SSE4.2, except for one bug (2.30, igzip_icf_body_h1_gr_bt.asm, .write_first_byte): the
  * hash of a stream's third byte is taken from the register that holds the address of struct isal_zstream, so
- * that about one result in three thousand depends on where that lies. The path is only taken for the first byte
- * of a stream when more than 16 follow at once: so the first PRIME bytes are given alone and flushed.
+ * that about one result in three thousand depends on that address. This path is only taken for the first byte
+ * of a stream when more than 16 bytes are available, so the first PRIME bytes are passed alone and flushed.
  *
- * DEFLATE_SMALL is libdeflate, level 6. It marks the last block of every buffer as the stream's last; a walk over
- * the blocks by zlib's decoder, which also compares the content, finds that mark.
+ * DEFLATE_SMALL is libdeflate, level 6. It marks the last block of every buffer as the stream's last; a walk
+ * over the blocks by zlib's decoder, which also compares the content, finds that mark.
  *
- * Empty blocks fill a segment up to whole DEFLATE_ALIGN bytes, so that a file system can share it between files.
+ * Empty blocks pad a segment to a multiple of DEFLATE_ALIGN bytes, so that a file system can share it between
+ * files.
  *
- * deflate_is_reference() tells a library whose bytes are others than those recorded here.
+ * deflate_is_reference() detects a library whose output differs from the reference recorded here.
  */
 #ifndef BAKE_PACK_SEGMENT_DEFLATE_H
 #define BAKE_PACK_SEGMENT_DEFLATE_H
@@ -29,7 +30,7 @@
 
 enum deflate_engine { DEFLATE_FAST, DEFLATE_SMALL };
 enum {
-    DEFLATE_ALIGN = 4096 /* a block of every file system that shares */,
+    DEFLATE_ALIGN = 4096 /* the block size of file systems with reflinks */,
     DEFLATE_FILL_MAX = DEFLATE_ALIGN + 20
 };
 
@@ -47,25 +48,25 @@ must_check int deflater_init(struct deflater *deflater, enum deflate_engine engi
 void deflater_free(struct deflater *deflater);
 #define cleanup_deflater cleanup(deflater_free)
 
-/* LEN is from 1 byte to 1 GiB. The result depends on the arguments and the engine alone. */
+/* LEN is 1 byte to 1 GiB. The result depends only on the arguments and the engine. */
 must_check int deflate_segment(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
                                size_t capacity, size_t *ret_len, struct err *err);
-/* Room that always suffices for LEN bytes, and for deflate_fill() after them. */
+/* The capacity that suffices for LEN bytes of any content, and for deflate_fill() after them. */
 size_t deflate_bound(size_t len);
 
-/* Fills up what ends in a segment that is not the stream's last, LEN bytes so far, to a multiple of DEFLATE_ALIGN, and returns
- * its new length: less than LEN + DEFLATE_FILL_MAX. */
+/* Pads LEN bytes of output, which end with a segment that is not the stream's last, to a multiple of
+ * DEFLATE_ALIGN. Returns the new length, less than LEN + DEFLATE_FILL_MAX. */
 size_t deflate_fill(unsigned char *out, size_t len);
 
-/* Decodes a segment and compares it: ERR_INTERNAL when it is not the LEN bytes. SCRATCH has room for LEN + 1. What
- * DEFLATE_SMALL made has been compared already. */
+/* Decodes a segment and compares it with the LEN bytes: ERR_INTERNAL when they differ. SCRATCH holds LEN + 1
+ * bytes. DEFLATE_SMALL does not need this: its output is compared when it is made. */
 must_check int deflate_verify(const void *segment, size_t segment_data_len, const void *bytes, size_t len,
                               void *scratch, struct err *err);
 
-/* Name and version of the engine, and how it is filled up: part of what determines the bytes. Static. */
+/* The engine's name, version and padding, which are part of what determines the bytes. Static. */
 const char *deflate_engine_name(enum deflate_engine engine);
 
-/* Deflates a known sample: false when this machine's library gives other bytes than the reference. */
+/* Deflates a known sample: false when this machine's library does not give the reference's bytes. */
 must_check int deflate_is_reference(enum deflate_engine engine, bool *ret, struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* Finding and reading; store_write.c keeps. */
+/* Looks segments up and reads them; store_write.c writes. */
 #include "pack/segment/store.h"
 
 #include <string.h>
@@ -83,7 +83,7 @@ int store_take_entry(struct store *store, const char *key, int *fd, struct err *
     cleanup_segindex struct segindex index = {0};
     unsigned entry = store->entry_count;
     if (entry == sizeof store->entries / sizeof *store->entries)
-        return 0; /* more than there should be: the rest goes by itself, unused */
+        return 0; /* more than bake ever writes: the cache trims unused ones */
     struct store_entry *to = &store->entries[store->entry_count++];
     snprintf(to->key, sizeof to->key, "%s", key);
     atomic_init(&to->damaged, !read_index(*fd, &index));

@@ -1,17 +1,18 @@
-/* The segment cache: packed segments by content, and what is known of a view's segments by where their bytes came from: parts
- * of the base, and of files that lie in it. What is known is not read.
+/* The segment cache: packed segments by content, and known segments of a view by the origin of their bytes:
+ * parts of the base and of files mapped into it. Known segments need not be read.
  *
  * In:    a cache; a disk, and the digest of the base that it is a view of.
  * Out:   packed segments, each checked against its CRC-32C when it is read.
- * Fails: only when out of memory or interrupted. A cache that cannot be read or written, or is damaged, costs time and
- *        a warning, never the package.
- * Owns:  descriptors of the entries it uses: they stay good when the cache is pruned meanwhile.
- * Never: gives out a segment that is not the one asked for: an entry is taken by the cache's rules (identity of the
- *        file, or its SHA-256), its index has a CRC-32C, and so has each segment.
+ * Fails: only when out of memory or interrupted. A cache that is damaged, or cannot be read or written, costs
+ *        time and a warning, but the bake succeeds.
+ * Owns:  descriptors of the entries it uses, which stay valid when another process trims the cache.
+ * Never: returns a wrong segment: the cache checks each entry (identity of the file, or its SHA-256), and the
+ *        index and each segment have a CRC-32C.
  *
- * One entry of kind "segment" holds what one bake deflated (pack/segment/segindex.h): hundreds of small files would cost more
- * to open than to deflate. All entries of one base and engine share the first 32 digits of their keys. When there
- * are STORE_ENTRIES_MAX of them, the next bake writes one with all that it uses, and drops the others.
+ * One entry of kind "segment" holds all that one bake deflated (pack/segment/segindex.h): opening hundreds of
+ * small files would cost more than deflating again. All entries of one base and engine share the first 32
+ * digits of their keys. When there are STORE_ENTRIES_MAX of them, the next bake writes one entry with every
+ * segment it uses, and drops the others.
  */
 #ifndef BAKE_PACK_SEGMENT_STORE_H
 #define BAKE_PACK_SEGMENT_STORE_H
@@ -45,17 +46,17 @@ struct store {
     size_t item_count, item_capacity;
     struct known_segment *known; /* sorted by origin */
     size_t known_count, known_capacity;
-    const struct disk *view; /* of the base that the entries are about; NULL: nothing is known */
-    struct segindex fresh;   /* what the new entry will say */
+    const struct disk *view; /* of the entries' base; NULL: no segment is known */
+    struct segindex fresh;   /* the index of the new entry */
     size_t fresh_capacity, learned_capacity;
     /* the entry being written */
     struct cache_entry writing;
     struct hasher hasher;
     uint64_t written;
-    bool open, whole; /* whole: with all that this bake uses, not only with what is new */
+    bool open, whole; /* whole: gets every segment this bake uses, not only new ones */
 };
 
-/* Reads the indexes of all entries there are. CACHE NULL: an empty store that keeps nothing. */
+/* Reads the indexes of all entries. With CACHE NULL the store stays empty. */
 must_check int store_init(struct store *store, struct cache *cache, const struct disk *disk,
                           const struct sha256 *base, enum deflate_engine engine, const struct run *run,
                           struct err *err);
@@ -66,28 +67,29 @@ void store_free(struct store *store);
 bool store_known(void *ctx, uint32_t segment, struct disk_segment *ret);
 must_check int store_learn(void *ctx, const struct disk_segment *segment, struct err *err);
 
-/* NULL when there is none. */
+/* NULL when it is not in the cache. */
 const struct cached_segment *store_find(const struct store *store, const struct disk_segment *segment);
 
-/* Once the disk is known, before anything is deflated: makes ready to keep what is missing. Another run that packs the
- * same disk right now is waited for, and its segments are then used. */
+/* Starts an entry for the missing segments; called once the disk's segments are known and before anything is
+ * deflated. When another run is packing the same disk, waits for it and uses its segments. */
 must_check int store_begin(struct store *store, const struct sparse *sparse, const struct sha256 *tree,
                            struct err *err);
 
-/* The same for what is deflated ahead of a bake, under a name of its own: one entry for each base. Nothing is begun when there are
- * STORE_ENTRIES_MAX entries. */
+/* The same for segments deflated before packing, under a separate name: one entry for each base. Starts
+ * nothing when there are STORE_ENTRIES_MAX entries. */
 must_check int store_begin_precompress(struct store *store, struct err *err);
 
-/* Reads one to OUT. False when it is damaged: it has to be deflated again. From any thread. */
+/* Reads a segment into OUT. False when it is damaged and must be deflated again. Any thread may call it. */
 bool store_read(struct store *store, const struct cached_segment *cached, unsigned char *out);
 
-/* The file that holds it, at record.off; the store's own. */
+/* The file that holds the segment, at record.off. The store owns it. */
 int store_fd(const struct store *store, const struct cached_segment *cached);
 
-/* Keeps a segment that was deflated now, or, for a whole entry, one that is used. From one thread. */
+/* Adds a segment to the new entry: a newly deflated one or, for a whole entry, any that is used. Called from
+ * one thread. */
 must_check int store_add(struct store *store, const struct segment_record *record,
                          const unsigned char *packed, struct err *err);
-/* What was kept becomes an entry; damaged entries, and those that a whole new one replaces, are dropped. */
+/* Commits the new entry, and drops damaged entries and those that a whole entry replaces. */
 must_check int store_commit(struct store *store, struct err *err);
 
 #endif

@@ -6,9 +6,9 @@
 
 extern const char store_kind[];
 
-/* Room for one item more. */
+/* Makes room for one more item. */
 bool store_grow(void **items, size_t *capacity, size_t count, size_t size);
-/* Takes FD of a committed entry, and what its index says. */
+/* Takes ownership of *FD, a committed entry, and reads its index. */
 must_check int store_take_entry(struct store *store, const char *key, int *fd, struct err *err);
 void store_sort(struct store *store);
 int store_by_origin(const void *a, const void *b); /* for struct known_segment */

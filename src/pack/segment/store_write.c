@@ -1,11 +1,11 @@
-/* Keeping what was deflated. */
+/* Writes deflated segments into the cache. */
 #include <string.h>
 
 #include "io/file.h"
 #include "pack/segment/store_internal.h"
 #include "text/hex.h"
 
-/* The work goes on without; only an interruption ends it. */
+/* Packing goes on without the new entry; only an interruption ends it. */
 static int give_up(struct store *store, const struct err *why, struct err *err)
 {
     if (why->kind == ERR_INTERRUPTED) {
@@ -26,7 +26,7 @@ static bool all_there(const struct store *store, const struct sparse *sparse)
     return true;
 }
 
-/* What another run made of the same meanwhile is used. */
+/* Uses the entry when another run has just made it. */
 static int begin(struct store *store, const char *name, struct err *err)
 {
     char key[80];
@@ -88,7 +88,7 @@ int store_add(struct store *store, const struct segment_record *record, const un
     return 0;
 }
 
-/* A whole entry says also what was known before, as far as it was of use. */
+/* A whole entry also gets the known segments of older entries that this bake used. */
 static int join_known(struct store *store, struct err *err)
 {
     struct segindex *fresh = &store->fresh;
@@ -102,7 +102,7 @@ static int join_known(struct store *store, struct err *err)
     }
     if (fresh->known_count > 0)
         qsort(fresh->known, fresh->known_count, sizeof *fresh->known, store_by_origin);
-    size_t kept = 0; /* two places of a disk may have the same content */
+    size_t kept = 0; /* segments with equal content are kept once */
     for (size_t i = 0; i < fresh->known_count; i++)
         if (kept == 0 || store_by_origin(&fresh->known[kept - 1], &fresh->known[i]) != 0)
             fresh->known[kept++] = fresh->known[i];

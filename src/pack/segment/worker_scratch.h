@@ -1,8 +1,8 @@
-/* What one worker needs to deflate a segment.
+/* One worker's memory for deflating segments.
  *
  * In:    the data blocks of a segment.
- * Out:   the packed segment, filled up to whole blocks, and its record.
- * Fails: ERR_INTERNAL when what was deflated does not decode to what it was made from.
+ * Out:   the packed segment, padded to whole blocks, and its record.
+ * Fails: ERR_INTERNAL when the packed segment does not decode to its data.
  * Owns:  its memory until worker_scratch_free().
  */
 #ifndef BAKE_PACK_SEGMENT_WORKER_SCRATCH_H
@@ -22,8 +22,8 @@ must_check int worker_scratch_init(struct worker_scratch *scratch, enum deflate_
 void worker_scratch_free(struct worker_scratch *scratch);
 #define cleanup_worker_scratch cleanup(worker_scratch_free)
 
-/* Deflates the segment's data blocks, which lie joined in scratch->raw, to OUT (deflate_bound(PACK_SEGMENT) bytes). VERIFY: what is
- * to be kept is inflated, and compared, too. */
+/* Deflates the segment's data blocks, joined in scratch->raw, into OUT (deflate_bound(PACK_SEGMENT) bytes).
+ * With VERIFY, for the cache, the result is also inflated and compared. */
 must_check int worker_scratch_deflate(struct worker_scratch *scratch, const struct disk_segment *segment,
                                       bool verify, unsigned char *out, struct segment_record *ret,
                                       struct err *err);
