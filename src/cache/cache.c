@@ -7,7 +7,7 @@
 
 #include "io/file.h"
 
-/* Whoever else may write into the cache could swap a verified file for another one. */
+/* Another user who can write to the cache could replace a verified file. */
 static int check_owner(const char *dir, int fd, struct err *err)
 {
     struct stat st;
@@ -27,7 +27,7 @@ static int check_owner(const char *dir, int fd, struct err *err)
     return 0;
 }
 
-/* A bound that the file system could never reach would have no effect. */
+/* A bound larger than the file system would have no effect. */
 static uint64_t bound_of(const struct cache_options *options, int fd)
 {
     struct statvfs fs;
@@ -70,7 +70,7 @@ void cache_close(struct cache *cache)
         return;
     struct err ignored;
     if (cache_trim(cache, &ignored) < 0) {
-        /* the next run trims; what this one was asked for is done */
+        /* the next run trims; this run has done its work */
     }
     close(cache->fd);
     free(cache->dir);
@@ -106,7 +106,7 @@ int cache_find(struct cache *cache, const char *kind, const char *key, int *ret_
         int doubted = 0;
         if (cache_try_lock(cache, kind, key, &lock, &ignored) < 0) /* a read-only cache */
             doubted = cache_look(cache, kind, key, true, &state, &fd, &sha256, run, err);
-        else if (lock >= 0) /* else it is being made right now: cache_begin() waits for it */
+        else if (lock >= 0) /* else another run is making it: cache_begin() waits for that */
             doubted = cache_settle(cache, kind, key, &fd, &sha256, run, err);
         cache_unlock(cache, kind, key, &lock);
         if (doubted < 0)

@@ -1,4 +1,4 @@
-/* The file of an entry, and whether it still is what entered. */
+/* An entry's file, and whether its content is still what entered. */
 #include "cache/internal.h"
 
 #include <fcntl.h>
@@ -6,7 +6,7 @@
 
 #include "io/file.h"
 
-/* Opens the content and marks it as in use. -1 in *ret_fd when there is none. */
+/* Opens the content and marks it as in use. *ret_fd is -1 when it does not exist. */
 static int open_content(struct cache *cache, const char *kind, const char *key, int *ret_fd, struct stat *st,
                         struct err *err)
 {
@@ -20,8 +20,8 @@ static int open_content(struct cache *cache, const char *kind, const char *key, 
     }
     if (fd < 0)
         return err_sys(err, errno, "open %s/%s", cache->dir, rel);
-    /* only trimming holds it exclusively, and only to remove the name: a short wait. A file system without
-     * locks gives no protection from trimming, but descriptors stay good all the same. */
+    /* a short wait: only trimming holds it exclusively, to remove the name. A file system without locks gives
+     * no protection from trimming, but open descriptors stay valid. */
     while (flock(fd, LOCK_SH) < 0 && errno == EINTR)
         ;
     if (fstat(fd, st) < 0)
@@ -61,8 +61,8 @@ int cache_look(struct cache *cache, const char *kind, const char *key, bool hash
     return 0;
 }
 
-/* The order of use is the meta file's mtime; on a cache that cannot be written there is nothing to trim
- * either. */
+/* The meta file's mtime records the last use. A failure does not matter: a read-only cache is never
+ * trimmed. */
 void cache_mark_used(struct cache *cache, const char *kind, const char *key)
 {
     char rel[CACHE_REL_CAP];
@@ -104,7 +104,7 @@ int cache_settle(struct cache *cache, const char *kind, const char *key, int *re
     }
     if (state == CACHE_DOUBTED) {
         struct cache_meta meta;
-        if (cache_meta_read(cache, kind, key, &meta)) /* without one it is only what a killed process left */
+        if (cache_meta_read(cache, kind, key, &meta)) /* without one it was left by a killed process */
             run_warn(run, "cache", "%s %.16s was changed since it was stored, and is dropped", kind, key);
         cache_remove(cache, kind, key);
     }

@@ -1,4 +1,4 @@
-/* struct cache_entry: one entry from its key's lock to its name. */
+/* struct cache_entry: making an entry, from taking its key's lock to giving it its name. */
 #include "cache/internal.h"
 
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 
 #include "io/file.h"
 
-/* A named temporary is locked by its writer: that is how the sweep tells it from a dead one. */
+/* The writer of a named temporary file locks it, so that the sweep can tell it from an abandoned one. */
 static int open_named(struct cache_entry *entry, struct err *err)
 {
     struct cache *cache = entry->cache;
@@ -33,7 +33,7 @@ static int open_named(struct cache_entry *entry, struct err *err)
             return err_oom(err);
         if (named)
             return 0;
-        close(steal_fd(&entry->fd)); /* a sweep came between: once more */
+        close(steal_fd(&entry->fd)); /* a sweep removed it before it was locked: try again */
         free(steal_ptr(entry->temp));
     }
 }
@@ -115,8 +115,8 @@ int cache_adopt(struct cache_entry *entry, int fd, const char *path, struct err 
     return 0;
 }
 
-/* Gives the content its name. The note of what had the name before goes first: it must never be taken for one
- * of the new content. */
+/* Gives the content its name. The old content's meta file is removed first, so that it can never be taken for
+ * the new content's. */
 static int take_name(struct cache_entry *entry, const char *rel, struct err *err)
 {
     struct cache *cache = entry->cache;
@@ -125,7 +125,7 @@ static int take_name(struct cache_entry *entry, const char *rel, struct err *err
         if (renameat(cache->fd, entry->temp, cache->fd, rel) < 0)
             return err_sys(err, errno, "name %s/%s", cache->dir, rel);
         free(steal_ptr(entry->temp));
-        flock(entry->fd, LOCK_UN); /* a reader's shared lock would wait for the writer's */
+        flock(entry->fd, LOCK_UN); /* else a reader's shared lock would wait for it */
         return 0;
     }
     char from[32];
@@ -148,8 +148,8 @@ static int commit(struct cache_entry *entry, const struct sha256 *sha256, bool s
         return err_sys(err, errno, "store %s/%s", cache->dir, rel);
     if (take_name(entry, rel, err) < 0)
         return -1;
-    /* taking the name changed the ctime: only now is the identity final. A process that is killed before the
-     * note is written leaves content without one, which does not count as an entry. */
+    /* taking the name changed the ctime, so only now is the identity final. A process killed before this
+     * leaves content without a meta file, which does not count as an entry. */
     struct stat st;
     struct cache_meta meta;
     cleanup_close int fd = openat(cache->fd, rel, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

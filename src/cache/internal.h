@@ -1,4 +1,4 @@
-/* What the files of the cache share; nothing outside io/ and its tests includes this. */
+/* Shared by the files of src/cache; only they and their tests include this. */
 #ifndef BAKE_CACHE_INTERNAL_H
 #define BAKE_CACHE_INTERNAL_H
 
@@ -17,7 +17,7 @@ struct cache {
 
 enum { CACHE_KIND_CAP = 33, CACHE_KEY_CAP = 161, CACHE_REL_CAP = CACHE_KIND_CAP + CACHE_KEY_CAP + 16 };
 
-/* What the file is, so that a change of content shows without reading it. */
+/* A file's identity, which reveals a change of content without reading it. */
 struct cache_meta {
     struct sha256 sha256;
     uint64_t size, inode;
@@ -27,7 +27,7 @@ struct cache_meta {
 
 bool cache_kind_ok(const char *kind);
 bool cache_key_ok(const char *key);
-/* "KIND/KEYSUFFIX"; names from our own code that break the rules are ERR_INTERNAL. */
+/* "KIND/KEYSUFFIX". Names that break the rules are ERR_INTERNAL. */
 must_check int cache_rel(const char *kind, const char *key, const char *suffix,
                          char out[static CACHE_REL_CAP], struct err *err);
 /* Makes the kind's folder. */
@@ -35,9 +35,9 @@ must_check int cache_make_kind(struct cache *cache, const char *kind, struct err
 
 void cache_meta_of(const struct stat *st, const struct sha256 *sha256, struct cache_meta *ret);
 bool cache_meta_same(const struct cache_meta *meta, const struct stat *st);
-/* False when there is none, or not a whole one. */
+/* False when the meta file is missing or damaged. */
 bool cache_meta_read(struct cache *cache, const char *kind, const char *key, struct cache_meta *ret);
-/* Needs the key's lock. */
+/* The caller holds the key's lock. */
 must_check int cache_meta_write(struct cache *cache, const char *kind, const char *key,
                                 const struct cache_meta *meta, struct err *err);
 
@@ -50,16 +50,17 @@ enum cache_state {
 must_check int cache_look(struct cache *cache, const char *kind, const char *key, bool hash,
                           enum cache_state *ret, int *ret_fd, struct sha256 *ret_sha256,
                           const struct run *run, struct err *err);
-/* Under the key's lock: a doubted entry is hashed, and then is whole again or gone (*ret_fd is -1). */
+/* The caller holds the key's lock. Hashes a doubted entry, which is then whole again or removed (*ret_fd is
+ * -1). */
 must_check int cache_settle(struct cache *cache, const char *kind, const char *key, int *ret_fd,
                             struct sha256 *ret_sha256, const struct run *run, struct err *err);
 void cache_mark_used(struct cache *cache, const char *kind, const char *key);
-/* Removes the entry's files, its note first; needs the key's lock. */
+/* Removes the entry's files, its meta file first. The caller holds the key's lock. */
 void cache_remove(struct cache *cache, const char *kind, const char *key);
 
 must_check int cache_lock(struct cache *cache, const char *kind, const char *key, int *ret_fd,
                           const struct run *run, struct err *err);
-/* Removes named temporary files whose writer is gone. */
+/* Removes named temporary files whose writer has ended. */
 void cache_sweep_temps(struct cache *cache);
 
 #define CACHE_TEMP_PREFIX "new."

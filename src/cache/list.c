@@ -28,7 +28,7 @@ int cache_each(struct cache *cache, const char *kind, const char *prefix,
     cleanup(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir)
         return err_sys(err, errno, "read %s/%s", cache->dir, kind);
-    fd = -1; /* the stream has it */
+    fd = -1; /* the stream owns it */
     for (struct dirent *e; (e = readdir(dir));) {
         const char *name = e->d_name;
         if (strncmp(name, prefix, strlen(prefix)) == 0 && !ends_with(name, ".meta") && cache_key_ok(name) &&

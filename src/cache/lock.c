@@ -1,4 +1,5 @@
-/* Locks of the cache: one file a key, flock(2), so that a lock goes with its process however that ends. */
+/* Locks of the cache: one file for each key and flock(2), so that the kernel releases a lock when its process
+ * ends. */
 #include "cache/internal.h"
 
 #include <fcntl.h>
@@ -7,7 +8,8 @@
 
 enum { NAP_FIRST_MS = 1, NAP_MAX_MS = 50, NOTE_AFTER_MS = 300 };
 
-/* The file that was locked may have lost its name to whoever unlocked it: then it protects nothing. */
+/* The previous holder may have removed the name of the file that was locked: then the lock protects
+ * nothing. */
 static int still_named(struct cache *cache, const char *rel, int fd, bool *ret, struct err *err)
 {
     struct stat ours, named;
@@ -56,8 +58,8 @@ int cache_try_lock(struct cache *cache, const char *kind, const char *key, int *
     }
 }
 
-/* The name goes first, while the lock is held: whoever waits on the nameless file finds that out in
- * still_named(), and a newcomer makes a new file when this holder has nothing left to do. */
+/* Removes the name while the lock is still held: a process waiting on the nameless file finds out in
+ * still_named(), and one that makes a new file can go ahead, since this holder is done. */
 void cache_unlock(struct cache *cache, const char *kind, const char *key, int *fd)
 {
     if (*fd < 0)
@@ -72,7 +74,7 @@ void cache_unlock(struct cache *cache, const char *kind, const char *key, int *f
     errno = saved;
 }
 
-/* Polls, because a signal must end the wait, and a blocking flock() would only by luck be hit by it. */
+/* Polls, because a signal must end the wait, and it may arrive just before a flock() that blocks. */
 int cache_lock(struct cache *cache, const char *kind, const char *key, int *ret_fd, const struct run *run,
                struct err *err)
 {

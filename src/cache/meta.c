@@ -1,4 +1,4 @@
-/* KEY.meta: what an entry's file was when it entered. Its mtime is when the entry was last used. */
+/* KEY.meta: the identity of an entry's file when it entered. Its mtime is the entry's last use. */
 #include "cache/internal.h"
 
 #include <fcntl.h>
@@ -44,7 +44,7 @@ bool cache_meta_same(const struct cache_meta *meta, const struct stat *st)
            now.mtime_ns == meta->mtime_ns && now.ctime_s == meta->ctime_s && now.ctime_ns == meta->ctime_ns;
 }
 
-/* "SECONDS.NANOSECONDS" with nine digits. Times before 1970 are not ours: they count as a mismatch. */
+/* "SECONDS.NANOSECONDS" with nine digits. bake writes no times before 1970: they count as a mismatch. */
 static bool time_parse(char *text, int64_t *ret_s, int64_t *ret_ns)
 {
     char *dot = strchr(text, '.');
@@ -89,8 +89,8 @@ bool cache_meta_read(struct cache *cache, const char *kind, const char *key, str
     return true;
 }
 
-/* No fsync: the content was synced before it got its name, and a meta file that a power cut lost or left
- * empty only means that the entry is made again. */
+/* No fsync: the content was synced before it got its name, and if a power cut loses or empties the meta file,
+ * the entry is only made again. */
 int cache_meta_write(struct cache *cache, const char *kind, const char *key, const struct cache_meta *meta,
                      struct err *err)
 {
@@ -104,7 +104,7 @@ int cache_meta_write(struct cache *cache, const char *kind, const char *key, con
     fields_of(&texts, fields);
     cleanup_buf struct buf text = BUF_INIT(NOTE_MAX);
     note_format(&text, magic, fields, FIELDS);
-    /* the lock makes this the only writer, so one fixed name does; '~' is in no key */
+    /* the lock makes this the only writer, so a fixed name is enough; no key contains '~' */
     char temp[CACHE_REL_CAP], rel[CACHE_REL_CAP];
     if (buf_check(&text, "a cache note", err) < 0 || cache_rel(kind, key, ".meta~", temp, err) < 0 ||
         cache_rel(kind, key, ".meta", rel, err) < 0)

@@ -1,4 +1,4 @@
-/* Names of entries, and the folders that they lie in. */
+/* Names of entries, and their folders. */
 #include "cache/internal.h"
 
 #include <string.h>

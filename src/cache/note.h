@@ -1,9 +1,10 @@
-/* Notes (io/note.h) as entries of the cache: what was found out once, and is quicker to read than to find out again.
+/* Notes (io/note.h) as entries of the cache: results that are faster to read than to compute again.
  *
- * In:    a kind and a key as the cache has them; the note's magic and fields.
+ * In:    a cache kind and key; the note's magic and fields.
  * Out:   the fields' values.
- * Fails: cache_note_get() does not: a note that is missing, damaged or unreadable counts as missing. cache_note_put() as the cache does.
- * Never: promises that a note is there after a power cut; it is whole or none.
+ * Fails: cache_note_put() as the cache does; for cache_note_get() a damaged or unreadable note counts as
+ *        missing.
+ * Never: leaves a partial note. A power cut may lose a note.
  */
 #ifndef BAKE_CACHE_NOTE_H
 #define BAKE_CACHE_NOTE_H

@@ -1,4 +1,4 @@
-/* Keeping the cache within its bound, and sweeping what killed processes left. */
+/* Keeps the cache within its bound, and removes what killed processes left. */
 #include "cache/internal.h"
 
 #include <dirent.h>
@@ -12,7 +12,7 @@ enum { PARTIAL_MAX_AGE_S = 7 * 24 * 3600, ENTRIES_MAX = 1 << 20 };
 struct candidate {
     char kind[CACHE_KIND_CAP];
     char *key;
-    uint64_t bytes; /* allocated, with its note */
+    uint64_t bytes; /* allocated, with its meta file */
     int64_t used_s, used_ns;
 };
 
@@ -85,7 +85,7 @@ static int add_candidate(struct candidates *list, const char *kind, const char *
     return 0;
 }
 
-/* Removes an entry unless it is being made or read. True when it is gone. */
+/* Removes an entry unless it is being made or read. True when it was removed. */
 static bool evict(struct cache *cache, const char *kind, const char *key)
 {
     struct err ignored;
@@ -102,8 +102,8 @@ static bool evict(struct cache *cache, const char *kind, const char *key)
     return free_to_go;
 }
 
-/* What has no content, or content without a note, is what a killed process left, unless its lock is held. So are an
- * unfinished note, and a lock that nobody holds: taking it and giving it back removes it. */
+/* A meta file without content, or content without a meta file, was left by a killed process, unless its lock
+ * is held. So were an unfinished meta file and a free lock, which is removed by taking and releasing it. */
 static void sweep_key(struct cache *cache, const char *kind, const char *key)
 {
     struct err ignored;
@@ -123,7 +123,7 @@ static void sweep_key(struct cache *cache, const char *kind, const char *key)
     cache_unlock(cache, kind, key, &lock);
 }
 
-/* "KEY.meta" gives "KEY" and true; plain "KEY" false. *ret_passing: a file that only exists for a moment. */
+/* "KEY.meta" gives "KEY" and true, "KEY" false. *ret_passing is set for files that exist only briefly. */
 static bool side_file(const char *name, char key[static CACHE_KEY_CAP], bool *ret_passing)
 {
     static const char *const suffixes[] = {".meta", ".lock", ".meta~"};
@@ -155,14 +155,14 @@ static int list_one(struct cache *cache, DIR *dir, const char *kind, const char 
     if (!cache_key_ok(name) || (partial && strncmp(name, CACHE_TEMP_PREFIX, strlen(CACHE_TEMP_PREFIX)) == 0))
         return 0;
     if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0; /* gone meanwhile */
+        return 0; /* removed by another run */
     snprintf(meta, sizeof meta, "%s.meta", name);
     bool has_note = fstatat(dirfd(dir), meta, &note, AT_SYMLINK_NOFOLLOW) == 0;
     if (!has_note && !partial) {
         sweep_key(cache, kind, name);
         return 0;
     }
-    if (partial) { /* its note is written when it begins; the content is what is used */
+    if (partial) { /* its meta file is written at the start, so the content's time counts */
         note.st_mtim = st.st_mtim;
         note.st_blocks = has_note ? note.st_blocks : 0;
     }
@@ -208,7 +208,7 @@ int cache_trim(struct cache *cache, struct err *err)
     if (lock < 0)
         return err_sys(err, errno, "lock %s/trim.lock", cache->dir);
     if (flock(lock, LOCK_EX | LOCK_NB) < 0)
-        return 0; /* another run is at it */
+        return 0; /* another run is trimming */
     cache_sweep_temps(cache);
     cleanup(candidates_free) struct candidates list = {0};
     struct stat st;

@@ -33,7 +33,7 @@ static int read_base(const struct mapping *map, unsigned char *bytes, size_t len
     return part == 0 ? 0 : file_pread(map->base, bytes, part, off, "the base", err);
 }
 
-/* Without what is in the overlay. */
+/* Reads without the overlay. */
 static int read_below(const struct mapping *map, unsigned char *bytes, size_t len, uint64_t off,
                       struct err *err)
 {
@@ -83,7 +83,7 @@ static int keep_sector(struct mapping *map, const unsigned char *unit, uint64_t 
     return ranges_add(&map->written, off, OVERLAY_UNIT) ? 0 : err_oom(err);
 }
 
-/* [off, off + len), within one stretch of whole units that begins at START. */
+/* Writes [off, off + len), which lies in one stretch of whole units that begins at START. */
 static int write_units(struct disk *disk, const unsigned char *bytes, size_t len, uint64_t off,
                        uint64_t start, size_t stretch, struct err *err)
 {
@@ -177,7 +177,7 @@ int disk_check_base(const struct disk *disk, uint64_t off, unsigned char *scratc
     return -1;
 }
 
-/* The one of the files that FD is: a file that is there already is not taken twice. */
+/* Finds FD's file among the mapped files, or adds it. */
 static int add_file(struct mapping *map, int fd, const struct mapped_file **ret, struct err *err)
 {
     struct mapped_file file = {.fd = -1};
@@ -204,11 +204,10 @@ static int add_file(struct mapping *map, int fd, const struct mapped_file **ret,
     return 0;
 }
 
-/* Puts NEW in; what it covers of older ones goes. */
+/* Inserts NEW, and cuts away the parts of older extents that it covers. */
 static int insert_extent(struct mapping *map, const struct extent *new, struct err *err)
 {
-    if (map->extent_capacity <
-        map->extent_count + 2) { /* one may be cut in two, and the new one comes between */
+    if (map->extent_capacity < map->extent_count + 2) { /* NEW may split an extent in two */
         size_t capacity = map->extent_capacity ? map->extent_capacity * 2 : 64;
         struct extent *more = reallocarray(map->extents, capacity, sizeof *more);
         if (!more)
@@ -362,7 +361,7 @@ bool disk_origin(const struct disk *disk, uint64_t off, uint64_t len, struct sha
     return hasher_end(&hasher, ret->bytes, &ignored) == 0;
 }
 
-/* What a file's holes leave; all of it where the file system cannot tell. */
+/* The file's next data; the whole rest when the file system does not report holes. */
 static bool next_in_file(int fd, uint64_t size, uint64_t at, struct range *ret)
 {
     if (at >= size)

@@ -1,12 +1,13 @@
-/* A disk that is a view: a base that nobody writes to, files that lie in place of parts of it, and what was written, in memory.
+/* A disk that is a view: a base that is only read, files mapped over parts of it, and written blocks in
+ * memory.
  *
- * In:    the base and the files that are mapped in, as descriptors; writes of any length.
- * Out:   reads of what the disk would be, had everything been copied.
- * Fails: ERR_IO, ERR_SPACE for writes over the cap of struct overlay; ERR_VERIFY when a mapped file changed.
- * Owns:  duplicates of the descriptors, what was written.
- * Never: writes to a file. Reads may come from several threads as long as nobody writes.
+ * In:    descriptors of the base and the mapped files; writes of any length.
+ * Out:   the bytes that the disk would have if everything had been copied.
+ * Fails: ERR_IO; ERR_SPACE for writes over the cap of struct overlay; ERR_VERIFY when a mapped file changed.
+ * Owns:  duplicates of the descriptors; the written blocks.
+ * Never: writes to a file. Several threads may read at once, but not during a write.
  *
- * What is written there as it was already does not count as written.
+ * Writing the bytes that are already there does not count as a write.
  */
 #ifndef BAKE_DISK_MAPPING_H
 #define BAKE_DISK_MAPPING_H
@@ -28,11 +29,11 @@ struct mapped_file {
 
 struct mapping {
     int base;
-    uint64_t base_size; /* bytes; the disk may be larger, and reads as zeros there */
+    uint64_t base_size; /* bytes; a disk that is larger reads as zeros after them */
     uint32_t *sums;     /* of the base, see disk_vouch(); NULL: none */
     size_t sum_count;
     struct overlay overlay;
-    struct ranges written;  /* in the overlay, all of it and perhaps more */
+    struct ranges written;  /* covers everything in the overlay, perhaps more */
     struct extent *extents; /* sorted, disjoint */
     size_t extent_count, extent_capacity;
     struct mapped_file *files;

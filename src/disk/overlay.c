@@ -2,13 +2,13 @@
 
 #include <string.h>
 
-/* Where UNIT belongs when nothing is in the way. */
+/* The home slot of UNIT. */
 static size_t home(const struct overlay *overlay, uint64_t unit)
 {
     return (size_t)((unit * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (overlay->capacity - 1);
 }
 
-/* The slot that holds UNIT, or the free one where it belongs. */
+/* The slot that holds UNIT, or the free slot for it. */
 static struct overlay_slot *find_slot(const struct overlay *overlay, uint64_t unit)
 {
     size_t at = home(overlay, unit);
@@ -71,15 +71,14 @@ void overlay_read(const struct overlay *overlay, void *bytes, size_t len, uint64
     }
 }
 
-/* Empties a slot and moves up what only stands behind it because it was taken. */
+/* Empties a slot, and moves later slots of the same probe run up into the gap. */
 static void empty(struct overlay *overlay, size_t at)
 {
     size_t mask = overlay->capacity - 1;
     free(overlay->slots[at].bytes);
     for (size_t next = (at + 1) & mask; overlay->slots[next].bytes; next = (next + 1) & mask) {
         size_t from = home(overlay, overlay->slots[next].unit);
-        if (((next - from) & mask) <
-            ((next - at) & mask)) /* it stands between its home and the gap: it stays */
+        if (((next - from) & mask) < ((next - at) & mask)) /* its home is after the gap: it stays */
             continue;
         overlay->slots[at] = overlay->slots[next];
         at = next;
@@ -104,7 +103,7 @@ void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off)
     for (size_t at = 0; at < overlay->capacity;) {
         const struct overlay_slot *slot = &overlay->slots[at];
         if (slot->bytes && slot->unit >= first && slot->unit - first < units)
-            empty(overlay, at); /* something else may have come here: look again */
+            empty(overlay, at); /* another slot may have moved here: look again */
         else
             at++;
     }

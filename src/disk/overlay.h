@@ -1,7 +1,7 @@
-/* What would have been written: blocks in memory that lie over a disk which stays as it is.
+/* Written blocks in memory, over a disk that itself stays unchanged.
  *
  * In:    writes of whole units.
- * Out:   reads that see them.
+ * Out:   reads that include them.
  * Fails: when out of memory or over the cap.
  * Owns:  copies of the blocks, until overlay_free().
  */
@@ -27,11 +27,11 @@ struct overlay {
     size_t count, capacity;
 };
 
-/* Both counted in bytes, whole units. False when there is no memory. */
+/* LEN and OFF are bytes, whole units. False when out of memory or over the cap. */
 must_check bool overlay_write(struct overlay *overlay, const void *bytes, size_t len, uint64_t off);
-/* Lays what was written over BYTES, which hold what the disk has there. */
+/* Copies the written units over BYTES, which hold the disk's bytes of that range. */
 void overlay_read(const struct overlay *overlay, void *bytes, size_t len, uint64_t off);
-/* Forgets the units that lie in that range. */
+/* Drops the units in that range. */
 void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off);
 void overlay_free(struct overlay *overlay);
 #define cleanup_overlay cleanup(overlay_free)

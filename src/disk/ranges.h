@@ -1,7 +1,7 @@
 /* Ranges of bytes: sorted, disjoint, adjacent ones merged.
  *
- * In:    ranges in any order. ranges_add() keeps the list sorted; ranges_append() is for many at once, and leaves the list to
- *        ranges_sort().
+ * In:    ranges in any order. ranges_add() keeps the list sorted; ranges_append() is for many at once, and
+ *        leaves the list to ranges_sort().
  * Out:   the ranges, and lookups.
  * Fails: when out of memory.
  * Owns:  its list, until ranges_free().
@@ -27,12 +27,12 @@ struct ranges {
 
 must_check bool ranges_add(struct ranges *ranges, uint64_t off, uint64_t len);
 
-/* Cheap when a range continues the one before it. Nothing else may be called before ranges_sort(). */
+/* Cheap when a range continues the one before it. Call ranges_sort() before any other function. */
 void ranges_append(struct ranges *ranges, uint64_t off, uint64_t len);
 /* False when an append ran out of memory. */
 must_check bool ranges_sort(struct ranges *ranges);
 
-/* The first range that ends after AT; NULL when there is none. */
+/* The first range that ends after AT, or NULL. */
 const struct range *ranges_from(const struct ranges *ranges, uint64_t at);
 /* The sum of all lengths. */
 uint64_t ranges_bytes(const struct ranges *ranges);
