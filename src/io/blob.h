@@ -1,7 +1,7 @@
-/* The content of one file to be embedded: where the bytes are, and what they must hash to.
+/* The content of one file to be embedded: where the bytes are, and their expected digest.
  *
- * Owns: a blob on memory borrows it; a blob on a file borrows the descriptor. Whoever made them keeps them
- * alive for as long as the plan lives (see struct blob_store in unpack/member/member.h and the pipeline).
+ * Owns:  a blob on memory borrows it; a blob on a file borrows the descriptor. Their owner keeps them
+ * alive as long as the plan (see struct blob_store in unpack/member/member.h and the pipeline).
  */
 #ifndef BAKE_IO_BLOB_H
 #define BAKE_IO_BLOB_H
@@ -20,7 +20,7 @@ struct blob {
     struct file_identity identity; /* of the file when its content was hashed; inode 0: not known */
 };
 
-/* A blob on memory, hashed now. */
+/* A blob on memory. Hashes it. */
 must_check int blob_from_memory(const void *bytes, uint64_t size, struct blob *ret, struct err *err);
 must_check int blob_read(const struct blob *blob, void *bytes, size_t len, uint64_t off, struct err *err);
 

@@ -1,9 +1,9 @@
-/* CRC-32C, the sum that Cloud Storage keeps of every object.
+/* CRC-32C, the checksum that Cloud Storage keeps of every object.
  *
- * In:    bytes; sums of neighbouring pieces.
- * Out:   the sum as a number, and in the API's form: base64 of its four bytes, the highest first.
+ * In:    bytes; checksums of adjacent parts.
+ * Out:   the checksum as a number, and in the API's form: base64 of its four bytes, big-endian.
  * Fails: crc32c_read() is false for anything but exactly that form.
- * Source:RFC 3720 appendix B.4 (polynomial 0x1EDC6F41, reflected); cloud.google.com/storage/docs/json_api
+ * Source: RFC 3720 appendix B.4 (polynomial 0x1EDC6F41, reflected); cloud.google.com/storage/docs/json_api
  */
 #ifndef BAKE_IO_CRC32C_H
 #define BAKE_IO_CRC32C_H
@@ -14,9 +14,9 @@
 
 enum { CRC32C_TEXT = 9 /* "yZKStg==" and its NUL */ };
 
-/* CRC is the sum of what came before; 0 at the start. */
+/* CRC is the checksum of the bytes before; 0 at the start. */
 uint32_t crc32c_add(uint32_t crc, const void *bytes, size_t len);
-/* The sum of A's bytes followed by B's, which are B_LEN. */
+/* The checksum of A's bytes followed by B's, which are B_LEN. */
 uint32_t crc32c_join(uint32_t a, uint32_t b, uint64_t b_len);
 
 void crc32c_text(uint32_t crc, char out[static CRC32C_TEXT]);

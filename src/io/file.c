@@ -101,7 +101,7 @@ int file_read_fd(int fd, size_t max, struct buf *ret, const char *name, struct e
 
 int file_open(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err)
 {
-    /* O_NONBLOCK: opening a FIFO somebody put there must not hang before it can be refused */
+    /* O_NONBLOCK: opening a FIFO must not hang before it can be refused */
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return err_sys(err, errno, "open %s", path);
@@ -159,7 +159,7 @@ int file_identify(int fd, struct file_identity *ret, struct err *err)
         const struct timespec tick = {.tv_nsec = TICK_NS};
         if (fstat(fd, &st) < 0 || clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
             return err_sys(err, errno, "stat a file");
-        /* a time that lies in the future for good is no time to wait for */
+        /* do not wait for a time far in the future */
         if (later(&now, &st.st_ctim) || st.st_ctim.tv_sec > now.tv_sec + 1)
             break;
         nanosleep(&tick, NULL);
@@ -179,7 +179,7 @@ bool file_identity_equal(const struct file_identity *a, const struct file_identi
            a->ctime.tv_sec == b->ctime.tv_sec && a->ctime.tv_nsec == b->ctime.tv_nsec;
 }
 
-/* One piece of data without holes; the kernel moves it when both file systems let it. */
+/* Copies data without holes, inside the kernel when both file systems support it. */
 static int copy_data(int src, uint64_t src_off, int dst, uint64_t dst_off, uint64_t len,
                      const struct run *run, struct err *err)
 {
@@ -202,7 +202,7 @@ static int copy_data(int src, uint64_t src_off, int dst, uint64_t dst_off, uint6
                 continue;
             if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO))
                 return err_sys(err, errno, "copy");
-            in_kernel = false; /* EXDEV, EINVAL, ENOSYS, or a file that ended: the plain way tells which */
+            in_kernel = false; /* EXDEV, EINVAL, ENOSYS, or end of file: a plain read tells which */
         }
         if (!bounce && !(bounce = malloc(BOUNCE)))
             return err_oom(err);
@@ -228,7 +228,7 @@ int file_copy(int src, uint64_t src_off, int dst, uint64_t dst_off, uint64_t len
         off_t data = lseek(src, (off_t)at, SEEK_DATA);
         if (data < 0 && errno == ENXIO)
             return 0;
-        if (data < 0) /* a file system that knows no holes */
+        if (data < 0) /* the file system does not report holes */
             return copy_data(src, at, dst, dst_off + (at - src_off), end - at, run, err);
         if ((uint64_t)data >= end)
             return 0;
@@ -293,7 +293,7 @@ int file_mkdirs(const char *path, mode_t mode, struct err *err)
         char keep = made[i];
         made[i] = '\0';
         if (mkdir(made, mode) < 0 && errno != EEXIST) {
-            int why = errno; /* a parent on a read-only file system may exist all the same */
+            int why = errno; /* mkdir may fail with EROFS for a parent that exists */
             struct stat st;
             if (stat(made, &st) < 0 || !S_ISDIR(st.st_mode))
                 return err_sys(err, why, "make folder %s", made);

@@ -1,9 +1,8 @@
-/* Files of this machine: whole reads and writes, and new files that appear under their name complete or not
- * at all.
+/* Local files: whole reads and writes, and new files that appear under their name complete or not at all.
  *
  * In:    paths and file descriptors (O_CLOEXEC everywhere).
  * Out:   whole transfers: short reads and writes are continued, EINTR is retried.
- * Fails: ERR_IO, or ERR_SPACE when this machine has no room.
+ * Fails: ERR_IO, or ERR_SPACE when the file system is full.
  * Owns:  a struct newfile owns its descriptor and unnamed or temporary file until newfile_commit().
  * Never: leaves a partial file under its final name.
  */
@@ -20,60 +19,60 @@
 #include "base/digest.h"
 #include "base/run.h"
 
-/* Exactly LEN bytes at OFF, or an error; end of file inside is ERR_IO. NAME is for the message. */
+/* Exactly LEN bytes at OFF, or an error; an earlier end of file is ERR_IO. NAME is for the message. */
 must_check int file_pread(int fd, void *bytes, size_t len, uint64_t off, const char *name, struct err *err);
 must_check int file_pwrite(int fd, const void *bytes, size_t len, uint64_t off, const char *name,
                            struct err *err);
 /* At the current offset. */
 must_check int file_write(int fd, const void *bytes, size_t len, const char *name, struct err *err);
 
-/* Whole file, at most MAX bytes (more is an error of kind OVER). The buffer is appended to. */
+/* Appends a whole file of at most MAX bytes to the buffer; a larger one is an error of kind OVER. */
 must_check int file_read_fd(int fd, size_t max, struct buf *ret, const char *name, struct err *err);
 must_check int file_read(const char *path, size_t max, struct buf *ret, struct err *err);
 
-/* Open for reading, O_CLOEXEC|O_NOCTTY, a regular file. */
+/* Opens a regular file for reading, O_CLOEXEC|O_NOCTTY. */
 must_check int file_open(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err);
 
 struct stat;
-/* Can only those read and change a file who are meant to? Its owner; and where root has given this user a file by a group, as
- * Kubernetes mounts a Secret with fsGroup, that group may read it. */
+/* True when only its owner can read and change a file. When root owns it and gives this user access through a
+ * group, as Kubernetes mounts a Secret with fsGroup, that group may read it, too. */
 bool file_is_private(const struct stat *st);
 
-/* What a file was when it was looked at: a change of its content shows without reading it. */
+/* A file's identity at one time, which reveals a change of content without reading it. */
 struct file_identity {
     uint64_t device, inode, size; /* size: bytes */
     struct timespec mtime, ctime;
 };
-/* Waits until the clock that gives files their times has moved on from the file's own, a few milliseconds at most, so that
- * every later change shows. */
+/* First waits, a few milliseconds at most, until the file system's clock has passed the file's times, so that
+ * the identity reveals every later change. */
 must_check int file_identify(int fd, struct file_identity *ret, struct err *err);
 bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
 
-/* Copies LEN bytes between regular files; shares or copies inside the kernel where it can. Holes in SRC stay
- * holes when DST is new there. */
+/* Copies LEN bytes between regular files, inside the kernel (as a reflink or copy) when possible. Holes in
+ * SRC stay holes where DST has no data yet. */
 must_check int file_copy(int src, uint64_t src_off, int dst, uint64_t dst_off, uint64_t len,
                          const struct run *run, struct err *err);
 
-/* Does the file end at SIZE? One that the kernel makes as it is read has size 0 and is not empty (proc), and one that is still
- * being written grows: what is taken by its size would be a part of it. */
+/* Does the file end at SIZE? One that the kernel makes as it is read has size 0 and is not empty (proc), and
+ * one that is still being written grows: what is taken by its size would be a part of it. */
 must_check int file_check_end(int fd, uint64_t size, const char *name, struct err *err);
 
 /* SHA-256 of [off, off+len) of a file. */
 must_check int file_sha256(int fd, uint64_t off, uint64_t len, const struct run *run, struct sha256 *ret,
                            struct err *err);
 
-/* The user's home: $HOME, else what the password database says, since a service may run without HOME. *ret, owned by the
- * caller, is NULL when neither names an absolute path. */
+/* The user's home: $HOME, else the password database's, since a service may run without HOME. *ret, owned by
+ * the caller, is NULL when neither is an absolute path. */
 must_check int file_home(char **ret, struct err *err);
 
 /* mkdir -p, each new folder with MODE. */
 must_check int file_mkdirs(const char *path, mode_t mode, struct err *err);
 
-/* A file under construction: unnamed (O_TMPFILE) where the file system can, else a dot-file
+/* A file under construction: unnamed (O_TMPFILE) where the file system supports it, else a dot-file
  * "<.NAME.XXXXXX.part>". */
 struct newfile {
     int fd;      /* read-write; -1 when empty */
-    char *final; /* the name it will have */
+    char *final; /* its final name */
     char *temp;  /* NULL when unnamed */
 };
 #define NEWFILE_EMPTY                                                                                        \
@@ -82,8 +81,7 @@ struct newfile {
     }
 
 must_check int newfile_open(struct newfile *file, const char *final_path, mode_t mode, struct err *err);
-/* fsync, then take the final name: replacing what was there, or, with EXCL, failing when there is something.
- */
+/* Syncs the file, then gives it its final name. An existing file is replaced or, with EXCL, an error. */
 must_check int newfile_commit(struct newfile *file, bool excl, struct err *err);
 void newfile_abort(struct newfile *file);
 #define cleanup_newfile cleanup(newfile_abort)
@@ -91,7 +89,7 @@ void newfile_abort(struct newfile *file);
 /* Writes a whole small file through a newfile. */
 must_check int file_put(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
 
-/* An unnamed read-write scratch file in DIR. It vanishes with its descriptor, however the process ends. */
+/* An unnamed read-write scratch file in DIR. It is gone when its descriptor is closed or the process ends. */
 must_check int file_scratch(const char *dir, int *ret_fd, struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a file is, by its first bytes: for messages about a file that is not what it must be.
+/* Recognizes a file's format by its first bytes, for messages about a file of the wrong kind.
  *
  * In:    the first bytes of a file; from MAGIC_ROOM on all formats are recognized.
  * Out:   words such as "a qcow2 image: make it raw with qemu-img convert -O raw", or NULL.

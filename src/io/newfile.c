@@ -5,8 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
-/* How file systems say that they cannot do something at all: FAT has no links and no modes, a FUSE server may lack any
- * call, and a network file system may lack flags. */
+/* True for the errors that mean a file system lacks a feature: FAT has no links or modes, a FUSE server may
+ * lack any call, and a network file system may lack flags. */
 static bool lacks(int why)
 {
     return why == EPERM || why == ENOSYS || why == EOPNOTSUPP || why == EINVAL || why == EMLINK;
@@ -36,7 +36,8 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* A name beside FINAL for a file that could not be unnamed, or that must be renamed over an old one. */
+/* A temporary name beside FINAL, for file systems without unnamed files, and for renaming over an existing
+ * file. */
 static char *temp_name(const char *final)
 {
     char *temp = NULL;
@@ -48,8 +49,8 @@ static char *temp_name(const char *final)
 
 enum { PART_SUFFIX = 5 /* strlen(".part") */ };
 
-/* The mode is the caller's, not the umask's: outputs must not differ by who runs the program. FAT and the like keep no
- * modes; there all files have one mode, and only a file that nobody else may read is refused. */
+/* Sets the caller's mode regardless of the umask, so that outputs do not depend on who runs the program. On
+ * FAT and the like all files have one mode; there only a file that others must not read is refused. */
 static int give_mode(int fd, mode_t mode, const char *path, struct err *err)
 {
     struct stat st;
@@ -76,7 +77,7 @@ int newfile_open(struct newfile *file, const char *final_path, mode_t mode, stru
     if (!made.final)
         return err_oom(err);
     made.fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
-    if (made.fd < 0) { /* file systems say in many ways that they have no unnamed files */
+    if (made.fd < 0) { /* many different errors mean: no unnamed files */
         made.temp = temp_name(final_path);
         made.fd = made.temp ? mkostemps(made.temp, PART_SUFFIX, O_CLOEXEC) : -1;
         if (made.fd < 0) /* nothing was made: nothing to unlink */
@@ -99,14 +100,14 @@ static int link_unnamed(int fd, const char *to)
     return linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW);
 }
 
-/* An unnamed file cannot be renamed over an old one: it gets a name beside it first. */
+/* An unnamed file cannot replace an existing one: it first gets a temporary name. */
 static int give_temp_name(struct newfile *file)
 {
     for (int tries = 0; tries < 100; tries++) {
         char *temp = temp_name(file->final);
         if (!temp)
             return -1;
-        int probe = mkostemps(temp, PART_SUFFIX, O_CLOEXEC); /* draws a free name */
+        int probe = mkostemps(temp, PART_SUFFIX, O_CLOEXEC); /* finds a free name */
         if (probe < 0) {
             free(temp);
             return -1;
@@ -126,7 +127,7 @@ static int give_temp_name(struct newfile *file)
     return -1;
 }
 
-/* Without hard links, and where rename knows no flags, an empty file reserves the name. */
+/* Reserves the name with an empty file, where there are neither hard links nor flags of rename. */
 static int rename_new(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
@@ -149,7 +150,7 @@ static int take_name(struct newfile *file, bool excl)
 {
     int r;
     if (!file->temp) {
-        /* where nothing has the name yet, it is taken in one step and there is no second name to leave behind */
+        /* a free name is taken in one step, which can leave no temporary name behind */
         r = link_unnamed(file->fd, file->final);
         if (r == 0 || errno != EEXIST || excl || give_temp_name(file) < 0)
             return r == 0 ? 0 : -1;
@@ -165,8 +166,8 @@ static int take_name(struct newfile *file, bool excl)
     return r;
 }
 
-/* Some file systems cannot sync a folder, and a folder that may only be written cannot be opened for it: the file is there
- * all the same. */
+/* Some file systems cannot sync a folder, and a write-only folder cannot be opened to sync it. That is no
+ * error: the file exists. */
 static int sync_dir(const char *path, struct err *err)
 {
     char dir[PATH_MAX];
@@ -194,7 +195,7 @@ void newfile_abort(struct newfile *file)
     int saved = errno;
     if (file->fd >= 0)
         close(file->fd);
-    if (file->temp) /* after closing: FUSE and NFS keep an open file under yet another name */
+    if (file->temp) /* after closing: FUSE and NFS rename an open file that is unlinked */
         unlink(file->temp);
     free(file->temp);
     free(file->final);

@@ -16,7 +16,7 @@ bool note_value_ok(const char *value)
     return true;
 }
 
-/* Takes "WORD" and then END from the front of *at. */
+/* Consumes WORD and then END at the front of *at. */
 static bool skip_word(const char **at, const char *end, const char *word, char after)
 {
     size_t len = strlen(word);

@@ -1,10 +1,9 @@
-/* Small notes that are kept beside files: a first line that names the format, then "name value" lines in a
- * fixed order.
+/* Small notes stored beside files: a first line that names the format, then "name value" lines in a fixed
+ * order.
  *
- * In:    text from a file of ours, which a crash or another program may have damaged.
+ * In:    text from a file that bake wrote, and that a crash or another program may have damaged.
  * Out:   the values, copied.
  * Fails: note_parse() is false for anything but exactly the lines that note_format() writes.
- * Owns:  nothing.
  */
 #ifndef BAKE_IO_NOTE_H
 #define BAKE_IO_NOTE_H
@@ -23,12 +22,12 @@ struct note_field {
     size_t cap;  /* of value, its NUL included; for reading */
 };
 
-/* Values are written only when all of them fit. */
+/* Stores the values only when all of them fit. */
 bool note_parse(const char *text, size_t len, const char *magic, const struct note_field *fields,
                 size_t count);
 void note_format(struct buf *to, const char *magic, const struct note_field *fields, size_t count);
 
-/* True when every byte may stand in a value. */
+/* True when every byte is allowed in a value. */
 bool note_value_ok(const char *value);
 
 /* Plain decimal digits without sign or leading zeros, nothing else. */

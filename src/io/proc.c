@@ -22,7 +22,7 @@ static bool kept(const int *list, int fd)
     return false;
 }
 
-/* Everything that cannot be done safely after fork in a threaded process is prepared before it. */
+/* Prepared before fork: the child of a threaded process may only make async-signal-safe calls. */
 struct child_setup {
     const struct proc_spec *spec;
     const char *program;
@@ -59,8 +59,8 @@ _Noreturn static void child(const struct child_setup *setup)
     _exit(127);
 }
 
-/* What is searched, owned by the caller: PATH and the usual folders. Relative folders are left out: a program named gpgv in
- * the current folder must not judge signatures. */
+/* The search path, owned by the caller: PATH and the usual folders, without relative ones: a program named
+ * gpgv in the current folder must not verify signatures. */
 static char *search_path(void)
 {
     const char *path = getenv("PATH");
@@ -116,7 +116,7 @@ static int find_program(const struct proc_spec *spec, const char *search, char *
     return not_found(spec, why, err);
 }
 
-/* What the child gets: no proxy secrets, no preload, no surprises. */
+/* The child's environment, without proxy secrets or LD_PRELOAD. */
 static char **child_env(const struct proc_spec *spec, const char *search)
 {
     static const char *const names[] = {"HOME", "TMPDIR"};
@@ -147,7 +147,7 @@ static void free_env(char ***env)
     free(*env);
 }
 
-/* Starts the child; *ret_pid is set only when the program really runs. */
+/* Starts the child; *ret_pid is set only when exec succeeded. */
 static int spawn(const struct proc_spec *spec, int out, int err_fd, pid_t *ret_pid, struct err *err)
 {
     int report[2];
@@ -196,8 +196,8 @@ static int spawn(const struct proc_spec *spec, int out, int err_fd, pid_t *ret_p
     return 0;
 }
 
-/* Reads what is there; *fd becomes -1 at the end. What exceeds the cap is read and dropped, so that the child
- * goes on. */
+/* Reads what is available; *fd becomes -1 at the end. Output over the cap is read and dropped, so that the
+ * child does not block. */
 static int drain(int *fd, struct buf *to, struct err *err)
 {
     char chunk[16 << 10];

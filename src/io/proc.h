@@ -2,9 +2,9 @@
  *
  * In:    argv, the environment to give, descriptors to pass, a time limit.
  * Out:   exit status and capped output.
- * Fails: ERR_IO when the program is not installed (errnum is ENOENT, the text names the package) or cannot start, and when
- *        it takes too long; ERR_INTERRUPTED.
- * Owns:  the child: it is killed with its process group and reaped when the scope is left.
+ * Fails: ERR_IO when the program is not installed (errnum is ENOENT, the text names the package) or cannot
+ *        start, and when it takes too long; ERR_INTERRUPTED.
+ * Owns:  the child, which is killed with its process group and reaped when the scope is left.
  * Never: passes secrets in argv; leaves a zombie or an orphan (PR_SET_PDEATHSIG).
  */
 #ifndef BAKE_IO_PROC_H
@@ -20,7 +20,7 @@
 
 struct proc_spec {
     const char *const *argv; /* argv[0] is looked up in PATH, then in PROC_USUAL_PATH */
-    const char *package;     /* Debian's package of it, for the error that it is missing; may be NULL */
+    const char *package;     /* its Debian package, named when it is missing; may be NULL */
     const char *const
         *env;     /* NULL: HOME, TMPDIR and LC_ALL=C.UTF-8. PATH, as searched here, is added to either */
     int stdin_fd; /* -1: /dev/null */

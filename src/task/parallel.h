@@ -1,7 +1,7 @@
-/* Independent requests side by side: jobs 0..count-1 on a few threads, in any order.
+/* Runs independent requests in parallel: jobs 0..count-1 on a few threads, in any order.
  *
  * In:    a function that does one job.
- * Out:   all of them done, or the first error: then no further job starts, and those under way are waited for.
+ * Out:   all jobs done, or the first error; after an error no further job starts, and running ones finish.
  * Owns:  its threads, which have ended when it returns.
  */
 #ifndef BAKE_TASK_PARALLEL_H

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 
-enum { POLL_NS = 50 * 1000 * 1000 /* between two looks at the stop flag */ };
+enum { POLL_NS = 50 * 1000 * 1000 /* between checks of the stop flag */ };
 
 struct progress {
     pthread_mutex_t lock;
@@ -47,7 +47,7 @@ void progress_advance(struct progress *progress, int fd, uint64_t ready)
     struct progress_state *state = &progress->state;
     if (!state->over && state->fd < 0) {
         state->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        state->over = state->fd < 0; /* no descriptor left: nobody reads along */
+        state->over = state->fd < 0; /* out of descriptors: readers get an error */
     }
     if (!state->over && ready > state->ready)
         state->ready = ready;

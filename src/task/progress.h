@@ -1,9 +1,9 @@
-/* A file that is still being written, for who reads it meanwhile: how far it is final.
+/* The progress of a file that one thread writes while others read it: how many of its bytes are final.
  *
- * In:    from the writer: a descriptor, and how far it has come.
- * Out:   for readers, on other threads: the same, when they wait for it.
+ * In:    from the writer: a descriptor and the number of final bytes.
+ * Out:   for readers on other threads: the same, after waiting for it.
  * Fails: progress_wait() with ERR_INTERRUPTED, or ERR_INTERNAL when the writer gave up.
- * Owns:  a duplicate of the descriptor, until progress_free(), when nobody may use the progress any more.
+ * Owns:  a duplicate of the descriptor, until progress_free(), which must be the last use.
  * Never: makes the writer wait.
  */
 #ifndef BAKE_TASK_PROGRESS_H
@@ -24,17 +24,18 @@ static inline void progress_freep(struct progress **progress)
 }
 #define cleanup_progress cleanup(progress_freep)
 
-/* The writer's, FLOW may be NULL. Bytes before READY of FD will not change. FD is the same every time. */
+/* For the writer; PROGRESS may be NULL. The bytes of FD before READY will not change. FD is the same in every
+ * call. */
 void progress_advance(struct progress *progress, int fd, uint64_t ready);
-/* WHOLE: all bytes are there. Otherwise what was there does not count any more. The first call of it holds. */
+/* Ends the file. With WHOLE it is complete, otherwise its bytes are invalid. Only the first call counts. */
 void progress_end(struct progress *progress, bool whole);
 
 struct progress_state {
-    int fd;         /* -1 until there is anything; the progress's own */
+    int fd;         /* -1 until the first bytes; owned by the progress */
     uint64_t ready; /* bytes */
     bool over;
 };
-/* Waits until NEED bytes are ready, or it is over. */
+/* Waits until NEED bytes are ready or the file has ended. */
 must_check int progress_wait(struct progress *progress, uint64_t need, const struct run *run,
                              struct progress_state *ret, struct err *err);
 

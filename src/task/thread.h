@@ -1,9 +1,8 @@
-/* Threads that leave signals to the caller's.
+/* Threads with all signals blocked, so that the caller's thread handles them.
  *
- * In:    what the thread runs.
+ * In:    the function to run.
  * Out:   a thread, to be joined.
  * Fails: with an errno, as pthread_create() does.
- * Owns:  nothing.
  */
 #ifndef BAKE_TASK_THREAD_H
 #define BAKE_TASK_THREAD_H

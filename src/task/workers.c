@@ -8,11 +8,11 @@
 struct pool {
     const struct workers *spec;
     pthread_mutex_t lock;
-    pthread_cond_t freed;                    /* a slot is free, or all is over */
-    pthread_cond_t ready[WORKERS_CONSUMERS]; /* the next job may be ready for this consumer, or all is over */
+    pthread_cond_t freed;                    /* a slot is free, or the run is over */
+    pthread_cond_t ready[WORKERS_CONSUMERS]; /* this consumer's next job may be ready, or the run is over */
     size_t next;                             /* the first job that has not started */
     size_t *done;                            /* for each slot: the job whose result it holds, plus one */
-    size_t consumed[WORKERS_CONSUMERS];      /* this consumer has seen the jobs before this one */
+    size_t consumed[WORKERS_CONSUMERS];      /* this consumer has seen all jobs before this one */
     unsigned consumers;
     bool over;
     bool failed;
@@ -42,7 +42,7 @@ static size_t consumed_by_all(const struct pool *pool)
     return pool->consumed[pool->consumers - 1];
 }
 
-/* The next job to do, once its slot is free; false when there is none. The caller holds the lock. */
+/* Waits until the next job's slot is free; false when no job is left. The caller holds the lock. */
 static bool claim(struct pool *pool, size_t *ret_job)
 {
     const struct workers *spec = pool->spec;
@@ -136,7 +136,7 @@ static unsigned count_consumers(const struct workers *spec)
     return count;
 }
 
-/* Starts the workers and the consumers other than the first; returns how many run even when it fails. */
+/* Starts the workers and all consumers but the first. Returns how many run, even when it fails. */
 static void start(struct pool *pool, struct pool_thread *threads, unsigned *ret_threads,
                   struct pool_thread *consumers, unsigned *ret_consumers)
 {
@@ -149,7 +149,7 @@ static void start(struct pool *pool, struct pool_thread *threads, unsigned *ret_
         why = thread_start(&threads[workers].id, worker, &threads[workers]);
         workers += why == 0;
     }
-    if (workers + caller > 0) /* fewer threads than asked for give the same result */
+    if (workers + caller > 0) /* fewer threads than requested give the same result */
         why = 0;
     while (others < pool->consumers && why == 0) {
         consumers[others] = (struct pool_thread){.pool = pool, .index = others};
@@ -182,7 +182,7 @@ static void destroy_pool(struct pool *pool)
     pthread_mutex_destroy(&pool->lock);
 }
 
-/* What the caller's thread does: the first consumer's work, or, without slots, a worker's. */
+/* The caller's thread runs the first consumer or, without slots, a worker. */
 static void take_part(struct pool *pool)
 {
     struct pool_thread caller = {.pool = pool, .index = pool->spec->threads - 1};

@@ -1,13 +1,13 @@
-/* Many jobs on several threads; their results, if any, are consumed in order.
+/* Runs many jobs on several threads; their results, if any, are consumed in order.
  *
- * In:    jobs 0..count-1 and a function that does one. With slots: up to WORKERS_CONSUMERS functions that each see every
- *        result in the order of the jobs. Each runs on a thread of its own and stays behind the one before it.
- *        Without slots a job leaves no result, and jobs run in any order.
- * Out:   all jobs done, or an error: then no further job starts, and those under way are waited for.
- * Fails: with the first error of a job or consumer, ERR_INTERRUPTED, or, with slots, ERR_INTERNAL when no thread can be
- *        started.
- * Owns:  its threads, which have ended when it returns. The slots bound its memory: a job starts only after all
- *        consumers have seen the result that was in its slot before.
+ * In:    jobs 0..count-1 and a function that does one. With slots: up to WORKERS_CONSUMERS functions that
+ *        each see every result in the order of the jobs. Each runs on a thread of its own and stays behind
+ *        the one before it. Without slots a job leaves no result, and jobs run in any order.
+ * Out:   all jobs done, or an error; after an error no further job starts, and running ones finish.
+ * Fails: with the first error of a job or consumer, ERR_INTERRUPTED, or, with slots, ERR_INTERNAL when no
+ *        thread can be started.
+ * Owns:  its threads, which have ended when it returns. The slots bound its memory: a job starts only after
+ *        all consumers have seen the previous result in its slot.
  */
 #ifndef BAKE_TASK_WORKERS_H
 #define BAKE_TASK_WORKERS_H
@@ -28,14 +28,15 @@ struct workers {
     void *const *own; /* work memory, one for each thread; may be NULL */
     void *ctx;
     int (*work)(void *ctx, size_t job, void *slot, void *own, struct err *err); /* on any thread */
-    /* With slots: the first runs on the caller's thread and may be NULL. The list ends at the first NULL after it. */
+    /* With slots: the first runs on the caller's thread and may be NULL. The list ends at the first NULL
+     * after it. */
     workers_consume_fn consume[WORKERS_CONSUMERS];
     const struct run *run;
 };
 
 must_check int workers_run(const struct workers *spec, struct err *err);
 
-/* THREADS, or for 0 the number of processors that this process may use; at most MAX. */
+/* THREADS or, when it is 0, the number of processors that this process may use; at most MAX. */
 unsigned workers_threads(unsigned threads, unsigned max);
 
 #endif
