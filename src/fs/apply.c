@@ -4,7 +4,7 @@
 
 #include "fs/ext/ext.h"
 
-/* One partition's share of the plan. Operations are sorted by kind, then by partition: they are picked out in order. */
+/* One partition's operations, in the plan's order: it is sorted by kind, then by partition. */
 struct share {
     const struct partition *partition;
     struct plan_op *ops;
@@ -30,7 +30,7 @@ static int take_share(const struct plan *plan, const struct partition *partition
     return 0;
 }
 
-/* Where what was asked for may go instead: there is one file system that a node's files can be baked into. */
+/* The message names the alternative: ROOT is the only file system that a node's files can be baked into. */
 static int not_ext(const struct partition *partition, const char *path, struct err *err)
 {
     return err_set(
@@ -71,8 +71,8 @@ static int known_partitions(const struct layout *layout, const struct plan *plan
     return 0;
 }
 
-/* libext2fs tells of some damage on standard error; that is for this library's caller to say. */
-static void tell_nobody(const char *who, long code, const char *fmt, va_list args)
+/* libext2fs reports some damage on standard error; this library's caller reports it instead. */
+static void discard_message(const char *who, long code, const char *fmt, va_list args)
 {
     (void)who;
     (void)code;
@@ -90,7 +90,7 @@ static void restore_hook(const hook_fn *hook)
 int fs_check(const struct disk *disk, const struct layout *layout, const struct plan *plan,
              const struct run *run, struct err *err)
 {
-    cleanup(restore_hook) const hook_fn hook = set_com_err_hook(tell_nobody);
+    cleanup(restore_hook) const hook_fn hook = set_com_err_hook(discard_message);
     (void)hook; /* put back when the scope is left */
     if (known_partitions(layout, plan, err) < 0)
         return -1;
@@ -130,7 +130,7 @@ int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *
 {
     if (fs_check(disk, layout, plan, run, err) < 0)
         return -1;
-    cleanup(restore_hook) const hook_fn hook = set_com_err_hook(tell_nobody);
+    cleanup(restore_hook) const hook_fn hook = set_com_err_hook(discard_message);
     (void)hook; /* put back when the scope is left */
     cleanup_fs_changes struct fs_changes changes = {0};
     for (unsigned i = 0; i < layout->partition_count; i++)

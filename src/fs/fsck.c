@@ -1,8 +1,8 @@
-/* A second judge: e2fsck(8) is not the code that wrote, and knows more than this library would check of itself.
+/* An independent check: e2fsck(8) shares none of this code, and checks more than this library would.
  *
- * A process cannot see a disk that is a view, so it is given an outline: a sparse file of the partition's size with everything but
- * the content of files in it, which e2fsck does not read. What the outline lacks by mistake reads as zeros and is found to be
- * wrong: it can make e2fsck complain, and never hide a fault.
+ * Another process cannot read a disk that is a view, so e2fsck gets an outline: a sparse file of the
+ * partition's size with everything except the content of files, which it does not read. Anything missing from
+ * the outline by mistake reads as zeros, which can make e2fsck report an error, but never hide one.
  */
 #include "fs/fsck.h"
 
@@ -18,8 +18,8 @@ enum { TIMEOUT_MS = 600000, FINDINGS = 3, FINDINGS_CAP = 600 };
 
 enum { FSCK_UNCORRECTED = 4 /* exit status: e2fsck(8) */ };
 
-/* How much of a line tells of a fault. Nothing of the frame does ("e2fsck 1.47.0 (5-Feb-2023)", "Pass 1: ...", the summaries),
- * nor does "Fix? no" and the like, behind two spaces or alone. */
+/* The length of a line's part that reports a fault: 0 for the frame ("e2fsck 1.47.0 (5-Feb-2023)", "Pass 1:
+ * ...", the summaries), and without "Fix? no" and the like, which stand after two spaces or alone. */
 static size_t finding(const char *line, size_t len, const char *image)
 {
     static const char *const frame[] = {"e2fsck ", "Pass ", "\t"};
@@ -58,7 +58,7 @@ int fsck_file(int fd, const struct partition *partition, const struct run *run, 
     char image[32], found[FINDINGS_CAP];
     snprintf(image, sizeof image, "/proc/self/fd/%d", fd);
     const char *const argv[] = {"e2fsck", "-fn", image, NULL};
-    /* what this machine's e2fsck.conf says is for this machine's disks */
+    /* this machine's e2fsck.conf is meant for its own disks */
     const char *const env[] = {"E2FSCK_CONFIG=/dev/null", "LC_ALL=C.UTF-8", NULL};
     const int pass[] = {fd, -1};
     const struct proc_spec spec = {.argv = argv,
@@ -82,11 +82,11 @@ int fsck_file(int fd, const struct partition *partition, const struct run *run, 
                    result.err.data ? result.err.data : found);
 }
 
-/* What e2fsck reads, in bytes of the disk. */
+/* The byte ranges of the disk that e2fsck reads. */
 struct outline {
     const struct ext *ext;
     struct ranges ranges;
-    bool data; /* of the object that is being walked: its content counts, too */
+    bool data; /* include the content of the current object */
 };
 
 static void outline_free(struct outline *outline)
@@ -133,7 +133,7 @@ static int take_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t logical, blk64
     return 0;
 }
 
-/* A tree of extents that fits into its inode has no blocks of its own. */
+/* An extent tree that fits into the inode has no blocks of its own. */
 static bool is_flat(const struct ext2_inode *inode)
 {
     const struct ext3_extent_header *header = (const void *)inode->i_block;
@@ -152,7 +152,7 @@ static void add_inode(struct outline *outline, ext2_ino_t ino, struct ext2_inode
         return;
     outline->data = ino < EXT2_FIRST_INO(fs->super) || ino == fs->super->s_orphan_file_inum ||
                     LINUX_S_ISDIR(inode->i_mode) || LINUX_S_ISLNK(inode->i_mode);
-    if (outline->data || !is_flat(inode)) /* what cannot be walked e2fsck will tell of */
+    if (outline->data || !is_flat(inode)) /* e2fsck reports what cannot be walked */
         (void)ext2fs_block_iterate3(fs, ino, BLOCK_FLAG_READ_ONLY, NULL, take_block, outline);
 }
 
@@ -179,7 +179,7 @@ static int add_inodes(struct outline *outline, const struct run *run, struct err
         if (run_check(run, err) < 0)
             return -1;
     }
-    return 0; /* what could not be read e2fsck will tell of */
+    return 0; /* e2fsck reports what cannot be read */
 }
 
 static int copy_outline(const struct disk *disk, const struct partition *partition,

@@ -1,5 +1,6 @@
-/* fs_grow(): libext2fs has no resizing; resize2fs(8) of the same package has. It takes an offset into an image, but then cuts
- * the image off at the file system's size as if the offset were 0. So it works on a sparse copy of the partition. */
+/* fs_grow(): libext2fs cannot resize, so this runs resize2fs(8) of the same package. That takes an offset
+ * into an image, but then truncates the image as if the offset were 0, so it works on a sparse copy of the
+ * partition. */
 #include <fcntl.h>
 #include <string.h>
 
@@ -65,7 +66,7 @@ static int copy_back(int from_fd, struct disk *disk, const struct partition *par
     return 0;
 }
 
-/* What resize2fs left goes into every image, so somebody else judges it. DISK still is what it was before. */
+/* Checks the result of resize2fs, which goes into every image, with e2fsck. DISK is still unchanged. */
 static int look_at(int grown, const struct disk *disk, const struct partition *partition,
                    const char *scratch_dir, const struct run *run, struct err *err)
 {

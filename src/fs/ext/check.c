@@ -1,11 +1,12 @@
-/* The whole plan against a file system before anything is written: it is carried out on a trial, block for block but for the
- * content of files, so that what passes here cannot run out of anything later. */
+/* Checks the whole plan against a file system before anything is written. A trial carries it out, block for
+ * block except for the content of files, so that a plan that passes cannot run out of blocks or inodes
+ * later. */
 #include <string.h>
 
 #include "fs/ext/ext.h"
 
 struct free_space {
-    uint64_t blocks, reserved, inodes; /* at the start; what is reserved for root keeps a full node alive */
+    uint64_t blocks, reserved, inodes; /* at the start; root's reserve keeps a full node alive */
 };
 
 static struct free_space free_space_of(const struct ext *ext)
@@ -32,7 +33,7 @@ static int no_blocks(const struct ext *ext, const struct free_space *before, uin
     uint64_t size = ext->fs->blocksize,
              there = before->blocks > before->reserved ? before->blocks - before->reserved : 0;
     char needed[24], available[24], more[24];
-    if (need <= there) /* what an operation frees comes too late for the ones before it */
+    if (need <= there) /* what an operation frees is too late for earlier operations */
         need = there + 1;
     human(need * size, needed);
     human(there * size, available);
@@ -57,7 +58,7 @@ static int no_inodes(const struct ext *ext, const struct free_space *before, con
         partition->label, partition->number, objects, (unsigned long long)before->inodes);
 }
 
-/* What OPS still ask for, without what the file system needs to find it. */
+/* The content of OPS, without the file system's own metadata. */
 static uint64_t blocks_wanted(const struct ext *ext, const struct plan_op *ops, size_t count)
 {
     uint64_t blocks = 0, size = ext->fs->blocksize;

@@ -1,4 +1,4 @@
-/* May this file system be opened, and may it be written? Asked of the superblock before libext2fs trusts any of it.
+/* Checks that a file system may be opened or written, by its superblock, before libext2fs trusts any of it.
  *
  * Source: Documentation/filesystems/ext4/super.rst of the Linux kernel.
  */
@@ -8,7 +8,7 @@
 
 enum { SUPERBLOCK_AT = 1024, BLOCK_LOG_MAX = 6 /* 64 KiB */ };
 
-/* Seconds since 1970: a small inode has 32 bits and a sign, a large one two bits more. */
+/* Seconds since 1970: a small inode has 32 bits, signed; a large one has two bits more. */
 static const int64_t TIME_MAX_SMALL = INT32_MAX, TIME_MAX_LARGE = INT64_C(0x37fffffff);
 
 static int refuse(const struct partition *partition, struct err *err, const char *what)
@@ -16,7 +16,7 @@ static int refuse(const struct partition *partition, struct err *err, const char
     return err_set(err, ERR_LAYOUT, 0, "%s (partition %u): %s", partition->label, partition->number, what);
 }
 
-/* What its own program calls clean. */
+/* Checks for what e2fsck calls clean. */
 static int check_state(const struct partition *partition, const struct ext2_super_block *sb, struct err *err)
 {
     if (sb->s_feature_incompat & EXT3_FEATURE_INCOMPAT_RECOVER)
@@ -34,7 +34,7 @@ static int check_state(const struct partition *partition, const struct ext2_supe
     return 0;
 }
 
-/* Features that libext2fs opens, but whose bookkeeping it does not keep up when it writes. */
+/* Features that libext2fs opens, but whose metadata it does not update when it writes. */
 static const char *unwritable(const struct ext2_super_block *sb)
 {
     if (sb->s_feature_ro_compat & (EXT4_FEATURE_RO_COMPAT_QUOTA | EXT4_FEATURE_RO_COMPAT_PROJECT))
@@ -69,7 +69,8 @@ static int check_features(const struct partition *partition, const struct ext2_s
                    partition->label, partition->number, incompat, ro_compat);
 }
 
-/* Numbers that libext2fs takes for the sizes of its buffers, and does not all check itself: one block holds a group's bitmap. */
+/* Numbers that libext2fs uses as buffer sizes without checking all of them: one block holds a group's
+ * bitmap. */
 static bool sound(const struct ext2_super_block *sb)
 {
     uint64_t size = UINT64_C(1024) << sb->s_log_block_size;

@@ -1,13 +1,13 @@
-/* File content straight into extents: libext2fs allocates, the kernel copies from the payload's file to the disk; on a disk that
- * is a view the payload's file itself lies there then. */
+/* Writes file content into extents: libext2fs allocates the blocks, and the kernel copies from the payload's
+ * file to the disk. On a disk that is a view, the payload's file is mapped there instead. */
 #include <string.h>
 
 #include "fs/ext/ext.h"
 #include "io/file.h"
 #include "text/hex.h"
 
-enum { BOUNCE = 1 << 20, PIECE = 8 << 20 }; /* bytes: in memory, and between two looks at the stop flag */
-enum { EXTENT_MIN = 64 << 10 };             /* bytes: smaller pieces are less trouble as copies */
+enum { BOUNCE = 1 << 20, PIECE = 8 << 20 }; /* bytes: in memory, and between checks of the stop flag */
+enum { EXTENT_MIN = 64 << 10 };             /* bytes: smaller parts are copied, not mapped */
 
 /* One run of blocks of a file. */
 struct extent_copy {
@@ -18,8 +18,7 @@ struct extent_copy {
     uint64_t run_logical, run_physical, run_blocks;
     struct err *err;
     bool failed;
-    bool
-        watched; /* its file was hashed before, and is looked at, and hashed, again while the disk is packed */
+    bool watched; /* its file was hashed before, and is checked and hashed again while the disk is packed */
     struct hasher hasher;
     unsigned char *bounce;
 };
@@ -30,7 +29,7 @@ static int copy_bytes(struct extent_copy *copy, uint64_t from, uint64_t to, uint
     struct disk *disk = copy->ext->window.writer;
     if (!blob->memory && disk->map && len >= EXTENT_MIN) {
         uint64_t whole = len - len % copy->ext->fs->blocksize;
-        /* the digest is checked, or the file watched: one that is not this content ends the bake */
+        /* the digest is checked or the file watched, so other content fails the bake */
         const struct extent_source source = {.fd = blob->fd,
                                              .from = blob->off + from,
                                              .content = blob->sha256,
@@ -43,7 +42,7 @@ static int copy_bytes(struct extent_copy *copy, uint64_t from, uint64_t to, uint
         len -= whole;
     }
     if (!blob->memory && disk->fd >= 0) {
-        /* holes are not skipped: the blocks may hold what was deleted from the base */
+        /* holes are written, too: the blocks may hold deleted data of the base */
         for (uint64_t done = 0; done < len;) {
             uint64_t piece = len - done < PIECE ? len - done : PIECE;
             off_t in = (off_t)(blob->off + from + done), out = (off_t)(to + done);
@@ -68,7 +67,7 @@ static int copy_bytes(struct extent_copy *copy, uint64_t from, uint64_t to, uint
     return 0;
 }
 
-/* Hashes what now is on the disk: a payload that changed under the copy is found, too. */
+/* Hashes what is on the disk, which also detects a payload that changed during the copy. */
 static int hash_bytes(struct extent_copy *copy, uint64_t at, uint64_t len)
 {
     for (uint64_t done = 0; done < len;) {
@@ -95,7 +94,7 @@ static int finish_run(struct extent_copy *copy)
         return err_set(copy->err, ERR_LAYOUT, 0, "blocks outside the partition were allocated");
     if (copy_bytes(copy, from, at, data) < 0 || (!copy->watched && hash_bytes(copy, at, data) < 0))
         return -1;
-    if (data < len) { /* the last block's tail must not show what lay there before */
+    if (data < len) { /* the last block's tail must not expose old data */
         memset(copy->bounce, 0, (size_t)block);
         for (uint64_t off = data; off < len;) {
             size_t piece = len - off < block ? (size_t)(len - off) : (size_t)block;
@@ -127,7 +126,7 @@ static int take_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t logical, blk64
         return BLOCK_ABORT;
     }
     if ((uint64_t)logical !=
-        copy->next_logical) { /* every block of the file was allocated: a gap is a mistake */
+        copy->next_logical) { /* every block of the file was allocated, so a gap is an error */
         copy->failed = true;
         err_set(copy->err, ERR_LAYOUT, 0, "a block of the file was not allocated");
         return BLOCK_ABORT;
@@ -180,15 +179,15 @@ int ext_write_content(struct ext *ext, ext2_ino_t ino, const struct plan_op *op,
     errcode_t code = ext2fs_read_inode(ext->fs, ino, &inode);
     if (!code && blocks > 0)
         code = ext2fs_fallocate(ext->fs, EXT2_FALLOCATE_FORCE_INIT, ino, &inode, ~0ULL, 0, blocks);
-    /* INODE is libext2fs's working copy from here on: blocks of the extent tree are counted in it alone, so that reading the
-     * inode again would lose them */
+    /* from here on libext2fs counts the blocks of the extent tree only in INODE, its working copy: reading
+     * the inode again would lose them */
     if (!code)
         code = ext2fs_inode_size_set(ext->fs, &inode, (ext2_off64_t)size);
     if (!code)
         code = ext2fs_write_inode(ext->fs, ino, &inode);
     if (code)
         return ext_error(ext, code, op->image_path, err);
-    if (ext->window.trial) /* what lies in the blocks is not of interest */
+    if (ext->window.trial) /* a trial does not write the blocks' content */
         return 0;
     cleanup_free unsigned char *bounce = malloc(BOUNCE);
     if (!bounce)

@@ -8,7 +8,7 @@ int ext_error(struct ext *ext, errcode_t code, const char *path, struct err *err
     const struct err *why = &ext->window.why;
     ext->last = code;
     initialize_ext2_error_table();
-    if (why->kind != ERR_NONE) /* the disk below said more than libext2fs's number */
+    if (why->kind != ERR_NONE) /* the disk's own error says more than libext2fs's code */
         return err_set(err, why->kind, why->kind == ERR_SPACE || why->kind == ERR_IO ? 0 : why->errnum,
                        "%s (partition %u): %s%s%s", partition->label, partition->number, path,
                        *path ? ": " : "", why->text);
@@ -68,8 +68,7 @@ int ext_open(struct ext *ext, enum ext_mode mode, const struct disk *reader, str
 int ext_commit(struct ext *ext, struct err *err)
 {
     errcode_t code = ext2fs_close_free(&ext->fs);
-    if (!code &&
-        ext->window.why.kind != ERR_NONE) /* libext2fs lets failed writes of backup superblocks pass */
+    if (!code && ext->window.why.kind != ERR_NONE) /* libext2fs ignores failed writes of backup superblocks */
         code = EXT2_ET_SHORT_WRITE;
     return code ? ext_error(ext, code, "writing its metadata", err) : 0;
 }

@@ -15,21 +15,21 @@ struct ext {
     const struct partition *partition;
     struct window window;
     ext2_filsys fs; /* NULL when empty */
-    errcode_t last; /* the last code that ext_error() got */
+    errcode_t last; /* the last code passed to ext_error() */
 };
 
 enum ext_mode {
-    EXT_READ,  /* looks only; also at a file system that may not be written */
-    EXT_TRIAL, /* everything is done but for the content of files, and nothing reaches the disk */
+    EXT_READ,  /* reads only; also from a file system that may not be written */
+    EXT_TRIAL, /* does everything except writing file content; nothing reaches the disk */
     EXT_WRITE
 };
 
-/* Opens; a file system that may not be written is refused but for EXT_READ. WRITER and CHANGES are for EXT_WRITE, EPOCH
- * (seconds since 1970) becomes every time that is written. EXT must not move afterwards. */
+/* Opens a file system. One that may not be written is refused, except for EXT_READ. WRITER and CHANGES are
+ * for EXT_WRITE. Every time that is written is EPOCH (seconds since 1970). EXT must not move afterwards. */
 must_check int ext_open(struct ext *ext, enum ext_mode mode, const struct disk *reader, struct disk *writer,
                         const struct partition *partition, struct ranges *changes, int64_t epoch,
                         struct err *err);
-/* Writes what libext2fs still holds. Only this call commits. */
+/* Writes what libext2fs still holds in memory. Only this call commits. */
 must_check int ext_commit(struct ext *ext, struct err *err);
 /* Drops what was not committed. */
 void ext_free(struct ext *ext);
@@ -41,30 +41,31 @@ int ext_error(struct ext *ext, errcode_t code, const char *path, struct err *err
 /* Sets err to "ROOT (partition 9): PATH: WHAT" of kind ERR_LAYOUT; returns -1. */
 int ext_refuse(const struct ext *ext, const char *path, const char *what, struct err *err);
 
-/* Why the file system that starts at the partition's first byte may not be opened or, with WRITING, not be written. Looks at
- * the superblock only. fs/ext/check_features.c */
+/* Checks that the file system at the partition's first byte may be opened or, with WRITING, written. Reads
+ * only the superblock. fs/ext/check_features.c */
 must_check int ext_check_features(const struct disk *disk, const struct partition *partition, bool writing,
                                   int64_t epoch, struct err *err);
 
 /* Where a path leads. */
 struct ext_place {
-    char path[PATH_CAP]; /* canonical: links resolved, as far as it exists; the rest as given */
+    char path[PATH_CAP]; /* links resolved in the part that exists; the rest as given */
     ext2_ino_t dir;      /* the parent's inode; 0 when a parent is missing */
-    ext2_ino_t ino;      /* 0 when it is not there */
+    ext2_ino_t ino;      /* 0 when it does not exist */
     bool is_dir, is_link;
 };
 
-/* Follows links in the parents always, in the last component only with FOLLOW. Nothing leads out: ".." at the top stays
- * there. A link that leads to where another partition or a kernel file system is mounted is refused. */
+/* Follows links in the parents, and in the last component only with FOLLOW. No path leaves the file system:
+ * ".." at the top stays there. A link to where another partition or a kernel file system is mounted is
+ * refused. */
 must_check int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place *ret,
                            struct err *err);
 
-/* As ext2fs_lookup(). libext2fs gives up on a folder that it has no memory to look through and reports nothing; but each has a
- * ".", so a folder in which nothing at all was seen was not looked through: EXT2_ET_NO_MEMORY. fs/ext/resolve.c */
+/* As ext2fs_lookup(), which reports nothing when it lacks the memory to search a folder. Since every folder
+ * has a ".", a folder without any entry was not searched: EXT2_ET_NO_MEMORY. fs/ext/resolve.c */
 errcode_t ext_lookup(ext2_filsys fs, ext2_ino_t dir, const char *name, size_t len, ext2_ino_t *ret);
 
-/* Carries the plan's operations OPS[0..count), all of this partition, out on a trial, and sees whether what is reserved for
- * root would be used up. fs/ext/check.c */
+/* Carries out OPS[0..count), all of this partition, on a trial, and checks that root's reserve is left.
+ * fs/ext/check.c */
 must_check int ext_check(struct ext *ext, const struct plan_op *ops, size_t count, const struct run *run,
                          struct err *err);
 
@@ -72,19 +73,19 @@ must_check int ext_check(struct ext *ext, const struct plan_op *ops, size_t coun
 must_check int ext_read_link(struct ext *ext, ext2_ino_t ino, struct ext2_inode *inode, const char *path,
                              char out[static PATH_CAP], struct err *err);
 
-/* Times of an inode that is to be written: all of them, or only those that changing what a folder holds changes. BIRTH: crtime,
- * too. fs/ext/times.c */
+/* Sets the times of an inode to be written: all of them, or only those that a change of a folder's entries
+ * changes. With BIRTH, crtime, too. fs/ext/times.c */
 void ext_stamp(const struct ext *ext, struct ext2_inode_large *inode, bool all, bool birth);
 errcode_t ext_touch(const struct ext *ext, ext2_ino_t dir);
 
-/* Carries one operation out. fs/ext/write.c */
+/* Carries out one operation. fs/ext/write.c */
 must_check int ext_write_op(struct ext *ext, const struct plan_op *op, const struct run *run,
                             struct err *err);
 
-/* Removes the object PLACE names, a folder with all that is in it. fs/ext/remove.c */
+/* Removes the object at PLACE; a folder with everything in it. fs/ext/remove.c */
 must_check int ext_remove(struct ext *ext, const struct ext_place *place, struct err *err);
 
-/* Puts the content of a new file into freshly allocated extents. fs/ext/content.c */
+/* Writes the content of a new file into newly allocated extents. fs/ext/content.c */
 must_check int ext_write_content(struct ext *ext, ext2_ino_t ino, const struct plan_op *op,
                                  const struct run *run, struct err *err);
 

@@ -1,4 +1,4 @@
-/* Removing what a base has: unlinking, and freeing inodes, blocks and attribute blocks. */
+/* Removes objects of a base: unlinks them, and frees inodes, blocks and attribute blocks. */
 #include <string.h>
 
 #include "fs/ext/ext.h"
@@ -46,7 +46,7 @@ static int remove_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent
     (void)offset;
     (void)blocksize;
     (void)buf;
-    (void)entry; /* not told rightly for folders that are stored in their inode */
+    (void)entry; /* wrong for folders stored in their inode */
     struct emptying *emptying = ctx;
     emptying->any = true;
     int len = ext2fs_dirent_name_len(dirent);
@@ -61,7 +61,7 @@ static int remove_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent
 /* The folder's blocks go with it, so the entries in them need not be cleared one by one. */
 static errcode_t remove_inode(ext2_filsys fs, ext2_ino_t ino, unsigned depth)
 {
-    /* a damaged folder may name what is not to be removed, or one thing twice */
+    /* a damaged folder may name an object twice, or one that must stay */
     if (depth > TREE_DEPTH_MAX || ino < EXT2_FIRST_INO(fs->super) || ino > fs->super->s_inodes_count ||
         ino == fs->super->s_orphan_file_inum || !ext2fs_test_inode_bitmap2(fs->inode_map, ino))
         return EXT2_ET_DIR_CORRUPTED;

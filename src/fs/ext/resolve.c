@@ -1,11 +1,11 @@
-/* Paths inside a file system that somebody else made: links are followed in it and never out of it. */
+/* Resolves paths in an untrusted file system: links are followed inside it and never out of it. */
 #include <string.h>
 
 #include "fs/ext/ext.h"
 
-enum { LINKS_MAX = 40 /* as the kernel has it: path_resolution(7) */, DEPTH_MAX = PATH_CAP / 2 };
+enum { LINKS_MAX = 40 /* as in the kernel: path_resolution(7) */, DEPTH_MAX = PATH_CAP / 2 };
 
-/* On a running node other file systems are mounted here: what a link brings there does not lie on ROOT. */
+/* A running node has other file systems mounted here, so a file written here would be hidden. */
 static const char *const mounted[] = {"/usr", "/boot", "/oem", "/dev", "/proc", "/sys", "/run", "/tmp"};
 
 struct walk {
@@ -82,7 +82,8 @@ static int follow_link(struct walk *walk, ext2_ino_t ino, struct ext2_inode *ino
         return link_error(walk, "an absolute symbolic link on the way leads to another partition");
     if (target[0] == '/')
         to_top(walk);
-    walk->place->ino = walk->stack[walk->depth - 1]; /* where the target starts from: "/" and "." end there */
+    walk->place->ino =
+        walk->stack[walk->depth - 1]; /* the target is relative to it, and "/" and "." end there */
     walk->place->is_dir = true;
     return 0;
 }
@@ -158,7 +159,7 @@ static int walk_component(struct walk *walk, const char *name, size_t len, const
     struct ext_place *place = walk->place;
     ext2_filsys fs = walk->ext->fs;
     ext2_ino_t dir = walk->stack[walk->depth - 1], ino = 0;
-    if (walk->missing) { /* below what is not there nothing is: the rest is taken as it is written */
+    if (walk->missing) { /* nothing exists below a missing folder: the rest is taken as given */
         place->dir = 0;
         return append(walk, name, len);
     }

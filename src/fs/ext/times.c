@@ -3,13 +3,13 @@
 
 #include "fs/ext/ext.h"
 
-/* A field of a large inode is there only when the inode says that it is so large; what follows it are attributes. */
+/* A large inode has a field only when i_extra_isize covers it; attributes follow. */
 #define inode_has(ext, inode, field)                                                                         \
     (EXT2_INODE_SIZE((ext)->fs->super) > EXT2_GOOD_OLD_INODE_SIZE &&                                         \
      offsetof(struct ext2_inode_large, field) + sizeof(inode)->field <=                                      \
          EXT2_GOOD_OLD_INODE_SIZE + (size_t)(inode)->i_extra_isize)
 
-/* Seconds since 1970 as ext4 has them: 32 bits and, in large inodes, two more for what comes after 2038. */
+/* Seconds since 1970 in ext4's format: 32 bits and, in large inodes, two more for times after 2038. */
 void ext_stamp(const struct ext *ext, struct ext2_inode_large *inode, bool all, bool birth)
 {
     __u32 low = (__u32)ext->fs->now;
@@ -30,7 +30,7 @@ void ext_stamp(const struct ext *ext, struct ext2_inode_large *inode, bool all, 
         inode->i_crtime_extra = extra;
 }
 
-/* A folder changed: its times say so. */
+/* Sets the times of a folder whose entries changed. */
 errcode_t ext_touch(const struct ext *ext, ext2_ino_t dir)
 {
     struct ext2_inode_large inode;

@@ -119,7 +119,8 @@ static errcode_t window_flush(io_channel channel)
 void window_init(struct window *window)
 {
     /* no write_byte: libext2fs writes the whole superblock then */
-    /* no get_stats: libext2fs would count what was written in the superblock, and the bytes would depend on it */
+    /* no get_stats: libext2fs would store the amount written in the superblock, and the bytes would depend on
+     * it */
     window->manager = (struct struct_io_manager){
         .magic = EXT2_ET_MAGIC_IO_MANAGER,
         .name = "bake window",

@@ -14,12 +14,12 @@
 struct window {
     const struct disk *reader;
     struct disk *writer; /* NULL: nothing is written */
-    bool trial;          /* writes go to the overlay, and are read back from there */
+    bool trial;          /* writes go to the overlay, and reads see them */
     struct overlay overlay;
-    uint64_t reads_left;    /* blocks: a damaged file system that leads in circles comes to an end */
+    uint64_t reads_left;    /* blocks: bounds the loops of a damaged file system */
     uint64_t start, size;   /* bytes of the disk */
     struct ranges *changes; /* may be NULL when read-only */
-    struct err why;         /* what a failed read or write said; libext2fs passes on a number only */
+    struct err why;         /* the error of a failed read or write; libext2fs passes on only a code */
     struct struct_io_manager manager;
 };
 
@@ -27,8 +27,8 @@ enum { WINDOW_NAME_CAP = 40 };
 
 void window_init(struct window *window);
 void window_free(struct window *window);
-/* The name to open: libext2fs hands an I/O manager nothing but a string, so the window's address goes in there. The window
- * must not move while it is open. */
+/* The name to open: libext2fs passes only a string to an I/O manager, so it contains the window's address.
+ * The window must not move while it is open. */
 void window_name(const struct window *window, char out[static WINDOW_NAME_CAP]);
 
 #endif

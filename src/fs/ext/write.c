@@ -1,9 +1,9 @@
-/* One operation of a plan, carried out by libext2fs. */
+/* Carries out one operation of a plan with libext2fs. */
 #include <string.h>
 
 #include "fs/ext/ext.h"
 
-/* Mode, owner and times of an inode that is there. */
+/* Sets mode, owner and times of an existing inode. */
 static errcode_t set_meta(struct ext *ext, ext2_ino_t ino, const struct plan_op *op, bool birth)
 {
     struct ext2_inode_large inode;
@@ -39,7 +39,8 @@ static errcode_t set_xattrs(struct ext *ext, ext2_ino_t ino, const struct plan_o
     return code;
 }
 
-/* Makes a folder longer. One with an index grows while it is linked into: no room there means that its index is full. */
+/* Extends a folder. An indexed one grows while an entry is linked, so for it "no space" means that its index
+ * is full. */
 static errcode_t lengthen(struct ext *ext, ext2_ino_t dir)
 {
     struct ext2_inode inode;
@@ -49,7 +50,8 @@ static errcode_t lengthen(struct ext *ext, ext2_ino_t dir)
     return code ? code : ext2fs_expand_dir(ext->fs, dir);
 }
 
-/* DIR has no room, says libext2fs. It says so, too, when it had no memory to look; so at first it is only asked again. */
+/* libext2fs reports that DIR is full. It does so when out of memory, too, so the first time the call is only
+ * repeated. */
 enum { ROOM_TRIES = 2 };
 static errcode_t make_room(struct ext *ext, ext2_ino_t dir, unsigned tries)
 {
@@ -69,7 +71,8 @@ static errcode_t link_name(struct ext *ext, ext2_ino_t dir, const char *name, ex
     return code;
 }
 
-/* More folders in a folder than its link count can tell: the count becomes 1 where the file system knows that (dir_nlink). */
+/* When a folder has more subfolders than its link count can hold, the count becomes 1 if the file system has
+ * dir_nlink. */
 static errcode_t settle_links(struct ext *ext, ext2_ino_t dir, unsigned before)
 {
     struct ext2_inode inode;
@@ -121,7 +124,7 @@ static int write_dir(struct ext *ext, const struct ext_place *place, const struc
     return code ? ext_error(ext, code, op->image_path, err) : 0;
 }
 
-/* An inode without a name yet: whoever finds the disk half-written must not find half a file. */
+/* Makes an inode without a name, so that an interrupted write leaves no partial file behind. */
 static errcode_t new_file_inode(struct ext *ext, ext2_ino_t dir, const struct plan_op *op, ext2_ino_t *ret)
 {
     ext2_filsys fs = ext->fs;
@@ -191,7 +194,7 @@ static int write_symlink(struct ext *ext, const struct ext_place *place, const s
     return code ? ext_error(ext, code, op->image_path, err) : 0;
 }
 
-/* What stands in the way of OP. */
+/* Refuses OP when something is in its way. */
 static int check_place(struct ext *ext, const struct ext_place *place, const struct plan_op *op,
                        struct err *err)
 {
@@ -213,7 +216,7 @@ static int check_place(struct ext *ext, const struct ext_place *place, const str
     return why ? ext_refuse(ext, op->image_path, why, err) : 0;
 }
 
-/* Nothing follows a link in the last component, but a folder that is there already may be a link to one. */
+/* A link in the last component is not followed, except that an existing folder may be a link to one. */
 static int find_place(struct ext *ext, const struct plan_op *op, struct ext_place *ret, struct err *err)
 {
     if (ext_resolve(ext, op->path, false, ret, err) < 0)
@@ -227,7 +230,7 @@ static int find_place(struct ext *ext, const struct plan_op *op, struct ext_plac
                                     "a folder should be here, but it is a link that leads to none", err);
 }
 
-/* The blocks that carrying out one operation may read, folders being searched from their start. */
+/* The number of blocks that one operation may read; folders are searched from their start. */
 enum { READS_PER_OP = 8192, READS_PER_CONTENT_BLOCK = 8 };
 
 int ext_write_op(struct ext *ext, const struct plan_op *op, const struct run *run, struct err *err)
