@@ -146,8 +146,8 @@ int partial_add(struct partial *part, const void *bytes, size_t len, struct err 
     if (file_pwrite(part->fd, bytes, len, part->done, "a download", err) < 0 ||
         hasher_add(&part->hasher, bytes, len, err) < 0)
         return -1;
-    /* the kernel begins to write now, so that the fsync of a large file at the end is no long wait; it is
-     * advice, and its failure shows at that fsync */
+    /* start writeback early, so that the final fsync of a large file is short; it is only advice, and a
+     * failure shows at that fsync */
     uint64_t before = part->done / FLUSH_STEP;
     part->done += len;
     if (part->done / FLUSH_STEP != before)

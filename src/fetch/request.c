@@ -31,7 +31,7 @@ int request_restart(struct transfer *t, const char *validator, uint64_t total, s
     return 0;
 }
 
-/* Encodings are never asked for. A server may still label a .gz file so, and then means the file itself. */
+/* bake requests no encoding. A server may still label a .gz file so, and then means the file itself. */
 static int check_encoding(const struct transfer *t, struct err *err)
 {
     const char *encoding = t->head.encoding;

@@ -201,7 +201,7 @@ static int retry_later(struct transfer *t, struct err *err)
     uint64_t done = request_done(t);
     if (done > t->best && done - t->best >= PROGRESS_MIN) {
         retry_progress(&t->retry);
-        t->best = done; /* bytes that are lost to a restart and downloaded again are no progress */
+        t->best = done; /* bytes that are downloaded again after a restart do not count as progress */
     }
     if (retry_delay(&t->retry, t->req.name, t->head.retry_after, t->run, &ms, err) < 0)
         return -1;

@@ -5,7 +5,7 @@
  * Fails: ERR_NETWORK: no answer, one that was cut, or none in time: worth another attempt, and the request may
  *        have been carried out. ERR_VERIFY: a certificate nobody vouches for, or a URL that may not be asked.
  *        ERR_REMOTE: an answer over its cap, or a proxy that refuses. ERR_IO: the body's file. ERR_USAGE: a
- *        proxy that the environment names is none. ERR_INTERRUPTED within 200 ms.
+ *        malformed proxy in the environment. ERR_INTERRUPTED within 200 ms.
  * Owns:  a struct http owns its connections; an answer is the caller's until http_answer_free(), which wipes.
  * Never: sends a header to another host than the URL's; speaks plain http but to this machine (or, asked to,
  *        to a metadata server), and then through no proxy; shows a header, a body or a URL's query in a

@@ -2,9 +2,9 @@
  *
  * In:    the attribute cluster-secret: standard base64 of 32 random bytes, 44 characters, and perhaps a newline.
  * Out:   the bytes; keys, one for each use.
- * Fails: ERR_VERIFY, without a word of the value in the message.
+ * Fails: ERR_VERIFY; the message shows nothing of the value.
  * Owns:  the bytes are on the caller's stack; cluster_secret_clear() wipes them.
- * Never: written to any file, log or argument list. A derived key tells nothing of the secret or of another key.
+ * Never: written to any file, log or argument list. A derived key reveals nothing about the secret or other keys.
  */
 #ifndef BAKE_NODE_CLUSTER_SECRET_H
 #define BAKE_NODE_CLUSTER_SECRET_H

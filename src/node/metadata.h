@@ -1,4 +1,4 @@
-/* What a node is told about itself: from the metadata server, or from its last good copy.
+/* What a node knows about itself: from the metadata server, or from its last good copy.
  *
  * In:    JSON as GCE gives it for instance/ and project/attributes/ with ?recursive=true&alt=json.
  * Out:   checked values only.
@@ -54,9 +54,8 @@ struct node_metadata_text {
     size_t len;
 };
 
-/* An attribute of the instance goes before the project's; an empty one is none. Without cluster-nodes the cluster
- * is this node; with it, this node must be in it. RET_SECRET gets cluster-secret, unset when there is none; NULL: it is
- * not looked at. */
+/* An attribute of the instance overrides the project's; an empty one counts as missing. Without cluster-nodes this node is the
+ * whole cluster; with it, this node must be listed. RET_SECRET gets cluster-secret, or stays unset; NULL: it is not read. */
 must_check int node_metadata_parse(const struct node_metadata_text *instance,
                                    const struct node_metadata_text *project, struct node_metadata *ret,
                                    struct cluster_secret *ret_secret, struct err *err);

@@ -267,7 +267,7 @@ int x509_write_public(const EVP_PKEY *key, struct buf *ret, struct err *err)
     return take_pem(bio, bio && PEM_write_bio_PUBKEY(bio, key) == 1, ret, err);
 }
 
-/* What is encrypted is none of ours: without a callback that says so, OpenSSL would ask the terminal. */
+/* Encrypted keys are refused: without this callback OpenSSL would ask the terminal for a password. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int no_password(char *out, int cap, int writing, void *ctx)
 {

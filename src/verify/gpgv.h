@@ -5,9 +5,9 @@
  *        reason why it does not count.
  * Fails: ERR_VERIFY when the file is not what a key of the keyring signed, or gpgv's answer makes no sense;
  *        ERR_IO when gpgv is not installed.
- * Never: touches a GnuPG home; passes a path that somebody could swap.
+ * Never: touches a GnuPG home; passes a path that could be swapped.
  *
- * A signature that does not count is no failure, because another one in the same file may. A BAD one is: a
+ * A signature that does not count is not a failure: another one in the same file may count. A BAD one is: a
  * trusted key signed other bytes, so the file and its signatures do not belong together.
  */
 #ifndef BAKE_VERIFY_GPGV_H

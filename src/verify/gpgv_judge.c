@@ -86,7 +86,7 @@ static struct err *reject(struct judge *judge, enum gpgv_verdict verdict)
     return &judge->answer->reason;
 }
 
-/* Whether LINE of the log is about a key: *ret_id is its id, *ret_rest what is said of it. */
+/* True if LINE of the log is about a key: *ret_id is its id, *ret_rest the rest of the line. */
 static bool about_key(const char *line, const char **ret_id, const char **ret_rest)
 {
     static const char start[] = "gpgv: Note: signature key ";

@@ -34,7 +34,7 @@ must_check int pgp_split_signatures(const void *bytes, size_t len, const char *n
                                     struct err *err);
 
 /* Drops the keys of a binary keyring that are of version 6 or later: gpgv 2.2 and 2.4 find no key at all in a
- * keyring that holds one. A keyring that is no sequence of packets (a keybox) stays as it is. */
+ * keyring that holds one. A keyring that is not a sequence of packets (a keybox) stays unchanged. */
 void pgp_drop_new_keys(struct buf *keyring);
 
 #endif

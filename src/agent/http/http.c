@@ -35,7 +35,7 @@ static int exchange(struct agent_http_reader *reader, const struct agent_http_re
         return -1;
     if (request->metadata && !head.google)
         return err_set(err, ERR_VERIFY, 0,
-                       "the answer lacks \"Metadata-Flavor: Google\": this is no metadata server");
+                       "the answer lacks \"Metadata-Flavor: Google\": this is not a metadata server");
     cleanup_buf struct buf body = BUF_INIT(ret->max - ret->len);
     if (head.status == 200 && agent_http_read_body(reader, &head, &body, err) < 0)
         return -1;

@@ -4,7 +4,7 @@
  * Out:   the status, and the body of a 200.
  * Fails: ERR_NETWORK: no connection, too slow, closed early; ERR_VERIFY: an answer that breaks the rules below.
  * Owns:  nothing; the body goes to the caller's capped buffer.
- * Never: follows a redirect, looks up a name, takes an answer whose length is told in two ways, or (with
+ * Never: follows a redirect, looks up a name, accepts an answer that gives its length in two ways, or (with
  *        `metadata`) one without "Metadata-Flavor: Google": another server on that address is not trusted.
  * Source: RFC 9112; https://cloud.google.com/compute/docs/metadata/querying-metadata
  */

@@ -80,7 +80,7 @@ static int read_chunked(struct agent_http_reader *reader, struct buf *ret, struc
         if (read_line(reader, line, sizeof line, err) < 0)
             return -1;
         if (!agent_http_chunk_size(line, &size))
-            return err_set(err, ERR_VERIFY, 0, "the answer's chunks are malformed: a size is no number");
+            return err_set(err, ERR_VERIFY, 0, "the answer's chunks are malformed: a size is not a number");
         if (size == 0)
             break;
         if (read_exactly(reader, size, ret, err) < 0 || read_line(reader, line, sizeof line, err) < 0)

@@ -1,7 +1,7 @@
 /* An HTTP answer from whatever carries it: a connection as it is, or one under TLS.
  *
- * In:    a source of bytes, where nothing is the end.
- * Out:   the header (http_head.h), then the body whichever way its end is told.
+ * In:    a source of bytes; no bytes mean the end.
+ * Out:   the header (head.h), then the body, however its length is given.
  * Fails: ERR_NETWORK: it ended early; ERR_VERIFY: over a cap, or malformed.
  * Owns:  nothing.
  * Source: RFC 9112

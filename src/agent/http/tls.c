@@ -52,7 +52,7 @@ static int fail(enum err_kind kind, const char *what, struct err *err)
     return err_set(err, kind, 0, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
 }
 
-/* An encrypted key is none: nobody is asked for a word. */
+/* Encrypted keys are refused: without this callback OpenSSL would ask the terminal for a password. */
 // NOLINTNEXTLINE(readability-non-const-parameter) ; the type is OpenSSL's
 static int no_password(char *out, int cap, int writing, void *ctx)
 {

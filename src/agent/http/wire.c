@@ -28,7 +28,7 @@ int wire_peer_parse(const char *text, struct wire_peer *ret, struct err *err)
             return 0;
         }
     }
-    return err_set(err, ERR_USAGE, 0, "\"%.100s\" is no address: give an IPv4 address, or ADDRESS:PORT",
+    return err_set(err, ERR_USAGE, 0, "\"%.100s\" is not an address: give an IPv4 address, or ADDRESS:PORT",
                    text);
 }
 

@@ -74,7 +74,7 @@ static int receive(int fd, const struct peers *self, struct peer_message *packet
     ssize_t n = recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr *)from, &from_len);
     if (n < 0 && errno == EAGAIN)
         return 0;
-    /* what the network says of an earlier packet of ours is no failure of the socket */
+    /* an error that the network reports for an earlier packet does not mean that the socket failed */
     if (n < 0 && errno != EBADF && errno != ENOTSOCK && errno != EFAULT)
         return 2;
     if (n < 0)

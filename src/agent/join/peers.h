@@ -2,7 +2,7 @@
  *
  * In:    the cluster's members, the key that seals packets, a UDP port.
  * Out:   one reply for each member that answered in time. Answering: what is on disk at that moment.
- * Fails: ERR_NETWORK, ERR_IO: a socket or the disk. That a member is silent, or a packet is noise, is no failure.
+ * Fails: ERR_NETWORK, ERR_IO: a socket or the disk. A silent member or a meaningless packet is not a failure.
  * Owns:  nothing; peers_listen()'s descriptor is the caller's.
  * Never: takes an answer to another question than its own, or answers what a member has not sealed. Tells anyone what
  *        is not durable: the answering side reads files that were renamed into place after fsync, and keeps nothing in

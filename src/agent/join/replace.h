@@ -28,7 +28,7 @@ void replace_url(const struct replace *self, char ret[ETCD_URL_CAP]);
 
 must_check int replace_run(const struct replace *self, struct etcd_members *ret, struct err *err);
 
-/* Whether a living quorum says that this node is no member of it. False too when none says anything. */
+/* True if a living quorum says that this node is not a member. False, too, if there is no answer. */
 bool replace_removed(const struct replace *self);
 
 #endif

@@ -70,10 +70,10 @@ int cni_flannel_parse(const char *text, const char *pod_cidr, struct cni_flannel
                        CNI_FLANNEL_SUBNET ": flannel's network is %s, the cluster's is %s",
                        value_cidr_ok(network) ? network : "no address range", pod_cidr);
     if (!range_of(subnet, pod_cidr, ret->cidr))
-        return bad_subnet(err, "FLANNEL_SUBNET is no part of the cluster's pod range, by its first address");
+        return bad_subnet(err, "FLANNEL_SUBNET is not in the cluster's pod range");
     unsigned long size = value_id_ok(mtu) && strlen(mtu) <= 5 ? strtoul(mtu, NULL, 10) : 0;
     if (size < MTU_LEAST || size > MTU_MOST)
-        return bad_subnet(err, "FLANNEL_MTU is no packet size");
+        return bad_subnet(err, "FLANNEL_MTU is not a packet size");
     ret->mtu = (unsigned)size;
     ret->masquerades = strcmp(masquerades, "true") == 0;
     if (!ret->masquerades && strcmp(masquerades, "false") != 0)

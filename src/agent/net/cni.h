@@ -1,4 +1,4 @@
-/* What containerd is told of the pod network: one CNI configuration, /etc/cni/net.d/10-bake.conflist.
+/* What containerd needs to know of the pod network: one CNI configuration, /etc/cni/net.d/10-bake.conflist.
  *
  * In:    the recipe's network, metadata; for flannel what flanneld wrote, for calico what calico-node wrote.
  * Out:   the configuration, or none yet: with flannel and calico it is there only once their daemon has this node's range,

@@ -46,7 +46,7 @@ must_check int root_write(const struct root *root, const char *path, const void 
 must_check int root_keep(const struct root *root, const char *path, const void *bytes, size_t len,
                          mode_t mode, bool *ret_changed, struct err *err);
 
-/* Removes a file; none is no failure. */
+/* Removes a file, if it exists. */
 must_check int root_remove(const struct root *root, const char *path, struct err *err);
 
 #endif

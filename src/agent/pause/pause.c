@@ -1,5 +1,5 @@
-/* The program of the image bake.local/pause:1: process 1 of every pod. It holds the pod's namespaces open, collects
- * processes whose parents are gone, and ends when it is told to. It is all that the image has of its own.
+/* The program of the image bake.local/pause:1: process 1 of every pod. It holds the pod's namespaces open, reaps
+ * orphaned processes, and ends on a signal. The image contains nothing else.
  *
  * In:    SIGTERM or SIGINT, and SIGCHLD.
  * Out:   exit status 0 after SIGTERM or SIGINT; 1 when the kernel refuses to wait.

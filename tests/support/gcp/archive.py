@@ -12,7 +12,7 @@ CHUNK = 1 << 16  # compressed: it may inflate to a thousand times as much
 
 
 class Bad(Exception):
-    """The archive is no image; the text says why."""
+    """The archive is not an image; the text says why."""
 
 
 def _number(field):
@@ -23,7 +23,7 @@ def _number(field):
     try:
         return int(text, 8) if text else 0
     except ValueError:
-        raise Bad("a header has a number that is none") from None
+        raise Bad("a header has a malformed number") from None
 
 
 class Stream:
@@ -52,7 +52,7 @@ class Stream:
                 try:
                     out = member.decompress(data)
                 except zlib.error as error:
-                    raise Bad(f"it is no gzip: {error}") from None
+                    raise Bad(f"it is not gzip: {error}") from None
                 if out:
                     yield out
                 data = member.unused_data

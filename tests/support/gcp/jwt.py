@@ -37,7 +37,7 @@ def public_key(pem):
 
 
 def parse(token):
-    """(header, claims, signed bytes, signature); ValueError if it is no JWT."""
+    """(header, claims, signed bytes, signature); ValueError if it is not a JWT."""
     try:
         head, claims, signature = token.split(".")
         return (

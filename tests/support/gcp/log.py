@@ -1,6 +1,6 @@
 """The log of requests (one JSON object a line), and counters of bytes. README.md names the fields.
 
-A secret never gets into it: no Authorization, and of a form only the fields that are none.
+Secrets never enter it: no Authorization header, and of a form only the harmless fields.
 """
 
 import json

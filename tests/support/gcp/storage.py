@@ -9,7 +9,7 @@ from resources import BUCKET, CLASSES, bucket_place, check, find_bucket, may_go,
 from wire import Response
 import objects
 
-# https://cloud.google.com/storage/docs/locations; a region is told by its form
+# https://cloud.google.com/storage/docs/locations; a region is recognized by its form
 MULTI = {"ASIA", "EU", "US"}
 DUAL = {"ASIA1", "EUR4", "EUR5", "EUR7", "EUR8", "NAM4"}
 REGION = re.compile(r"(africa|asia|australia|europe|me|northamerica|southamerica|us)-[a-z]+\d{1,2}")

@@ -151,7 +151,7 @@ static void hostile_metadata_changes_nothing(void **state)
     int64_t start = clock_now_ms();
     assert_int_equal(boot(place, hostile, 60), -1);
     assert_says(last, "metadata: cluster-name is ");
-    assert_in_range(clock_now_ms() - start, 0, 5000); /* asking again would not mend it */
+    assert_in_range(clock_now_ms() - start, 0, 5000); /* asking again would not help */
     assert_false(there(place, RENDER_NODE_ENV));
     assert_false(there(place, RENDER_ETCD_ENV));
     assert_false(there(place, ACQUIRE_COPY));
@@ -232,8 +232,7 @@ static void kill_leaves_old_or_new(void **state)
         if (strcmp(now.data, one.data) != 0 && strcmp(now.data, two.data) != 0)
             fail_msg("half a file: %s", now.data);
     }
-    if (render_all(&place->root, &m, "vxlan", &changed, &last) <
-        0) /* what was left lying about is no hindrance */
+    if (render_all(&place->root, &m, "vxlan", &changed, &last) < 0) /* leftover files do no harm */
         fail_msg("%s", last.text);
     assert_false(there(place, "/run/bake/.node.env.new"));
 }

@@ -169,7 +169,7 @@ static void a_ca_that_cannot_be_used_is_named(void **state)
             !strstr(rig->err.text, cases[i].path))
             fail_msg("case %zu: kind %d: %s", i, (int)rig->err.kind, rig->err.text);
     }
-    snprintf(list, sizeof list, "/nosuch:%s", file); /* a file is no folder */
+    snprintf(list, sizeof list, "/nosuch:%s", file); /* a file is not a folder */
     struct ca_source folders = {.dir = list};
     assert_int_equal(ca_check(&folders, &rig->err), -1);
     assert_int_equal(rig->err.kind, ERR_IO);

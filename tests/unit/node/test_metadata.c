@@ -339,7 +339,7 @@ static void environment_files(void **state)
                    "ETCD_LISTEN_PEER_URLS=https://10.0.0.2:2380\n"));
     assert_non_null(strstr(etcd.data, "ETCD_CLIENT_CERT_AUTH=true\n"));
     assert_non_null(strstr(etcd.data, "ETCD_PEER_CLIENT_CERT_AUTH=true\n"));
-    /* only health and figures are told without a certificate, and only on loopback */
+    /* only health and metrics are served without a certificate, and only on loopback */
     assert_non_null(strstr(etcd.data, "http://127.0.0.1:2381\n"));
     assert_null(strstr(strstr(etcd.data, "http://") + 1, "http://"));
 }

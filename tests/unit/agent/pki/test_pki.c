@@ -322,9 +322,9 @@ static unsigned bit_of(const char *file)
     return 0;
 }
 
-/* One file is not what it was: the check finds it, and the next run mends it and nothing of other folders. */
-static void is_found_and_mended(const struct place *place, const struct node_metadata *m, const char *file,
-                                const char *how)
+/* One file is not what it was: the check finds it, and the next run repairs it and touches no other folder. */
+static void is_found_and_repaired(const struct place *place, const struct node_metadata *m, const char *file,
+                                  const char *how)
 {
     if (pki_files_check(&place->root, m, NOW, &last) == 0)
         fail_msg("%s, %s: nothing was found", file, how);
@@ -344,16 +344,16 @@ static void each_file_is_missed(void **state)
         const char *path = in_pki(node_files[i]);
         cleanup_buf struct buf was = get_file(place, path);
         assert_int_equal(unlink(below(place, path)), 0);
-        is_found_and_mended(place, &m, node_files[i], "lost");
+        is_found_and_repaired(place, &m, node_files[i], "lost");
         put(place, path, "", 0, 0600);
-        is_found_and_mended(place, &m, node_files[i], "empty");
+        is_found_and_repaired(place, &m, node_files[i], "empty");
         put(place, path, was.data, was.len - 2, 0600);
-        is_found_and_mended(place, &m, node_files[i], "cut short");
+        is_found_and_repaired(place, &m, node_files[i], "cut short");
         cleanup_buf struct buf more = BUF_INIT(1 << 16);
         buf_add(&more, was.data, was.len);
         buf_str(&more, "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n");
         put(place, path, more.data, more.len, 0600);
-        is_found_and_mended(place, &m, node_files[i], "with something behind");
+        is_found_and_repaired(place, &m, node_files[i], "with something behind");
     }
     assert_int_equal(write_pki(place, &m, &secret, NOW), 0);
     holds_just(place, node_files, NODE_FILES);
@@ -379,7 +379,7 @@ static void each_file_of_a_stranger_is_found(void **state)
         if (strstr(path, "agent/peer.key") || strstr(path, "encryption.yaml"))
             assert_int_equal(write_pki(place, &m, &secret, NOW), bit_of(node_files[i]));
         else
-            is_found_and_mended(place, &m, node_files[i], "a stranger's");
+            is_found_and_repaired(place, &m, node_files[i], "a stranger's");
     }
     /* all of it: a secret that was changed */
     assert_int_equal(write_pki(other, &m, &secret, NOW), (1 << PKI_FOLDERS) - 1);

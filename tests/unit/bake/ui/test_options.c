@@ -88,7 +88,7 @@ static void check_row(struct common *common, struct image_job *job, const struct
     case OPTION_LIST:
         give_thrice(common, job, option, "again", "again");
         assert_int_equal(list->count, 2);
-        /* a value with a '=' in it is no pair here */
+        /* a value with a '=' in it is not a pair here */
         assert_null(strchr(option->value, '='));
         break;
     case OPTION_PAIRS:

@@ -347,7 +347,7 @@ static void damaged(void **state)
         struct heard heard = {0};
         spoil(cache, path, i == 7 ? size - 1 : i == 6 ? size - 100 : size * i / 7);
         same(&want, pack(&disk, cache, true, 3, &heard));
-        /* with and without a word, it is made anew and good again */
+        /* with and without a warning, it is rebuilt and good again */
         same(&want, pack(&disk, cache, true, 3, &none));
         same(&want, pack(&disk, cache, true, 3, &none));
         assert_int_equal(none.warnings, 0);
