@@ -113,9 +113,9 @@ static void bad_answers(void **state)
     refuse(folded, "header is malformed");
     refuse(blank_before_colon, "header is malformed");
     refuse(provisional, "provisional");
-    refuse(bad_chunk_size, "no number");
+    refuse(bad_chunk_size, "not a number");
     refuse(huge_chunk, "over 1048576 bytes");
-    refuse(overflowing_chunk, "no number");
+    refuse(overflowing_chunk, "not a number");
     refuse(lying_chunk, "longer than it says");
     refuse(cut_chunks, "inside its chunks");
 }
