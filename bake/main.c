@@ -40,8 +40,9 @@ static void catch_signals(void)
     sigaction(SIGXFSZ, &ignore, NULL);
 }
 
-/* A closed descriptor of 0 to 2 would be reused for the next file that is opened, and output would end up in it. Writing to a
- * closed standard output must still fail; what goes to a closed standard error is dropped. */
+/* A closed descriptor of 0 to 2 would be reused for the next file that is opened, and output would end up in
+ * it. Writing to a closed standard output must still fail; what goes to a closed standard error is
+ * dropped. */
 static void fill_standard_fds(void)
 {
     static const int modes[] = {O_RDONLY, O_RDONLY, O_WRONLY};

@@ -161,7 +161,8 @@ static int node_document(const struct cluster *cluster, const struct cluster_nod
     return json_write_end(&writer, "the metadata", err);
 }
 
-/* The reader's messages name attributes, which are named like the options; its prefix "metadata: " is dropped. */
+/* The reader's messages name attributes, which are named like the options; its prefix "metadata: " is
+ * dropped. */
 static int as_usage(struct err *err)
 {
     static const char prefix[] = "metadata: ";

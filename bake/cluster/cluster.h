@@ -48,13 +48,14 @@ must_check int cluster_make_secret(struct cluster *cluster, struct err *err);
 /* Runs every node's metadata through node_metadata_parse(), as the node will. Needs the secret. */
 must_check int cluster_check(const struct cluster *cluster, struct err *err);
 
-/* One line for each node: its name, then arguments of `gcloud compute instances create`, quoted for a shell. SECRET_FILE holds the
- * secret. */
+/* One line for each node: its name, then arguments of `gcloud compute instances create`, quoted for a shell.
+ * SECRET_FILE holds the secret. */
 must_check int cluster_gcloud(const struct cluster *cluster, const char *secret_file, struct buf *ret,
                               struct err *err);
 /* A Terraform file: locals with each node's attributes, the secret as a sensitive variable. */
 void cluster_terraform(const struct cluster *cluster, struct buf *ret);
-/* The member "nodes": [{"name", "address", "attributes": {...}}, ...]; without the secret when WITH_SECRET is not set. */
+/* The member "nodes": [{"name", "address", "attributes": {...}}, ...]; without the secret when WITH_SECRET is
+ * not set. */
 void cluster_json_nodes(const struct cluster *cluster, bool with_secret, struct json_writer *writer);
 
 /* The member "attributes" of one node. */

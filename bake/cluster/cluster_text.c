@@ -46,8 +46,8 @@ static int add_word(struct buf *ret, const char *word, struct err *err)
     return 0;
 }
 
-/* Values hold commas, which separate gcloud's pairs unless the argument begins by choosing another separator: a colon, which no
- * checked value contains. */
+/* Values hold commas, which separate gcloud's pairs unless the argument begins by choosing another separator:
+ * a colon, which no checked value contains. */
 static int add_gcloud_node(const struct cluster *cluster, const struct cluster_node *node,
                            const char *secret_file, struct buf *ret, struct err *err)
 {

@@ -65,8 +65,8 @@ static void report_result(struct common *common, const char *manifest, enum imag
     ui_text(&common->ui, "%s\n", manifest);
 }
 
-/* Loads the key when it is first needed, so that the passphrase is asked for once or never: to sign, or to verify what is
- * published. */
+/* Loads the key when it is first needed, so that the passphrase is asked for once or never: to sign, or to
+ * verify what is published. */
 static int need_key(struct image_job *job, struct err *err)
 {
     if (!job->key_path || job->key_loaded)

@@ -1,4 +1,5 @@
-/* What `bake image` does, from options to the last line: bake, test, push, promote. `bake matrix` does it for each image.
+/* What `bake image` does, from options to the last line: bake, test, push, promote. `bake matrix` does it for
+ * each image.
  *
  * In:    options.
  * Out:   the package and what was published, reported through ui.

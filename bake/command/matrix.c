@@ -181,7 +181,8 @@ static int check_families(const struct matrix_run *run, struct err *err)
     return 0;
 }
 
-/* How many combinations share the cell's name: their packages lie in one folder, and --keep counts for each combination. */
+/* How many combinations share the cell's name: their packages lie in one folder, and --keep counts for each
+ * combination. */
 static int count_siblings(const struct matrix_run *run, const struct matrix_cell *cell, uint64_t *ret,
                           struct err *err)
 {

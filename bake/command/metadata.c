@@ -63,8 +63,8 @@ static int read_format(const struct common *common, const char *text, enum forma
     return text ? err_set(err, ERR_USAGE, 0, "--format is gcloud, terraform or json, not \"%s\"", text) : 0;
 }
 
-/* Where the secret may go depends on the format: never into an argument list or into code that gets committed, and to a terminal
- * only on request. */
+/* Where the secret may go depends on the format: never into an argument list or into code that gets
+ * committed, and to a terminal only on request. */
 static int check_secret_way(const struct secret_options *secret, enum format format, struct err *err)
 {
     if (secret->in && secret->out)

@@ -45,7 +45,8 @@ static int test_manifest(struct common *common, const struct publish_options *op
     return trial_package(common, &test, err);
 }
 
-/* True if nothing is left to do: the family's head, or without --promote the registered image, is this very package. */
+/* True if nothing is left to do: the family's head, or without --promote the registered image, is this very
+ * package. */
 static int is_there(const struct publish_options *options, const struct push_package *pushing, bool *ret,
                     struct err *err)
 {

@@ -16,8 +16,9 @@ extern const struct option_group publish_group; /* struct publish_options; its p
 
 must_check int publish_options_check(const struct publish_options *options, struct err *err);
 
-/* MANIFEST is the path of the package's manifest, signed with KEY (NULL: unsigned). One run at a time for each family. Does nothing
- * if the family's head is this very package; otherwise tests it before anything is sent. *ret_new: something was done. */
+/* MANIFEST is the path of the package's manifest, signed with KEY (NULL: unsigned). One run at a time for
+ * each family. Does nothing if the family's head is this very package; otherwise tests it before anything is
+ * sent. *ret_new: something was done. */
 must_check int publish_run(struct common *common, const struct publish_options *options, const char *manifest,
                            const struct signing_key *key, bool *ret_new, struct err *err);
 

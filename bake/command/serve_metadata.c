@@ -1,4 +1,5 @@
-/* bake serve-metadata FILE: Compute Engine's metadata server for several instances of this machine, for tests. */
+/* bake serve-metadata FILE: Compute Engine's metadata server for several instances of this machine, for
+ * tests. */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <string.h>
@@ -77,7 +78,8 @@ static int read_listen(const char *text, char address[static INET_ADDRSTRLEN], u
     return 0;
 }
 
-/* Runs until a signal. A file that cannot be read may be half-written: the old values stay until it changes again. */
+/* Runs until a signal. A file that cannot be read may be half-written: the old values stay until it changes
+ * again. */
 static int follow(struct common *common, struct instances_file *file, struct metadata_server *server,
                   struct file_state seen, struct err *err)
 {

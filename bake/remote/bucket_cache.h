@@ -2,8 +2,8 @@
  *
  * In:    gs://BUCKET/FOLDER, digests from the lock, verified files.
  * Out:   entries of the local cache, from objects whose bytes match their digest.
- * Fails: for a malformed URL only. Missing credentials, a bucket that cannot be read or written, or one that holds other
- *        bytes cost a warning; the input is then fetched from its own address.
+ * Fails: for a malformed URL only. Missing credentials, a bucket that cannot be read or written, or one that
+ *        holds other bytes cost a warning; the input is then fetched from its own address.
  * Owns:  a session with Google from its first use until bucket_cache_close().
  * Never: replaces or removes an object; returns bytes that do not match the digest.
  */
@@ -32,8 +32,8 @@ must_check int bucket_cache_open(struct common *common, const struct bucket_cach
 void bucket_cache_close(struct bucket_cache *remote);
 #define cleanup_bucket_cache cleanup(bucket_cache_close)
 
-/* Copies the input with that digest from the bucket into the local cache, unless it is there already. SIZE 0: unknown. NAME is
- * for messages. -1: interrupted, or the local cache failed. */
+/* Copies the input with that digest from the bucket into the local cache, unless it is there already. SIZE 0:
+ * unknown. NAME is for messages. -1: interrupted, or the local cache failed. */
 must_check int bucket_cache_take(struct bucket_cache *remote, struct cache *cache, const char *name,
                                  const struct sha256 *sha256, uint64_t size, struct err *err);
 /* Uploads it, unless the bucket has it. -1: interrupted. */

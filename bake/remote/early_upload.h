@@ -2,7 +2,8 @@
  *
  * In:    the options of the push that will follow.
  * Out:   a sink for pack.
- * Fails: never: without a session, a bucket or memory, nothing is sent early; the push that follows reports the error.
+ * Fails: never: without a session, a bucket or memory, nothing is sent early; the push that follows reports
+ *        the error.
  * Owns:  a session and a sender until early_upload_end().
  */
 #ifndef BAKE_FRONT_REMOTE_EARLY_UPLOAD_H

@@ -15,8 +15,8 @@ extern const struct option_group package_group; /* struct package_options */
 
 /* ERR_USAGE: no package named, or options that contradict each other. */
 must_check int package_options_check(const struct package_options *options, struct err *err);
-/* Checks the manifest's signature and the archive's SHA-256; *ret_fd is the very archive that was hashed. STAGE is for warnings.
- * RET_SEALED may be NULL. */
+/* Checks the manifest's signature and the archive's SHA-256; *ret_fd is the very archive that was hashed.
+ * STAGE is for warnings. RET_SEALED may be NULL. */
 must_check int package_file_open(struct common *common, const struct package_options *options,
                                  const char *stage, struct package *ret, struct sealed *ret_sealed,
                                  int *ret_fd, struct err *err);

@@ -86,8 +86,8 @@ static int read_key(const char *path, struct arena *arena, struct shielded_key *
     ERR_clear_error();
     unsigned char *der = NULL;
     int len = x509 ? i2d_X509(x509, &der) : -1;
-    /* what no certificate can be read from, whatever the reason, must not go out as a structure of UEFI's: a variable's first
-     * bytes are a GUID or a year */
+    /* what no certificate can be read from, whatever the reason, must not go out as a structure of UEFI's: a
+     * variable's first bytes are a GUID or a year */
     if (len <= 0 && (is_der(&text) || memmem(text.data, text.len, "-----BEGIN", 10))) {
         X509_free(x509);
         return err_set(err, ERR_USAGE, 0, "%s holds no certificate that can be read", path);

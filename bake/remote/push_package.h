@@ -2,7 +2,8 @@
  *
  * In:    a package that was opened and checked, push options, a session.
  * Out:   an image in the project, in no family; a "push" line through ui.
- * Fails: as cloud/lifecycle/push.h; ERR_VERIFY for a manifest whose "image" part is invalid, ERR_USAGE for options.
+ * Fails: as cloud/lifecycle/push.h; ERR_VERIFY for a manifest whose "image" part is invalid, ERR_USAGE for
+ *        options.
  * Owns:  struct push_package: the package, its descriptor and all texts, until push_package_free().
  */
 #ifndef BAKE_FRONT_REMOTE_PUSH_PACKAGE_H

@@ -46,11 +46,13 @@ void session_close(struct session *session);
 struct images session_images(const struct session *session);
 struct storage session_storage(const struct session *session, const struct session_options *options);
 
-/* Adds "KEY=VALUE" texts to LABELS; a key that is there already gets the new value. NAME is the option's, for messages. */
+/* Adds "KEY=VALUE" texts to LABELS; a key that is there already gets the new value. NAME is the option's, for
+ * messages. */
 must_check int session_labels(const struct option_list *list, const char *name, struct arena *arena,
                               struct label *labels, size_t *count, size_t max, struct err *err);
 
-/* One run at a time for each family on this machine: waits for others. The kernel drops the lock when the process ends. */
+/* One run at a time for each family on this machine: waits for others. The kernel drops the lock when the
+ * process ends. */
 must_check int session_lock_family(const struct session *session, struct cache *cache, const char *family,
                                    int *ret_fd, struct err *err);
 void session_unlock_family(const struct session *session, struct cache *cache, const char *family, int *fd);

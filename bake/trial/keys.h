@@ -1,4 +1,5 @@
-/* Keys that make `bake test` a client of the tested cluster's etcd, derived from the cluster's secret as nodes derive theirs.
+/* Keys that make `bake test` a client of the tested cluster's etcd, derived from the cluster's secret as
+ * nodes derive theirs.
  *
  * In:    the cluster's name, the text of its cluster-secret attribute, the time.
  * Out:   the authority's certificate, a client's certificate and key, as PEM in memory.

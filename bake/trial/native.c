@@ -122,7 +122,8 @@ static int watch(struct native *native, struct proc *proc, int out, const struct
     return 0;
 }
 
-/* Once GUARD is closed, the process that has it on stdin takes everything down; its output ends when that is done. */
+/* Once GUARD is closed, the process that has it on stdin takes everything down; its output ends when that is
+ * done. */
 static int take_down(struct native *native, struct proc *proc, int *guard, int out, struct err *err)
 {
     int64_t deadline = clock_now_ms() + DOWN_S * INT64_C(1000);

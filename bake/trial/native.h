@@ -2,13 +2,14 @@
  *
  * In:    a verified disk.
  * Out:   on stdout, one line for each check and figure; whether all checks passed.
- * Fails: ERR_USAGE when not root; ERR_TEST when a check failed or the time limit was reached; ERR_IO when a tool is missing;
- *        ERR_INTERRUPTED.
+ * Fails: ERR_USAGE when not root; ERR_TEST when a check failed or the time limit was reached; ERR_IO when a
+ *        tool is missing; ERR_INTERRUPTED.
  * Owns:  a folder with the scripts and the nodes' disks, in $TMPDIR or /var/tmp.
- * Never: leaves a container, a mount, a network or a file behind, however it ends: a guard process cleans up when this one
- *        is gone.
+ * Never: leaves a container, a mount, a network or a file behind, however it ends: a guard process cleans up
+ *        when this one is gone.
  *
- * The work is done by the scripts beside this file, which are compiled in; the project tests itself with them, too.
+ * The work is done by the scripts beside this file, which are compiled in; the project tests itself with
+ * them, too.
  */
 #ifndef BAKE_FRONT_TRIAL_NATIVE_H
 #define BAKE_FRONT_TRIAL_NATIVE_H

@@ -1,5 +1,5 @@
-/* What the kinds of `bake test` share: guest.c boots one guest, cluster.c forms a cluster of several, native.c a cluster of
- * containers; `bake image --test` boots one guest. */
+/* What the kinds of `bake test` share: guest.c boots one guest, cluster.c forms a cluster of several,
+ * native.c a cluster of containers; `bake image --test` boots one guest. */
 #ifndef BAKE_FRONT_TRIAL_TRIAL_H
 #define BAKE_FRONT_TRIAL_TRIAL_H
 
@@ -33,8 +33,9 @@ struct trial_attributes {
 /* Fresh for each test. */
 void trial_secret(char ret[static TRIAL_SECRET_TEXT]);
 
-/* The defaults, then --metadata: "K=V" for all guests, "GUEST:K=V" for one. GUEST: whose attributes these are; NULL: only those for
- * all. NODES is the value of cluster-nodes. ERR_USAGE for anything else, or an unknown guest. */
+/* The defaults, then --metadata: "K=V" for all guests, "GUEST:K=V" for one. GUEST: whose attributes these
+ * are; NULL: only those for all. NODES is the value of cluster-nodes. ERR_USAGE for anything else, or an
+ * unknown guest. */
 must_check int trial_attributes_make(const struct trial_options *options, const char *const *guests,
                                      const char *guest, const char *nodes, const char *secret,
                                      struct trial_attributes *ret, struct err *err);

@@ -35,7 +35,8 @@ const struct option_group common_network_group = {
 
 void common_begin(struct common *common)
 {
-    /* files get the time of the last clock tick: compared with the exact time, a file used right now would look older */
+    /* files get the time of the last clock tick: compared with the exact time, a file used right now would
+     * look older */
     if (clock_gettime(CLOCK_REALTIME_COARSE, &common->began) < 0)
         common->began = (struct timespec){0};
 }

@@ -29,7 +29,8 @@ extern const struct option_group common_output_group, common_cache_group, common
 must_check int common_parse(struct common *common, const struct command *command, void *values, int argc,
                             char **argv, const char **arguments, bool *ret_done, struct err *err);
 
-/* $VARIABLE/TAIL, else FALLBACK/TAIL in the user's home. The caller frees it. ERR_USAGE if neither is known. */
+/* $VARIABLE/TAIL, else FALLBACK/TAIL in the user's home. The caller frees it. ERR_USAGE if neither is
+ * known. */
 must_check int dir_default(const char *variable, const char *fallback, const char *tail, char **ret,
                            struct err *err);
 

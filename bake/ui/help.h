@@ -7,12 +7,12 @@
 /* bake COMMAND --help: no line over 80 columns. */
 void help_print(const struct command *command);
 
-/* For completion.bash: a line "--NAME VALUE CHOICES" for each name and letter of an option; VALUE is missing for flags. The line
- * "= CHOICES" has the arguments, when there are choices. */
+/* For completion.bash: a line "--NAME VALUE CHOICES" for each name and letter of an option; VALUE is missing
+ * for flags. The line "= CHOICES" has the arguments, when there are choices. */
 void help_print_completion(const struct command *command);
 
-/* The manual's option lists in man(7): each listed command's own options, then the groups that commands share. COMMANDS ends with
- * NULL. */
+/* The manual's option lists in man(7): each listed command's own options, then the groups that commands
+ * share. COMMANDS ends with NULL. */
 void help_print_manual(const struct command *const *commands);
 
 #endif

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Not getopt_long(): it prints its own messages, depends on POSIXLY_CORRECT, and accepts abbreviations, which a later option
- * would make ambiguous in a user's script. */
+/* Not getopt_long(): it prints its own messages, depends on POSIXLY_CORRECT, and accepts abbreviations, which
+ * a later option would make ambiguous in a user's script. */
 
 static int parse_uint(const char *text, uint64_t *ret)
 {
@@ -78,7 +78,8 @@ static int set_value(const struct option *option, void *target, const char *valu
         *(bool *)target = true;
         return 0;
     case OPTION_STRING:
-        /* an empty value is mostly a variable of a script that is not set: --kms-key "$KEY" must not mean no key */
+        /* an empty value is mostly a variable of a script that is not set: --kms-key "$KEY" must not mean no
+         * key */
         if (!value[0] && strcmp(option->value, "TEXT") != 0)
             return err_set(err, ERR_USAGE, 0, "--%s has an empty value: give %s, or leave the option out",
                            option->name, option->value);

@@ -1,11 +1,13 @@
-/* Command lines, described by tables: the parser here, and --help, shell completion and the manual's lists (help.h), all read
- * the same rows.
+/* Command lines, described by tables: the parser here, and --help, shell completion and the manual's lists
+ * (help.h), all read the same rows.
  *
  * In:    a command, argv after its name.
- * Out:   the members that the rows name, in the command's own values and in what all commands share; arguments in order.
+ * Out:   the members that the rows name, in the command's own values and in what all commands share;
+ *        arguments in order.
  * Fails: ERR_USAGE, naming the option and the value it needs.
  *
- * An option that is given again replaces the earlier value, so that appending to a script's command line overrides it.
+ * An option that is given again replaces the earlier value, so that appending to a script's command line
+ * overrides it.
  */
 #ifndef BAKE_FRONT_UI_OPTIONS_H
 #define BAKE_FRONT_UI_OPTIONS_H
@@ -42,15 +44,14 @@ struct option {
     const char *choices; /* the values there are, separated by blanks, for completion; NULL: any */
 };
 
-/* A row's kind and offset, with the member's type checked. */
-#define OPTION_OFFSET(type, member, wanted)                                                                  \
-    _Generic(((type *)0)->member, wanted : offsetof(type, member)) /* no match: the member has another type */
-#define FLAG_OF(type, member)   .kind = OPTION_FLAG, .offset = OPTION_OFFSET(type, member, bool)
-#define STRING_OF(type, member) .kind = OPTION_STRING, .offset = OPTION_OFFSET(type, member, const char *)
-#define UINT_OF(type, member)   .kind = OPTION_UINT, .offset = OPTION_OFFSET(type, member, uint64_t)
-#define SIZE_OF(type, member)   .kind = OPTION_SIZE, .offset = OPTION_OFFSET(type, member, uint64_t)
-#define LIST_OF(type, member)   .kind = OPTION_LIST, .offset = OPTION_OFFSET(type, member, struct option_list)
-#define PAIRS_OF(type, member)  .kind = OPTION_PAIRS, .offset = OPTION_OFFSET(type, member, struct option_list)
+/* A row's kind and offset. A member of another type does not compile. */
+#define OPTION_OFFSET(type, member, wanted) _Generic(((type *)0)->member, wanted : offsetof(type, member))
+#define FLAG_OF(type, member)               .kind = OPTION_FLAG, .offset = OPTION_OFFSET(type, member, bool)
+#define STRING_OF(type, member)             .kind = OPTION_STRING, .offset = OPTION_OFFSET(type, member, const char *)
+#define UINT_OF(type, member)               .kind = OPTION_UINT, .offset = OPTION_OFFSET(type, member, uint64_t)
+#define SIZE_OF(type, member)               .kind = OPTION_SIZE, .offset = OPTION_OFFSET(type, member, uint64_t)
+#define LIST_OF(type, member)               .kind = OPTION_LIST, .offset = OPTION_OFFSET(type, member, struct option_list)
+#define PAIRS_OF(type, member)              .kind = OPTION_PAIRS, .offset = OPTION_OFFSET(type, member, struct option_list)
 
 /* Rows that set members of one struct. Commands share a group by having that struct among their values. */
 struct option_group {
@@ -79,8 +80,8 @@ struct command {
     int (*run)(struct common *common, int argc, char **argv, struct err *err);
 };
 
-/* COMMON is what groups of struct common set, VALUES what the others set. ARGUMENTS holds arguments_max. *ret_help is set when
- * --help is among them: then nothing else counts. */
+/* COMMON is what groups of struct common set, VALUES what the others set. ARGUMENTS holds arguments_max.
+ * *ret_help is set when --help is among them: then nothing else counts. */
 must_check int options_parse(const struct command *command, struct common *common, void *values, int argc,
                              char **argv, const char **arguments, bool *ret_help, struct err *err);
 

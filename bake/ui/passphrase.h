@@ -1,4 +1,5 @@
-/* Which key signs, and where its passphrase comes from: --passphrase-file, --passphrase-fd, else a prompt on the terminal. */
+/* Which key signs, and where its passphrase comes from: --passphrase-file, --passphrase-fd, else a prompt on
+ * the terminal. */
 #ifndef BAKE_FRONT_UI_PASSPHRASE_H
 #define BAKE_FRONT_UI_PASSPHRASE_H
 

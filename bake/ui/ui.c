@@ -38,7 +38,8 @@ static unsigned columns(void)
     return size.ws_col;
 }
 
-/* Names come out of archives and disks that others made: what would move the cursor or change colours is shown as '?'. */
+/* Names come out of archives and disks that others made: what would move the cursor or change colours is
+ * shown as '?'. */
 static const char *clean(const char *text, char *out, size_t cap)
 {
     size_t at = 0;

@@ -2,7 +2,8 @@
  *
  * In:    results, events of running stages, errors.
  * Out:   stdout: results only (text, or JSON lines with --json); stderr: progress, notes, warnings, errors.
- * Fails: a result that cannot be made or written (no memory, a full disk, a closed pipe) is reported by ui_finish().
+ * Fails: a result that cannot be made or written (no memory, a full disk, a closed pipe) is reported by
+ *        ui_finish().
  * Owns:  nothing but its line of progress on a terminal.
  * Never: colours or redraws where stderr is not a terminal; prints secrets, since nobody hands it any.
  */
@@ -40,8 +41,8 @@ void ui_step(struct ui *ui, const char *stage, const char *fmt, ...) print_like(
 /* A result on stdout: text mode only. */
 void ui_text(struct ui *ui, const char *fmt, ...) print_like(2, 3);
 
-/* A result on stdout as a line of JSON; nothing in text mode. It is opened as an object with the member "event",
- * gets its other members by way of JSON, and is printed or freed. Must not be moved meanwhile. */
+/* A result on stdout as a line of JSON; nothing in text mode. It is opened as an object with the member
+ * "event", gets its other members by way of JSON, and is printed or freed. Must not be moved meanwhile. */
 struct ui_line {
     struct ui *ui;
     struct buf text;

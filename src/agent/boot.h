@@ -1,10 +1,10 @@
 /* `bake-agent boot`: turns this machine into a node, or reports why it cannot.
  *
  * In:    the image's contents list, metadata.
- * Out:   /run/bake/node.env, /run/bake/etcd.env and all that config/configure.h writes; for the report, the verdict on
- *        the contents in BOOT_VERDICT.
- * Fails: ERR_VERIFY, before anything is rendered, when a file is not as listed; for metadata see config/acquire.h.
- *        Another run renders the same files.
+ * Out:   /run/bake/node.env, /run/bake/etcd.env and all that config/configure.h writes; for the report, the
+ *        verdict on the contents in BOOT_VERDICT.
+ * Fails: ERR_VERIFY, before anything is rendered, when a file is not as listed; for metadata see
+ *        config/acquire.h. Another run renders the same files.
  */
 #ifndef BAKE_AGENT_BOOT_H
 #define BAKE_AGENT_BOOT_H
@@ -13,15 +13,16 @@
 #include "agent/os/root.h"
 #include "agent/os/log.h"
 
-#define BOOT_VERDICT "/run/bake/contents" /* "ok N files signed KEYID", "ok N files unsigned" or "bad: WHY" */
+/* "ok N files signed KEYID", "ok N files unsigned" or "bad: WHY" */
+#define BOOT_VERDICT "/run/bake/contents"
 
 enum { BOOT_VERDICT_MAX = 4096 };
 
 must_check int boot_run(const struct root *root, const struct wire_peer *peer, unsigned metadata_timeout_s,
                         const struct log *log, struct err *err);
 
-/* Sets the host name to the rendered node name. Needs CAP_SYS_ADMIN, which bake-node.service does not grant to boot
- * itself. */
+/* Sets the host name to the rendered node name. Needs CAP_SYS_ADMIN, which bake-node.service does not grant
+ * to boot itself. */
 must_check int boot_hostname(const struct root *root, struct err *err);
 
 /* A value of node.env, or "" if the file or the name is missing. */

@@ -1,4 +1,5 @@
-/* bake-agent: the program in the image that turns a machine into a node. The only file of the agent that prints. */
+/* bake-agent: the program in the image that turns a machine into a node. The only file of the agent that
+ * prints. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>

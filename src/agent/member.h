@@ -1,7 +1,9 @@
-/* `bake-agent join`, `joined` and `answer`: this node's part in starting etcd. join/ has the rules and the reasons.
+/* `bake-agent join`, `joined` and `answer`: this node's part in starting etcd. join/ has the rules and the
+ * reasons.
  *
  * In:    the metadata that boot saved, the members' key.
- * Out:   join: /run/bake/etcd-join.env; joined: a note on disk that etcd started here; answer: replies to other members.
+ * Out:   join: /run/bake/etcd-join.env; joined: a note on disk that etcd started here; answer: replies to
+ *        other members.
  * Fails: ERR_IO when boot has not run; else as join/join.h and join/peers.h.
  */
 #ifndef BAKE_AGENT_MEMBER_H

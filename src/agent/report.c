@@ -81,8 +81,8 @@ static void report_contents(struct report *report)
         add_reason(report, "contents %.*s", len, text.data);
 }
 
-/* Waits until all units are settled twice, a second apart: a service that crashes and is restarted looks settled in
- * between. */
+/* Waits until all units are settled twice, a second apart: a service that crashes and is restarted looks
+ * settled in between. */
 static int settle(struct report *report, struct baked_units *units, struct err *err)
 {
     int64_t deadline = clock_now_ms() + (int64_t)report->options->timeout_s * 1000;

@@ -56,8 +56,8 @@ static int systemctl(const struct metadata_watch *watch, const char *verb, const
     return code == 0 ? 0 : err_set(err, ERR_IO, 0, "systemctl %s %s ended with %d", verb, unit, code);
 }
 
-/* Not listed: static pods, which kubelet restarts when their manifests change, and programs that read their certificates
- * at each handshake. */
+/* Not listed: static pods, which kubelet restarts when their manifests change, and programs that read their
+ * certificates at each handshake. */
 static int restart_readers(const struct metadata_watch *watch, unsigned changed, struct err *err)
 {
     static const struct {

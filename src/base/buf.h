@@ -2,8 +2,8 @@
  *
  * In:    bytes and formatted text.
  * Out:   data[0..len), always followed by a NUL that len does not count (data is NULL while empty).
- * Fails: sticky: once the cap or memory is exhausted, further calls do nothing and buf_check() reports it. A writer can
- *        add many pieces and check once at the end.
+ * Fails: sticky: once the cap or memory is exhausted, further calls do nothing and buf_check() reports it. A
+ *        writer can add many pieces and check once at the end.
  * Owns:  data, until buf_free() or buf_steal().
  */
 #ifndef BAKE_BASE_BUF_H

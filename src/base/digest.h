@@ -28,7 +28,8 @@ struct hasher {
 
 must_check int hasher_init(struct hasher *hasher, enum digest_kind kind, struct err *err);
 must_check int hasher_add(struct hasher *hasher, const void *bytes, size_t len, struct err *err);
-/* Writes the digest to OUT, which holds DIGEST_MAX_SIZE bytes or as many as the kind has. The hasher is spent. */
+/* Writes the digest to OUT, which holds DIGEST_MAX_SIZE bytes or as many as the kind has. The hasher is
+ * spent. */
 must_check int hasher_end(struct hasher *hasher, uint8_t *out, struct err *err);
 void hasher_free(struct hasher *hasher);
 #define cleanup_hasher cleanup(hasher_free)

@@ -2,13 +2,13 @@
  *
  * In:    a raw disk, metadata, a time limit.
  * Out:   the image's reports, with times.
- * Fails: ERR_TEST if the image reports FAIL, panics, powers off or does not report in time; ERR_IO if it cannot be started;
- *        ERR_INTERRUPTED.
+ * Fails: ERR_TEST if the image reports FAIL, panics, powers off or does not report in time; ERR_IO if it
+ *        cannot be started; ERR_INTERRUPTED.
  * Owns:  struct boot_result owns its strings until boot_result_free().
  * Never: leaves a process behind; writes to the disk.
  *
- * The image reports by lines on its serial console that contain "bake-report: ". "bake-report: PASS" and "bake-report: FAIL
- * why" end the test; any other text after the mark is kept for the reader.
+ * The image reports by lines on its serial console that contain "bake-report: ". "bake-report: PASS" and
+ * "bake-report: FAIL why" end the test; any other text after the mark is kept for the reader.
  */
 #ifndef BAKE_BOOT_BOOT_H
 #define BAKE_BOOT_BOOT_H
@@ -39,7 +39,8 @@ struct boot_options {
 struct boot_result {
     struct arena arena;
     bool passed;
-    /* Seconds since power-on of the first output, the kernel, the first unit and the verdict; negative: not seen. */
+    /* Seconds since power-on of the first output, the kernel, the first unit and the verdict; negative: not
+     * seen. */
     double console_s, kernel_s, unit_s, report_s;
     double total_s;
     const char *reports[BOOT_REPORTS_MAX]; /* the text after "bake-report: ", in order */

@@ -1,9 +1,10 @@
 /* A guest's serial console, read and evaluated while it runs.
  *
  * In:    the console's bytes, from a descriptor.
- * Out:   clean lines to a callback, the raw bytes to a file, and the image's reports with times in a struct boot_result.
- * Fails: ERR_IO if the console cannot be read or the file cannot be written; console_conclude() with ERR_TEST for an image
- *        that reports FAIL or panics.
+ * Out:   clean lines to a callback, the raw bytes to a file, and the image's reports with times in a struct
+ *        boot_result.
+ * Fails: ERR_IO if the console cannot be read or the file cannot be written; console_conclude() with ERR_TEST
+ *        for an image that reports FAIL or panics.
  * Owns:  nothing; the descriptors and the result are the caller's.
  * Never: passes on terminal control sequences.
  *
@@ -46,7 +47,8 @@ void console_begin(struct console *console, const struct console_options *option
                    struct boot_result *result);
 double console_elapsed(const struct console *console); /* seconds since power-on */
 
-/* Waits up to TIMEOUT_MS for bytes and processes them; *ret_end is set at end of file, after the last line. */
+/* Waits up to TIMEOUT_MS for bytes and processes them; *ret_end is set at end of file, after the last
+ * line. */
 must_check int console_step(struct console *console, int fd, int timeout_ms, bool *ret_end, struct err *err);
 /* Processes an unfinished line, such as a prompt. */
 void console_flush(struct console *console);

@@ -11,8 +11,8 @@
 
 enum { ARGS_MAX = 64, FIRMWARE_MAX = 16 << 20, QUOTED_MAX = 4 * PATH_CAP };
 
-/* OVMF as Debian, Fedora and Arch install it: code and the matching template of its variables. Newer releases have only the
- * 4 MiB build. */
+/* OVMF as Debian, Fedora and Arch install it: code and the matching template of its variables. Newer releases
+ * have only the 4 MiB build. */
 static const struct {
     const char *code, *vars;
 } firmwares[] = {
@@ -43,8 +43,8 @@ static void add_option(struct args *args, const char *option, const char *value)
     add_arg(args, value);
 }
 
-/* libslirp splits a guestfwd command into words by POSIX shell rules, without a shell (g_shell_parse_argv). QEMU's option
- * parser, which runs first, ends a value at a comma unless the comma is doubled. */
+/* libslirp splits a guestfwd command into words by POSIX shell rules, without a shell (g_shell_parse_argv).
+ * QEMU's option parser, which runs first, ends a value at a comma unless the comma is doubled. */
 static char *quote_command_word(struct arena *arena, const char *word)
 {
     cleanup_buf struct buf out = BUF_INIT(QUOTED_MAX);

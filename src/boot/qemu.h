@@ -2,10 +2,11 @@
  *
  * In:    a raw disk as a descriptor; the firmware; the metadata server's port.
  * Out:   a running guest with its serial console on a pipe.
- * Fails: ERR_IO if QEMU or the EFI firmware is not installed or does not start; ERR_USAGE for values out of range.
+ * Fails: ERR_IO if QEMU or the EFI firmware is not installed or does not start; ERR_USAGE for values out of
+ *        range.
  * Owns:  struct guest owns the process, its pipe and its copy of the EFI variables until guest_stop().
- * Never: writes to the disk; needs root; lets the guest reach this machine or its network, except for the metadata server,
- *        unless the caller passes a tap.
+ * Never: writes to the disk; needs root; lets the guest reach this machine or its network, except for the
+ *        metadata server, unless the caller passes a tap.
  *
  * Source: qemu-system-x86_64(1) of 7.2, "-netdev user", "-netdev tap".
  */
@@ -35,8 +36,8 @@ struct qemu_spec {
     unsigned memory_mib; /* 0: 1024 */
     const char *relay;   /* absolute path of a program that takes "relay-metadata PORT"; NULL: no metadata */
     uint16_t metadata_port; /* on 127.0.0.1 */
-    /* A tap interface (boot/cluster/network.h) instead of QEMU's own network and the relay; 0: none. It may be closed once the
-     * guest runs. MAC is the guest's address on it. */
+    /* A tap interface (boot/cluster/network.h) instead of QEMU's own network and the relay; 0: none. It may
+     * be closed once the guest runs. MAC is the guest's address on it. */
     int tap_fd;
     const char *mac;
 };
@@ -57,8 +58,8 @@ void guest_cut(struct guest *guest);
 void guest_stop(struct guest *guest);
 #define cleanup_guest cleanup(guest_stop)
 
-/* The command line, NULL-terminated, in ARENA. CODE and VARS_FD: the firmware and a writable copy of its variables; NULL and
- * -1 for SeaBIOS. Public for tests. */
+/* The command line, NULL-terminated, in ARENA. CODE and VARS_FD: the firmware and a writable copy of its
+ * variables; NULL and -1 for SeaBIOS. Public for tests. */
 must_check int qemu_argv(const struct qemu_spec *spec, const char *code, int vars_fd, struct arena *arena,
                          const char *const **ret, struct err *err);
 

@@ -6,8 +6,8 @@
 
 #include "text/utf8.h"
 
-/* Length of the control sequence (ECMA-48, 5.4: CSI, parameters, intermediates, a final byte) at BYTES; 0 if there is no
- * complete one. */
+/* Length of the control sequence (ECMA-48, 5.4: CSI, parameters, intermediates, a final byte) at BYTES; 0 if
+ * there is no complete one. */
 static size_t control_sequence(const char *bytes, size_t len)
 {
     if (len < 3 || bytes[0] != '\x1b' || bytes[1] != '[')
@@ -36,8 +36,8 @@ static size_t printable(const char *bytes, size_t len)
     return bidi ? 0 : n;
 }
 
-/* Menus are drawn with long runs of spaces between the cursor sequences dropped above; they would push everything else off
- * the screen. Shortens runs of more than 16 spaces and drops those at the end. */
+/* Menus are drawn with long runs of spaces between the cursor sequences dropped above; they would push
+ * everything else off the screen. Shortens runs of more than 16 spaces and drops those at the end. */
 static void squeeze(char *line)
 {
     char *to = line;

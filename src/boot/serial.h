@@ -1,8 +1,8 @@
 /* A guest's serial console as lines that are safe to print.
  *
  * In:    the guest's bytes, in pieces of any size.
- * Out:   lines: CR and well-formed terminal colour and cursor sequences are dropped, other control characters and bytes that
- *        are not UTF-8 become \xNN. A line longer than the cap is passed on in several pieces.
+ * Out:   lines: CR and well-formed terminal colour and cursor sequences are dropped, other control characters
+ *        and bytes that are not UTF-8 become \xNN. A line longer than the cap is passed on in several pieces.
  * Never: passes on a control character: a guest cannot control the user's terminal.
  */
 #ifndef BAKE_BOOT_SERIAL_H

@@ -3,9 +3,9 @@
  * In:    URLs, with the size and SHA-256 they must have where a lock knows them.
  * Out:   artifacts: descriptors of whole files, hashed while they came in; nobody has verified them yet.
  * Fails: ERR_NETWORK: no answer, or cut off, after all retries. ERR_REMOTE: the server or a proxy said no, or
- *        redirected to where it may not. ERR_VERIFY: too large, another size or digest than asked for, a certificate nobody
- *        vouches for. ERR_SPACE, ERR_IO: this machine. ERR_RECIPE: not a URL. ERR_USAGE: unusable CA certificates,
- *        or a malformed proxy in the environment. ERR_INTERRUPTED within 200 ms.
+ *        redirected to where it may not. ERR_VERIFY: too large, another size or digest than asked for, a
+ *        certificate nobody vouches for. ERR_SPACE, ERR_IO: this machine. ERR_RECIPE: not a URL. ERR_USAGE:
+ *        unusable CA certificates, or a malformed proxy in the environment. ERR_INTERRUPTED within 200 ms.
  * Owns:  a fetcher owns its connections; artifacts belong to the caller.
  * Never: asks the network for what the cache has by digest; goes on with a download whose file changed on the
  *        server; follows https to http; sends credentials to a second host; shows credentials; decodes

@@ -12,11 +12,12 @@
 struct artifact {
     int fd;        /* read-only; -1 when empty */
     uint64_t size; /* bytes */
-    /* The URL that was asked for, without credentials; for messages and provenance. Not where redirects led: that
-     * may differ from one day to the next. */
+    /* The URL that was asked for, without credentials; for messages and provenance. Not where redirects led:
+     * that may differ from one day to the next. */
     char *origin;
     struct sha256 sha256; /* of the bytes as they are in fd, computed while they came in */
-    /* A local file: what it was when SHA256 was taken of it, and it is to be hashed again unless it is still that. */
+    /* A local file: what it was when SHA256 was taken of it, and it is to be hashed again unless it is still
+     * that. */
     struct file_identity identity;
 };
 #define ARTIFACT_EMPTY                                                                                       \

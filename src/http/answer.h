@@ -1,6 +1,6 @@
 /* The answer to one HTTP request.
  *
- * Owns: its buffers until http_answer_free(), which wipes them: an answer may hold a token.
+ * Owns:  its buffers until http_answer_free(), which wipes them: an answer may hold a token.
  */
 #ifndef BAKE_HTTP_ANSWER_H
 #define BAKE_HTTP_ANSWER_H

@@ -120,7 +120,8 @@ static int add_headers(struct exchange *x, struct err *err)
     return 0;
 }
 
-/* How much may go now; 0: later, at x->grant_ns. Reserved first come first served, so that threads share it. */
+/* How much may go now; 0: later, at x->grant_ns. Reserved first come first served, so that threads share
+ * it. */
 static size_t rate_grant(struct exchange *x, size_t want)
 {
     struct http *http = x->http;

@@ -2,17 +2,17 @@
  *
  * In:    a request: method, URL, headers, a body from memory or from a range of a file.
  * Out:   the answer, whatever its status: a 4xx, a 5xx and a 3xx are answers too. Redirects are not followed.
- * Fails: ERR_NETWORK: no answer, one that was cut, or none in time: worth another attempt, and the request may
- *        have been carried out. ERR_VERIFY: a certificate nobody vouches for, or a URL that may not be asked.
- *        ERR_REMOTE: an answer over its cap, or a proxy that refuses. ERR_IO: the body's file. ERR_USAGE: a
- *        malformed proxy in the environment. ERR_INTERRUPTED within 200 ms.
+ * Fails: ERR_NETWORK: no answer, one that was cut, or none in time: worth another attempt, and the request
+ *        may have been carried out. ERR_VERIFY: a certificate nobody vouches for, or a URL that may not be
+ *        asked. ERR_REMOTE: an answer over its cap, or a proxy that refuses. ERR_IO: the body's file.
+ *        ERR_USAGE: a malformed proxy in the environment. ERR_INTERRUPTED within 200 ms.
  * Owns:  a struct http owns its connections; an answer is the caller's until http_answer_free(), which wipes.
  * Never: sends a header to another host than the URL's; speaks plain http but to this machine (or, asked to,
  *        to a metadata server), and then through no proxy; shows a header, a body or a URL's query in a
  *        message; repeats a body by itself.
  *
- * A struct http may be used by several threads at once: each exchange takes a connection of its own, and gives
- * it back for the next. Proxies of https come from the environment as in curl(1).
+ * A struct http may be used by several threads at once: each exchange takes a connection of its own, and
+ * gives it back for the next. Proxies of https come from the environment as in curl(1).
  */
 #ifndef BAKE_HTTP_HTTP_H
 #define BAKE_HTTP_HTTP_H

@@ -1,15 +1,15 @@
 /* Repeated attempts: exponential back-off with jitter, Retry-After, and an end.
  *
  * In:    a failed attempt: its error, and the Retry-After of its answer if there was one.
- * Out:   retry_error(), retry_again(): 0 once the wait is over and the caller may try again. retry_delay(): how
- *        long to wait, for callers that wait in a loop of their own.
- * Fails: with the attempt's own error, "gave up after N attempts" before it and errnum RETRY_GAVE_UP, which is
- *        final for an outer loop of attempts too; ERR_INTERRUPTED while waiting.
+ * Out:   retry_error(), retry_again(): 0 once the wait is over and the caller may try again. retry_delay():
+ *        how long to wait, for callers that wait in a loop of their own.
+ * Fails: with the attempt's own error, "gave up after N attempts" before it and errnum RETRY_GAVE_UP, which
+ *        is final for an outer loop of attempts too; ERR_INTERRUPTED while waiting.
  *
- * Before attempt n + 1 the step is first_ms * 2^(n - 1), at most max_ms; the wait is a random value around it (see
- * enum retry_jitter). A server's Retry-After (RFC 9110 section 10.2.3: seconds or a date) makes it longer, up to
- * retry_after_max_s. An attempt that would begin after deadline_s is not made. Which answers are worth another
- * attempt is the caller's decision.
+ * Before attempt n + 1 the step is first_ms * 2^(n - 1), at most max_ms; the wait is a random value around it
+ * (see enum retry_jitter). A server's Retry-After (RFC 9110 section 10.2.3: seconds or a date) makes it
+ * longer, up to retry_after_max_s. An attempt that would begin after deadline_s is not made. Which answers
+ * are worth another attempt is the caller's decision.
  */
 #ifndef BAKE_HTTP_RETRY_H
 #define BAKE_HTTP_RETRY_H
@@ -67,8 +67,9 @@ void retry_progress(struct retry *retry);
 /* 408, 425, 429 and 5xx: the same request may succeed later. */
 bool retry_status(int status);
 
-/* Counts a failed attempt. Either warns, with ERR's text, and sets *ret_ms to the wait before the next one, or
- * gives up. WHAT names the work in the warning; RETRY_AFTER: the header's value, NULL or "" when there was none. */
+/* Counts a failed attempt. Either warns, with ERR's text, and sets *ret_ms to the wait before the next one,
+ * or gives up. WHAT names the work in the warning; RETRY_AFTER: the header's value, NULL or "" when there was
+ * none. */
 must_check int retry_delay(struct retry *retry, const char *what, const char *retry_after,
                            const struct run *run, int64_t *ret_ms, struct err *err);
 
@@ -76,8 +77,8 @@ must_check int retry_delay(struct retry *retry, const char *what, const char *re
 must_check int retry_again(struct retry *retry, const char *what, const struct http_answer *answer,
                            const struct run *run, struct err *err);
 
-/* After an attempt without an answer: retry_again() for ERR_NETWORK that was not given up on yet; any other error
- * is final. */
+/* After an attempt without an answer: retry_again() for ERR_NETWORK that was not given up on yet; any other
+ * error is final. */
 must_check int retry_error(struct retry *retry, const char *what, const struct run *run, struct err *err);
 
 #endif

@@ -124,8 +124,8 @@ int transport_begin(const struct transport *how, CURL **easy, struct err *err)
     if (!*easy)
         return err_oom(err);
     how->why[0] = '\0';
-    /* These only help: a libcurl that does not take one works without. An interrupted run does not wait for the
-     * resolver's thread; after a failure, what was looked up before may be what is wrong. */
+    /* These only help: a libcurl that does not take one works without. An interrupted run does not wait for
+     * the resolver's thread; after a failure, what was looked up before may be what is wrong. */
     (void)curl_easy_setopt(*easy, CURLOPT_QUICK_EXIT, 1L);
     (void)curl_easy_setopt(*easy, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(*easy, CURLOPT_BUFFERSIZE, (long)DOWNLOAD_BUFFER);
@@ -134,7 +134,8 @@ int transport_begin(const struct transport *how, CURL **easy, struct err *err)
     return transport_set(set_needed(*easy, how), err);
 }
 
-/* The variable that libcurl takes the proxy of URL from, before it looks at no_proxy; NULL when there is none. */
+/* The variable that libcurl takes the proxy of URL from, before it looks at no_proxy; NULL when there is
+ * none. */
 static const char *proxy_variable(const struct transport *how)
 {
     static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"};

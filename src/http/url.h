@@ -1,8 +1,8 @@
 /* URLs: http and https as libcurl parses them (RFC 3986), file URLs by RFC 8089.
  *
  * In:    text from a recipe, a lock, the environment, a credentials file or a server's redirect.
- * Out:   url_parse(): the URL without its credentials, and the credentials. url_parts(): the host and whether it
- *        is this machine or a metadata service, for decisions on what may be sent there.
+ * Out:   url_parse(): the URL without its credentials, and the credentials. url_parts(): the host and whether
+ *        it is this machine or a metadata service, for decisions on what may be sent there.
  * Fails: ERR_RECIPE: not an absolute URL of a supported scheme. The message never shows credentials;
  *        url_parts() does not repeat the URL at all.
  * Owns:  a struct url owns its strings until url_free().

@@ -41,8 +41,8 @@ void json_where(const struct json_doc *doc, const cJSON *node, unsigned *ret_lin
 int json_error(const struct json_doc *doc, const cJSON *node, struct err *err, const char *fmt, ...)
     print_like(4, 5);
 
-/* Typed members of an object. A missing key gives the default or, if required, an error; the error for a wrong type names
- * the expected one. Strings point into the document. */
+/* Typed members of an object. A missing key gives the default or, if required, an error; the error for a
+ * wrong type names the expected one. Strings point into the document. */
 must_check int json_get_string(const struct json_doc *doc, const cJSON *object, const char *key,
                                bool required, const char **ret, struct err *err);
 must_check int json_get_bool(const struct json_doc *doc, const cJSON *object, const char *key, bool fallback,

@@ -151,7 +151,8 @@ static bool exact(uint64_t digits, long exp)
     return digits <= (uint64_t)1 << 53;
 }
 
-/* The mantissa [AT, END) as an integer without trailing zeros and a power of ten; false if it has too many digits. */
+/* The mantissa [AT, END) as an integer without trailing zeros and a power of ten; false if it has too many
+ * digits. */
 static bool mantissa(const struct json_scan *s, size_t at, size_t end, uint64_t *ret_digits, long *ret_exp)
 {
     uint64_t value = 0;

@@ -1,10 +1,10 @@
 /* Writes JSON: the same bytes for the same calls.
  *
  * In:    keys and values in output order.
- * Out:   text in a buf: flat (no white space; RFC 8785's form if the caller sorts the keys), or one member per line,
- *        indented by two spaces per level.
- * Fails: sticky, reported once by json_write_end(): a string that is not UTF-8, a number that a double cannot hold, the
- *        buffer's cap, memory. A text that passed json_write_end() is complete.
+ * Out:   text in a buf: flat (no white space; RFC 8785's form if the caller sorts the keys), or one member
+ *        per line, indented by two spaces per level.
+ * Fails: sticky, reported once by json_write_end(): a string that is not UTF-8, a number that a double cannot
+ *        hold, the buffer's cap, memory. A text that passed json_write_end() is complete.
  */
 #ifndef BAKE_JSON_WRITE_H
 #define BAKE_JSON_WRITE_H

@@ -5,7 +5,7 @@
  * Fails: ERR_LAYOUT: no GPT, a damaged or overlapping table, not Container Linux or Flatcar, a base that has
  *        booted, a path that may not be written; ERR_SPACE when a disk cannot be grown.
  * Never: writes, except in layout_grow().
- * Source:UEFI 2.10 section 5.3 (GPT); build_library/disk_layout.json of coreos/scripts and flatcar/scripts
+ * Source: UEFI 2.10 section 5.3 (GPT); build_library/disk_layout.json of coreos/scripts and flatcar/scripts
  *        for labels, type GUIDs and what the partitions are for.
  */
 #ifndef BAKE_LAYOUT_LAYOUT_H

@@ -179,8 +179,8 @@ static struct timespec deadline_in(unsigned seconds)
     return at;
 }
 
-/* With the lock held: returns once the place differs from what the client knows, is gone, time is up, or the server stops.
- * False if there is nothing at that path. */
+/* With the lock held: returns once the place differs from what the client knows, is gone, time is up, or the
+ * server stops. False if there is nothing at that path. */
 static bool wait_for_change(const struct request *request, struct tree_place *ret, char etag[static ETAG_CAP],
                             bool *ret_ok)
 {

@@ -1,12 +1,12 @@
 /* A metadata server for guests under test: the part of Compute Engine's that a node uses.
  *
  * In:    the values of each instance; the address to listen on.
- * Out:   an HTTP server, by default on 127.0.0.1 at a port that the kernel chooses. Values can be changed while it runs;
- *        that answers the requests that wait for a change.
+ * Out:   an HTTP server, by default on 127.0.0.1 at a port that the kernel chooses. Values can be changed
+ *        while it runs; that answers the requests that wait for a change.
  * Fails: ERR_USAGE for values that Compute Engine would reject, ERR_IO if it cannot listen.
  * Owns:  copies of all values, its socket and its threads, until metadata_server_stop().
- * Never: listens on another address; gives an instance the values of another: with several instances, the source address
- *        identifies the client, and unknown clients are refused.
+ * Never: listens on another address; gives an instance the values of another: with several instances, the
+ *        source address identifies the client, and unknown clients are refused.
  *
  * Source: https://cloud.google.com/compute/docs/metadata/querying-metadata and .../predefined-metadata-keys.
  */
@@ -53,14 +53,15 @@ struct metadata_server;
 struct metadata_server_options {
     const struct metadata_server_instance *instances;
     size_t instance_count; /* 1 to METADATA_INSTANCES_MAX */
-    /* The client's address, an instance's `ip`, selects the instance. False: there is one instance, and every client gets its
-     * values, as behind a relay. */
+    /* The client's address, an instance's `ip`, selects the instance. False: there is one instance, and every
+     * client gets its values, as behind a relay. */
     bool by_address;
     const char *listen; /* an IPv4 address; NULL: 127.0.0.1 */
     uint16_t port;      /* 0: the kernel chooses */
 };
 
-/* RUN, unless NULL, gets a note for each request: method and path, never a value. It must outlive the server. */
+/* RUN, unless NULL, gets a note for each request: method and path, never a value. It must outlive the
+ * server. */
 must_check int metadata_server_start(const struct metadata_server_options *options, const struct run *run,
                                      struct metadata_server **ret, struct err *err);
 uint16_t metadata_server_port(const struct metadata_server *server);

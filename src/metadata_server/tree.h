@@ -1,7 +1,8 @@
 /* The tree of metadata values and its text and JSON forms, without HTTP.
  *
  * In:    struct metadata_server_instance; paths below /computeMetadata/v1/.
- * Out:   a tree of directories, lists and leaves, keyed by path component; the text or JSON of any part of it.
+ * Out:   a tree of directories, lists and leaves, keyed by path component; the text or JSON of any part of
+ *        it.
  * Fails: ERR_USAGE for values that Compute Engine would reject.
  * Owns:  the tree is plain cJSON: cJSON_Delete().
  */
@@ -22,8 +23,8 @@ struct tree_place {
     bool verbatim; /* below "attributes": the user's names, not changed to camelCase in JSON */
 };
 
-/* PATH is relative, decoded, with or without a final slash; "" is the root. False if there is nothing, or if PATH ends in a
- * slash and names a leaf. */
+/* PATH is relative, decoded, with or without a final slash; "" is the root. False if there is nothing, or if
+ * PATH ends in a slash and names a leaf. */
 bool tree_find(const cJSON *root, const char *path, struct tree_place *ret);
 bool tree_is_directory(const struct tree_place *place);
 

@@ -1,4 +1,5 @@
-/* JSON read value by value, without a tree: the agent is static, and Debian ships cJSON as a shared library only.
+/* JSON read value by value, without a tree: the agent is static, and Debian ships cJSON as a shared library
+ * only.
  *
  * In:    text from outside (the metadata server, a file of the image).
  * Out:   the values the caller asks for, in the order of the text; the rest is skipped, its grammar checked.
@@ -37,8 +38,8 @@ struct json_pull {
 
 /* Enters an object ('{') or an array ('['). */
 void json_pull_open(struct json_pull *j, char bracket);
-/* The next member's key, cut off nothing: one that does not fit CAP (with NUL) becomes "", which no caller asks
- * for. False at the closing brace, which is consumed, and on a mistake. */
+/* The next member's key, cut off nothing: one that does not fit CAP (with NUL) becomes "", which no caller
+ * asks for. False at the closing brace, which is consumed, and on a mistake. */
 bool json_pull_key(struct json_pull *j, char *key, size_t cap);
 /* Whether there is another element in the array; false consumes the closing bracket. */
 bool json_pull_item(struct json_pull *j);

@@ -48,8 +48,8 @@ static bool is_list(size_t key)
     return key == CLUSTER_NODES || key == API_NAMES;
 }
 
-/* Values come through editors and shells, which leave a line end behind, or spaces after commas. White space around a value
- * goes; of a list, also around its commas, and a line is as good as a comma. */
+/* Values come through editors and shells, which leave a line end behind, or spaces after commas. White space
+ * around a value goes; of a list, also around its commas, and a line is as good as a comma. */
 static void trim(char *value, bool list)
 {
     static const char space[] = " \t\r\n";
@@ -284,7 +284,8 @@ static int take_role(const struct raw *raw, struct node_metadata *m, struct err 
     return 0;
 }
 
-/* Ranges that overlap would route some pods', services' or nodes' packets to the wrong place, and show it much later. */
+/* Ranges that overlap would route some pods', services' or nodes' packets to the wrong place, and show it
+ * much later. */
 static int check_ranges(const struct node_metadata *m, struct err *err)
 {
     if (value_cidrs_overlap(m->pod_cidr, m->service_cidr))

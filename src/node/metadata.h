@@ -4,8 +4,8 @@
  * Out:   checked values only.
  * Fails: ERR_VERIFY: malformed JSON, a value that is missing or not what it must be. Names the value.
  * Owns:  nothing.
- * Never: keeps a value that was not checked, or one that the node does not use. cluster-secret goes to a place of its
- *        own, so that nothing that writes metadata down can write it.
+ * Never: keeps a value that was not checked, or one that the node does not use. cluster-secret goes to a
+ *        place of its own, so that nothing that writes metadata down can write it.
  * Source: https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys
  */
 #ifndef BAKE_NODE_METADATA_H
@@ -54,8 +54,9 @@ struct node_metadata_text {
     size_t len;
 };
 
-/* An attribute of the instance overrides the project's; an empty one counts as missing. Without cluster-nodes this node is the
- * whole cluster; with it, this node must be listed. RET_SECRET gets cluster-secret, or stays unset; NULL: it is not read. */
+/* An attribute of the instance overrides the project's; an empty one counts as missing. Without cluster-nodes
+ * this node is the whole cluster; with it, this node must be listed. RET_SECRET gets cluster-secret, or stays
+ * unset; NULL: it is not read. */
 must_check int node_metadata_parse(const struct node_metadata_text *instance,
                                    const struct node_metadata_text *project, struct node_metadata *ret,
                                    struct cluster_secret *ret_secret, struct err *err);

@@ -165,7 +165,8 @@ void pki_kubeconfig(const struct node_metadata *metadata, enum pki_folder folder
                user, cluster, cluster, user, user, cluster);
 }
 
-/* Source: Kubernetes, "Encrypting Secret Data at Rest", EncryptionConfiguration. "identity", last, only reads what was
+/* Source: Kubernetes, "Encrypting Secret Data at Rest", EncryptionConfiguration. "identity", last, only reads
+ *         what was
  * written before there was a key. */
 void pki_encryption(const char base64[static PKI_KEY_BASE64], struct buf *ret)
 {

@@ -1,13 +1,17 @@
-/* What /etc/kubernetes/pki holds: which files, and what each must be. Pure; agent/pki/ reads and writes the disk.
+/* What /etc/kubernetes/pki holds: which files, and what each must be. Pure; agent/pki/ reads and writes the
+ * disk.
  *
  * In:    metadata.
- * Out:   for each file the authority behind it, what a certificate is issued for, or the text of the other files.
+ * Out:   for each file the authority behind it, what a certificate is issued for, or the text of the other
+ *        files.
  * Fails: a buffer that overflows reports it itself (buf_check()).
  * Owns:  nothing; a struct pki_wanted points into the table, the metadata and itself.
- * Source: Kubernetes, "PKI certificates and requirements", "Using Node Authorization" and the kubeconfig format.
+ * Source: Kubernetes, "PKI certificates and requirements", "Using Node Authorization" and the kubeconfig
+ *         format.
  *
- * Certificate authorities, the service accounts' key, the key for secrets at rest and the key of the members' boxes are
- * derived from the cluster's secret, so all nodes have the same. Everything else is each node's own.
+ * Certificate authorities, the service accounts' key, the key for secrets at rest and the key of the members'
+ * boxes are derived from the cluster's secret, so all nodes have the same. Everything else is each node's
+ * own.
  */
 #ifndef BAKE_NODE_PKI_H
 #define BAKE_NODE_PKI_H
@@ -76,8 +80,8 @@ struct pki_wanted {
 };
 void pki_want(const struct pki_leaf *leaf, const struct node_metadata *metadata, struct pki_wanted *ret);
 
-/* Whether the node has that folder, and in it the files of etcd or those of Kubernetes: a witness does not need the
- * latter. */
+/* Whether the node has that folder, and in it the files of etcd or those of Kubernetes: a witness does not
+ * need the latter. */
 bool pki_has(const struct node_metadata *metadata, enum pki_folder folder, bool is_etcd);
 
 void pki_folder_path(enum pki_folder folder, char ret[static PATH_CAP]);

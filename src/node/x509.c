@@ -283,8 +283,8 @@ static BIO *open_pem(const struct buf *pem)
     return pem->data && pem->len <= X509_PEM_MAX ? BIO_new_mem_buf(pem->data, (int)pem->len) : NULL;
 }
 
-/* OpenSSL skips what stands before, between and behind; Go reads some of it, and refuses all of the file for it. So only
- * the bytes that we would write are taken for ours. */
+/* OpenSSL skips what stands before, between and behind; Go reads some of it, and refuses all of the file for
+ * it. So only the bytes that we would write are taken for ours. */
 static bool same_text(const struct buf *has, const struct buf *wants)
 {
     return has->len == wants->len && CRYPTO_memcmp(has->data, wants->data, has->len) == 0;

@@ -7,8 +7,8 @@
  * Never: reads a configuration file, a clock, or another source of randomness than the kernel's.
  * Source: RFC 5280; RFC 8410 (Ed25519); RFC 5958 (keys as PKCS #8).
  *
- * Ed25519 signatures hold no randomness, and an authority's serial and times are fixed, so its certificate is the same
- * bytes wherever it is made from the same seed.
+ * Ed25519 signatures hold no randomness, and an authority's serial and times are fixed, so its certificate is
+ * the same bytes wherever it is made from the same seed.
  */
 #ifndef BAKE_NODE_X509_H
 #define BAKE_NODE_X509_H
@@ -48,7 +48,8 @@ struct x509_leaf {
 must_check int x509_authority(const unsigned char seed[DERIVED_KEY_SIZE], const char *common_name,
                               struct x509_pair *ret, struct err *err);
 
-/* A new key and its certificate, good from X509_BACKDATE_S before NOW, for clocks that are behind, to X509_DAYS after. */
+/* A new key and its certificate, good from X509_BACKDATE_S before NOW, for clocks that are behind, to
+ * X509_DAYS after. */
 must_check int x509_issue(const struct x509_pair *authority, const struct x509_leaf *leaf, time_t now,
                           struct x509_pair *ret, struct err *err);
 
@@ -67,8 +68,8 @@ EVP_PKEY *x509_read_key(const struct buf *pem);
 /* Whether an authority's certificate is its own, whole, and good at NOW. */
 bool x509_authority_good(X509 *cert, time_t now);
 
-/* Whether CERT and KEY (PEM) belong together, were issued by AUTHORITY for just this leaf, and are good at NOW for
- * SPARE_S seconds more. */
+/* Whether CERT and KEY (PEM) belong together, were issued by AUTHORITY for just this leaf, and are good at
+ * NOW for SPARE_S seconds more. */
 bool x509_fits(const struct buf *cert, const struct buf *key, const X509 *authority,
                const struct x509_leaf *leaf, time_t now, time_t spare_s);
 

@@ -3,12 +3,14 @@
  * The terms of this stage:
  *   block    PACK_BLOCK bytes of the disk at an aligned offset. All zeros: a hole; else data.
  *   extent   consecutive data blocks: one entry of the sparse map in the tar header.
- *   segment  PACK_SEGMENT bytes of the disk at an aligned offset, with at least one data block. Its data blocks are deflated
- *            together, independently of all other segments. So a segment is what is cached, hashed, copied and sent.
- *   frame    the first or last segment of the archive, which holds no disk data: the gzip and tar headers, or the end of the tar
- *            with gzip's trailer.
+ *   segment  PACK_SEGMENT bytes of the disk at an aligned offset, with at least one data block. Its data
+ *            blocks are deflated together and independently of other segments, so a segment is the unit of
+ *            caching, hashing, copying and sending.
+ *   frame    the first or last segment of the archive, which holds no disk data: the gzip and tar headers,
+ *            or the end of the tar with gzip's trailer.
  *   record   a deflated segment without its bytes: lengths, digests, checksums.
- *   batch    the segments that workers and consumers handle together: one to deflate, or several from the cache.
+ *   batch    the segments that workers and consumers handle together: one to deflate, or several from the
+ *            cache.
  *   archive  all segments one after the other: NAME.tar.gz.
  */
 #ifndef BAKE_PACK_TYPES_H

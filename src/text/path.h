@@ -27,7 +27,8 @@ const char *path_base(const char *path);
 /* The parent of a normal path ("/" for "/"). */
 void path_parent(const char *path, char out[static PATH_CAP]);
 
-/* True for a valid file name: not empty, "." or ".."; no '/' and no control character; UTF-8; at most 255 bytes. */
+/* True for a valid file name: not empty, "." or ".."; no '/' and no control character; UTF-8; at most 255
+ * bytes. */
 bool path_name_ok(const char *name);
 
 #endif

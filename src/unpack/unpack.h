@@ -4,9 +4,9 @@
  *        bare or compressed by gzip, xz, bzip2, zstd or lz4. The content decides, never the name.
  * Out:   a disk that may be written; writes touch nothing else. Holes of GNU sparse members stay holes, runs
  *        of zeros become holes.
- * Fails: ERR_VERIFY when it is cut short, damaged, too large, or not one disk: links, devices, names that
- *        are absolute or contain "..", a second member, bytes after the end. ERR_SPACE when this machine has
- *        no space.
+ * Fails: ERR_VERIFY when it is cut short, damaged, too large, or not one disk: links, devices, names that are
+ *        absolute or contain "..", a second member, bytes after the end. ERR_SPACE when this machine has no
+ *        space.
  * Owns:  the caller owns the disk. The cache keeps it unpacked, as a sparse file (kind "disk", key the
  *        artifact's SHA-256); an entry whose identity changed, or that must be rechecked, is made again.
  * Never: runs a program, makes a file under a name from the archive.

@@ -33,8 +33,8 @@ int gpgv_check(const struct gpgv_job *job, const struct run *run, struct gpgv_an
     snprintf(data_path, sizeof data_path, "/proc/self/fd/%d", job->fd);
     snprintf(signature_path, sizeof signature_path, "/proc/self/fd/%d", signature);
     snprintf(keyring_path, sizeof keyring_path, "/proc/self/fd/%d", keyring);
-    /* --verbose names the keys that have expired or are revoked. It goes to another descriptor than the status
-     * lines: in one stream, text out of a signature could pass for a status line. */
+    /* --verbose names the keys that have expired or are revoked. It goes to another descriptor than the
+     * status lines: in one stream, text out of a signature could pass for a status line. */
     const char *const argv[] = {"gpgv",      "--homedir",  "/nonexistent", "--verbose", "--status-fd", "1",
                                 "--keyring", keyring_path, signature_path, data_path,   NULL};
     /* the home is a folder that is nowhere: nothing is read from it, nothing left in it */

@@ -1,10 +1,11 @@
-/* What gpgv says about one signature. Source: doc/DETAILS of GnuPG 2.2, "Format of the --status-fd output"; the
- * texts of --verbose are g10/sig-check.c's, the same from 2.1 to 2.4.
+/* What gpgv says about one signature. Source: doc/DETAILS of GnuPG 2.2, "Format of the --status-fd output";
+ * the texts of --verbose are g10/sig-check.c's, the same from 2.1 to 2.4.
  *
- * gpgv looks at every subkey of the key that signed and writes KEYEXPIRED for each that has expired, so most of
- * these lines say nothing about the signature. Which key a line is about only the log tells: it names the key,
- * one line for each KEYEXPIRED and in the same order. Only the log also tells that a key which has expired was
- * revoked as well: EXPKEYSIG hides REVKEYSIG. A log that does not fit the status lines is not trusted. */
+ * gpgv looks at every subkey of the key that signed and writes KEYEXPIRED for each that has expired, so most
+ * of these lines say nothing about the signature. Which key a line is about only the log tells: it names the
+ * key, one line for each KEYEXPIRED and in the same order. Only the log also tells that a key which has
+ * expired was revoked as well: EXPKEYSIG hides REVKEYSIG. A log that does not fit the status lines is not
+ * trusted. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -131,8 +132,8 @@ static struct key_state look_up(const struct judge *judge, const char *const key
 }
 
 /* A good signature whose key has expired since counts if it was made before: releases outlive their keys. A
- * revoked key counts for nothing: whoever stole it can sign with any date, and gpgv does not tell why a key was
- * revoked. */
+ * revoked key counts for nothing: whoever stole it can sign with any date, and gpgv does not tell why a key
+ * was revoked. */
 static void judge_expired(struct judge *judge, const char *const keys[static 2], uint64_t made)
 {
     const struct gpgv_job *job = judge->job;

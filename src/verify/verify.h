@@ -44,12 +44,13 @@ struct verify_spec {
 must_check int verify_artifact(struct artifact *artifact, const struct verify_spec *spec,
                                const struct run *run, struct trusted *ret, struct err *err);
 
-/* Appends the keyring's binary form, so that a missing or malformed one is reported before anything is fetched. */
+/* Appends the keyring's binary form, so that a missing or malformed one is reported before anything is
+ * fetched. */
 must_check int verify_read_keyring(const char *path, struct buf *ret, bool *ret_armoured, struct err *err);
 
 /* The SHA-512 of FILENAME from a CoreOS ".DIGESTS" file (blocks "# SHA512 HASH" of "HEX  NAME" lines).
- * ERR_VERIFY when it has none for that name, or two that differ. The file proves nothing in itself: it is
- * as trustworthy as its source. */
+ * ERR_VERIFY when it has none for that name, or two that differ. The file proves nothing in itself: it is as
+ * trustworthy as its source. */
 must_check int verify_digests_parse(const char *text, size_t len, const char *filename,
                                     uint8_t ret[static SHA512_SIZE], struct err *err);
 

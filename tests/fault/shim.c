@@ -4,7 +4,7 @@
  *   FAULT_CLASS  a name of the list below        FAULT_N   which call of that class, from 1; 0: list them
  *   FAULT_HOW    an errno's number, or "short": half of the bytes are read or written
  *   FAULT_ALL    if set, all later calls fail, too
- *   FAULT_LOG    gets the call that failed, or a line per call: class, name and callers, as offsets in the program's file
+ *   FAULT_LOG    gets the call that failed, or a line per call: class, name, callers as offsets in the program
  *
  * Calls inside the C library are not seen, except for the memory of strdup() and asprintf(). */
 #define _GNU_SOURCE
@@ -187,7 +187,8 @@ void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 
-/* Whether the memory is for bake, or for the C library's strdup() and asprintf(), and not for another library. */
+/* Whether the memory is for bake, or for the C library's strdup() and asprintf(), and not for another
+ * library. */
 static enum class asked_by(const char *caller) {
     return (caller >= bake.from && caller < bake.to) || (caller >= libc.from && caller < libc.to) ? MEMORY
                                                                                                   : LIBRARY;

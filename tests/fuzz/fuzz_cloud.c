@@ -1,4 +1,5 @@
-/* Answers of the bucket and the APIs: claims, objects, images' times, sums. Accepted values must be safe to use. */
+/* Answers of the bucket and the APIs: claims, objects, images' times, sums. Accepted values must be safe to
+ * use. */
 #include <string.h>
 
 #include "cloud/push/claim.h"

@@ -1,8 +1,9 @@
-/* Corrupts a small ext file system, checks and applies a plan, and reads the result. Nothing may crash, hang, or change a byte
- * outside the partition.
+/* Corrupts a small ext file system, checks and applies a plan, and reads the result. Nothing may crash, hang,
+ * or change a byte outside the partition.
  *
- * Input: one byte that selects the kind of file system, then changes of four bytes each: 24 bits of position (little-endian;
- * only bytes of the image that are not zero are numbered, so that every change has an effect), and the new byte.
+ * Input: one byte that selects the kind of file system, then changes of four bytes each: 24 bits of position
+ * (little-endian; only bytes of the image that are not zero are numbered, so that every change has an
+ * effect), and the new byte.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* The strict JSON reader. Every accepted value has a position, and text accepted strictly is also accepted with comments
- * allowed. Corpus: corpus/recipe. */
+/* The strict JSON reader. Every accepted value has a position, and text accepted strictly is also accepted
+ * with comments allowed. Corpus: corpus/recipe. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* A recipe, from its text to the printed plan, with contents as a hostile archive could have them; the same bytes as a lock
- * and as a matrix. */
+/* A recipe, from its text to the printed plan, with contents as a hostile archive could have them; the same
+ * bytes as a lock and as a matrix. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

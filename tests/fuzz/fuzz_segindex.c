@@ -1,4 +1,5 @@
-/* The index of a file of packed segments, from hostile bytes. Corrects its checksums first, as an attacker could. */
+/* The index of a file of packed segments, from hostile bytes. Corrects its checksums first, as an attacker
+ * could. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

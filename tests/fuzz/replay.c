@@ -1,5 +1,5 @@
-/* Runs a fuzz target without libFuzzer on files and the files of folders, and on the first half, quarter, ... of each, as
- * truncated inputs. */
+/* Runs a fuzz target without libFuzzer on files and the files of folders, and on the first half, quarter, ...
+ * of each, as truncated inputs. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

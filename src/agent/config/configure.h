@@ -1,6 +1,8 @@
-/* Everything that the agent writes from metadata: keys, certificates, configuration. Shared by boot and watch.
+/* Everything that the agent writes from metadata: keys, certificates, configuration. Shared by boot and
+ * watch.
  *
- * In:    checked metadata; the secret, unset if the metadata server is down: then the keys of an earlier boot are used.
+ * In:    checked metadata; the secret, unset if the metadata server is down: then the keys of an earlier boot
+ *        are used.
  * Out:   the files of pki/files.h and config/render.h, and which consumers' files changed.
  * Fails: as those. The files written until then are valid, and the next run continues.
  */

@@ -5,8 +5,9 @@
  * Fails: ERR_VERIFY if the file is binary or too large; ERR_IO.
  * Never: touches other lines.
  *
- * Go's resolver returns a name's addresses in the file's order, loopback first, and its dialer tries the next one if one
- * refuses: so every client of PKI_API_NAME uses its own node's API server, and another node's while that one is down.
+ * Go's resolver returns a name's addresses in the file's order, loopback first, and its dialer tries the next
+ * one if one refuses: so every client of PKI_API_NAME uses its own node's API server, and another node's
+ * while that one is down.
  */
 #ifndef BAKE_AGENT_CONFIG_HOSTS_H
 #define BAKE_AGENT_CONFIG_HOSTS_H

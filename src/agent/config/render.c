@@ -26,8 +26,8 @@ void render_node(const struct node_metadata *m, struct buf *ret)
     buf_printf(ret, "NODE_NAME=%s\nNODE_IP=%s\n", m->name, m->ip);
 }
 
-/* ETCD_INITIAL_CLUSTER, its state and token are decided when etcd starts: see join/join.h. etcd also listens on loopback,
- * for people on the node; there, and only there, it serves its health without a certificate. */
+/* ETCD_INITIAL_CLUSTER, its state and token are decided when etcd starts: see join/join.h. etcd also listens
+ * on loopback, for people on the node; there, and only there, it serves its health without a certificate. */
 void render_etcd(const struct node_metadata *m, struct buf *ret)
 {
     buf_printf(ret, "ETCD_NAME=%s\n", m->name);
@@ -59,9 +59,9 @@ static void add_mark(struct renderer *r, const char *name, const char *value)
         r->marks[r->mark_count++] = (struct template_mark){name, value};
 }
 
-/* The API server uses only its own node's member. With all of them, etcd's client balances its requests, and a third of them
- * hang for 40 s after a machine dies silently, so that leases expire. When an API server loses its own member, its clients
- * move on to another API server. */
+/* The API server uses only its own node's member. With all of them, etcd's client balances its requests, and
+ * a third of them hang for 40 s after a machine dies silently, so that leases expire. When an API server
+ * loses its own member, its clients move on to another API server. */
 #define ETCD_SERVER "https://127.0.0.1:2379"
 
 static void make_marks(struct renderer *r, const char *network)
@@ -78,7 +78,8 @@ static void make_marks(struct renderer *r, const char *network)
     add_mark(r, "NODE_NAME", m->name);
     add_mark(r, "NODE_IP", m->ip);
     add_mark(r, "NODE_CIDR", r->cidr);
-    /* flannel takes each node's range from its Node object; vxlan takes it from metadata, and calico allocates its own blocks */
+    /* flannel takes each node's range from its Node object; vxlan takes it from metadata, and calico
+     * allocates its own blocks */
     add_mark(r, "ALLOCATE_NODE_CIDRS", strcmp(network, "flannel") == 0 ? "true" : "false");
     snprintf(r->mtu, sizeof r->mtu, "%d", VXLAN_MTU);
     add_mark(r, "MTU", r->mtu);

@@ -1,6 +1,7 @@
 /* Replaces marks in a template with the node's values.
  *
- * In:    text with marks such as @POD_CIDR@: "@", capital letters and underscores, "@". Any other "@" is literal.
+ * In:    text with marks such as @POD_CIDR@: "@", capital letters and underscores, "@". Any other "@" is
+ *        literal.
  * Out:   the text with every mark replaced.
  * Fails: ERR_VERIFY naming an unknown mark: the image and its agent are of different versions.
  * Never: scans inserted values: a value that looks like a mark stays as it is.

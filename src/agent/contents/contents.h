@@ -65,8 +65,8 @@ struct contents_verdict {
     char key_id[MINISIG_ID_HEX]; /* "" if unsigned */
 };
 
-/* The whole check. If files differ, each gets a line in RET_FAULTS (cut off at its cap), and err names the first one and
- * their number. */
+/* The whole check. If files differ, each gets a line in RET_FAULTS (cut off at its cap), and err names the
+ * first one and their number. */
 must_check int contents_check(const struct root *root, struct contents_verdict *ret, struct buf *ret_faults,
                               struct err *err);
 

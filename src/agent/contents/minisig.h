@@ -4,8 +4,8 @@
  * Out:   the key's id as minisign prints it, but always with 16 digits: minisign drops leading zeros.
  * Fails: ERR_VERIFY naming the file and what is wrong with it.
  * Never: signs; accepts the older form without prehashing ("Ed"), or a signature by another key.
- * Source: https://jedisct1.github.io/minisign/ ("Signature format"). Independent of the code in src/seal that signs, so
- *         that the two do not share a mistake.
+ * Source: https://jedisct1.github.io/minisign/ ("Signature format"). Independent of the code in src/seal that
+ *         signs, so that the two do not share a mistake.
  */
 #ifndef BAKE_AGENT_CONTENTS_MINISIG_H
 #define BAKE_AGENT_CONTENTS_MINISIG_H

@@ -45,8 +45,8 @@ must_check int units_ask(const struct root *root, struct baked_units *units, str
 /* No unit is changing its state or queued to start. */
 bool units_settled(const struct baked_units *units);
 
-/* Enabled, but systemd dropped its start because a unit it requires failed. systemd leaves such a unit "inactive", as if it
- * were not enabled. */
+/* Enabled, but systemd dropped its start because a unit it requires failed. systemd leaves such a unit
+ * "inactive", as if it were not enabled. */
 bool unit_dropped(const struct baked_unit *unit);
 
 /* "active", "skipped (condition)", "failed", "inactive", or systemd's word for a state in between. */

@@ -35,7 +35,8 @@ static int check_meta(const struct contents_entry *entry, const struct stat *st,
     return 0;
 }
 
-/* fgetxattr() refuses FD, which is O_PATH; getxattr() of its name in /proc works, and cannot be redirected by a link. */
+/* fgetxattr() refuses FD, which is O_PATH; getxattr() of its name in /proc works, and cannot be redirected by
+ * a link. */
 static int check_xattrs(const struct contents_entry *entry, int fd, struct err *err)
 {
     char path[64];
@@ -152,8 +153,8 @@ int contents_read(const struct root *root, struct buf *ret, struct err *err)
                  : err_set(err, ERR_VERIFY, 0, "%s is missing: was this image made by bake?", CONTENTS_LIST);
 }
 
-/* Verifies the signature, unless there is neither a signature nor a key. One without the other is not an unsigned image but
- * a tampered one. */
+/* Verifies the signature, unless there is neither a signature nor a key. One without the other is not an
+ * unsigned image but a tampered one. */
 static int check_signature(const struct root *root, const struct buf *list, struct contents_verdict *verdict,
                            struct err *err)
 {

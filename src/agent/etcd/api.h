@@ -2,13 +2,14 @@
  *
  * In:    one member's client address, the files for TLS; answers of up to AGENT_HTTP_BODY_MAX bytes.
  * Out:   members: id in decimal, name (empty until it has started), its one peer URL.
- * Fails: ERR_NETWORK: that member is unreachable, or reports that it has no quorum in time; ERR_REMOTE: etcd refuses, with
- *        its reason; ERR_VERIFY: the answer is not etcd's, or lists a member that no node of this cluster can have added.
- * Never: trusts a list that only one member holds: etcd_members_ask() reads a key through the quorum first, so that the
- *        member has applied everything decided before, and then reads its list. (etcd 3.4 answers lists from memory; the
- *        request's field for a linearizable list is new in 3.5.)
- * Source: https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/ and api_reference_v3 (Cluster, KV); JSON mapping of
- *         proto3: 64-bit numbers are strings, defaults are omitted
+ * Fails: ERR_NETWORK: that member is unreachable, or reports that it has no quorum in time; ERR_REMOTE: etcd
+ *        refuses, with its reason; ERR_VERIFY: the answer is not etcd's, or lists a member that no node of
+ *        this cluster can have added.
+ * Never: trusts a list that only one member holds: etcd_members_ask() reads a key through the quorum first,
+ *        so that the member has applied everything decided before, and then reads its list. (etcd 3.4 answers
+ *        lists from memory; the request's field for a linearizable list is new in 3.5.)
+ * Source: https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/ and api_reference_v3 (Cluster, KV); JSON
+ *         mapping of proto3: 64-bit numbers are strings, defaults are omitted
  */
 #ifndef BAKE_AGENT_ETCD_API_H
 #define BAKE_AGENT_ETCD_API_H

@@ -3,8 +3,8 @@
  * In:    a 32-byte key that all members derive from the cluster's secret; a short message.
  * Out:   "BKR", a version byte, 24 random bytes, the message under crypto_secretbox (XSalsa20, Poly1305).
  * Fails: returns false: too long, too short, another version, another key, any bit changed.
- * Never: tells why a box does not open: anything that a member did not seal is noise. Proves when a box was sealed: a
- *        question carries a random number, and its answer must repeat it (peer_message.h).
+ * Never: tells why a box does not open: anything that a member did not seal is noise. Proves when a box was
+ *        sealed: a question carries a random number, and its answer must repeat it (peer_message.h).
  * Source: https://doc.libsodium.org/secret-key_cryptography/secretbox
  */
 #ifndef BAKE_AGENT_ETCD_BOX_H

@@ -28,8 +28,8 @@ static int read_roster(const struct root *root, struct member_state *disk, struc
     return 0;
 }
 
-/* As etcd itself decides: there is data if there is a log. A first start that was killed early leaves a folder `member`
- * without one, and etcd starts afresh in it. */
+/* As etcd itself decides: there is data if there is a log. A first start that was killed early leaves a
+ * folder `member` without one, and etcd starts afresh in it. */
 static int find_data(const struct root *root, bool *ret, struct err *err)
 {
     *ret = false;

@@ -43,8 +43,8 @@ must_check int member_state_decide(const struct root *root, const struct member_
 /* WHY is one word, for people; only the file's existence counts. */
 must_check int member_state_mark_joined(const struct root *root, const char *why, struct err *err);
 
-/* For a disk that lost its data after it took part: a new incarnation, no roster. The marker stays forever, so this disk
- * can only join as a replacement. */
+/* For a disk that lost its data after it took part: a new incarnation, no roster. The marker stays forever,
+ * so this disk can only join as a replacement. */
 must_check int member_state_start_over(const struct root *root, struct err *err);
 
 /* Moves etcd's data to member.removed-SECONDS beside it. */

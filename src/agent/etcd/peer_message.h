@@ -1,8 +1,9 @@
-/* The messages between members before there is a cluster: a question and an answer, each sealed in one box (box.h).
+/* The messages between members before there is a cluster: a question and an answer, each sealed in one box
+ * (box.h).
  *
  * In:    the bytes of an opened box.
- * Out:   type, echo, list, cluster, from, to; in an answer also incarnation, phase, roster. Numbers are one byte, words a
- *        length byte and that many bytes, addresses 4 bytes.
+ * Out:   type, echo, list, cluster, from, to; in an answer also incarnation, phase, roster. Numbers are one
+ *        byte, words a length byte and that many bytes, addresses 4 bytes.
  * Fails: returns false: missing or extra bytes, a word that is not a name, a roster that breaks its rules.
  * Never: accepts two encodings of one message.
  */

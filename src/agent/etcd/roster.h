@@ -5,7 +5,8 @@
  *     b 10.0.1.2 ...
  *
  * In:    text from this disk, entries from members.
- * Out:   one member a line, sorted by name: name, address, and the incarnation, a random number that each disk makes once.
+ * Out:   one member a line, sorted by name: name, address, and the incarnation, a random number that each
+ *        disk makes once.
  * Fails: ERR_VERIFY for any text that roster_write() would not have written.
  * Never: holds a name, an address or an incarnation twice.
  */

@@ -2,7 +2,8 @@
  *
  * In:    an IPv4 address and port, a path.
  * Out:   the status, and the body of a 200.
- * Fails: ERR_NETWORK: no connection, too slow, closed early; ERR_VERIFY: an answer that breaks the rules below.
+ * Fails: ERR_NETWORK: no connection, too slow, closed early; ERR_VERIFY: an answer that breaks the rules
+ *        below.
  * Owns:  nothing; the body goes to the caller's capped buffer.
  * Never: follows a redirect, looks up a name, accepts an answer that gives its length in two ways, or (with
  *        `metadata`) one without "Metadata-Flavor: Google": another server on that address is not trusted.

@@ -30,8 +30,8 @@ static inline void free_pkey(EVP_PKEY **key)
     EVP_PKEY_free(*key);
 }
 
-/* TLS without a socket of its own: its records go through the two memory BIOs, and wire.h carries them. So each send and
- * receive is held to the deadline, and none raises SIGPIPE. */
+/* TLS without a socket of its own: its records go through the two memory BIOs, and wire.h carries them. So
+ * each send and receive is held to the deadline, and none raises SIGPIPE. */
 struct channel {
     struct wire wire;
     SSL *ssl;

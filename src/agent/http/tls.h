@@ -1,13 +1,15 @@
 /* A small HTTPS client: one POST of JSON, one connection, one deadline, certificates on both sides.
  *
- * In:    an IPv4 address and port, a path, a body; files below the root: the CA, the client's certificate and key.
+ * In:    an IPv4 address and port, a path, a body; files below the root: the CA, the client's certificate and
+ *        key.
  * Out:   the status and the body, whatever the status: what refuses says why in its body.
- * Fails: ERR_NETWORK: no connection, too slow, broken off; ERR_VERIFY: the server's certificate is not from that CA or
- *        not for that address, or the answer breaks http_head.h; ERR_IO: the files.
+ * Fails: ERR_NETWORK: no connection, too slow, broken off; ERR_VERIFY: the server's certificate is not from
+ *        that CA or not for that address, or the answer breaks http_head.h; ERR_IO: the files.
  * Owns:  nothing; the answer goes to the caller's capped buffer. The key is wiped from memory.
- * Never: speaks less than TLS 1.2, takes a certificate by a name, reads the machine's OpenSSL configuration or CAs,
- *        follows a redirect.
- * Source: RFC 9110 4.3.4 and 4.3.5 (an address is looked for among the certificate's), openssl-verification(7)
+ * Never: speaks less than TLS 1.2, takes a certificate by a name, reads the machine's OpenSSL configuration
+ *        or CAs, follows a redirect.
+ * Source: RFC 9110 4.3.4 and 4.3.5 (an address is looked for among the certificate's),
+ *         openssl-verification(7)
  */
 #ifndef BAKE_AGENT_HTTP_TLS_H
 #define BAKE_AGENT_HTTP_TLS_H

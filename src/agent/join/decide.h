@@ -1,11 +1,13 @@
 /* What a disk without data does, given what the other members answered: a decision without side effects.
  *
- * In:    metadata, this disk's incarnation, the replies of one round, and of the round before if there was one.
- * Out:   wait (and for whom), ask again to be sure, found or help to found the cluster (with this roster), or be a
- *        replacement.
+ * In:    metadata, this disk's incarnation, the replies of one round, and of the round before if there was
+ *        one.
+ * Out:   wait (and for whom), ask again to be sure, found or help to found the cluster (with this roster), or
+ *        be a replacement.
  * Fails: never.
  * Owns:  nothing.
- * Never: lets one disk be on the roster of two foundings that both come to life; the argument stands in join.h.
+ * Never: lets one disk be on the roster of two foundings that both come to life; the argument stands in
+ *        join.h.
  */
 #ifndef BAKE_AGENT_JOIN_DECIDE_H
 #define BAKE_AGENT_JOIN_DECIDE_H

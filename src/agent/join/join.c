@@ -79,7 +79,8 @@ static int start_as_is(const struct join *join, struct err *err)
     return write_env(join, &cluster, "existing", NULL, err);
 }
 
-/* Members and token come from the roster alone, which is the same on all disks, whatever cluster-nodes says by now. */
+/* Members and token come from the roster alone, which is the same on all disks, whatever cluster-nodes says
+ * by now. */
 static int start_new(const struct join *join, struct err *err)
 {
     const struct member_roster *roster = &join->disk.roster;
@@ -166,7 +167,8 @@ static int take_part(struct join *join, const struct member_roster *roster, stru
     return start_new(join, err);
 }
 
-/* Not joined to anything yet, a replacement keeps asking: another member may come that has a roster with this disk. */
+/* Not joined to anything yet, a replacement keeps asking: another member may come that has a roster with this
+ * disk. */
 static int first_start(struct join *join, struct err *err)
 {
     struct peers_reply rounds[2][NODE_MEMBERS_MAX];
@@ -201,8 +203,8 @@ static int first_start(struct join *join, struct err *err)
     }
 }
 
-/* A member that others removed while it was away finds that out from them, and its etcd ends. Only when etcd was started
- * in this boot before is it worth asking: a reboot must not wait for machines that are off. */
+/* A member that others removed while it was away finds that out from them, and its etcd ends. Only when etcd
+ * was started in this boot before is it worth asking: a reboot must not wait for machines that are off. */
 static int check_removed(struct join *join, struct err *err)
 {
     const struct root *root = join->replace.root;

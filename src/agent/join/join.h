@@ -1,42 +1,50 @@
-/* How this node's member of etcd starts: as it is, with the others for the first time, or in place of a lost one.
+/* How this node's member of etcd starts: as it is, with the others for the first time, or in place of a lost
+ * one.
  *
  * In:    metadata, this disk (disk.h), the other members' answers (peers.h), a living cluster (etcd_api.h).
  * Out:   /run/bake/etcd-join.env, which etcd's unit reads after /run/bake/etcd.env: ETCD_INITIAL_CLUSTER,
  *        ETCD_INITIAL_CLUSTER_STATE and, for a new cluster, ETCD_INITIAL_CLUSTER_TOKEN.
- * Fails: ERR_NETWORK when the limit is over; ERR_VERIFY on a damaged file of this disk; ERR_IO, ERR_SPACE. Waiting is
- *        no failure: it says once for what, and again when that changes.
+ * Fails: ERR_NETWORK when the limit is over; ERR_VERIFY on a damaged file of this disk; ERR_IO, ERR_SPACE.
+ *        Waiting is no failure: it says once for what, and again when that changes.
  * Owns:  MEMBER_STATE_FOLDER, under a lock. It may be killed at any moment and run again.
  * Never: needs the metadata server. Starts a member with state `new` on a disk that the founder did not name.
  *
  * Why no fresh disks can ever stand in for a quorum that has data (split brain):
  *
- *  1. A disk makes a random incarnation once. It is `waiting` until it holds a roster, `decided` from then on, `joined`
- *     once its member has run. It never goes back: a roster is taken only by a disk without one, and a disk that has run and has
- *     lost its data keeps the marker, which no founder takes for `waiting`. So each disk is in at most one founding.
- *  2. `new` is given only to a disk that holds a roster with its own incarnation on it, durably before etcd runs. Fresh disks
- *     cannot add themselves to a roster, and two fresh disks of three cannot make one: the founder needs ALL others to be waiting,
- *     and a disk with data, or on a roster, says it is not; one that is down says nothing.
- *  3. Two foundings R1 and R2 of one list of members cannot both come to life. Both need a majority of its names, so some name is in
- *     both, with two disks, by 1. The earlier disk, say of R1, was gone before the later one was made. R2's founder heard in two
- *     rounds, the second begun after the first was over, the same disks of all other members waiting. So in the second round all
- *     disks on R2 are there, those of R1 that they replaced are gone, and none of them is on R1 yet. From then on, R1 can
- *     reach a disk that is on R2 only from a disk of R1 that is not on R2, and those are gone (a packet under way is refused
- *     once its question is over, after a second). So if R1 ever had a quorum, all of it was on disks that are lost: there is
- *     nothing left that a second cluster could take the place of.
- *  4. The founder being replaced changes nothing of this. Its new disk hears `decided` or `joined` from whoever is left of R1,
- *     and is a replacement; if they are not all there, it waits. The others of R1 that have not started take the roster from
- *     any member that has it, so the founder is needed for its decision alone.
- *  5. Two lists of members, while an operator edits cluster-nodes, might have two founders. Each question and answer carries a
- *     digest of the list, and a founder counts only those that have its own, the other founder among them: who then knows that
- *     it is not the founder, unless the list goes back within that second.
- *  6. The token of a new cluster is made from its roster, so even members of two foundings would refuse each other.
- *  7. A replacement gets `existing` and an id that the quorum has just made for it. Its marker is written before the quorum
- *     is asked for anything, so it can never be a founder or be named by one. An entry of its own that did not come to life is
- *     removed and made again, never used: it might have voted.
+ *  1. A disk makes a random incarnation once. It is `waiting` until it holds a roster, `decided` from then
+ *     on, `joined` once its member has run. It never goes back: a roster is taken only by a disk without one,
+ *     and a disk that has run and has lost its data keeps the marker, which no founder takes for `waiting`.
+ *     So each disk is in at most one founding.
+ *  2. `new` is given only to a disk that holds a roster with its own incarnation on it, durably before etcd
+ *     runs. Fresh disks cannot add themselves to a roster, and two fresh disks of three cannot make one: the
+ *     founder needs ALL others to be waiting, and a disk with data, or on a roster, says it is not; one that
+ *     is down says nothing.
+ *  3. Two foundings R1 and R2 of one list of members cannot both come to life. Both need a majority of its
+ *     names, so some name is in both, with two disks, by 1. The earlier disk, say of R1, was gone before the
+ *     later one was made. R2's founder heard in two rounds, the second begun after the first was over, the
+ *     same disks of all other members waiting. So in the second round all disks on R2 are there, those of R1
+ *     that they replaced are gone, and none of them is on R1 yet. From then on, R1 can reach a disk that is
+ *     on R2 only from a disk of R1 that is not on R2, and those are gone (a packet under way is refused once
+ *     its question is over, after a second). So if R1 ever had a quorum, all of it was on disks that are
+ *     lost: there is nothing left that a second cluster could take the place of.
+ *  4. The founder being replaced changes nothing of this. Its new disk hears `decided` or `joined` from
+ *     whoever is left of R1, and is a replacement; if they are not all there, it waits. The others of R1 that
+ *     have not started take the roster from any member that has it, so the founder is needed for its decision
+ *     alone.
+ *  5. Two lists of members, while an operator edits cluster-nodes, might have two founders. Each question and
+ *     answer carries a digest of the list, and a founder counts only those that have its own, the other
+ *     founder among them: who then knows that it is not the founder, unless the list goes back within that
+ *     second.
+ *  6. The token of a new cluster is made from its roster, so even members of two foundings would refuse each
+ *     other.
+ *  7. A replacement gets `existing` and an id that the quorum has just made for it. Its marker is written
+ *     before the quorum is asked for anything, so it can never be a founder or be named by one. An entry of
+ *     its own that did not come to life is removed and made again, never used: it might have voted.
  *
- * What this costs: the very first start needs every member, once. And if a majority is lost, nobody is there to say what
- * was: the rest waits, says so, and a person must decide. Copies of one disk (snapshots put back) are outside of
- * it, as they are for etcd itself. So is etcd's data being deleted by hand between its first start and `joined`.
+ * What this costs: the very first start needs every member, once. And if a majority is lost, nobody is there
+ * to say what was: the rest waits, says so, and a person must decide. Copies of one disk (snapshots put back)
+ * are outside of it, as they are for etcd itself. So is etcd's data being deleted by hand between its first
+ * start and `joined`.
  */
 #ifndef BAKE_AGENT_JOIN_JOIN_H
 #define BAKE_AGENT_JOIN_JOIN_H

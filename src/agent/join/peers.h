@@ -4,10 +4,10 @@
  * Out:   one reply for each member that answered in time. Answering: what is on disk at that moment.
  * Fails: ERR_NETWORK, ERR_IO: a socket or the disk. A silent member or a meaningless packet is not a failure.
  * Owns:  nothing; peers_listen()'s descriptor is the caller's.
- * Never: takes an answer to another question than its own, or answers what a member has not sealed. Tells anyone what
- *        is not durable: the answering side reads files that were renamed into place after fsync, and keeps nothing in
- *        memory. It reads the incarnation first. Should the rest change while it reads, it tells an older state, as a
- *        packet that was long under way would; join.h counts with that.
+ * Never: takes an answer to another question than its own, or answers what a member has not sealed. Tells
+ *        anyone what is not durable: the answering side reads files that were renamed into place after fsync,
+ *        and keeps nothing in memory. It reads the incarnation first. Should the rest change while it reads,
+ *        it tells an older state, as a packet that was long under way would; join.h counts with that.
  */
 #ifndef BAKE_AGENT_JOIN_PEERS_H
 #define BAKE_AGENT_JOIN_PEERS_H
@@ -58,8 +58,8 @@ must_check int peers_listen(const char *ip, uint16_t port, int *ret_fd, struct e
 /* Answers what has arrived, at most 64 packets. To be called when FD is readable. */
 must_check int peers_answer(int fd, const struct peers *self, struct err *err);
 
-/* Asks all other members at once, again and again, until each has answered or LIMIT_MS is over. REPLIES are by
- * their place in metadata->nodes; one's own stays empty. */
+/* Asks all other members at once, again and again, until each has answered or LIMIT_MS is over. REPLIES are
+ * by their place in metadata->nodes; one's own stays empty. */
 must_check int peers_ask(const struct peers *self, unsigned limit_ms,
                          struct peers_reply replies[NODE_MEMBERS_MAX], struct err *err);
 

@@ -9,7 +9,7 @@
 
 enum { CNI_MAX = 4096, SUBNET_MAX = 1024, VALUE_CAP = 32, MTU_LEAST = 576, MTU_MOST = 65535 };
 
-/* --- flannel's subnet file ------------------------------------------------ */
+/* --- flannel's subnet file --- */
 
 static int bad_subnet(struct err *err, const char *what)
 {
@@ -81,10 +81,10 @@ int cni_flannel_parse(const char *text, const char *pod_cidr, struct cni_flannel
     return 0;
 }
 
-/* --- configurations ------------------------------------------------------- */
+/* --- configurations --- */
 
-/* Addresses that were given out are kept in /run: after a crash, nothing of what was running is there, and its addresses
- * are free. */
+/* Addresses that were given out are kept in /run: after a crash, nothing of what was running is there, and
+ * its addresses are free. */
 static void write_bridge(const char *cidr, unsigned mtu, bool masquerade, struct buf *ret)
 {
     buf_printf(ret,
@@ -126,7 +126,8 @@ static void write_calico(const struct node_metadata *m, struct buf *ret)
                m->name, VXLAN_MTU);
 }
 
-/* What flanneld is to set up, before it starts. Source: flannel's Documentation/configuration.md, backends.md. */
+/* What flanneld is to set up, before it starts. Source: flannel's Documentation/configuration.md,
+ * backends.md. */
 static int write_flannel_net(const struct root *root, const struct node_metadata *m, struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(CNI_MAX);

@@ -1,14 +1,16 @@
 /* What containerd needs to know of the pod network: one CNI configuration, /etc/cni/net.d/10-bake.conflist.
  *
  * In:    the recipe's network, metadata; for flannel what flanneld wrote, for calico what calico-node wrote.
- * Out:   the configuration, or none yet: with flannel and calico it is there only once their daemon has this node's range,
- *        and a file of an earlier boot is removed until then. For flannel besides: its network, for flanneld to read.
- * Fails: ERR_VERIFY for a subnet file that is not just as flanneld writes it, or is of another range than the cluster's;
- *        ERR_IO.
+ * Out:   the configuration, or none yet: with flannel and calico it is there only once their daemon has this
+ *        node's range, and a file of an earlier boot is removed until then. For flannel besides: its network,
+ *        for flanneld to read.
+ * Fails: ERR_VERIFY for a subnet file that is not just as flanneld writes it, or is of another range than the
+ *        cluster's; ERR_IO.
  * Owns:  CNI_FILE, CNI_FLANNEL_NET.
  * Never: calls flannel's CNI plugin: all it does is to write what is written here.
  *
- * Source: the CNI specification 0.4.0; the plugins' documentation; flannel v0.19.0, WriteSubnetFile in main.go (its values
+ * Source: the CNI specification 0.4.0; the plugins' documentation; flannel v0.19.0, WriteSubnetFile in
+ *         main.go (its values
  * are the network, the range's first address with the range's bits, a number, true or false); calico v3.20,
  * calico-config.yaml.
  */

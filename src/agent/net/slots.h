@@ -2,8 +2,8 @@
  *
  * In:    metadata.
  * Out:   each slot's /24 of cluster-pod-cidr: slot 0 has the first, and so on.
- * Fails: ERR_VERIFY when the range is too small for the members, or this node's slot is another one than before: its pods
- *        have addresses of the old one, and so has what the other members know of it.
+ * Fails: ERR_VERIFY when the range is too small for the members, or this node's slot is another one than
+ *        before: its pods have addresses of the old one, and so has what the other members know of it.
  * Owns:  /var/lib/bake/slot.
  */
 #ifndef BAKE_AGENT_NET_SLOTS_H

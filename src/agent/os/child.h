@@ -2,7 +2,8 @@
  *
  * In:    arguments, a time limit.
  * Out:   its standard output, as far as the buffer's cap goes, and its exit code.
- * Fails: ERR_IO when it cannot be run, ERR_NETWORK never, ERR_VERIFY when it is killed, too slow or says too much.
+ * Fails: ERR_IO when it cannot be run, ERR_NETWORK never, ERR_VERIFY when it is killed, too slow or says too
+ *        much.
  * Owns:  the process and its group: both are gone when child_run() returns.
  * Never: uses a shell; hands on descriptors or the environment (PATH and LC_ALL=C are set).
  */
@@ -20,7 +21,8 @@ struct child {
     bool errors;       /* what it says on standard error is wanted, too */
 };
 
-/* Tools of the base that are in one of two places: the first of PATHS (NULL-terminated) that is there, or NULL. */
+/* Tools of the base that are in one of two places: the first of PATHS (NULL-terminated) that is there, or
+ * NULL. */
 const char *child_find(const struct root *root, const char *const *paths);
 
 must_check int child_run(const struct root *root, const struct child *child, struct buf *ret_out,

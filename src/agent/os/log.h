@@ -1,7 +1,8 @@
 /* The agent's log: the one place where messages leave it.
  *
  * In:    one line, without its newline.
- * Out:   main.c writes it to standard output or error and to the console; tests collect it. A NULL log is silent.
+ * Out:   main.c writes it to standard output or error and to the console; tests collect it. A NULL log is
+ *        silent.
  */
 #ifndef BAKE_AGENT_OS_LOG_H
 #define BAKE_AGENT_OS_LOG_H

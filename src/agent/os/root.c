@@ -124,7 +124,8 @@ static void temp_name(const char *path, char ret[static TEMP_CAP])
     snprintf(ret, TEMP_CAP, ".%s.new", path_base(path));
 }
 
-/* A run that was killed may have left one, and it may hold a key. That there is none is the rule, and no fault. */
+/* A run that was killed may have left one, and it may hold a key. That there is none is the rule, and no
+ * fault. */
 static void drop_temp(const struct root *root, const char *path)
 {
     char folder[PATH_CAP], temp[TEMP_CAP];

@@ -1,12 +1,12 @@
-/* The program of the image bake.local/pause:1: process 1 of every pod. It holds the pod's namespaces open, reaps
- * orphaned processes, and ends on a signal. The image contains nothing else.
+/* The program of the image bake.local/pause:1: process 1 of every pod. It holds the pod's namespaces open,
+ * reaps orphaned processes, and ends on a signal. The image contains nothing else.
  *
  * In:    SIGTERM or SIGINT, and SIGCHLD.
  * Out:   exit status 0 after SIGTERM or SIGINT; 1 when the kernel refuses to wait.
  * Never: reads arguments or environment, opens a file, allocates.
  *
- * Without a C library: nothing is linked in but this file, so a pod's first process costs one page of text and one of
- * stack. Source: syscall(2) for the two calling conventions, rt_sigtimedwait(2), signal(7).
+ * Without a C library: nothing is linked in but this file, so a pod's first process costs one page of text
+ * and one of stack. Source: syscall(2) for the two calling conventions, rt_sigtimedwait(2), signal(7).
  */
 #include <asm/unistd.h>
 
@@ -46,8 +46,8 @@ _Noreturn void pause_start(void);
 
 _Noreturn void pause_start(void)
 {
-    /* Blocked and waited for, not handled: process 1 of a namespace gets no signal that it has not asked for, and a
-     * blocked one is kept for it. */
+    /* Blocked and waited for, not handled: process 1 of a namespace gets no signal that it has not asked for,
+     * and a blocked one is kept for it. */
     const unsigned long set = 1UL << (SIG_INT - 1) | 1UL << (SIG_TERM - 1) | 1UL << (SIG_CHLD - 1);
     if (call(__NR_rt_sigprocmask, SIG_BLOCK, (long)&set, 0, sizeof set) < 0)
         end(1);

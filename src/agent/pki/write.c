@@ -52,8 +52,8 @@ static int issue(struct pki_writer *writer, const struct pki_leaf *leaf, struct 
     return 0;
 }
 
-/* The key first: a run that dies in between leaves a pair that does not fit, and the next one makes both again. A pair that
- * fits is kept too, for its files' modes. */
+/* The key first: a run that dies in between leaves a pair that does not fit, and the next one makes both
+ * again. A pair that fits is kept too, for its files' modes. */
 static int write_leaf(struct pki_writer *writer, const struct pki_leaf *leaf)
 {
     cleanup_buf struct buf had_cert = BUF_INIT(PKI_FILE_MAX), cert = BUF_INIT(PKI_FILE_MAX);
@@ -172,7 +172,8 @@ static int write_kubeconfigs(struct pki_writer *writer)
     return 0;
 }
 
-/* New folders are made with this mode; one that is there already, whoever made it, gets it before a key does. */
+/* New folders are made with this mode; one that is there already, whoever made it, gets it before a key
+ * does. */
 static int close_folder(struct pki_writer *writer, const char *path)
 {
     struct stat st;
@@ -203,7 +204,8 @@ static int remove_file(struct pki_writer *writer, enum pki_folder folder, const 
     return root_remove(writer->root, path, writer->err);
 }
 
-/* What a machine that was a node has and a witness must not have: above all the keys that make it any node or user. */
+/* What a machine that was a node has and a witness must not have: above all the keys that make it any node or
+ * user. */
 static int remove_kubernetes(struct pki_writer *writer)
 {
     static const struct {

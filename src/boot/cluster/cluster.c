@@ -61,8 +61,8 @@ static int write_by(struct scenario *scenario, struct node *node, bool *ret_done
     return r;
 }
 
-/* One write through the next member that has taken one before. There always is one: the first to take a write, or one that
- * survived the cut. */
+/* One write through the next member that has taken one before. There always is one: the first to take a
+ * write, or one that survived the cut. */
 static int write_once(struct scenario *scenario, const struct node **ret_through, struct err *err)
 {
     struct nodes *nodes = &scenario->nodes;

@@ -1,10 +1,11 @@
 /* Tests that guests of one disk form a cluster: they differ only in their metadata.
  *
  * In:    a raw disk, each guest's metadata, the keys of an etcd client, one time limit for everything.
- * Out:   what happened, and when: the guests form a cluster; the leader loses its power; writes continue without it; a guest
- *        of the same name with a fresh disk takes its place unaided; every acknowledged write is still there.
- * Fails: ERR_TEST if any of that does not happen, or a guest reports FAIL, panics or powers off; ERR_IO if the test cannot be
- *        run; ERR_INTERRUPTED.
+ * Out:   what happened, and when: the guests form a cluster; the leader loses its power; writes continue
+ *        without it; a guest of the same name with a fresh disk takes its place unaided; every acknowledged
+ *        write is still there.
+ * Fails: ERR_TEST if any of that does not happen, or a guest reports FAIL, panics or powers off; ERR_IO if
+ *        the test cannot be run; ERR_INTERRUPTED.
  * Owns:  struct cluster_result owns its strings until cluster_result_free().
  * Never: leaves a process, an interface or a namespace behind; writes to the disk.
  *
@@ -27,8 +28,9 @@ struct cluster_test_options {
     const struct metadata_server_instance *guests;
     size_t count;
     struct etcd_keys keys;
-    /* All may be NULL. LINE: a line of a guest's console, safe to print. STEP: what just happened. SERIAL: returns the file
-     * for the raw console of a guest's BOOT-th boot (1, 2), or -1; the test closes *ret_fd. */
+    /* All may be NULL. LINE: a line of a guest's console, safe to print. STEP: what just happened. SERIAL:
+     * returns the file for the raw console of a guest's BOOT-th boot (1, 2), or -1; the test closes
+     * *ret_fd. */
     void (*line)(void *ctx, const char *name, const char *line);
     void (*step)(void *ctx, const char *text);
     int (*serial)(void *ctx, const char *name, unsigned boot, int *ret_fd, struct err *err);

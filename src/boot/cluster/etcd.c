@@ -86,7 +86,8 @@ static int perform(struct etcd_client *client, CURLcode *ret, struct err *err)
     return 0;
 }
 
-/* An error is {"error": "...", "message": "...", "code": n}; etcd's text is shown up to the first unsafe character. */
+/* An error is {"error": "...", "message": "...", "code": n}; etcd's text is shown up to the first unsafe
+ * character. */
 static int refused(const char *ip, long status, const struct buf *answer, struct err *err)
 {
     char reason[128];

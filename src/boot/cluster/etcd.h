@@ -1,14 +1,15 @@
 /* A client of a tested cluster's etcd: the few requests that show whether it works as one.
  *
- * In:    a member's IPv4 address; the authority's certificate, a client certificate and its key, all PEM, in memory.
+ * In:    a member's IPv4 address; the authority's certificate, a client certificate and its key, all PEM, in
+ *        memory.
  * Out:   members, the leader, acknowledged writes, keys read through a quorum.
- * Fails: ERR_NETWORK: no answer in time, or a TLS failure; ERR_REMOTE: etcd refuses, with its reason; ERR_VERIFY: the answer
- *        is not etcd's; or the error of the caller's idle().
+ * Fails: ERR_NETWORK: no answer in time, or a TLS failure; ERR_REMOTE: etcd refuses, with its reason;
+ *        ERR_VERIFY: the answer is not etcd's; or the error of the caller's idle().
  * Owns:  struct etcd_client owns its connections; the PEM is the caller's.
- * Never: blocks without calling idle(), writes a key to a disk, uses a proxy, or accepts a certificate that does not name the
- *        address.
- * Source: https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/ and api_reference_v3; proto3's JSON mapping (64-bit numbers
- *         are strings, zero values are omitted).
+ * Never: blocks without calling idle(), writes a key to a disk, uses a proxy, or accepts a certificate that
+ *        does not name the address.
+ * Source: https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/ and api_reference_v3; proto3's JSON mapping
+ *         (64-bit numbers are strings, zero values are omitted).
  */
 #ifndef BAKE_BOOT_CLUSTER_ETCD_H
 #define BAKE_BOOT_CLUSTER_ETCD_H
@@ -54,7 +55,8 @@ must_check int etcd_list_members(struct etcd_client *client, const char *ip, uns
 /* 0: a quorum has stored it. */
 must_check int etcd_put(struct etcd_client *client, const char *ip, const char *key, const char *value,
                         unsigned timeout_ms, struct err *err);
-/* A quorum read of all keys with PREFIX through that member: calls VISIT for each, in order; VISIT may fail. */
+/* A quorum read of all keys with PREFIX through that member: calls VISIT for each, in order; VISIT may
+ * fail. */
 must_check int etcd_range(struct etcd_client *client, const char *ip, const char *prefix, unsigned timeout_ms,
                           int (*visit)(void *ctx, const char *key, const char *value, struct err *err),
                           void *ctx, struct err *err);

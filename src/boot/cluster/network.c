@@ -101,8 +101,8 @@ static int open_control(int *ret, struct err *err)
     return *ret < 0 ? err_sys(err, errno, "a socket for interfaces") : 0;
 }
 
-/* Guests have a /32 and reach each other through the gateway, which is their own bridge. It must forward, and must not send
- * redirects. */
+/* Guests have a /32 and reach each other through the gateway, which is their own bridge. It must forward, and
+ * must not send redirects. */
 static int make_bridge(struct err *err)
 {
     cleanup_close int control = -1;
@@ -161,8 +161,8 @@ int network_tap(int *ret_fd, struct err *err)
 int network_dhcp_argv(const char *program, const struct network_guest *guests, size_t count,
                       struct arena *arena, const char *const **ret, struct err *err)
 {
-    /* --no-daemon: dnsmasq neither forks nor changes its user, and so dies with this process.
-     * Options 1, 3, 26, 121: netmask, router, MTU, classless routes (RFC 2132, RFC 3442). */
+    /* --no-daemon: dnsmasq neither forks nor changes its user, and so dies with this process. Options 1, 3,
+     * 26, 121: netmask, router, MTU, classless routes (RFC 2132, RFC 3442). */
     static const char *const fixed[] = {"--conf-file=/dev/null",
                                         "--no-daemon",
                                         "--log-facility=-",

@@ -1,12 +1,12 @@
 /* A private network for guests that must reach each other: a bridge, a tap for each guest, DHCP.
  *
  * In:    each guest's name, address and MAC.
- * Out:   a network like Compute Engine's: a host address for each guest, all traffic through the gateway, MTU 1460. This
- *        process is the gateway, and METADATA_IP is one of its addresses.
- * Fails: ERR_IO, with advice, if the kernel or its configuration denies unprivileged users namespaces or taps, or dnsmasq is
- *        not installed.
- * Owns:  struct network owns dnsmasq, until network_stop(). The interfaces belong to the namespace and disappear with its last
- *        process.
+ * Out:   a network like Compute Engine's: a host address for each guest, all traffic through the gateway, MTU
+ *        1460. This process is the gateway, and METADATA_IP is one of its addresses.
+ * Fails: ERR_IO, with advice, if the kernel or its configuration denies unprivileged users namespaces or
+ *        taps, or dnsmasq is not installed.
+ * Owns:  struct network owns dnsmasq, until network_stop(). The interfaces belong to the namespace and
+ *        disappear with its last process.
  * Never: needs root; touches the machine's own network; lets a guest reach it.
  *
  * Source: namespaces(7), user_namespaces(7), tun.rst of the kernel's documentation, dnsmasq(8);
@@ -44,8 +44,8 @@ struct network {
         .dhcp_said_fd = -1                                                                                   \
     }
 
-/* Moves this process into its own network namespace, permanently; a process that is not root also gets a user namespace in
- * which it is root. Call it while the process has one thread. */
+/* Moves this process into its own network namespace, permanently; a process that is not root also gets a user
+ * namespace in which it is root. Call it while the process has one thread. */
 must_check int network_enter(struct err *err);
 
 /* Bridge, addresses and DHCP, after network_enter(). RET must not move while it runs; RUN must outlive it. */

@@ -2,8 +2,8 @@
  *
  * In:    struct cluster_test_options.
  * Out:   running guests on one network, with one metadata server that identifies them by address.
- * Fails: nodes_pump() with ERR_TEST once a guest reports FAIL, panics or powers off, or time is up; ERR_IO if QEMU or dnsmasq
- *        ends; ERR_INTERRUPTED.
+ * Fails: nodes_pump() with ERR_TEST once a guest reports FAIL, panics or powers off, or time is up; ERR_IO if
+ *        QEMU or dnsmasq ends; ERR_INTERRUPTED.
  * Owns:  all processes, the server and the consoles, until nodes_stop().
  * Never: moves after nodes_start(): consoles point into it.
  */

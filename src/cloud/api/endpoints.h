@@ -5,7 +5,7 @@
  * Fails: ERR_USAGE: a variable that is not a URL, or plain http to another machine.
  * Owns:  nothing: a struct cloud_env borrows the process's environment.
  *
- *   CLOUDSDK_API_ENDPOINT_OVERRIDES_{STORAGE,COMPUTE,IAMCREDENTIALS,STS}   as gcloud; https, or http to loopback
+ *   CLOUDSDK_API_ENDPOINT_OVERRIDES_{STORAGE,COMPUTE,IAMCREDENTIALS,STS}   https, or http to loopback
  *   CLOUDSDK_AUTH_TOKEN_HOST      the token endpoint, as gcloud's auth/token_host
  *   STORAGE_EMULATOR_HOST         http://127.0.0.1:PORT or 127.0.0.1:PORT, as Google's storage clients
  *   GCE_METADATA_ROOT, GCE_METADATA_HOST, GCE_METADATA_IP   HOST[:PORT] of the metadata server

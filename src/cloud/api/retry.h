@@ -1,8 +1,8 @@
 /* Which answers of Google's APIs are worth another attempt.
  *
  * In:    an answer.
- * Out:   whether to retry: 408, 429, 500, 502, 503 and 504, and any other error status whose body gives a reason
- *        that api_error_temporary() knows.
+ * Out:   whether to retry: 408, 429, 500, 502, 503 and 504, and any other error status whose body gives a
+ *        reason that api_error_temporary() knows.
  * Fails: as http/retry.h.
  */
 #ifndef BAKE_CLOUD_API_RETRY_H

@@ -1,12 +1,12 @@
 /* Google credentials: who asks, and an access token that is valid now.
  *
- * In:    a token file, a credential file or a metadata server, in Google's documented order: the token file that the
- *        user named; GOOGLE_APPLICATION_CREDENTIALS; application_default_credentials.json under $CLOUDSDK_CONFIG or
- *        ~/.config/gcloud; the metadata server.
+ * In:    a token file, a credential file or a metadata server, in Google's documented order: the token file
+ *        that the user named; GOOGLE_APPLICATION_CREDENTIALS; application_default_credentials.json under
+ *        $CLOUDSDK_CONFIG or ~/.config/gcloud; the metadata server.
  * Out:   access tokens, cached and renewed some minutes before they expire; whom they stand for.
- * Fails: ERR_USAGE: no credentials anywhere, or of another universe domain than the one asked for. ERR_RECIPE: a
- *        malformed file. ERR_IO: an unreadable file. ERR_REMOTE: Google refused them, with Google's message.
- *        ERR_NETWORK: no answer after all retries.
+ * Fails: ERR_USAGE: no credentials anywhere, or of another universe domain than the one asked for.
+ *        ERR_RECIPE: a malformed file. ERR_IO: an unreadable file. ERR_REMOTE: Google refused them, with
+ *        Google's message. ERR_NETWORK: no answer after all retries.
  * Owns:  everything, until credentials_free(), which wipes. Safe in threads.
  * Never: shows a secret in messages or notes; runs a program (external_account's "executable").
  *
@@ -30,8 +30,8 @@ struct credentials_options {
     const struct clock_source *clock; /* NULL: the machine's */
 };
 
-/* Finds and reads them; requests no token yet, but asks whether there is a metadata server when nothing else is found.
- * Borrows HTTP until credentials_free(). */
+/* Finds and reads them; requests no token yet, but asks whether there is a metadata server when nothing else
+ * is found. Borrows HTTP until credentials_free(). */
 must_check int credentials_open(const struct credentials_options *options, struct http *http,
                                 const struct run *run, struct credentials **ret, struct err *err);
 void credentials_free(struct credentials *credentials);

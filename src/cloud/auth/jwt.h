@@ -4,7 +4,8 @@
  * Out:   the token's text.
  * Fails: ERR_RECIPE: a key that is encrypted, or not RSA of 2048 to 8192 bits.
  * Owns:  a key is the caller's until jwt_key_free().
- * Source:RFC 7515, RFC 7518 section 3.3, RFC 7523; https://google.aip.dev/auth/4111 for the self-signed kind.
+ * Source: RFC 7515, RFC 7518 section 3.3, RFC 7523; https://google.aip.dev/auth/4111 for the self-signed
+ *         kind.
  */
 #ifndef BAKE_CLOUD_AUTH_JWT_H
 #define BAKE_CLOUD_AUTH_JWT_H

@@ -1,5 +1,6 @@
-/* external_account: workload identity federation. A token of another identity provider, from a file or a URL, is
- * exchanged for one of Google's (RFC 8693), and that one for a service account's if the file asks for it. */
+/* external_account: workload identity federation. A token of another identity provider, from a file or a URL,
+ * is exchanged for one of Google's (RFC 8693), and that one for a service account's if the file asks for
+ * it. */
 #include <string.h>
 
 #include <sodium.h>

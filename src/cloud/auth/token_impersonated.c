@@ -1,5 +1,5 @@
-/* impersonated_service_account: source credentials that may create tokens of another account. The exchange itself,
- * IAM Credentials' generateAccessToken, also serves external accounts. */
+/* impersonated_service_account: source credentials that may create tokens of another account. The exchange
+ * itself, IAM Credentials' generateAccessToken, also serves external accounts. */
 #include <string.h>
 
 #include "json/write.h"
@@ -14,7 +14,8 @@ void impersonation_free(struct impersonation *impersonation)
     *impersonation = (struct impersonation){0};
 }
 
-/* ".../projects/-/serviceAccounts/EMAIL:generateAccessToken"; an override of the service replaces the host. */
+/* ".../projects/-/serviceAccounts/EMAIL:generateAccessToken"; an override of the service replaces the
+ * host. */
 static int read_target(const struct json_doc *doc, const cJSON *object, const struct token_context *ctx,
                        struct impersonation *made, struct err *err)
 {

@@ -2,9 +2,9 @@
  *
  * In:    a form or a JSON text, and its URL.
  * Out:   the body of a 200.
- * Fails: ERR_REMOTE "WHERE: HTTP 400: invalid_grant: Google's message": a message that repeats one of the secrets that
- *        were sent is left out. ERR_NETWORK after all retries.
- * Source:RFC 6749 section 5, RFC 8693 section 2, iamcredentials v1 generateAccessToken.
+ * Fails: ERR_REMOTE "WHERE: HTTP 400: invalid_grant: Google's message": a message that repeats one of the
+ *        secrets that were sent is left out. ERR_NETWORK after all retries.
+ * Source: RFC 6749 section 5, RFC 8693 section 2, iamcredentials v1 generateAccessToken.
  */
 #ifndef BAKE_CLOUD_AUTH_TOKEN_REQUEST_H
 #define BAKE_CLOUD_AUTH_TOKEN_REQUEST_H
@@ -43,8 +43,9 @@ must_check int token_answer_oauth(const char *text, size_t len, const char *what
 must_check int token_answer_iam(const char *text, size_t len, const char *what, int64_t now_s,
                                 struct token *ret, struct err *err);
 
-/* Checks that secrets may be sent to URL, which FIELD of a credential file names: https and a host under the universe
- * domain, or the host of an endpoint that the environment overrides, or plain http on loopback, for tests. */
+/* Checks that secrets may be sent to URL, which FIELD of a credential file names: https and a host under the
+ * universe domain, or the host of an endpoint that the environment overrides, or plain http on loopback, for
+ * tests. */
 must_check int token_url_check(const struct token_context *ctx, const struct json_doc *doc,
                                const cJSON *object, const char *field, const char *url, struct err *err);
 

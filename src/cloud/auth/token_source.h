@@ -2,11 +2,11 @@
  *
  * In:    a credential file's object, or a metadata server.
  * Out:   an access token and its lifetime.
- * Fails: ERR_RECIPE: the file lacks something, or names a host that secrets may not be sent to. ERR_REMOTE: refused,
- *        with the server's message and what to do. ERR_NETWORK: no answer after all retries.
- * Owns:  what a source stores, secrets in guarded memory, until free(). A source is fixed once made: fetch() takes it
- *        const, from any thread.
- * Source:https://google.aip.dev/auth and the requests of Google's own clients.
+ * Fails: ERR_RECIPE: the file lacks something, or names a host that secrets may not be sent to. ERR_REMOTE:
+ *        refused, with the server's message and what to do. ERR_NETWORK: no answer after all retries.
+ * Owns:  what a source stores, secrets in guarded memory, until free(). A source is fixed once made: fetch()
+ *        takes it const, from any thread.
+ * Source: https://google.aip.dev/auth and the requests of Google's own clients.
  */
 #ifndef BAKE_CLOUD_AUTH_TOKEN_SOURCE_H
 #define BAKE_CLOUD_AUTH_TOKEN_SOURCE_H

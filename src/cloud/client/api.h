@@ -2,8 +2,8 @@
  *
  * In:    a method, a URL, a body.
  * Out:   the status and, for a 2xx with a body, the document; otherwise Google's reason.
- * Fails: as client_call(): no answer, or retries that ran out. ERR_REMOTE: a 2xx that is not JSON. Other statuses are
- *        answers; api_refused() turns one into an error.
+ * Fails: as client_call(): no answer, or retries that ran out. ERR_REMOTE: a 2xx that is not JSON. Other
+ *        statuses are answers; api_refused() turns one into an error.
  * Owns:  the result's document until api_result_free().
  */
 #ifndef BAKE_CLOUD_CLIENT_API_H
@@ -39,9 +39,9 @@ must_check int api_call(const struct api *api, const char *method, const char *u
 must_check int api_send(const struct api *api, const struct http_request *req, struct api_result *ret,
                         struct err *err);
 
-/* Sets ERR_REMOTE: "WHAT: HTTP 403: forbidden: ...; the role that allows it: ROLE". ROLE names the role and what to grant
- * it on. It is shown for 401 and 403 only, unless the reason is one that no role changes: a quota, a limit, a retention
- * policy, an API that is not enabled. Returns -1. */
+/* Sets ERR_REMOTE: "WHAT: HTTP 403: forbidden: ...; the role that allows it: ROLE". ROLE names the role and
+ * what to grant it on. It is shown for 401 and 403 only, unless the reason is one that no role changes: a
+ * quota, a limit, a retention policy, an API that is not enabled. Returns -1. */
 int api_refused(const struct api_result *result, const char *what, const char *role, struct err *err);
 
 /* A string member of an answer; "" when it is missing. Points into the document. */

@@ -24,8 +24,8 @@ struct client {
 /* One attempt. */
 must_check int client_send(const struct client *client, const struct http_request *req, const struct run *run,
                            struct http_answer *ret, struct err *err);
-/* With retries: the request must be safe to repeat, and its sink able to start over: it is not called for answers that
- * are retried, but an interrupted one is requested again from the start. */
+/* With retries: the request must be safe to repeat, and its sink able to start over: it is not called for
+ * answers that are retried, but an interrupted one is requested again from the start. */
 must_check int client_call(const struct client *client, const struct http_request *req, const struct run *run,
                            struct http_answer *ret, struct err *err);
 

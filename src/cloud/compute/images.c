@@ -199,8 +199,9 @@ int images_list(const struct images *images, const char *filter, struct image_li
     return 0;
 }
 
-/* A change of one image, and its operation. Every change may be repeated, and is when the operation ends in a temporary
- * error. *RET_ALREADY: the answer was ALREADY, the status of a change that was made before, or may have been. */
+/* A change of one image, and its operation. Every change may be repeated, and is when the operation ends in a
+ * temporary error. *RET_ALREADY: the answer was ALREADY, the status of a change that was made before, or may
+ * have been. */
 static int change(const struct images *images, const char *method, const char *name, const char *verb,
                   const struct buf *body, const char *what, int already, bool *ret_already, struct err *err)
 {

@@ -2,11 +2,12 @@
  *
  * In:    a description of an image, names, families.
  * Out:   images as the API describes them; changes that are complete when the function returns.
- * Fails: ERR_REMOTE: refused, with the role that would help, or the operation's own errors; ERR_NETWORK: retries ran out.
- *        An operation that does not end in time is ERR_REMOTE; the message says that it is still running.
+ * Fails: ERR_REMOTE: refused, with the role that would help, or the operation's own errors; ERR_NETWORK:
+ *        retries ran out. An operation that does not end in time is ERR_REMOTE; the message says that it is
+ *        still running.
  * Owns:  nothing but the lists it fills, until image_list_free(). A struct images is const: safe in threads.
  * Never: succeeds before the operation has ended without an error.
- * Source:cloud.google.com/compute/docs/reference/rest/v1/images; bodies as gcloud sends them.
+ * Source: cloud.google.com/compute/docs/reference/rest/v1/images; bodies as gcloud sends them.
  */
 #ifndef BAKE_CLOUD_COMPUTE_IMAGES_H
 #define BAKE_CLOUD_COMPUTE_IMAGES_H
@@ -103,13 +104,14 @@ must_check int images_request_id(const char *text, char out[static REQUEST_ID_CA
 /* How an operation ended. */
 struct operation_end {
     bool failed; /* with an error: another try needs a new request ID */
-    /* It was over when it was first seen: the operation of an earlier run with the same request ID, not this run's. */
+    /* It was over when it was first seen: the operation of an earlier run with the same request ID, not this
+     * run's. */
     bool before;
     bool temporary; /* its error is temporary: api_error_temporary() */
 };
 
-/* Success does not mean that the image exists: with the request ID of an earlier run the answer is that run's operation,
- * whatever happened to the image since. *RET_EXISTS: the name is taken. */
+/* Success does not mean that the image exists: with the request ID of an earlier run the answer is that run's
+ * operation, whatever happened to the image since. *RET_EXISTS: the name is taken. */
 must_check int images_insert(const struct images *images, const struct image_spec *spec,
                              const char *request_id, struct operation_end *ret_end, bool *ret_exists,
                              struct err *err);

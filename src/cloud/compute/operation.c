@@ -94,7 +94,8 @@ int operation_wait(const struct images *images, const struct api_result *result,
         if (poll_operation(images, url.data, what, polled_ms - seen_ms < UNKNOWN_MS, &now, err) < 0)
             return -1;
         seen_ms = now.status == 404 ? seen_ms : polled_ms;
-        /* the server holds the request for up to two minutes; after an early answer, wait here before the next one */
+        /* the server holds the request for up to two minutes; after an early answer, wait here before the
+         * next one */
         if (strcmp(api_text(json_root(now.doc), "status"), "DONE") != 0 &&
             clock->now_ms(clock->ctx) - polled_ms < EARLY_MS) {
             if (clock->sleep_ms(clock->ctx, nap_ms, images->api.run, err) < 0)

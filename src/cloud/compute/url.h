@@ -1,9 +1,9 @@
-/* The URLs of Compute Engine's images and operations: each is built here, for the request itself and for a dry run's
- * report.
+/* The URLs of Compute Engine's images and operations: each is built here, for the request itself and for a
+ * dry run's report.
  *
  * Out:   a URL in RET, which the caller made with URL_INIT.
  * Fails: ERR_INTERNAL: a name too long for a URL.
- * Source:cloud.google.com/compute/docs/reference/rest/v1
+ * Source: cloud.google.com/compute/docs/reference/rest/v1
  */
 #ifndef BAKE_CLOUD_COMPUTE_URL_H
 #define BAKE_CLOUD_COMPUTE_URL_H

@@ -1,21 +1,23 @@
-/* Makes an image the head of its family: forward to a new one, or back to an older one. At no moment do readers of the
- * family get nothing.
+/* Makes an image the head of its family: forward to a new one, or back to an older one. At no moment do
+ * readers of the family get nothing.
  *
  * In:    a family, and an image; or only the family, to go back to the image that its head replaced.
- * Out:   the image is the head, and the images that it replaced are deprecated and point to it. An image that bake pushed
- *        for no family gets the label of this one: prune goes by it.
+ * Out:   the image is the head, and the images that it replaced are deprecated and point to it. An image that
+ *        bake pushed for no family gets the label of this one: prune goes by it.
  * Fails: ERR_REMOTE: the image does not exist, is not ready, or is older than the head without ROLLBACK.
  * Never: deprecates the last active image of a family; deprecates a newer one without ROLLBACK.
  *
- * GCE gives readers of a family its newest image that is not deprecated. So a new image first enters the family, which
- * makes it the head, then the older ones are deprecated, the oldest first. Going back, the target is made active first
- * (which changes nothing for readers: the head is newer), then the newer ones are deprecated, the head last.
+ * GCE gives readers of a family its newest image that is not deprecated. So a new image first enters the
+ * family, which makes it the head, then the older ones are deprecated, the oldest first. Going back, the
+ * target is made active first (which changes nothing for readers: the head is newer), then the newer ones are
+ * deprecated, the head last.
  *
- * Readers may get the previous head for a while after that: the last step waits until they do not, WAIT_S at most.
+ * Readers may get the previous head for a while after that: the last step waits until they do not, WAIT_S at
+ * most.
  *
- * Of two concurrent promotions the newer image ends up as the head, whichever finishes first: neither deprecates an image
- * newer than its own. A rollback that meets a promotion checks at the end that the family has a head, and if not makes
- * its own image active again.
+ * Of two concurrent promotions the newer image ends up as the head, whichever finishes first: neither
+ * deprecates an image newer than its own. A rollback that meets a promotion checks at the end that the family
+ * has a head, and if not makes its own image active again.
  */
 #ifndef BAKE_CLOUD_LIFECYCLE_PROMOTE_H
 #define BAKE_CLOUD_LIFECYCLE_PROMOTE_H

@@ -15,7 +15,8 @@ static int list_family(const struct prune *prune, struct image_list *ret, struct
     return images_list(&prune->images, filter, ret, err);
 }
 
-/* Why an image is left alone; NULL: it is not. The server has filtered already, but nothing is deleted on its word. */
+/* Why an image is left alone; NULL: it is not. The server has filtered already, but nothing is deleted on its
+ * word. */
 static const char *why_left(const struct prune *prune, const struct image *image)
 {
     const char *family = image_label(image, LABEL_FAMILY);
@@ -88,8 +89,8 @@ static int select_images(const struct prune *prune, const struct image *head, st
     return 0;
 }
 
-/* Deprecates it first: from then on no reader of the family gets it, whatever becomes of the head. A rollback in between
- * makes it active again, and then it stays. */
+/* Deprecates it first: from then on no reader of the family gets it, whatever becomes of the head. A rollback
+ * in between makes it active again, and then it stays. */
 static int delete_image(const struct prune *prune, const struct image *image, const struct image *head,
                         bool *ret_gone, struct err *err)
 {

@@ -65,8 +65,8 @@ static int read_claim(const struct prune *prune, const struct object *object, st
     return claim_read(text.data ? text.data : "", text.len, object->name, ret, err);
 }
 
-/* A claim is dead when it is this project's, of this family or of none, old, without an image, and its package's objects
- * are old too. */
+/* A claim is dead when it is this project's, of this family or of none, old, without an image, and its
+ * package's objects are old too. */
 static int is_dead(const struct prune *prune, const struct object *object, const struct claim *claim,
                    const struct name_set *images, struct bucket_survey *survey, bool *ret, struct err *err)
 {
@@ -129,8 +129,8 @@ int prune_bucket_survey(const struct prune *prune, const struct image_list *imag
 {
     cleanup_bucket_survey struct bucket_survey made = {0};
     cleanup(name_set_free) struct name_set living = {0};
-    /* Segments before claims: a segment listed here that a push claims from now on shows in its claim. Claims before
-     * images: an object whose claim comes later is younger than any safety age. */
+    /* Segments before claims: a segment listed here that a push claims from now on shows in its claim. Claims
+     * before images: an object whose claim comes later is younger than any safety age. */
     if (list_folder(prune, SEGMENTS_FOLDER, &made.segments, err) < 0 ||
         list_folder(prune, CLAIMS_FOLDER, &made.claims, err) < 0 ||
         read_images(prune, images, doomed, &living, err) < 0)
@@ -250,6 +250,7 @@ int prune_bucket_sweep(const struct prune *prune, const struct bucket_survey *su
             return -1;
     if (delete_segments(prune, survey, result, err) < 0)
         return -1;
-    /* Claims last: a prune that is killed, or may not delete everything, leaves those whose objects may still exist. */
+    /* Claims last: a prune that is killed, or may not delete everything, leaves those whose objects may still
+     * exist. */
     return result->retained > 0 ? 0 : delete_claims(prune, survey, result, err);
 }

@@ -1,4 +1,5 @@
-/* claims/PROJECT/NAME.json: what one image's package needs of its bucket. Push stores it first, prune goes by it. */
+/* claims/PROJECT/NAME.json: what one image's package needs of its bucket. Push stores it first, prune goes by
+ * it. */
 #ifndef BAKE_CLOUD_PUSH_CLAIM_H
 #define BAKE_CLOUD_PUSH_CLAIM_H
 

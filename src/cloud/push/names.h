@@ -1,6 +1,7 @@
-/* The names of a push, in the bucket and in the project; they follow from the package, the prefix and the project.
+/* The names of a push, in the bucket and in the project; they follow from the package, the prefix and the
+ * project.
  *
- *   PREFIX claims/PROJECT/NAME.json   what the project's image needs of the bucket: for prune, and while a push runs
+ *   PREFIX claims/PROJECT/NAME.json   what the image needs of the bucket: for prune, and while a push runs
  *   PREFIX segments/SHA256            the parts
  *   PREFIX NAME.tar.gz                the archive, then
  *   PREFIX NAME.provenance.json, .spdx.json, .manifest.json.minisig, .manifest.json

@@ -1,11 +1,12 @@
 /* A sealed package becomes an image of a project.
  *
  * In:    the permit that seal gives, the archive that was checked against it, a bucket, a project.
- * Out:   the archive and its documents in the bucket, and an image outside of any family: nothing uses it yet.
+ * Out:   the archive and its documents in the bucket, and an image outside of any family: nothing uses it
+ *        yet.
  * Fails: as storage.h and images.h say; ERR_REMOTE when the image's name belongs to another package.
  * Owns:  what it leaves in the bucket is named by the package's claim, which is stored first.
- * Never: sends anything when this package is registered already; registers an archive whose size and CRC-32C in the
- *        bucket differ from the manifest's.
+ * Never: sends anything when this package is registered already; registers an archive whose size and CRC-32C
+ *        in the bucket differ from the manifest's.
  *
  * Any number of processes may push the same package, or different ones, at the same time.
  */

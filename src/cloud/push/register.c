@@ -74,7 +74,8 @@ static int fix_labels(const struct push *push, const struct push_names *names, c
 
 /* --- an existing image --- */
 
-/* After a failed import the next attempt must be another request: this one would get the same answer again. */
+/* After a failed import the next attempt must be another request: this one would get the same answer
+ * again. */
 static int next_attempt(struct push_state *state, struct err *err)
 {
     state->attempt++;
@@ -124,9 +125,9 @@ struct import {
     struct push_state *state;
 };
 
-/* The same request has the same ID in any process and on any machine, so a killed push continues its import when it is
- * repeated. The ID stays taken when the operation ends, so a push that finds it over, and no image, counts the attempt
- * up. */
+/* The same request has the same ID in any process and on any machine, so a killed push continues its import
+ * when it is repeated. The ID stays taken when the operation ends, so a push that finds it over, and no
+ * image, counts the attempt up. */
 static int request_id(const struct import *import, char out[static REQUEST_ID_CAP], struct err *err)
 {
     const struct images *images = &import->push->images;
@@ -139,7 +140,8 @@ static int request_id(const struct import *import, char out[static REQUEST_ID_CA
     return images_request_id(text.data, out, err);
 }
 
-/* RET says whether the image is registered. If not, the import is over and left no image: END says how, and ERR why. */
+/* RET says whether the image is registered. If not, the import is over and left no image: END says how, and
+ * ERR why. */
 static int import_once(const struct import *import, struct operation_end *end, struct found_image *ret,
                        struct err *err)
 {
@@ -157,8 +159,8 @@ static int import_once(const struct import *import, struct operation_end *end, s
     return 0;
 }
 
-/* An operation that was over before this run asked for it says nothing about now, so the next attempt follows at once.
- * One that this run has waited for does. */
+/* An operation that was over before this run asked for it says nothing about now, so the next attempt follows
+ * at once. One that this run has waited for does. */
 static int import_image(const struct import *import, struct err *err)
 {
     const struct client *client = import->push->images.api.client;

@@ -34,8 +34,8 @@ static int store_object(const struct push *push, const char *name, const char *t
                      : storage_insert(&push->storage, name, type, &content, replaces, &made, err);
 }
 
-/* The claim of an earlier push of this package may name another family: it is replaced. Where the bucket forbids that,
- * the old one protects the same objects. */
+/* The claim of an earlier push of this package may name another family: it is replaced. Where the bucket
+ * forbids that, the old one protects the same objects. */
 static int store_claim(const struct push *push, const struct push_names *names, const struct parts *parts,
                        struct err *err)
 {

@@ -7,7 +7,8 @@
 
 #include "cloud/push/push.h"
 
-/* The permit to register the image: made by store_package() alone, once everything the image needs is in the bucket. */
+/* The permit to register the image: made by store_package() alone, once everything the image needs is in the
+ * bucket. */
 struct stored_package {
     char sha1[2 * 20 + 1]; /* of the archive, in hex, for GCE */
     struct upload_counts counts;

@@ -13,7 +13,8 @@ const char *storage_what(const struct storage *storage, const char *name, char o
 int storage_refused(const struct storage *storage, const struct api_result *result, const char *what,
                     struct err *err);
 
-/* Sends a request that makes the object NAME with ifGenerationMatch=REPLACES: what it made, or found, must be WANT. */
+/* Sends a request that makes the object NAME with ifGenerationMatch=REPLACES: what it made, or found, must be
+ * WANT. */
 must_check int storage_send(const struct storage *storage, const char *name, const struct http_request *req,
                             uint64_t replaces, const struct object *want, struct object *ret,
                             struct err *err);

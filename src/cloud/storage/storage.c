@@ -24,7 +24,8 @@ const char *storage_what(const struct storage *storage, const char *name, char o
     return out;
 }
 
-/* A 404 may also mean that the bucket does not exist; the server's message is the same for every kind of request. */
+/* A 404 may also mean that the bucket does not exist; the server's message is the same for every kind of
+ * request. */
 int storage_refused(const struct storage *storage, const struct api_result *result, const char *what,
                     struct err *err)
 {
@@ -134,9 +135,10 @@ int storage_check(const struct storage *storage, const char *name, const struct 
                    gone ? "it was deleted; run the same command again" : "and it could not be deleted");
 }
 
-/* After a write with ifGenerationMatch=REPLACES: 200 made the object, 412 found one. So may 403 have: an account that may
- * not delete gets it when an object is in the way, even though nothing is to be replaced. *RET_GONE: 412, but the object
- * does not exist (a source's precondition failed, or something deleted it again). */
+/* After a write with ifGenerationMatch=REPLACES: 200 made the object, 412 found one. So may 403 have: an
+ * account that may not delete gets it when an object is in the way, even though nothing is to be replaced.
+ * *RET_GONE: 412, but the object does not exist (a source's precondition failed, or something deleted it
+ * again). */
 static int check_written(const struct storage *storage, const char *name, const struct api_result *result,
                          uint64_t replaces, const struct object *want, struct object *ret, bool *ret_gone,
                          struct err *err)

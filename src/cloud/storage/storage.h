@@ -2,13 +2,14 @@
  *
  * In:    names, bytes with their CRC-32C, generations.
  * Out:   what the bucket holds: name, size, CRC-32C, generation.
- * Fails: ERR_REMOTE: refused, with the role that would help; an object with other bytes in the way; a checksum of the
- *        server's that differs from ours (that generation is deleted first). ERR_NETWORK: retries ran out.
+ * Fails: ERR_REMOTE: refused, with the role that would help; an object with other bytes in the way; a
+ *        checksum of the server's that differs from ours (that generation is deleted first). ERR_NETWORK:
+ *        retries ran out.
  * Owns:  nothing but the lists it fills. A struct storage is const: safe in threads.
- * Never: replaces or deletes an object blindly: every write sends ifGenerationMatch, 0 for a new object, and every
- *        deletion the generation. A repeated request whose first answer was lost finds its own object: the same bytes
- *        are a success.
- * Source:cloud.google.com/storage/docs/json_api/v1; requests as Google's clients send them.
+ * Never: replaces or deletes an object blindly: every write sends ifGenerationMatch, 0 for a new object, and
+ *        every deletion the generation. A repeated request whose first answer was lost finds its own object:
+ *        the same bytes are a success.
+ * Source: cloud.google.com/storage/docs/json_api/v1; requests as Google's clients send them.
  */
 #ifndef BAKE_CLOUD_STORAGE_STORAGE_H
 #define BAKE_CLOUD_STORAGE_STORAGE_H
@@ -51,16 +52,16 @@ const struct object *object_find(const struct object_list *list, const char *nam
 /* A missing object is a success: RET's generation is 0. */
 must_check int storage_get(const struct storage *storage, const char *name, struct object *ret,
                            struct err *err);
-/* All objects whose names begin with PREFIX. A bucket that does not exist is ERR_REMOTE, unless RET_NO_BUCKET is
- * given. */
+/* All objects whose names begin with PREFIX. A bucket that does not exist is ERR_REMOTE, unless RET_NO_BUCKET
+ * is given. */
 must_check int storage_list(const struct storage *storage, const char *prefix, struct object_list *ret,
                             bool *ret_no_bucket, struct err *err);
 /* A whole small object, appended to RET up to its cap. */
 must_check int storage_read(const struct storage *storage, const char *name, struct buf *ret,
                             struct err *err);
 
-/* A whole object into FD, a regular file, and its SHA-256. One of more than MAX bytes is given up, with a SHA-256 of
- * zeros. *RET_THERE: the object exists. */
+/* A whole object into FD, a regular file, and its SHA-256. One of more than MAX bytes is given up, with a
+ * SHA-256 of zeros. *RET_THERE: the object exists. */
 must_check int storage_download(const struct storage *storage, const char *name, uint64_t max, int fd,
                                 bool *ret_there, struct sha256 *ret, struct err *err);
 /* A whole file as a new object, in one request that is read from the file. */
@@ -74,8 +75,8 @@ struct object_content {
     uint64_t len; /* bytes, all held in memory while they are sent */
     uint32_t crc32c;
 };
-/* An object in one request, with its checksum, which the server checks before it creates the object. REPLACES: the
- * generation to replace; 0: none, the object is new. */
+/* An object in one request, with its checksum, which the server checks before it creates the object.
+ * REPLACES: the generation to replace; 0: none, the object is new. */
 must_check int storage_insert(const struct storage *storage, const char *name, const char *type,
                               const struct object_content *content, uint64_t replaces, struct object *ret,
                               struct err *err);
@@ -86,8 +87,8 @@ struct object_source {
     const char *name;
     uint64_t generation;
 };
-/* Joins up to COMPOSE_MAX objects into one of WANT's size and checksum. REPLACES as above. *RET_MISSING: a source no
- * longer exists in that generation, and nothing was made. */
+/* Joins up to COMPOSE_MAX objects into one of WANT's size and checksum. REPLACES as above. *RET_MISSING: a
+ * source no longer exists in that generation, and nothing was made. */
 must_check int storage_compose(const struct storage *storage, const char *name, const char *type,
                                const struct object_source *sources, size_t count, uint64_t replaces,
                                const struct object *want, struct object *ret, bool *ret_missing,
@@ -99,7 +100,8 @@ must_check int storage_delete(const struct storage *storage, const char *name, u
 must_check int storage_delete_unless_kept(const struct storage *storage, const char *name,
                                           uint64_t generation, bool *ret_kept, struct err *err);
 
-/* Checks that FOUND has WANT's bytes. If not: an object that this request MADE is deleted, and either is an error. */
+/* Checks that FOUND has WANT's bytes. If not: an object that this request MADE is deleted, and either is an
+ * error. */
 must_check int storage_check(const struct storage *storage, const char *name, const struct object *found,
                              const struct object *want, bool made, struct err *err);
 /* The metadata of a new object, as a request's body or the first part of one. */

@@ -1,9 +1,10 @@
-/* The URLs of Cloud Storage's JSON API: each is built here, for the request itself and for a dry run's report.
+/* The URLs of Cloud Storage's JSON API: each is built here, for the request itself and for a dry run's
+ * report.
  *
  * In:    the bucket, names of objects, generations.
  * Out:   a URL in RET, which the caller made with URL_INIT.
  * Fails: ERR_INTERNAL: a name too long for a URL.
- * Source:cloud.google.com/storage/docs/json_api/v1
+ * Source: cloud.google.com/storage/docs/json_api/v1
  */
 #ifndef BAKE_CLOUD_STORAGE_URL_H
 #define BAKE_CLOUD_STORAGE_URL_H

@@ -1,14 +1,15 @@
 /* The archive as upload parts, and how they are composed: plain data, made without the network.
  *
  * In:    the archive's descriptor and the list of its consecutive segments.
- * Out:   the archive's SHA-1, and a tree: its leaves are the parts, each named by the SHA-256 of its bytes; each inner
- *        node is composed of up to 32 nodes of the level below; the root is the archive.
+ * Out:   the archive's SHA-1, and a tree: its leaves are the parts, each named by the SHA-256 of its bytes;
+ *        each inner node is composed of up to 32 nodes of the level below; the root is the archive.
  * Fails: ERR_VERIFY when the file's CRC-32C differs from the manifest's; ERR_IO.
  * Owns:  the nodes and their names until parts_free().
  *
- * Segments belong to one part when they begin in the same PART_RAW bytes of the disk. The rule depends on offsets on the
- * disk only, so an unchanged stretch of the disk keeps its part, whatever changed before it. Segments without disk
- * contents (the archive's head and tail) are parts of their own: they change with every build.
+ * Segments belong to one part when they begin in the same PART_RAW bytes of the disk. The rule depends on
+ * offsets on the disk only, so an unchanged stretch of the disk keeps its part, whatever changed before it.
+ * Segments without disk contents (the archive's head and tail) are parts of their own: they change with every
+ * build.
  */
 #ifndef BAKE_CLOUD_UPLOAD_PARTS_H
 #define BAKE_CLOUD_UPLOAD_PARTS_H

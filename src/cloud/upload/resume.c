@@ -143,8 +143,8 @@ static int put_chunk(struct resumable *s, uint64_t len, struct http_answer *answ
     return client_send(api_of(s)->client, &req, api_of(s)->run, answer, err);
 }
 
-/* Sends until the upload is complete or the session gone. After every failure the server is asked for its progress, and
- * nothing that it has is sent again. */
+/* Sends until the upload is complete or the session gone. After every failure the server is asked for its
+ * progress, and nothing that it has is sent again. */
 static int send_chunks(struct resumable *s, bool ask, struct err *err)
 {
     const struct run *run = api_of(s)->run;

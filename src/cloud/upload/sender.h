@@ -1,8 +1,8 @@
 /* Sends parts to the bucket while the archive is still being made.
  *
  * In:    the bytes of parts with their checksums, as they come.
- * Out:   objects named by their content, as a push would make them. The push comes afterwards in any case and sends what
- *        is missing: whatever is left undone here costs only time.
+ * Out:   objects named by their content, as a push would make them. The push comes afterwards in any case and
+ *        sends what is missing: whatever is left undone here costs only time.
  * Fails: sender_begin() when out of memory. Later errors end the sending, with a note that gives the reason.
  * Owns:  its threads, and copies of the waiting parts, SENDER_WAITING bytes at most.
  * Never: blocks the caller that adds a part; sends a part that the bucket has.

@@ -35,7 +35,8 @@ must_check int state_drop(const struct push_state *state, struct err *err);
 void state_close(struct push_state *state);
 #define cleanup_state cleanup(state_close)
 
-/* Waits for the lock of KIND/KEY, which ends with the process. NOTE is printed once if another process has it. */
+/* Waits for the lock of KIND/KEY, which ends with the process. NOTE is printed once if another process has
+ * it. */
 must_check int state_lock(struct cache *cache, const char *kind, const char *key, const char *note,
                           const struct run *run, int *ret_fd, struct err *err);
 

@@ -7,7 +7,8 @@
 
 enum { ROUNDS = 4 /* of finding that something deletes parts during the push */ };
 
-/* Shared by the threads of one step: each job has a node of its own, everything else is read-only or atomic. */
+/* Shared by the threads of one step: each job has a node of its own, everything else is read-only or
+ * atomic. */
 struct sending {
     const struct upload *upload;
     const size_t *nodes; /* one for each job */
@@ -143,8 +144,8 @@ static int make_nodes(const struct upload *upload, size_t level, const size_t *n
     return r < 0 || level > 0 ? r : settle_duplicates(parts, err);
 }
 
-/* The nodes of a level that must be made again so that all have one storage class. The class of new objects is known from
- * one that this run made; otherwise one is made to find out. */
+/* The nodes of a level that must be made again so that all have one storage class. The class of new objects
+ * is known from one that this run made; otherwise one is made to find out. */
 static size_t select_other_class(const struct parts *parts, struct part_level level, size_t *nodes)
 {
     const char *some = "", *fresh = NULL;
@@ -206,8 +207,8 @@ static int delete_node(void *ctx, size_t job, struct err *err)
     return storage_delete(sending->upload->storage, node->name, node->generation, err);
 }
 
-/* The inner nodes lie between the leaves and the root. The archive no longer needs them: failing to delete them, because
- * of a retention policy, a hold or a missing role, is a warning, not an error. */
+/* The inner nodes lie between the leaves and the root. The archive no longer needs them: failing to delete
+ * them, because of a retention policy, a hold or a missing role, is a warning, not an error. */
 static int delete_inner(const struct upload *upload, struct err *err)
 {
     const struct parts *parts = upload->parts;

@@ -2,8 +2,8 @@
  *
  * In:    the parts of an archive, its descriptor, a bucket.
  * Out:   the object NAME with the archive's size and CRC-32C.
- * Fails: as storage.h says. Inner composites that cannot be deleted are a warning: a bucket may retain everything.
- *        Parts stay in the bucket for the next push, inner composites do not.
+ * Fails: as storage.h says. Inner composites that cannot be deleted are a warning: a bucket may retain
+ *        everything. Parts stay in the bucket for the next push, inner composites do not.
  * Never: sends a part that the bucket has; succeeds unless the object is the archive.
  */
 #ifndef BAKE_CLOUD_UPLOAD_UPLOAD_H
@@ -31,9 +31,9 @@ struct upload {
 
 /* Finds out which parts the bucket has, and sets their generations. RET_NO_BUCKET as in storage_list(). */
 must_check int upload_find_parts(const struct upload *upload, bool *ret_no_bucket, struct err *err);
-/* Sends the parts that are missing, then composes. Sources must have one storage class, but a lifecycle rule or Autoclass
- * moves old objects to another: parts of another class than new objects get are sent again. *RET_MIXED: the bucket does
- * not allow replacing them, and nothing is composed. */
+/* Sends the parts that are missing, then composes. Sources must have one storage class, but a lifecycle rule
+ * or Autoclass moves old objects to another: parts of another class than new objects get are sent again.
+ * *RET_MIXED: the bucket does not allow replacing them, and nothing is composed. */
 must_check int upload_composed(const struct upload *upload, struct upload_counts *counts, bool *ret_mixed,
                                struct err *err);
 /* Deletes inner composites that a killed push of this archive left. */

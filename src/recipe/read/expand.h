@@ -2,8 +2,8 @@
  *
  * In:    text, the node it comes from, the variables known so far.
  * Out:   the text with every variable replaced, in an arena.
- * Fails: ERR_RECIPE at the node: an unknown variable, an unset environment variable, a value that is not UTF-8, a result
- *        longer than RECIPE_STRING_MAX.
+ * Fails: ERR_RECIPE at the node: an unknown variable, an unset environment variable, a value that is not
+ *        UTF-8, a result longer than RECIPE_STRING_MAX.
  */
 #ifndef BAKE_RECIPE_READ_EXPAND_H
 #define BAKE_RECIPE_READ_EXPAND_H
@@ -13,9 +13,9 @@
 
 enum { VAR_NAME_MAX = 100 };
 
-/* What the caller of recipe_parse() provides. ${var.X} is the recipe's "vars", overridden by `vars` (--var X=value; one
- * that the recipe does not define is refused); ${bake.X} is `builtins`; ${env.X} is what env() returns (NULL: not set; env
- * itself may be NULL). */
+/* What the caller of recipe_parse() provides. ${var.X} is the recipe's "vars", overridden by `vars` (--var
+ * X=value; one that the recipe does not define is refused); ${bake.X} is `builtins`; ${env.X} is what env()
+ * returns (NULL: not set; env itself may be NULL). */
 struct recipe_vars {
     const struct recipe_pair *vars;
     size_t var_count;

@@ -42,8 +42,7 @@ must_check int read_word(struct recipe_reader *r, const cJSON *object, const cha
                          const char *const *words, int *ret);
 must_check int read_bool(struct recipe_reader *r, const cJSON *object, const char *key, bool fallback,
                          bool *ret);
-/* An object member with only KNOWN keys (NULL: any); *ret is NULL when it is missing and not
- * needed. */
+/* An object member with only KNOWN keys (NULL: any); *ret is NULL when it is missing and not needed. */
 must_check int read_object(struct recipe_reader *r, const cJSON *object, const char *key, bool needed,
                            const char *const *known, const cJSON **ret);
 /* Refuses keys of OBJECT that are not KNOWN. */

@@ -1,7 +1,7 @@
 /* The bytes inside minisign's files, and how the files are split into lines. For minisign*.c alone.
  *
  * All members are bytes: no padding, no byte order.
- * Source:the files that minisign 0.11 writes.
+ * Source: the files that minisign 0.11 writes.
  */
 #ifndef BAKE_SEAL_SIGN_MINISIGN_FORMAT_H
 #define BAKE_SEAL_SIGN_MINISIGN_FORMAT_H

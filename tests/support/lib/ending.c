@@ -1,5 +1,6 @@
-/* Ends a failed unit test with the cause as the last output. A failed assertion leaves by longjmp and leaks memory; the leak
- * checker's report would hide the cause, so it is skipped. Also reports a full disk, which makes tests fail in many ways. */
+/* Ends a failed unit test with the cause as the last output. A failed assertion leaves by longjmp and leaks
+ * memory; the leak checker's report would hide the cause, so it is skipped. Also reports a full disk, which
+ * makes tests fail in many ways. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>

@@ -2,8 +2,8 @@
  *
  * In:    a disk, its layout, a GPT partition number (1-based), a normal path in that partition's file system.
  * Out:   copies: a file's content, what an object is, what a folder holds. The caller owns them.
- * Fails: ERR_LAYOUT: no ext file system there, a damaged one, no such object, an object of another type, a link that leads to
- *        where another file system is mounted; ERR_SPACE: more than the caller's cap.
+ * Fails: ERR_LAYOUT: no ext file system there, a damaged one, no such object, an object of another type, a
+ *        link that leads to where another file system is mounted; ERR_SPACE: more than the caller's cap.
  * Never: leaves the file system: links are followed inside it.
  */
 #ifndef BAKE_TESTS_SUPPORT_LIB_EXT_READ_H
@@ -47,7 +47,8 @@ struct fs_list {
     size_t count;
 };
 
-/* Links are followed, in the last component too. The content is appended to *ret; over MAX bytes is ERR_SPACE. */
+/* Links are followed, in the last component too. The content is appended to *ret; over MAX bytes is
+ * ERR_SPACE. */
 must_check int fs_read_file(const struct disk *disk, const struct layout *layout, unsigned partition,
                             const char *path, size_t max, struct buf *ret, struct err *err);
 

@@ -1,7 +1,7 @@
-/* A small HTTP/1.1 server on loopback, in threads of the test: keeps connections open, reads whole bodies, records every
- * request, and answers what a function of the test returns.
+/* A small HTTP/1.1 server on loopback, in threads of the test: keeps connections open, reads whole bodies,
+ * records every request, and answers what a function of the test returns.
  *
- * Owns: its threads, connections and record, until peer_stop().
+ * Owns:  its threads, connections and record, until peer_stop().
  */
 #ifndef BAKE_TESTS_SUPPORT_LIB_PEER_H
 #define BAKE_TESTS_SUPPORT_LIB_PEER_H
@@ -48,13 +48,13 @@ struct peer {
     struct peer_request requests[PEER_REQUESTS];
 };
 
-/* 0 or -1. The handler is called once per request, with the lock held; to choose "deaf" or "early" it is called before the body
- * is read. */
+/* 0 or -1. The handler is called once per request, with the lock held; to choose "deaf" or "early" it is
+ * called before the body is read. */
 int peer_start(struct peer *peer, peer_handler *handler, void *ctx);
 void peer_stop(struct peer *peer);
 
-/* True if LINE is request NTH's request line ("POST /token HTTP/1.1") or one of its headers ("Content-Length: 4"; ignores
- * case). */
+/* True if LINE is request NTH's request line ("POST /token HTTP/1.1") or one of its headers ("Content-Length:
+ * 4"; ignores case). */
 bool peer_has(struct peer *peer, unsigned nth, const char *line);
 /* The decoded value of a field of request NTH's form, to be freed; NULL if there is none. */
 char *peer_form(struct peer *peer, unsigned nth, const char *field);

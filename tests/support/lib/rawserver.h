@@ -1,5 +1,5 @@
-/* A server on loopback that misbehaves in ways that no real server can be configured for: a function of the test answers each
- * connection, in another process.
+/* A server on loopback that misbehaves in ways that no real server can be configured for: a function of the
+ * test answers each connection, in another process.
  */
 #ifndef BAKE_TESTS_SUPPORT_LIB_RAWSERVER_H
 #define BAKE_TESTS_SUPPORT_LIB_RAWSERVER_H

@@ -1,7 +1,8 @@
 /* A guest that boots at once: a boot sector that writes to the serial port.
  *
  * In:    the text; what to do after it.
- * Out:   a disk of 1 MiB, in memory, as a descriptor that the caller closes. The boot sector also copies itself to the second sector.
+ * Out:   a disk of 1 MiB, in memory, as a descriptor that the caller closes. The boot sector also copies
+ *        itself to the second sector.
  * Fails: by ending the test.
  */
 #ifndef BAKE_TESTS_SUPPORT_LIB_SECTOR_H

@@ -1,4 +1,5 @@
-/* boot from end to end below a root: a metadata server that is late, wrong or away, and death at any moment. */
+/* boot from end to end below a root: a metadata server that is late, wrong or away, and death at any
+ * moment. */
 #include "helper.h"
 
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* The report's lines. systemctl is a script that says what the real one says: no test can have its own PID 1. */
+/* The report's lines. systemctl is a script that says what the real one says: no test can have its own PID
+ * 1. */
 #include "helper.h"
 
 #include <signal.h>

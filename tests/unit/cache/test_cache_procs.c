@@ -128,8 +128,8 @@ static void killed_at_any_moment(struct cache_rig *rig, bool named)
                 churn(rig, named, commits);
             assert_true(pids[p] > 0);
         }
-        /* Every second time the moment is counted from a commit: on a busy machine a moment of the clock alone
-         * may find none of them at work yet. */
+        /* Every second time the moment is counted from a commit: on a busy machine a moment of the clock
+         * alone may find none of them at work yet. */
         for (int wait = 0; i % 2 == 0 && atomic_load(commits) == before && wait < 30000; wait++)
             nap_us(1000);
         nap_us(500 + draw(12000));

@@ -1,4 +1,5 @@
-/* A peer that answers from a script, one reply for each request, and what the cloud stage needs to talk to it. */
+/* A peer that answers from a script, one reply for each request, and what the cloud stage needs to talk to
+ * it. */
 #ifndef BAKE_TESTS_UNIT_CLOUD_CLOUD_RIG_H
 #define BAKE_TESTS_UNIT_CLOUD_CLOUD_RIG_H
 

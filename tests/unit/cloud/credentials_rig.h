@@ -1,5 +1,5 @@
-/* A folder of credential files, and a peer that plays Google's token endpoints: it answers like the recorded servers and
- * records the requests. */
+/* A folder of credential files, and a peer that plays Google's token endpoints: it answers like the recorded
+ * servers and records the requests. */
 #ifndef BAKE_TESTS_UNIT_CLOUD_CREDENTIALS_RIG_H
 #define BAKE_TESTS_UNIT_CLOUD_CREDENTIALS_RIG_H
 

@@ -1,4 +1,5 @@
-/* A view against a plain array that went through the same: writes, extents over one another, growth, what may be data. */
+/* A view against a plain array that went through the same: writes, extents over one another, growth, what may
+ * be data. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -177,7 +178,8 @@ static void a_source_that_changes_is_found(void **state)
     assert_int_equal(extent(&memory, 0, 512, fd, 0, &err), -1);
 }
 
-/* Content is named by its digest and its own offsets, wherever its file has it and however it was put there. */
+/* Content is named by its digest and its own offsets, wherever its file has it and however it was put
+ * there. */
 static void names_of_ranges(void **state)
 {
     (void)state;

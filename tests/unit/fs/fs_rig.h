@@ -70,7 +70,8 @@ static inline struct disk rig_open(const char *name)
     return disk;
 }
 
-/* A disk in $1/NAME: FEATURES for mke2fs, SIZE_MIB of file system at 2 MiB, 4 MiB of disk behind it, filled from $1/tree. */
+/* A disk in $1/NAME: FEATURES for mke2fs, SIZE_MIB of file system at 2 MiB, 4 MiB of disk behind it, filled
+ * from $1/tree. */
 static inline struct disk rig_disk(const char *name, const char *features, unsigned size_mib)
 {
     assert_int_equal(rig_shell("mkdir -p $1/tree; rm -f $1/%s; truncate -s %uM $1/%s && mke2fs -q -F %s -E "

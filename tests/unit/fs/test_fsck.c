@@ -1,4 +1,5 @@
-/* The second judge: sound file systems pass, on disks in files and on views, and damage of each kind is found and told. */
+/* The second judge: sound file systems pass, on disks in files and on views, and damage of each kind is found
+ * and told. */
 #include "fs_rig.h"
 
 static void fill_tree(void)
@@ -105,7 +106,8 @@ static void damage_is_found(void **state)
     }
 }
 
-/* Programs of these names come first in PATH: what a judge that cannot judge, and a resize2fs that leaves damage, come to. */
+/* Programs of these names come first in PATH: what a judge that cannot judge, and a resize2fs that leaves
+ * damage, come to. */
 static void put_program(const char *name, const char *text)
 {
     assert_int_equal(

@@ -1,4 +1,5 @@
-/* Damaged and hostile images: an answer comes in bounded time, nothing crashes, no byte outside the partition changes. */
+/* Damaged and hostile images: an answer comes in bounded time, nothing crashes, no byte outside the partition
+ * changes. */
 #include <time.h>
 
 #include "fs_rig.h"
@@ -33,7 +34,8 @@ static void outside_is_untouched(const struct disk *disk)
     assert_int_equal(memcmp(after, after + 1, 4 * MIB - 1), 0);
 }
 
-/* Every block that is not empty is a target; superblock, descriptors, bitmaps, inodes and folders come first in an image. */
+/* Every block that is not empty is a target; superblock, descriptors, bitmaps, inodes and folders come first
+ * in an image. */
 static void damage(struct disk *disk, uint64_t *seed)
 {
     unsigned char *part = disk->memory + RIG_OFFSET;
@@ -112,7 +114,8 @@ static void damaged_images_are_survived(void **state)
     }
 }
 
-/* Blocks 3000 to 3002 (of 1 KiB) are full of pointers to the next one, and 3003 is a block of a folder without names. */
+/* Blocks 3000 to 3002 (of 1 KiB) are full of pointers to the next one, and 3003 is a block of a folder
+ * without names. */
 static void lay_maze(struct disk *disk)
 {
     unsigned char *blocks = disk->memory + RIG_OFFSET + 3000 * 1024;

@@ -85,7 +85,8 @@ static const char *const kinds[] = {
     "-t ext2 -N 8000 -b 1024",
 };
 
-/* A file is written, replaced by a shorter one and removed: each time all counts are right, and in the end nothing is lost. */
+/* A file is written, replaced by a shorter one and removed: each time all counts are right, and in the end
+ * nothing is lost. */
 static void files_in_many_extents_are_counted_rightly(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The same plan on a disk that is a file and on a view of a base: the same bytes, the base untouched, every change reported. */
+/* The same plan on a disk that is a file and on a view of a base: the same bytes, the base untouched, every
+ * change reported. */
 #include "fs_rig.h"
 
 enum { BIG = 3 * MIB + 777, OPS = 12, MANY = 200 };

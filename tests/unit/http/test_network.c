@@ -1,5 +1,6 @@
-/* Both HTTP clients on networks that fail, in a namespace of the test's own: no name server, no route, packets that vanish,
- * connections that are refused, cut or stall, proxies that are wrong. Real dnsmasq and nginx where one can be made to do it. */
+/* Both HTTP clients on networks that fail, in a namespace of the test's own: no name server, no route,
+ * packets that vanish, connections that are refused, cut or stall, proxies that are wrong. Real dnsmasq and
+ * nginx where one can be made to do it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -230,7 +230,8 @@ static void children_run_and_are_reaped(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
 }
 
-/* Services run with no PATH, ordinary users of Debian with one that has no sbin. What stands in PATH goes first. */
+/* Services run with no PATH, ordinary users of Debian with one that has no sbin. What stands in PATH goes
+ * first. */
 static void programs_are_found_where_debian_puts_them(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* New files on file systems that lack things. The kernel refuses the calls itself (seccomp), in a child; a real file system
- * without them, exFAT, is in tests/e2e/machine-test. */
+/* New files on file systems that lack things. The kernel refuses the calls itself (seccomp), in a child; a
+ * real file system without them, exFAT, is in tests/e2e/machine-test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,8 @@ static int tear_down(void **state)
 
 enum { NO_TMPFILE = 1, NO_LINK = 2, NO_RENAME_FLAGS = 4, NO_CHMOD = 8 };
 
-/* From here on this process gets WHY from the calls that LACKS names. The order of the filter: each row tests one call. */
+/* From here on this process gets WHY from the calls that LACKS names. The order of the filter: each row tests
+ * one call. */
 static void lose(unsigned lacks, int why)
 {
     struct sock_filter code[40];

@@ -1,5 +1,5 @@
-/* What is derived from the secret: by another implementation too, so that no later version makes other keys unnoticed. A
- * cluster whose members derive differently is two clusters. */
+/* What is derived from the secret: by another implementation too, so that no later version makes other keys
+ * unnoticed. A cluster whose members derive differently is two clusters. */
 #include "tests/unit/agent/helper.h"
 
 #include <ctype.h>

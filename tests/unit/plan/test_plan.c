@@ -522,7 +522,8 @@ static void is(const struct plan *plan, const char *path, uint32_t mode, uint32_
         fail_msg("%s: %04o %u:%u", path, op->mode, op->uid, op->gid);
 }
 
-/* What the recipe says, what becomes of "su", 6755 of 998:9 in the archive, and whether each kind of loss is reported. */
+/* What the recipe says, what becomes of "su", 6755 of 998:9 in the archive, and whether each kind of loss is
+ * reported. */
 static void archives_owners_and_modes(void **state)
 {
     (void)state;

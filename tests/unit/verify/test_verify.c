@@ -182,7 +182,8 @@ static void every_subkey_counts_by_its_own_end(void **state)
     check_says("was revoked by its owner", DATA, strlen(DATA), "rota-revoked.sig", "keyring.gpg", NULL, NULL);
 }
 
-/* The verdict on several signatures in one file; FIRST and SECOND are fixtures, or NULL for one of version 6. */
+/* The verdict on several signatures in one file; FIRST and SECOND are fixtures, or NULL for one of version
+ * 6. */
 static const char *verdict_of_two(const char *first, const char *second, const char *signer, struct log *log)
 {
     static const char version_6[] = "\x88\x0a\x06\x00\x1b\x0a\x00\x00\x00\x00\x00\x00";

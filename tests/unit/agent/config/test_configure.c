@@ -1,5 +1,5 @@
-/* Keys, certificates and configuration: what each node gets, what stays, what is repaired, what is refused. OpenSSL's own
- * program and Kubernetes' own reader judge the results. */
+/* Keys, certificates and configuration: what each node gets, what stays, what is repaired, what is refused.
+ * OpenSSL's own program and Kubernetes' own reader judge the results. */
 #include "tests/unit/agent/helper.h"
 
 #include <signal.h>

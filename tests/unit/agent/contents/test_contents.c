@@ -1,4 +1,5 @@
-/* The list that seal_contents() makes, signed by the real minisign, held against a tree in every state of disrepair. */
+/* The list that seal_contents() makes, signed by the real minisign, held against a tree in every state of
+ * disrepair. */
 #include "tests/unit/agent/helper.h"
 
 #include <fcntl.h>
@@ -105,7 +106,8 @@ static void good_trees(void **state)
     assert_true(verdict.is_signed);
     cleanup_buf struct buf key = get_file(place, CONTENTS_KEY);
     assert_int_equal(strlen(verdict.key_id), 16);
-    /* "untrusted comment: minisign public key ID"; one ID in 16 has leading zeros, which minisign does not print */
+    /* "untrusted comment: minisign public key ID"; one ID in 16 has leading zeros, which minisign does not
+     * print */
     const char *id = strstr(key.data, "key ");
     assert_non_null(id);
     assert_true(strtoull(verdict.key_id, NULL, 16) == strtoull(id + 4, NULL, 16));

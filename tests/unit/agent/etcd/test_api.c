@@ -1,5 +1,5 @@
-/* The HTTPS client and etcd's API against a TLS server with real certificates: whom it trusts, what it takes, how long it
- * waits. Against real etcd: tests/kube/member-test. */
+/* The HTTPS client and etcd's API against a TLS server with real certificates: whom it trusts, what it takes,
+ * how long it waits. Against real etcd: tests/kube/member-test. */
 #include "tests/unit/agent/helper.h"
 
 #include <arpa/inet.h>
@@ -13,7 +13,8 @@
 
 static struct err last;
 
-/* Certificates as `openssl` makes them: two CAs, a server for 127.0.0.1 and one for another address, a client. */
+/* Certificates as `openssl` makes them: two CAs, a server for 127.0.0.1 and one for another address, a
+ * client. */
 static void make_certificates(const struct place *place)
 {
     static const char script[] =

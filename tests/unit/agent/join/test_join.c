@@ -1,5 +1,5 @@
-/* How a member starts: the decision for every kind of answer, and what is on disk and in etcd's environment after it.
- * What several real members make of it is tests/kube/member-test. */
+/* How a member starts: the decision for every kind of answer, and what is on disk and in etcd's environment
+ * after it. What several real members make of it is tests/kube/member-test. */
 #include "tests/unit/agent/helper.h"
 
 #include <sodium.h>

@@ -1,5 +1,5 @@
-/* Members asking each other, and packets made to hurt: cut, changed, sealed with another key, sent again. The metadata is
- * made here by hand, since no node may have a loopback address. */
+/* Members asking each other, and packets made to hurt: cut, changed, sealed with another key, sent again. The
+ * metadata is made here by hand, since no node may have a loopback address. */
 #include "tests/unit/agent/helper.h"
 
 #include <arpa/inet.h>

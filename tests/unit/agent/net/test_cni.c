@@ -1,4 +1,5 @@
-/* What containerd learns about the pod network, for each network, and when; flannel's subnet file, good and hostile. */
+/* What containerd learns about the pod network, for each network, and when; flannel's subnet file, good and
+ * hostile. */
 #include "tests/unit/agent/helper.h"
 
 #include "agent/net/cni.h"

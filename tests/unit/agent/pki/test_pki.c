@@ -1,5 +1,6 @@
-/* The folder of keys and certificates: every file of it, lost, damaged, or half-written by a run that was killed. OpenSSL's
- * own program, Kubernetes' own readers and the kernel's tracer judge. test_configure.c has what happens in time. */
+/* The folder of keys and certificates: every file of it, lost, damaged, or half-written by a run that was
+ * killed. OpenSSL's own program, Kubernetes' own readers and the kernel's tracer judge. test_configure.c has
+ * what happens in time. */
 #include "tests/unit/agent/helper.h"
 
 #include <dirent.h>
@@ -322,7 +323,8 @@ static unsigned bit_of(const char *file)
     return 0;
 }
 
-/* One file is not what it was: the check finds it, and the next run repairs it and touches no other folder. */
+/* One file is not what it was: the check finds it, and the next run repairs it and touches no other
+ * folder. */
 static void is_found_and_repaired(const struct place *place, const struct node_metadata *m, const char *file,
                                   const char *how)
 {
@@ -359,8 +361,8 @@ static void each_file_is_missed(void **state)
     holds_just(place, node_files, NODE_FILES);
 }
 
-/* Another cluster's file of the same kind: whole in itself, and wrong here. The peer key and the key for secrets at rest
- * cannot be told from others without the secret; a kubeconfig is the same for both. */
+/* Another cluster's file of the same kind: whole in itself, and wrong here. The peer key and the key for
+ * secrets at rest cannot be told from others without the secret; a kubeconfig is the same for both. */
 static void each_file_of_a_stranger_is_found(void **state)
 {
     struct place *place = *state;
@@ -409,7 +411,8 @@ static void modes_are_set_right_and_nothing_is_issued_for_it(void **state)
     holds_just(place, node_files, NODE_FILES);
 }
 
-/* Runs pki_files_write() in a child that dies on entering its Nth renameat(): -1 when it came to its end first. */
+/* Runs pki_files_write() in a child that dies on entering its Nth renameat(): -1 when it came to its end
+ * first. */
 static int dies_at_rename(const struct place *place, const struct node_metadata *m,
                           const struct cluster_secret *of, unsigned nth)
 {

@@ -116,7 +116,8 @@ static void the_last_counts_in_every_row(void **state)
         assert_true(seen[i] > 0);
 }
 
-/* A group's offset and its rows' struct are not checked by the compiler: one row of each group reaches its member. */
+/* A group's offset and its rows' struct are not checked by the compiler: one row of each group reaches its
+ * member. */
 static void every_group_sets_its_own_struct(void **state)
 {
     (void)state;

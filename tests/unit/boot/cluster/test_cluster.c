@@ -1,5 +1,6 @@
-/* Failures of a cluster test, on real guests: boot sectors that write to the serial port; tests/boot/nodes-test has the success.
- * Each case runs in its own process, which moves to another namespace. */
+/* Failures of a cluster test, on real guests: boot sectors that write to the serial port;
+ * tests/boot/nodes-test has the success. Each case runs in its own process, which moves to another
+ * namespace. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -166,8 +166,8 @@ static bool open_tun_to_all(void)
            mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200)) == 0 && chmod("/dev/net/tun", 0666) == 0;
 }
 
-/* A process that changed its user may not write its /proc/self/setgroups until it is dumpable again. A user who starts bake is
- * not in that state. */
+/* A process that changed its user may not write its /proc/self/setgroups until it is dumpable again. A user
+ * who starts bake is not in that state. */
 static bool become(uid_t uid)
 {
     return open_tun_to_all() && setgroups(0, NULL) == 0 && setgid(uid) == 0 && setuid(uid) == 0 &&

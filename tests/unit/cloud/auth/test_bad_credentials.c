@@ -3,7 +3,8 @@
 
 #include "cloud/auth/token_request.h"
 
-/* No part of a secret may appear in an error or a note: all secrets here contain "secret", or are the private key. */
+/* No part of a secret may appear in an error or a note: all secrets here contain "secret", or are the private
+ * key. */
 static void says_no_secret(const struct rig *rig)
 {
     assert_null(strstr(rig->err.text, "secret-"));

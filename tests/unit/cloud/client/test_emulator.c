@@ -1,5 +1,5 @@
-/* All kinds of credentials against the emulator, which checks signatures, secrets, audiences and expiry: buckets are
- * listed, then every token is revoked, and they are listed again. */
+/* All kinds of credentials against the emulator, which checks signatures, secrets, audiences and expiry:
+ * buckets are listed, then every token is revoked, and they are listed again. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

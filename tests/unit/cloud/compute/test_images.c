@@ -1,9 +1,10 @@
-/* Images: the insert's body compared with gcloud's for the same flags, request IDs, operations and their errors, times. */
+/* Images: the insert's body compared with gcloud's for the same flags, request IDs, operations and their
+ * errors, times. */
 #include "tests/unit/cloud/cloud_rig.h"
 
-/* What `gcloud compute images create img-1 --family fam --description hello --labels a=b,c=d --guest-os-features
- * UEFI_COMPATIBLE,GVNIC,VIRTIO_SCSI_MULTIQUEUE --architecture X86_64 --storage-location us-central1 --source-uri
- * gs://b/o.tar.gz` sends (recorded); bake adds containerType and sha1Checksum. */
+/* What `gcloud compute images create img-1 --family fam --description hello --labels a=b,c=d
+ * --guest-os-features UEFI_COMPATIBLE,GVNIC,VIRTIO_SCSI_MULTIQUEUE --architecture X86_64 --storage-location
+ * us-central1 --source-uri gs://b/o.tar.gz` sends (recorded); bake adds containerType and sha1Checksum. */
 static const char gcloud_body[] =
     "{\"architecture\": \"X86_64\", \"description\": \"hello\", \"family\": \"fam\", \"guestOsFeatures\": "
     "[{\"type\": \"UEFI_COMPATIBLE\"}, {\"type\": \"GVNIC\"}, {\"type\": \"VIRTIO_SCSI_MULTIQUEUE\"}], "

@@ -1,4 +1,5 @@
-/* Objects against a peer that answers from a script: checksums, preconditions, pages, refusals, a resumable upload. */
+/* Objects against a peer that answers from a script: checksums, preconditions, pages, refusals, a resumable
+ * upload. */
 #include "tests/unit/cloud/cloud_rig.h"
 
 #include "io/crc32c.h"
@@ -70,7 +71,8 @@ static void a_refusal_names_the_role(void **state)
     assert_non_null(strstr(rig->err.text, "--create-bucket"));
 }
 
-/* An account that may not delete gets 403 when an object is in the way; one with the same bytes is a success. */
+/* An account that may not delete gets 403 when an object is in the way; one with the same bytes is a
+ * success. */
 static void a_refusal_to_replace_the_same_bytes_is_a_success(void **state)
 {
     struct cloud_rig *rig = *state;

@@ -44,7 +44,8 @@ static void checksums_join(void **state)
     assert_int_equal(crc32c_join(whole, 0, 0), whole);
 }
 
-/* A file of 100 bytes for each segment; segment i is at raw offset i * RAW and holds the bytes of VALUE(i). */
+/* A file of 100 bytes for each segment; segment i is at raw offset i * RAW and holds the bytes of
+ * VALUE(i). */
 struct fixture {
     int fd;
     struct segment segments[MANY];

@@ -140,7 +140,8 @@ static void what_is_not_there_is_said(void **state)
     assert_non_null(strstr(err.text, "no partition 8"));
 }
 
-/* Flatcar's OEM is btrfs, Fedora's root XFS: neither can be written, as root or not, and the message says what can. */
+/* Flatcar's OEM is btrfs, Fedora's root XFS: neither can be written, as root or not, and the message says
+ * what can. */
 static void other_file_systems_are_refused(void **state)
 {
     (void)state;

@@ -151,9 +151,10 @@ static void reference(void **state)
     assert_true(is);
 }
 
-/* ISA-L takes a hash from the address of its stream when a stream begins with more than 16 bytes at once. Bytes that
- * are repeated from the very beginning make that show: one address in three thousand gives another result. Here
- * are addresses chosen so that the hash meets those of the first, the second and the third byte, and none. */
+/* ISA-L takes a hash from the address of its stream when a stream begins with more than 16 bytes at once.
+ * Bytes that are repeated from the very beginning make that show: one address in three thousand gives another
+ * result. Here are addresses chosen so that the hash meets those of the first, the second and the third byte,
+ * and none. */
 static uint32_t software_crc32c(uint32_t value)
 {
     for (int i = 0; i < 32; i++)
@@ -256,7 +257,8 @@ static void other_processors(void **state)
     }
 }
 
-/* RFC 3720 B.4's polynomial, with the check value of every catalogue of CRCs; and joined from parts of all lengths. */
+/* RFC 3720 B.4's polynomial, with the check value of every catalogue of CRCs; and joined from parts of all
+ * lengths. */
 static void crc32c_vector(void **state)
 {
     (void)state;

@@ -177,7 +177,8 @@ static void only_what_is_new(void **state)
     cache_close(cache);
 }
 
-/* What is known of a base is not read: another base under its name goes unnoticed, but for what was changed. */
+/* What is known of a base is not read: another base under its name goes unnoticed, but for what was
+ * changed. */
 static void base_is_not_read(void **state)
 {
     (void)state;
@@ -213,7 +214,8 @@ static int embed(struct disk *disk, uint32_t seed, const struct sha256 *name)
     return fd;
 }
 
-/* Neither is what is known of a file that lies in it, by the file's name, at another place of the base, too. */
+/* Neither is what is known of a file that lies in it, by the file's name, at another place of the base,
+ * too. */
 static void files_are_not_read(void **state)
 {
     (void)state;
@@ -235,7 +237,8 @@ static void files_are_not_read(void **state)
     cache_close(cache);
 }
 
-/* A base that is being unpacked: copied piece by piece, with its holes. WHOLE false: it is given up in the middle. */
+/* A base that is being unpacked: copied piece by piece, with its holes. WHOLE false: it is given up in the
+ * middle. */
 static void unpack_slowly(int from, int to, struct progress *progress, bool whole)
 {
     static unsigned char bytes[700000];
