@@ -4,8 +4,7 @@
  *   FAULT_CLASS  a name of the list below        FAULT_N   which call of that class, from 1; 0: list them
  *   FAULT_HOW    an errno's number, or "short": half of the bytes are read or written
  *   FAULT_ALL    if set, all later calls fail, too
- *   FAULT_LOG    gets the call that failed, or a line per call: class, name, callers as offsets in the
- * program
+ *   FAULT_LOG    gets the call that failed, or a line per call: class, name, callers (program offsets)
  *
  * Calls inside the C library are not seen, except for the memory of strdup() and asprintf(). */
 #define _GNU_SOURCE

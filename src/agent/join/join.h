@@ -5,7 +5,7 @@
  * Out:   /run/bake/etcd-join.env, which etcd's unit reads after /run/bake/etcd.env: ETCD_INITIAL_CLUSTER,
  *        ETCD_INITIAL_CLUSTER_STATE and, for a new cluster, ETCD_INITIAL_CLUSTER_TOKEN.
  * Fails: ERR_NETWORK when the limit is over; ERR_VERIFY on a damaged file of this disk; ERR_IO, ERR_SPACE.
- *        Waiting is no failure: it says once for what, and again when that changes.
+ *        Waiting is not a failure: the reason is logged once, and again when it changes.
  * Owns:  MEMBER_STATE_FOLDER, under a lock. It may be killed at any moment and run again.
  * Never: needs the metadata server. Starts a member with state `new` on a disk that the founder did not name.
  *
