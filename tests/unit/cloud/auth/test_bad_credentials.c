@@ -40,7 +40,7 @@ static void test_files(void **state)
         {"", "ends here"},
         {"[]", "must be a JSON object"},
         {"secret-1", "expected"},
-        {"{\"type\":\"service_account\",\"private_key\":\"secret-2", "no end"},
+        {"{\"type\":\"service_account\",\"private_key\":\"secret-2", "unterminated string"},
         {"{}", "\"type\" is missing"},
         {"{\"type\":7}", "\"type\" must be"},
         {"{\"type\":\"api_key\"}", "of type \"api_key\" are not known"},
