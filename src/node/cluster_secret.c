@@ -27,7 +27,7 @@ int cluster_secret_parse(const char *base64, struct cluster_secret *ret, struct 
 {
     struct cluster_secret made = {.set = true};
     size_t len = strlen(base64);
-    len -= len > 0 && base64[len - 1] == '\n'; /* of a file whose whole content became the attribute */
+    len -= len > 0 && base64[len - 1] == '\n'; /* of an attribute set from a file */
     if (!base64_read(base64, len, made.bytes, sizeof made.bytes)) {
         cluster_secret_clear(&made);
         return refuse(err);

@@ -41,7 +41,7 @@ void json_pull_open(struct json_pull *j, char bracket)
     j->first = true;
 }
 
-/* At the end of an element: true when another one follows. */
+/* At the start of a container or the end of an element: true if another element follows. */
 static bool next_element(struct json_pull *j, char close)
 {
     if (j->message)
@@ -62,7 +62,7 @@ bool json_pull_item(struct json_pull *j)
     return next_element(j, ']');
 }
 
-/* The four hex digits after \u at the current place; -1 when there are none. */
+/* Reads four hex digits; -1 if they are not there. */
 static int take_hex4(struct json_pull *j)
 {
     uint8_t bytes[2];
@@ -86,7 +86,7 @@ static size_t to_utf8(unsigned code, char out[static 4])
     return len;
 }
 
-/* A \u escape, the current place after the 'u'. */
+/* Reads the rest of an escape after "\u". */
 static size_t take_unicode(struct json_pull *j, char out[static 4])
 {
     int high = take_hex4(j);
@@ -102,7 +102,7 @@ static size_t take_unicode(struct json_pull *j, char out[static 4])
     return 0;
 }
 
-/* One character of a string, escapes resolved. */
+/* Reads one character of a string, resolving escapes. */
 static size_t take_char(struct json_pull *j, char out[static 4])
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
@@ -127,7 +127,7 @@ static size_t take_char(struct json_pull *j, char out[static 4])
     return 1;
 }
 
-/* Reads a string; true when it fitted. OUT may be NULL with CAP 0. */
+/* Reads a string; true if it fits. OUT may be NULL if CAP is 0. */
 static bool read_string(struct json_pull *j, char *out, size_t cap)
 {
     size_t used = 0;

@@ -1,11 +1,11 @@
-/* JSON read value by value, without a tree: the agent is static, and Debian ships cJSON as a shared library
+/* Reads JSON value by value, without a tree: the agent is static, and Debian ships cJSON as a shared library
  * only.
  *
  * In:    text from outside (the metadata server, a file of the image).
- * Out:   the values the caller asks for, in the order of the text; the rest is skipped, its grammar checked.
- * Fails: sticky: after the first mistake every call does nothing, and json_pull_end() says what and where.
+ * Out:   the values that the caller asks for, in the order of the text; the rest is checked and skipped.
+ * Fails: sticky: after the first mistake every call does nothing, and json_pull_end() reports what and where.
  * Owns:  nothing; the text must outlive the reader.
- * Never: converts a number to floating point: instance ids are over 2^53.
+ * Never: converts a number to floating point: instance ids exceed 2^53.
  * Source: RFC 8259, read strictly: UTF-8, no \u0000, no lone surrogates.
  *
  *     json_pull_open(&j, '{');
@@ -27,8 +27,8 @@ struct json_pull {
     const char *text;
     size_t len, at;
     unsigned depth;
-    bool first;          /* nothing was read yet of the innermost container */
-    const char *message; /* what is wrong, a literal; NULL while all is well */
+    bool first;          /* nothing has been read of the innermost container */
+    const char *message; /* the first mistake, a literal; NULL: none so far */
 };
 
 #define JSON_PULL_INIT(bytes, size)                                                                          \
@@ -38,8 +38,8 @@ struct json_pull {
 
 /* Enters an object ('{') or an array ('['). */
 void json_pull_open(struct json_pull *j, char bracket);
-/* The next member's key, cut off nothing: one that does not fit CAP (with NUL) becomes "", which no caller
- * asks for. False at the closing brace, which is consumed, and on a mistake. */
+/* The next member's key. One that does not fit CAP (with NUL) is never truncated but becomes "", which no
+ * caller looks for. False at the closing brace, which is consumed, and on a mistake. */
 bool json_pull_key(struct json_pull *j, char *key, size_t cap);
 /* Whether there is another element in the array; false consumes the closing bracket. */
 bool json_pull_item(struct json_pull *j);
@@ -47,15 +47,15 @@ bool json_pull_item(struct json_pull *j);
 void json_pull_string(struct json_pull *j, char *out, size_t cap);
 /* An integer in [0, 2^64); 0 on a mistake. */
 uint64_t json_pull_uint(struct json_pull *j);
-/* A number's digits as they stand, or a string: GCE gives ids as numbers, imitations as strings. */
+/* A number's digits unchanged, or a string: GCE serves ids as numbers, imitations as strings. */
 void json_pull_digits(struct json_pull *j, char *out, size_t cap);
-/* Any value. */
+/* Skips any value. */
 void json_pull_skip(struct json_pull *j);
 /* The first byte of the next value ('{', '[', '"', ...), 0 at the end. */
 char json_pull_peek(struct json_pull *j);
-/* Makes the text wrong for a reason of the caller's; MESSAGE must be a literal. */
+/* Reports a mistake that the caller found; MESSAGE must be a literal. */
 void json_pull_fail(struct json_pull *j, const char *message);
-/* 0 when all was well and the text is over; else ERR_VERIFY naming NAME, the byte and the mistake. */
+/* 0 if there was no mistake and the text has ended; else ERR_VERIFY with NAME, the byte and the mistake. */
 must_check int json_pull_end(struct json_pull *j, const char *name, struct err *err);
 
 #endif

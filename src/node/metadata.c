@@ -7,7 +7,7 @@
 
 enum { RAW_CAP = 2048 };
 
-/* Every value as it came, before any is believed. */
+/* Every value as received, unchecked. */
 enum raw_key {
     NAME,
     ID,
@@ -63,7 +63,7 @@ static void trim(char *value, bool list)
             continue;
         }
         bool line = memchr(at, '\n', blank), comma = at[blank] == ',';
-        if (!list || !(line || comma)) { /* inside a value, where it is for the value's rule to judge */
+        if (!list || !(line || comma)) { /* inside a value: left to the value's own check */
             memmove(to, at, blank);
             to += blank;
             at += blank;
@@ -147,7 +147,7 @@ static void read_instance(struct json_pull *j, struct raw *raw)
     }
 }
 
-/* Text from outside goes into messages only in quotes and without what a terminal acts on. */
+/* Quotes text from outside in messages, without control characters. */
 static int refuse(enum raw_key key, const char *text, const char *must, struct err *err)
 {
     char shown[81];
@@ -261,7 +261,7 @@ static int take_api_names(const struct raw *raw, struct node_metadata *m, struct
         char *name = m->api_names[m->api_name_count];
         memcpy(name, at, len);
         name[len] = '\0';
-        /* what looks like an address must be one: "10.0.0.256" is a domain name to the letter */
+        /* what looks like an address must be one: "10.0.0.256" would pass as a domain name */
         bool ok = name[strspn(name, "0123456789.")] == '\0' ? value_ip_ok(name) : value_domain_ok(name);
         at += len;
         if (!ok || (*at == ',' && at[1] == '\0'))
@@ -284,8 +284,7 @@ static int take_role(const struct raw *raw, struct node_metadata *m, struct err 
     return 0;
 }
 
-/* Ranges that overlap would route some pods', services' or nodes' packets to the wrong place, and show it
- * much later. */
+/* Overlapping ranges would misroute packets of some pods, services or nodes, and show only much later. */
 static int check_ranges(const struct node_metadata *m, struct err *err)
 {
     if (value_cidrs_overlap(m->pod_cidr, m->service_cidr))

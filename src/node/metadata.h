@@ -1,11 +1,10 @@
 /* What a node knows about itself: from the metadata server, or from its last good copy.
  *
- * In:    JSON as GCE gives it for instance/ and project/attributes/ with ?recursive=true&alt=json.
+ * In:    JSON as GCE serves it for instance/ and project/attributes/ with ?recursive=true&alt=json.
  * Out:   checked values only.
- * Fails: ERR_VERIFY: malformed JSON, a value that is missing or not what it must be. Names the value.
- * Owns:  nothing.
- * Never: keeps a value that was not checked, or one that the node does not use. cluster-secret goes to a
- *        place of its own, so that nothing that writes metadata down can write it.
+ * Fails: ERR_VERIFY naming the value: malformed JSON, or a value that is missing or invalid.
+ * Never: keeps an unchecked value, or one that the node does not use. cluster-secret is kept apart, so that
+ *        code that writes metadata cannot write the secret.
  * Source: https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys
  */
 #ifndef BAKE_NODE_METADATA_H
@@ -34,7 +33,7 @@ struct node_metadata {
     char name[VALUE_NAME_CAP]; /* the instance's, and the node's */
     char id[VALUE_ID_CAP];
     char hostname[VALUE_DOMAIN_CAP];
-    char zone[VALUE_NAME_CAP]; /* the last component of what GCE says */
+    char zone[VALUE_NAME_CAP]; /* the last component of GCE's value */
     char ip[VALUE_IP_CAP];
     char cluster_name[VALUE_NAME_CAP];
     char pod_cidr[VALUE_CIDR_CAP];
@@ -44,9 +43,9 @@ struct node_metadata {
     size_t api_name_count;
     enum node_role role;
     struct node_member
-        nodes[NODE_MEMBERS_MAX]; /* at least this one; the order is the operator's, and counts */
+        nodes[NODE_MEMBERS_MAX]; /* including this one, in the operator's order, which matters */
     size_t node_count;
-    size_t self; /* which of them this one is */
+    size_t self; /* this node's index */
 };
 
 struct node_metadata_text {
@@ -61,7 +60,7 @@ must_check int node_metadata_parse(const struct node_metadata_text *instance,
                                    const struct node_metadata_text *project, struct node_metadata *ret,
                                    struct cluster_secret *ret_secret, struct err *err);
 
-/* The values as an instance/ document that node_metadata_parse() takes back, with "{}" for the project. */
+/* Writes an instance/ document that node_metadata_parse() reads back, with "{}" for the project. */
 void node_metadata_write(const struct node_metadata *metadata, struct buf *ret);
 
 /* "a=10.0.0.2,b=10.0.1.2" */

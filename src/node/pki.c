@@ -12,7 +12,7 @@ const struct pki_authority_spec pki_authorities[PKI_AUTHORITIES] = {
 static const struct {
     const char *name;
     const char *server; /* of its kubeconfig; NULL without one */
-    bool witness;       /* a witness has it too */
+    bool witness;       /* on a witness, too */
 } folders[PKI_FOLDERS] = {
     [PKI_APISERVER] = {"apiserver", NULL, false},
     [PKI_CONTROLLER_MANAGER] = {"controller-manager", "127.0.0.1", false},

@@ -28,7 +28,7 @@ bool value_name_ok(const char *name)
     return lower(name[0]) && label_ok(name, strlen(name));
 }
 
-/* The decimal number at *P, without leading zeros, at most MAX; moves *P behind it. */
+/* Reads a decimal number up to MAX without leading zeros, and moves *P past it. */
 static bool take_number(const char **p, unsigned max, unsigned *ret)
 {
     const char *s = *p;
@@ -46,7 +46,7 @@ static bool take_number(const char **p, unsigned max, unsigned *ret)
     return true;
 }
 
-/* The address at *P; moves *P behind it. */
+/* Reads an address and moves *P past it. */
 static bool take_ip(const char **p, uint32_t *ret)
 {
     uint32_t ip = 0;
@@ -83,7 +83,7 @@ bool value_cidr_ok(const char *cidr)
     return unicast(ip) && (ip & (UINT32_MAX >> bits)) == 0;
 }
 
-/* The first address of ADDRESS[/BITS] and how many bits of it are the range's; false when it is neither. */
+/* The first address of ADDRESS[/BITS] and its number of prefix bits; false if TEXT is neither form. */
 static bool take_range(const char *text, uint32_t *ret_first, unsigned *ret_bits)
 {
     *ret_bits = 32;

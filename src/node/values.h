@@ -1,9 +1,7 @@
-/* What a value from outside may look like before it is written into any file.
+/* Which values from outside may be written into files.
  *
  * In:    text from metadata.
- * Out:   yes or no: what passes holds no white space, quote, control character or shell syntax.
- * Fails: by answering false.
- * Owns:  nothing.
+ * Out:   true or false. Accepted text holds no white space, quote, control character or shell syntax.
  * Never: accepts two spellings of one value (no leading zeros, no host bits in a CIDR).
  */
 #ifndef BAKE_NODE_VALUES_H
@@ -31,7 +29,7 @@ bool value_cidr_holds(const char *cidr, const char *ip);
 bool value_cidrs_overlap(const char *a, const char *b);
 /* Labels joined by dots, at most 253; digits may start a label (RFC 1123 2.1). */
 bool value_domain_ok(const char *domain);
-/* A number below 2^64 in decimal, without leading zeros: what JSON and the reader take back as a number. */
+/* A decimal number below 2^64 without leading zeros, which JSON can hold as a number. */
 bool value_id_ok(const char *id);
 
 #endif

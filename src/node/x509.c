@@ -42,7 +42,7 @@ void x509_pair_free(struct x509_pair *pair)
     *pair = (struct x509_pair){0};
 }
 
-/* A positive number of 127 bits, the first of them set so that its length never varies. */
+/* A positive number of exactly 127 bits, so that its length never varies. */
 static bool set_serial(X509 *cert, unsigned char bytes[static SERIAL_SIZE])
 {
     bytes[0] = (unsigned char)((bytes[0] & 0x3f) | 0x40);
@@ -72,7 +72,7 @@ static X509_NAME *make_name(const char *organization, const char *common_name)
 static bool add_extension(X509 *cert, const X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX context;
-    /* X509V3_set_ctx() takes them without const and changes neither */
+    /* X509V3_set_ctx() takes it without const, but does not change it */
     X509 *from;
     memcpy(&from, &issuer, sizeof from);
     X509V3_set_ctx(&context, from, cert, NULL, NULL, 0);
@@ -181,7 +181,7 @@ int x509_issue(const struct x509_pair *authority, const struct x509_leaf *leaf, 
     return 0;
 }
 
-/* SCALAR, 1 to the group's order less 1, and its public point, as a key. */
+/* Makes a key of SCALAR, which is from 1 to the group's order less 1, and its public point. */
 static EVP_PKEY *key_of_scalar(const BIGNUM *scalar, const EC_GROUP *group)
 {
     unsigned char point_bytes[65];
@@ -206,7 +206,7 @@ static EVP_PKEY *key_of_scalar(const BIGNUM *scalar, const EC_GROUP *group)
     return key;
 }
 
-/* The first of hash(seed, 0), hash(seed, 1), ... that is a scalar of the group: all but one in 2^32 are. */
+/* The first of hash(seed, 0), hash(seed, 1), ... that is a scalar of the group; all but one in 2^32 are. */
 static bool pick_scalar(const unsigned char seed[DERIVED_KEY_SIZE], const EC_GROUP *group, BIGNUM *scalar)
 {
     unsigned char input[DERIVED_KEY_SIZE + 1], digest[SHA256_DIGEST_LENGTH];
@@ -235,7 +235,7 @@ int x509_token_key(const unsigned char seed[DERIVED_KEY_SIZE], EVP_PKEY **ret, s
     return 0;
 }
 
-/* What WRITTEN says of the memory BIO, moved to RET. */
+/* Moves the BIO's bytes to RET. WRITTEN: writing them succeeded. */
 static int take_pem(BIO *bio, bool written, struct buf *ret, struct err *err)
 {
     char *text = NULL;
@@ -320,7 +320,7 @@ EVP_PKEY *x509_read_key(const struct buf *pem)
     return key;
 }
 
-/* Seconds from NOW to TIME, negative when it is past. */
+/* Seconds from NOW to TIME; negative if TIME has passed. */
 static bool seconds_to(const ASN1_TIME *time, time_t now, time_t *ret)
 {
     int days, seconds;

@@ -2,13 +2,13 @@
  *
  * In:    a seed for an authority; a subject, names and uses for a leaf; the time.
  * Out:   keys and X.509 v3 certificates, as OpenSSL objects and as PEM.
- * Fails: ERR_INTERNAL when OpenSSL does; x509_fits() answers false.
- * Owns:  the caller frees what it got.
- * Never: reads a configuration file, a clock, or another source of randomness than the kernel's.
+ * Fails: ERR_INTERNAL if OpenSSL fails; x509_fits() returns false.
+ * Owns:  the caller frees the results.
+ * Never: reads a configuration file, a clock, or any source of randomness but the kernel's.
  * Source: RFC 5280; RFC 8410 (Ed25519); RFC 5958 (keys as PKCS #8).
  *
- * Ed25519 signatures hold no randomness, and an authority's serial and times are fixed, so its certificate is
- * the same bytes wherever it is made from the same seed.
+ * Ed25519 signatures are deterministic, and an authority's serial and validity are fixed, so the same seed
+ * yields the same certificate byte for byte.
  */
 #ifndef BAKE_NODE_X509_H
 #define BAKE_NODE_X509_H
@@ -48,12 +48,13 @@ struct x509_leaf {
 must_check int x509_authority(const unsigned char seed[DERIVED_KEY_SIZE], const char *common_name,
                               struct x509_pair *ret, struct err *err);
 
-/* A new key and its certificate, good from X509_BACKDATE_S before NOW, for clocks that are behind, to
+/* A new key and its certificate, valid from X509_BACKDATE_S before NOW (for clocks that are behind) to
  * X509_DAYS after. */
 must_check int x509_issue(const struct x509_pair *authority, const struct x509_leaf *leaf, time_t now,
                           struct x509_pair *ret, struct err *err);
 
-/* The service accounts' key: P-256, since tokens are not signed with Ed25519. The same for the same seed. */
+/* The service accounts' key, derived from the seed: P-256, because Kubernetes does not sign tokens with
+ * Ed25519. */
 must_check int x509_token_key(const unsigned char seed[DERIVED_KEY_SIZE], EVP_PKEY **ret, struct err *err);
 
 /* Adds PEM to RET. x509_write_key() gives PKCS #8, x509_write_public() a SubjectPublicKeyInfo. */
@@ -61,19 +62,19 @@ must_check int x509_write_cert(const X509 *cert, struct buf *ret, struct err *er
 must_check int x509_write_key(const EVP_PKEY *key, struct buf *ret, struct err *err);
 must_check int x509_write_public(const EVP_PKEY *key, struct buf *ret, struct err *err);
 
-/* What x509_write_cert() and x509_write_key() wrote, and not a byte else; NULL when it is not that. */
+/* Read exactly what x509_write_cert() and x509_write_key() write; NULL for any other bytes. */
 X509 *x509_read_cert(const struct buf *pem);
 EVP_PKEY *x509_read_key(const struct buf *pem);
 
-/* Whether an authority's certificate is its own, whole, and good at NOW. */
+/* Whether an authority's certificate is self-signed, intact, and valid at NOW. */
 bool x509_authority_good(X509 *cert, time_t now);
 
-/* Whether CERT and KEY (PEM) belong together, were issued by AUTHORITY for just this leaf, and are good at
- * NOW for SPARE_S seconds more. */
+/* Whether CERT and KEY (PEM) belong together, were issued by AUTHORITY for exactly this leaf, and are valid
+ * at NOW and for SPARE_S seconds more. */
 bool x509_fits(const struct buf *cert, const struct buf *key, const X509 *authority,
                const struct x509_leaf *leaf, time_t now, time_t spare_s);
 
-/* For PEM of keys, and whatever else is secret. */
+/* Wipes and frees: for PEM of keys and other secrets. */
 void x509_wipe(struct buf *buf);
 #define cleanup_x509_wipe cleanup(x509_wipe)
 

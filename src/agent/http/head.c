@@ -51,7 +51,8 @@ static int parse_length(const struct text *value, struct agent_http_head *head, 
 static int parse_field(const struct text *line, struct agent_http_head *head, struct err *err)
 {
     const char *colon = memchr(line->at, ':', line->len);
-    /* A line that starts with a blank continues the last one, in a form that RFC 9112 5.2 has given up. */
+    /* A line that starts with white space would continue the last one, a form that RFC 9112 5.2
+     * deprecates. */
     if (!colon || colon == line->at || line->at[0] == ' ' || line->at[0] == '\t' || colon[-1] == ' ' ||
         colon[-1] == '\t')
         return err_set(err, ERR_VERIFY, 0, "the answer's header is malformed");

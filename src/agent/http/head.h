@@ -1,9 +1,8 @@
-/* The header of an HTTP answer, as far as a client needs it that asks for small bodies only.
+/* The header of an HTTP answer, as far as a client for small bodies needs it.
  *
- * In:    the bytes up to and with the empty line.
- * Out:   status and how the body ends.
+ * In:    the bytes up to and including the empty line.
+ * Out:   the status, and how the body ends.
  * Fails: ERR_VERIFY on anything that RFC 9112 lets a recipient read in two ways.
- * Owns:  nothing.
  * Never: reads the body.
  */
 #ifndef BAKE_AGENT_HTTP_HEAD_H
@@ -26,7 +25,7 @@ struct agent_http_head {
 must_check int agent_http_head_parse(const char *text, size_t len, struct agent_http_head *ret,
                                      struct err *err);
 
-/* The size that opens a chunk: hex digits, then perhaps ";extension". */
+/* The size in a chunk's first line: hex digits, optionally followed by ";extension". */
 bool agent_http_chunk_size(const char *line, uint64_t *ret);
 
 #endif

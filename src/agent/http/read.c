@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Adds what there is to in[]; *RET_EOF when the peer is done. */
+/* Reads more into in[]; *RET_EOF: the peer is done. */
 static int fill_buffer(struct agent_http_reader *reader, const char *what, bool *ret_eof, struct err *err)
 {
     size_t got = 0;
@@ -52,7 +52,7 @@ static int read_exactly(struct agent_http_reader *reader, uint64_t len, struct b
     return buf_check(ret, "the answer", err);
 }
 
-/* A line of the chunked coding into OUT, without its CRLF. */
+/* Reads a line of the chunked coding into OUT, without its CRLF. */
 static int read_line(struct agent_http_reader *reader, char *out, size_t cap, struct err *err)
 {
     for (size_t len = 0;;) {
@@ -89,7 +89,7 @@ static int read_chunked(struct agent_http_reader *reader, struct buf *ret, struc
             return err_set(err, ERR_VERIFY, 0,
                            "the answer's chunks are malformed: one is longer than it says");
     }
-    for (unsigned i = 0; i < 64; i++) { /* trailers say nothing that is used */
+    for (unsigned i = 0; i < 64; i++) { /* trailers are ignored */
         if (read_line(reader, line, sizeof line, err) < 0)
             return -1;
         if (line[0] == '\0')

@@ -43,7 +43,7 @@ static inline void close_channel(struct channel *channel)
     wire_close(&channel->wire);
 }
 
-/* With OpenSSL's own reason; forgets the rest of its queue. */
+/* Adds OpenSSL's reason and clears its error queue. */
 static int fail(enum err_kind kind, const char *what, struct err *err)
 {
     unsigned long code = ERR_get_error();
@@ -70,7 +70,7 @@ static inline void wipe_buf(struct buf *buf)
     buf_free(buf);
 }
 
-/* A file as a BIO over BUF's memory. */
+/* Opens a file as a BIO over BUF's memory. */
 static BIO *open_file(const struct root *root, const char *path, struct buf *buf, struct err *err)
 {
     bool found = false;
@@ -134,7 +134,7 @@ static int start(const struct tls_request *request, SSL_CTX *ctx, struct channel
     return wire_dial(request->peer, request->timeout_ms, &ret->wire, err);
 }
 
-/* What TLS has to send goes out. */
+/* Sends the pending TLS records. */
 static int flush(struct channel *channel, struct err *err)
 {
     char bytes[RECORD_MAX];
@@ -144,14 +144,14 @@ static int flush(struct channel *channel, struct err *err)
     return 0;
 }
 
-/* After a call of OpenSSL's that gave RESULT: 1 to call again, 0 at the end of the stream. */
+/* Called after an OpenSSL call returned RESULT. 1: call again; 0: the end of the stream. */
 static int go_on(struct channel *channel, int result, const char *what, struct err *err)
 {
     char bytes[RECORD_MAX];
     size_t len = 0;
     int error = SSL_get_error(channel->ssl, result);
     long verified = SSL_get_verify_result(channel->ssl);
-    if (flush(channel, err) < 0) /* an alert too: the server's log should say why */
+    if (flush(channel, err) < 0) /* alerts too, so that the server can log the reason */
         return -1;
     if (error == SSL_ERROR_ZERO_RETURN)
         return 0;
@@ -195,7 +195,7 @@ static int send_request(struct channel *channel, const struct tls_request *reque
     if (buf_check(&text, "the request", err) < 0)
         return -1;
     ERR_clear_error();
-    /* the BIO below takes all there is, so this is all or a failure */
+    /* a memory BIO takes everything: a short write is a failure */
     if (SSL_write(channel->ssl, text.data, (int)text.len) != (int)text.len)
         return fail(ERR_NETWORK, "send the request", err);
     return flush(channel, err);
@@ -246,7 +246,8 @@ static int exchange(const struct tls_request *request, SSL_CTX *ctx, int *ret_st
 int tls_post(const struct tls_request *request, int *ret_status, struct buf *ret_body, struct err *err)
 {
     cleanup(free_ctx) SSL_CTX *ctx = NULL;
-    /* no configuration: the machine's may load modules, which a static program cannot, or weaken the rules */
+    /* without the machine's configuration, which may load modules (a static program cannot) or weaken the
+     * rules */
     if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 || !(ctx = SSL_CTX_new(TLS_client_method())))
         return fail(ERR_INTERNAL, "start TLS", err);
     if (exchange(request, ctx, ret_status, ret_body, err) < 0)

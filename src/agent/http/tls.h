@@ -2,14 +2,13 @@
  *
  * In:    an IPv4 address and port, a path, a body; files below the root: the CA, the client's certificate and
  *        key.
- * Out:   the status and the body, whatever the status: what refuses says why in its body.
+ * Out:   the status and the body, whatever the status: a refusal gives its reason in the body.
  * Fails: ERR_NETWORK: no connection, too slow, broken off; ERR_VERIFY: the server's certificate is not from
- *        that CA or not for that address, or the answer breaks http_head.h; ERR_IO: the files.
- * Owns:  nothing; the answer goes to the caller's capped buffer. The key is wiped from memory.
- * Never: speaks less than TLS 1.2, takes a certificate by a name, reads the machine's OpenSSL configuration
+ *        that CA or not for that address, or the answer breaks the rules of head.h; ERR_IO: the files.
+ * Owns:  the key is wiped from memory.
+ * Never: accepts less than TLS 1.2, accepts a certificate by name, reads the machine's OpenSSL configuration
  *        or CAs, follows a redirect.
- * Source: RFC 9110 4.3.4 and 4.3.5 (an address is looked for among the certificate's),
- *         openssl-verification(7)
+ * Source: RFC 9110 4.3.4 and 4.3.5 (the address must be among the certificate's), openssl-verification(7)
  */
 #ifndef BAKE_AGENT_HTTP_TLS_H
 #define BAKE_AGENT_HTTP_TLS_H
@@ -28,7 +27,7 @@ struct tls_request {
     const struct tls_files *files;
     const struct wire_peer *peer;
     const char *path, *body;
-    unsigned timeout_ms; /* for all of it */
+    unsigned timeout_ms; /* for the whole exchange */
 };
 
 must_check int tls_post(const struct tls_request *request, int *ret_status, struct buf *ret_body,

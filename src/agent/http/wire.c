@@ -105,7 +105,7 @@ int wire_receive(const struct wire *wire, void *out, size_t cap, const char *wha
                  struct err *err)
 {
     for (;;) {
-        /* Asked even when bytes are there: a peer that sends for ever is held to the deadline too. */
+        /* Checked even if bytes are pending, so that the deadline also ends a peer that sends forever. */
         if (wait_for(wire, POLLIN, what, err) < 0)
             return -1;
         ssize_t n = recv(wire->fd, out, cap, 0);

@@ -1,4 +1,4 @@
-/* A TCP connection with one deadline for all that happens on it.
+/* A TCP connection with one deadline for everything on it.
  *
  * In:    an IPv4 address and port; bytes to send.
  * Out:   bytes received.
@@ -38,7 +38,7 @@ void wire_close(struct wire *wire);
 #define cleanup_wire cleanup(wire_close)
 
 must_check int wire_send(const struct wire *wire, const void *bytes, size_t len, struct err *err);
-/* At least one byte; *RET_LEN 0 when the peer is done. WHAT says what is waited for. */
+/* Receives at least one byte; *RET_LEN is 0 when the peer is done. WHAT names the wait in errors. */
 must_check int wire_receive(const struct wire *wire, void *out, size_t cap, const char *what, size_t *ret_len,
                             struct err *err);
 

@@ -22,7 +22,7 @@ static void settle(struct decision *ret, enum decision_kind kind, const char *fm
     va_end(ap);
 }
 
-/* What others have decided goes before anything else. */
+/* Decisions of other members come first. */
 static bool follow(const struct node_metadata *m, const unsigned char *id, const struct peers_reply *replies,
                    struct decision *ret)
 {
@@ -44,7 +44,7 @@ static bool follow(const struct node_metadata *m, const unsigned char *id, const
     return false;
 }
 
-/* ", a, b" of the members for which TEST holds. */
+/* Joins the names of the other members for which TEST holds with ", ". */
 static void add_names(const struct node_metadata *m, const struct peers_reply *replies,
                       bool (*test)(const struct peers_reply *), char *out, size_t cap)
 {

@@ -1,13 +1,10 @@
-/* What a disk without data does, given what the other members answered: a decision without side effects.
+/* What a disk without data does, given the other members' answers: a decision without side effects.
  *
- * In:    metadata, this disk's incarnation, the replies of one round, and of the round before if there was
- *        one.
- * Out:   wait (and for whom), ask again to be sure, found or help to found the cluster (with this roster), or
- *        be a replacement.
- * Fails: never.
- * Owns:  nothing.
- * Never: lets one disk be on the roster of two foundings that both come to life; the argument stands in
- *        join.h.
+ * In:    metadata, this disk's incarnation, the replies of this round, and those of the round before if there
+ *        was one.
+ * Out:   wait (and for whom), ask once more, found or help to found the cluster (with this roster), or join
+ *        as a replacement.
+ * Never: puts one disk on the rosters of two foundings that can both come to life; the proof is in join.h.
  */
 #ifndef BAKE_AGENT_JOIN_DECIDE_H
 #define BAKE_AGENT_JOIN_DECIDE_H
@@ -16,7 +13,7 @@
 
 enum decision_kind {
     DECISION_WAIT,
-    DECISION_CONFIRM, /* all members are waiting: ask them once more */
+    DECISION_CONFIRM, /* all members are waiting: ask once more */
     DECISION_NEW,
     DECISION_REPLACE,
 };
@@ -26,13 +23,13 @@ enum { DECISION_WHY_CAP = 1024 };
 struct decision {
     enum decision_kind kind;
     struct member_roster roster; /* of DECISION_NEW */
-    char why[DECISION_WHY_CAP];  /* a line to say */
+    char why[DECISION_WHY_CAP];  /* a line for the log */
 };
 
-/* The place of the founder: the first name in byte order. */
+/* The founder's index: the first name in byte order. */
 size_t decide_founder(const struct node_metadata *metadata);
 
-/* BEFORE is NULL unless the round before ended in DECISION_CONFIRM. */
+/* BEFORE is NULL unless the previous round ended in DECISION_CONFIRM. */
 void decide(const struct node_metadata *metadata, const unsigned char id[ROSTER_ID_SIZE],
             const struct peers_reply replies[NODE_MEMBERS_MAX], const struct peers_reply *before,
             struct decision *ret);

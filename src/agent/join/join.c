@@ -41,7 +41,7 @@ static void log_once(struct join *join, const char *line)
     log_line(join->log, line);
 }
 
-/* Before another try; -1 when the time is over. */
+/* Pauses before a retry; -1 at the time limit. */
 static int pause_or_stop(const struct join *join, const char *why, struct err *err)
 {
     int64_t left = join->deadline == 0 ? JOIN_PAUSE_MS : join->deadline - clock_now_ms();
@@ -69,7 +69,7 @@ static void add_member(struct buf *cluster, const char *name, const char *ip, ui
     buf_printf(cluster, "%s%s=https://%s:%u", cluster->len > 0 ? "," : "", name, ip, (unsigned)port);
 }
 
-/* With data etcd goes by what it has; the variables only need to be well-formed. */
+/* With data, etcd ignores these variables; they only need to be well-formed. */
 static int start_as_is(const struct join *join, struct err *err)
 {
     const struct node_metadata *m = join->replace.metadata;
@@ -79,8 +79,8 @@ static int start_as_is(const struct join *join, struct err *err)
     return write_env(join, &cluster, "existing", NULL, err);
 }
 
-/* Members and token come from the roster alone, which is the same on all disks, whatever cluster-nodes says
- * by now. */
+/* Members and token come from the roster alone, which is the same on all disks even if cluster-nodes has
+ * changed. */
 static int start_new(const struct join *join, struct err *err)
 {
     const struct member_roster *roster = &join->disk.roster;
@@ -116,7 +116,8 @@ static int start_replacement(const struct join *join, const struct etcd_members 
         const struct etcd_member *member = &members->members[i];
         bool mine = strcmp(member->peer_url, url) == 0;
         there = there || mine;
-        /* etcd finds the others by URL; one that has not started has no name, and any will do */
+        /* etcd identifies the others by URL; a member that has not started has no name yet, and any name
+         * works */
         buf_printf(&cluster, "%s%s%s=%s", i > 0 ? "," : "",
                    mine              ? join->replace.metadata->name
                    : member->name[0] ? ""
@@ -131,7 +132,7 @@ static int start_replacement(const struct join *join, const struct etcd_members 
     return write_env(join, &cluster, "existing", NULL, err);
 }
 
-/* One try. *RET_DONE false: it is to be tried again, LINE says why. */
+/* Tries once. *RET_DONE false: retry; LINE has the reason. */
 static int try_replace(struct join *join, const char *why, char line[ERR_TEXT_MAX], bool *ret_done,
                        struct err *err)
 {
@@ -158,7 +159,7 @@ static int replace_loop(struct join *join, const char *why, struct err *err)
     return 0;
 }
 
-/* The roster that this disk is on, durably; then etcd may start. */
+/* Saves the roster that lists this disk durably; then etcd may start. */
 static int take_part(struct join *join, const struct member_roster *roster, struct err *err)
 {
     if (member_state_decide(join->replace.root, roster, err) < 0)
@@ -167,8 +168,8 @@ static int take_part(struct join *join, const struct member_roster *roster, stru
     return start_new(join, err);
 }
 
-/* Not joined to anything yet, a replacement keeps asking: another member may come that has a roster with this
- * disk. */
+/* Until something has changed in the cluster, a replacement keeps asking: a member with a roster that lists
+ * this disk may still appear. */
 static int first_start(struct join *join, struct err *err)
 {
     struct peers_reply rounds[2][NODE_MEMBERS_MAX];
@@ -193,7 +194,7 @@ static int first_start(struct join *join, struct err *err)
                 return 0;
             if (member_state_load(join->replace.root, &join->disk, err) < 0)
                 return -1;
-            if (join->disk.marked) /* something may be changed by now: there is no way back */
+            if (join->disk.marked) /* the cluster may have changed: no way back */
                 return replace_loop(join, decision.why, err);
         } else {
             log_once(join, decision.why);
@@ -247,7 +248,7 @@ static int decide_and_start(struct join *join, struct err *err)
     return take_part(join, &decision.roster, err);
 }
 
-/* One at a time: what is on disk is read, then changed. */
+/* Only one join at a time may read and change the disk's state. */
 static int lock_folder(const struct root *root, int *ret_fd, struct err *err)
 {
     cleanup_close int fd = -1;

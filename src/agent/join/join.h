@@ -1,50 +1,51 @@
-/* How this node's member of etcd starts: as it is, with the others for the first time, or in place of a lost
- * one.
+/* How this node's member of etcd starts: on its data, with the others for the first time, or in place of a
+ * lost one.
  *
- * In:    metadata, this disk (disk.h), the other members' answers (peers.h), a living cluster (etcd_api.h).
+ * In:    metadata, this disk (etcd/member_state.h), the other members' answers (peers.h), a running cluster
+ *        (etcd/api.h).
  * Out:   /run/bake/etcd-join.env, which etcd's unit reads after /run/bake/etcd.env: ETCD_INITIAL_CLUSTER,
  *        ETCD_INITIAL_CLUSTER_STATE and, for a new cluster, ETCD_INITIAL_CLUSTER_TOKEN.
- * Fails: ERR_NETWORK when the limit is over; ERR_VERIFY on a damaged file of this disk; ERR_IO, ERR_SPACE.
- *        Waiting is not a failure: the reason is logged once, and again when it changes.
- * Owns:  MEMBER_STATE_FOLDER, under a lock. It may be killed at any moment and run again.
+ * Fails: ERR_NETWORK at the time limit; ERR_VERIFY for a damaged file of this disk; ERR_IO, ERR_SPACE.
+ *        Waiting is not a failure: its reason is logged once, and again when it changes.
+ * Owns:  MEMBER_STATE_FOLDER, under a lock. May be killed at any moment and run again.
  * Never: needs the metadata server. Starts a member with state `new` on a disk that the founder did not name.
  *
- * Why no fresh disks can ever stand in for a quorum that has data (split brain):
+ * Why fresh disks can never replace a quorum that has data (split brain):
  *
  *  1. A disk makes a random incarnation once. It is `waiting` until it holds a roster, `decided` from then
- *     on, `joined` once its member has run. It never goes back: a roster is taken only by a disk without one,
- *     and a disk that has run and has lost its data keeps the marker, which no founder takes for `waiting`.
- *     So each disk is in at most one founding.
- *  2. `new` is given only to a disk that holds a roster with its own incarnation on it, durably before etcd
+ *     on, and `joined` once its member has run. It never goes back: only a disk without a roster accepts one,
+ *     and a disk that has run and lost its data keeps the marker, so no founder counts it as `waiting`. So
+ *     each disk is in at most one founding.
+ *  2. `new` is given only to a disk that holds a roster with its own incarnation on it, durably, before etcd
  *     runs. Fresh disks cannot add themselves to a roster, and two fresh disks of three cannot make one: the
- *     founder needs ALL others to be waiting, and a disk with data, or on a roster, says it is not; one that
- *     is down says nothing.
+ *     founder needs ALL others to be waiting. A disk with data, or on a roster, answers that it is not
+ *     waiting; one that is down does not answer.
  *  3. Two foundings R1 and R2 of one list of members cannot both come to life. Both need a majority of its
- *     names, so some name is in both, with two disks, by 1. The earlier disk, say of R1, was gone before the
- *     later one was made. R2's founder heard in two rounds, the second begun after the first was over, the
- *     same disks of all other members waiting. So in the second round all disks on R2 are there, those of R1
- *     that they replaced are gone, and none of them is on R1 yet. From then on, R1 can reach a disk that is
- *     on R2 only from a disk of R1 that is not on R2, and those are gone (a packet under way is refused once
+ *     names, so some name is in both, with two different disks, by 1. The earlier disk, say R1's, was gone
+ *     before the later one was made. R2's founder saw, in two rounds, the second begun after the first had
+ *     ended, the same disks of all other members waiting. So in the second round all disks on R2 exist, those
+ *     of R1 that they replaced are gone, and none of them is on R1 yet. From then on, R1 can reach a disk on
+ *     R2 only from a disk of R1 that is not on R2, and those are gone (a box still under way is refused once
  *     its question is over, after a second). So if R1 ever had a quorum, all of it was on disks that are
- *     lost: there is nothing left that a second cluster could take the place of.
- *  4. The founder being replaced changes nothing of this. Its new disk hears `decided` or `joined` from
- *     whoever is left of R1, and is a replacement; if they are not all there, it waits. The others of R1 that
- *     have not started take the roster from any member that has it, so the founder is needed for its decision
- *     alone.
+ *     lost: there is nothing left that a second cluster could replace.
+ *  4. Replacing the founder does not change this. Its new disk hears `decided` or `joined` from the remaining
+ *     members of R1, and joins as a replacement; if some are missing, it waits. The others of R1 that have
+ *     not started take the roster from any member that has it, so the founder is needed only for its
+ *     decision.
  *  5. Two lists of members, while an operator edits cluster-nodes, might have two founders. Each question and
- *     answer carries a digest of the list, and a founder counts only those that have its own, the other
- *     founder among them: who then knows that it is not the founder, unless the list goes back within that
- *     second.
- *  6. The token of a new cluster is made from its roster, so even members of two foundings would refuse each
- *     other.
+ *     answer carries a digest of the list, and a founder counts only those with its own digest, including the
+ *     other founder's. So that one has the same list, and knows that it is not the founder, unless the list
+ *     is changed back within that second.
+ *  6. The token of a new cluster is derived from its roster, so members of two foundings would refuse each
+ *     other anyway.
  *  7. A replacement gets `existing` and an id that the quorum has just made for it. Its marker is written
- *     before the quorum is asked for anything, so it can never be a founder or be named by one. An entry of
- *     its own that did not come to life is removed and made again, never used: it might have voted.
+ *     before the quorum is asked for anything, so it can neither be a founder nor be named by one. An entry
+ *     of its own that never came to life is removed and made again, never reused: it might have voted.
  *
- * What this costs: the very first start needs every member, once. And if a majority is lost, nobody is there
- * to say what was: the rest waits, says so, and a person must decide. Copies of one disk (snapshots put back)
- * are outside of it, as they are for etcd itself. So is etcd's data being deleted by hand between its first
- * start and `joined`.
+ * The cost: the very first start needs every member once. And if a majority is lost, no one can tell what was
+ * decided: the rest waits, logs that it does, and a person must decide. Copies of one disk (restored
+ * snapshots) are not covered, as they are not by etcd itself; neither is deleting etcd's data by hand between
+ * its first start and `joined`.
  */
 #ifndef BAKE_AGENT_JOIN_JOIN_H
 #define BAKE_AGENT_JOIN_JOIN_H
@@ -61,7 +62,7 @@ enum { JOIN_CLIENT_PORT = 2379, JOIN_PEER_PORT = 2380, JOIN_ROUND_MS = 1000, JOI
 struct join_options {
     struct peers_key key;
     uint16_t roster_port, client_port, peer_port;
-    unsigned limit_s; /* 0: for ever */
+    unsigned limit_s; /* 0: forever */
 };
 
 /* PEERS_KEY and the default ports, no limit. */
@@ -70,7 +71,7 @@ must_check int join_options_read(const struct root *root, struct join_options *r
 must_check int join_run(const struct root *root, const struct node_metadata *metadata,
                         const struct join_options *options, const struct log *log, struct err *err);
 
-/* To be run once etcd says that it is ready. */
+/* To be run once etcd is ready. */
 must_check int joined_run(const struct root *root, struct err *err);
 
 #endif

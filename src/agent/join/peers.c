@@ -55,7 +55,7 @@ static void log_unsealed(const struct peers *self, in_addr_t sender)
     for (size_t i = 0; i < reported->count; i++)
         if (reported->senders[i] == sender)
             return;
-    /* a full table is quiet: whoever forges that many senders wants the log full */
+    /* with a full table nothing more is logged: forged senders must not fill the log */
     if (reported->count == PEERS_REPORTED_MAX)
         return;
     reported->senders[reported->count++] = sender;
@@ -64,7 +64,7 @@ static void log_unsealed(const struct peers *self, in_addr_t sender)
     log_line(self->log, line);
 }
 
-/* The next packet that a member sealed for this one. 0: none is left; 1: PACKET is one; 2: it was noise. */
+/* Receives one datagram. 0: none is pending; 1: a member's message to this one; 2: noise. */
 static int receive(int fd, const struct peers *self, struct peer_message *packet, struct sockaddr_in *from,
                    struct err *err)
 {
@@ -98,7 +98,7 @@ static void send_packet(int fd, const struct peers *self, const struct peer_mess
     size_t len = peer_message_write(packet, message);
     if (!box_seal(self->key->bytes, message, len, bytes, &len))
         return;
-    /* lost here or lost on the way: it is asked again */
+    /* a failure to send is like a lost datagram: the question is repeated */
     (void)!sendto(fd, bytes, len, MSG_NOSIGNAL, (const struct sockaddr *)to, sizeof *to);
 }
 
@@ -116,7 +116,7 @@ int peers_answer(int fd, const struct peers *self, struct err *err)
         if (member_state_load(self->root, &disk, err) < 0)
             return -1;
         if (!disk.has_id && disk.state == MEMBER_WAITING)
-            continue; /* `join` has not run yet, and there is nothing to tell */
+            continue; /* `join` has not run yet: nothing to report */
         peer_message_start(self->metadata, &answer);
         answer.type = PEER_MESSAGE_ANSWER;
         memcpy(answer.echo, question.echo, sizeof answer.echo);
@@ -139,7 +139,7 @@ struct asking {
 static int start_asking(const struct peers *self, struct asking *asking, struct err *err)
 {
     const struct node_metadata *m = self->metadata;
-    /* its own address, so that a firewall that knows members lets it pass */
+    /* from the node's own address, which firewalls between members let pass */
     if (peers_listen(m->ip, 0, &asking->fd, err) < 0)
         return -1;
     for (size_t i = 0; i < m->node_count; i++) {
@@ -156,7 +156,7 @@ static int start_asking(const struct peers *self, struct asking *asking, struct 
     return 0;
 }
 
-/* Puts an answer where its question was asked from, if it is one. */
+/* Stores an answer in the reply of the member that was asked, if it matches that question. */
 static void take_answer(const struct peers *self, struct asking *asking, const struct peer_message *answer,
                         const struct sockaddr_in *from, struct peers_reply *replies)
 {

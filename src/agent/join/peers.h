@@ -1,13 +1,13 @@
-/* Members of one cluster asking each other, before etcd runs, how far each disk has come.
+/* The members of one cluster ask each other, before etcd runs, how far each disk has come.
  *
- * In:    the cluster's members, the key that seals packets, a UDP port.
- * Out:   one reply for each member that answered in time. Answering: what is on disk at that moment.
+ * In:    the cluster's members, the key of their boxes, a UDP port.
+ * Out:   one reply for each member that answered in time. When answering: what is on disk at that moment.
  * Fails: ERR_NETWORK, ERR_IO: a socket or the disk. A silent member or a meaningless packet is not a failure.
- * Owns:  nothing; peers_listen()'s descriptor is the caller's.
- * Never: takes an answer to another question than its own, or answers what a member has not sealed. Tells
- *        anyone what is not durable: the answering side reads files that were renamed into place after fsync,
- *        and keeps nothing in memory. It reads the incarnation first. Should the rest change while it reads,
- *        it tells an older state, as a packet that was long under way would; join.h counts with that.
+ * Owns:  nothing; the caller owns peers_listen()'s descriptor.
+ * Never: accepts an answer to a question that it did not ask, or answers a packet that no member sealed.
+ *        Reports what is not durable: the answering side reads files that were renamed into place after
+ *        fsync, the incarnation first, and keeps nothing in memory. If a file changes meanwhile, it reports
+ *        an older state, as a delayed packet would; join.h allows for that.
  */
 #ifndef BAKE_AGENT_JOIN_PEERS_H
 #define BAKE_AGENT_JOIN_PEERS_H
@@ -47,7 +47,7 @@ struct peers_reply {
     struct member_roster roster;
 };
 
-/* PEERS_KEY: 64 hex digits. ERR_VERIFY when it is missing or is something else. */
+/* PEERS_KEY: 64 hex digits. ERR_VERIFY if it is missing or malformed. */
 must_check int peers_read_key(const struct root *root, struct peers_key *ret, struct err *err);
 void peers_clear_key(struct peers_key *key);
 #define cleanup_peers_key cleanup(peers_clear_key)

@@ -17,7 +17,7 @@ static bool is_mine(const struct replace *self, const struct etcd_member *member
     return strcmp(member->name, self->metadata->name) == 0 || strcmp(member->peer_url, url) == 0;
 }
 
-/* A node that cluster-nodes lists: by name, or by address as long as it has not started. */
+/* Whether cluster-nodes lists this member: by name, or by address if it has not started. */
 static bool is_listed(const struct replace *self, const struct etcd_member *member)
 {
     const struct node_metadata *m = self->metadata;
@@ -51,7 +51,7 @@ static int replace_through(const struct replace *self, const struct etcd_api *ap
     return etcd_member_add(api, url, ret, err) < 0 ? err_wrap(err, "add this member") : 0;
 }
 
-/* The API of member NODE of cluster-nodes; false for this node. */
+/* The API of the member with index NODE; false for this node. */
 static bool api_of(const struct replace *self, const struct tls_files *files, size_t node,
                    struct etcd_api *ret)
 {

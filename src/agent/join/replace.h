@@ -1,16 +1,15 @@
-/* A member that takes a lost one's place, through the members that are left.
+/* Puts this member in the place of a lost one, through the remaining members.
  *
  * In:    metadata, a living quorum's list of members.
  * Out:   this node's name and peer URL in that list once, under a new id; the list for ETCD_INITIAL_CLUSTER.
- * Fails: ERR_NETWORK with what each member said. To be tried again: every step may have been done or not, and
- *        the next try starts from the list as it is then. ERR_IO, ERR_SPACE, ERR_INTERNAL: this machine, at
- *        once.
- * Owns:  nothing.
- * Never: changes anything before the disk is marked. Uses an entry that is there already: whoever had it may
- *        have voted. Removes another listed node's member, started or not: that one sees to it itself.
- * Source: https://etcd.io/docs/v3.4/op-guide/runtime-configuration/ (remove first, then add, one at a time);
- *         what etcd refuses: "unhealthy cluster" until all members have been connected for five seconds, "not
- *         enough started members" while another's new entry has not started
+ * Fails: ERR_NETWORK with each member's error; retry: any step may or may not have happened, and the next try
+ *        starts from the list as it is then. ERR_IO, ERR_SPACE, ERR_INTERNAL at once: the fault is this
+ *        machine's.
+ * Never: changes anything before the disk is marked. Uses an existing entry: whoever had it may have voted.
+ *        Removes another listed node's member, started or not: that node does so itself.
+ * Source: https://etcd.io/docs/v3.4/op-guide/runtime-configuration/ (remove first, then add, one at a time).
+ *         etcd refuses with "unhealthy cluster" until all members have been connected for five seconds, and
+ *         with "not enough started members" while another new entry has not started
  */
 #ifndef BAKE_AGENT_JOIN_REPLACE_H
 #define BAKE_AGENT_JOIN_REPLACE_H

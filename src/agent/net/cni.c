@@ -16,7 +16,7 @@ static int bad_subnet(struct err *err, const char *what)
     return err_set(err, ERR_VERIFY, 0, CNI_FLANNEL_SUBNET ": %s", what);
 }
 
-/* Copies the value of KEY, which must be in the text exactly once, and takes its line for read. */
+/* Copies the value of KEY, which must occur exactly once, and counts its line in LINES. */
 static bool read_value(const char *text, const char *key, char ret[static VALUE_CAP], size_t *lines)
 {
     size_t len = strlen(key), found = 0;
@@ -32,7 +32,7 @@ static bool read_value(const char *text, const char *key, char ret[static VALUE_
     return found == 1;
 }
 
-/* "10.244.1.1/24" is the range 10.244.1.0/24, if its address is the range's first. */
+/* "10.244.1.1/24" stands for the range 10.244.1.0/24; the address must be the range's first. */
 static bool range_of(const char *subnet, const char *pod_cidr, char ret[static VALUE_CIDR_CAP])
 {
     char ip[VALUE_CAP], base[VALUE_IP_CAP];
@@ -64,7 +64,7 @@ int cni_flannel_parse(const char *text, const char *pod_cidr, struct cni_flannel
         !read_value(text, "FLANNEL_IPMASQ", masquerades, &lines) || lines != all || text[len - 1] != '\n')
         return bad_subnet(err,
                           "not what flanneld writes: FLANNEL_NETWORK, _SUBNET, _MTU and _IPMASQ, once each");
-    /* the value was text of anybody's: it is shown only when it is an address range */
+    /* the value is untrusted: it is shown only if it is an address range */
     if (strcmp(network, pod_cidr) != 0)
         return err_set(err, ERR_VERIFY, 0,
                        CNI_FLANNEL_SUBNET ": flannel's network is %s, the cluster's is %s",
@@ -126,7 +126,7 @@ static void write_calico(const struct node_metadata *m, struct buf *ret)
                m->name, VXLAN_MTU);
 }
 
-/* What flanneld is to set up, before it starts. Source: flannel's Documentation/configuration.md,
+/* flanneld's configuration, written before it starts. Source: flannel's Documentation/configuration.md,
  * backends.md. */
 static int write_flannel_net(const struct root *root, const struct node_metadata *m, struct err *err)
 {
@@ -158,7 +158,7 @@ static int fill_flannel(const struct root *root, const struct node_metadata *m, 
     return 0;
 }
 
-/* calico-node writes the node's name there when it has entered this node. */
+/* calico-node writes that file once it has registered this node. */
 static int fill_calico(const struct root *root, const struct node_metadata *m, struct buf *ret,
                        bool *ret_ready, struct err *err)
 {

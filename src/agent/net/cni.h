@@ -1,18 +1,16 @@
-/* What containerd needs to know of the pod network: one CNI configuration, /etc/cni/net.d/10-bake.conflist.
+/* The pod network as containerd needs it: one CNI configuration, /etc/cni/net.d/10-bake.conflist.
  *
  * In:    the recipe's network, metadata; for flannel what flanneld wrote, for calico what calico-node wrote.
- * Out:   the configuration, or none yet: with flannel and calico it is there only once their daemon has this
- *        node's range, and a file of an earlier boot is removed until then. For flannel besides: its network,
- *        for flanneld to read.
- * Fails: ERR_VERIFY for a subnet file that is not just as flanneld writes it, or is of another range than the
- *        cluster's; ERR_IO.
+ * Out:   the configuration. With flannel and calico it exists only once their daemon has this node's range;
+ *        until then a file of an earlier boot is removed. For flannel also the network's parameters, which
+ *        flanneld reads.
+ * Fails: ERR_VERIFY for a subnet file that is not exactly as flanneld writes it, or is outside the cluster's
+ *        range; ERR_IO.
  * Owns:  CNI_FILE, CNI_FLANNEL_NET.
- * Never: calls flannel's CNI plugin: all it does is to write what is written here.
- *
+ * Never: calls flannel's CNI plugin, which would only write what is written here.
  * Source: the CNI specification 0.4.0; the plugins' documentation; flannel v0.19.0, WriteSubnetFile in
- *         main.go (its values
- * are the network, the range's first address with the range's bits, a number, true or false); calico v3.20,
- * calico-config.yaml.
+ *         main.go (its values are the network, the range's first address with the range's bits, a number,
+ *         true or false); calico v3.20, calico-config.yaml.
  */
 #ifndef BAKE_AGENT_NET_CNI_H
 #define BAKE_AGENT_NET_CNI_H

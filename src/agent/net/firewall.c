@@ -26,10 +26,10 @@ int firewall_set(const struct root *root, const struct node_metadata *metadata, 
     cleanup_buf struct buf rules = BUF_INIT(RULES_MAX);
     char own[VALUE_CIDR_CAP];
     slot_cidr(metadata, metadata->self, own);
-    /* a chain that is named with ":" is made, or emptied */
+    /* iptables-restore makes or empties a chain declared with ":" */
     buf_str(&rules,
             "*mangle\n:BAKE-METADATA - [0:0]\n-A BAKE-METADATA -d 169.254.169.254/32 -j DROP\nCOMMIT\n");
-    /* the policy of FORWARD is DROP where something like Docker set it */
+    /* software such as Docker sets the policy of FORWARD to DROP */
     buf_printf(&rules,
                "*filter\n:BAKE-FORWARD - [0:0]\n-A BAKE-FORWARD -s %s -j ACCEPT\n-A BAKE-FORWARD -d %s -j "
                "ACCEPT\nCOMMIT\n",

@@ -1,9 +1,9 @@
-/* A member's place in cluster-nodes, its slot, and the pod range that goes with it.
+/* A member's slot, which is its place in cluster-nodes, and the pod range of that slot.
  *
  * In:    metadata.
- * Out:   each slot's /24 of cluster-pod-cidr: slot 0 has the first, and so on.
- * Fails: ERR_VERIFY when the range is too small for the members, or this node's slot is another one than
- *        before: its pods have addresses of the old one, and so has what the other members know of it.
+ * Out:   each slot's /24 of cluster-pod-cidr, in order: slot 0 has the first.
+ * Fails: ERR_VERIFY if the range is too small for the members, or if this node's slot changed: its pods and
+ *        the other members' routes use the old one's addresses.
  * Owns:  /var/lib/bake/slot.
  */
 #ifndef BAKE_AGENT_NET_SLOTS_H
@@ -20,7 +20,7 @@ void slot_address(const struct node_metadata *metadata, size_t slot, unsigned nt
 /* "10.244.1.0/24" */
 void slot_cidr(const struct node_metadata *metadata, size_t slot, char ret[static VALUE_CIDR_CAP]);
 
-/* Keeps this node's slot where there was none. */
+/* Also saves this node's slot on the first run. */
 must_check int slot_check(const struct root *root, const struct node_metadata *metadata, struct err *err);
 
 #endif

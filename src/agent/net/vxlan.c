@@ -77,7 +77,7 @@ static int add_members(const struct root *root, const struct node_metadata *m, s
         buf_printf(&routes, "route replace %s via %s dev " VXLAN_DEVICE " onlink\n", cidr, address);
     }
     if (buf_check(&links, "members", err) < 0 || buf_check(&routes, "members", err) < 0 || !links.data)
-        return links.failed || routes.failed ? -1 : 0; /* no others, nothing to do */
+        return links.failed || routes.failed ? -1 : 0; /* no other members */
     if (tool_run(root, bridge_paths, links.data, err, "-batch", "-", NULL) < 0)
         return -1;
     return tool_run(root, ip_paths, routes.data, err, "-batch", "-", NULL);

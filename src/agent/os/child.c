@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "text/path.h"
 
-/* The path as it is outside the root: programs look at argv[0]. */
+/* The path as seen from outside the root, for execve(). */
 static int real_path(const struct root *root, const char *path, char out[static PATH_CAP])
 {
     char link[64];
@@ -38,7 +38,7 @@ bool child_there(const struct root *root, const char *path)
     return real_path(root, path, real) == 0;
 }
 
-/* In the child: only what is safe after fork. */
+/* Runs in the child: only calls that are safe after fork(). */
 static _Noreturn void become(const char *path, const struct child *child, int in, int out)
 {
     char search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C", plain[] = "SYSTEMD_COLORS=0";
@@ -47,9 +47,9 @@ static _Noreturn void become(const char *path, const struct child *child, int in
     (void)setpgid(0, 0);
     if (null >= 0 && dup2(in >= 0 ? in : null, 0) == 0 && dup2(out, 1) == 1 &&
         dup2(child->errors ? out : null, 2) == 2) {
-        /* ours close by themselves; this is for what we were started with (kernels before 5.9 lack it) */
+        /* for inherited descriptors; our own are O_CLOEXEC. Kernels before 5.9 lack this call */
         (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-        /* execve() takes strings it does not change */
+        /* execve() does not change the strings, but takes them without const */
         char *const *args;
         memcpy(&args, &child->argv, sizeof args);
         execve(path, args, environment);
@@ -57,7 +57,7 @@ static _Noreturn void become(const char *path, const struct child *child, int in
     _exit(127);
 }
 
-/* What it says, until it closes its end or the deadline is there. */
+/* Reads its output until it closes the pipe or the deadline passes. */
 static int collect(int fd, int64_t deadline, const char *name, struct buf *out, struct err *err)
 {
     char piece[4096];
@@ -82,7 +82,7 @@ static int collect(int fd, int64_t deadline, const char *name, struct buf *out, 
     }
 }
 
-/* Waits until the deadline for the process itself; a closed output does not mean that it ended. */
+/* Waits for the process to end, until the deadline: it may close its output earlier. */
 static int reap(pid_t pid, int64_t deadline, bool *ret_done, int *ret_status)
 {
     for (;;) {
@@ -103,7 +103,7 @@ static int finish(pid_t pid, int64_t deadline, int collected, const char *name, 
     bool done = false;
     if (collected == 0)
         (void)reap(pid, deadline, &done, &status);
-    (void)kill(-pid, SIGKILL); /* what it left behind, and itself when it was too slow */
+    (void)kill(-pid, SIGKILL); /* its leftover children, and itself if it was too slow */
     if (!done) {
         (void)kill(pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -156,7 +156,7 @@ int child_run(const struct root *root, const struct child *child, struct buf *re
     cleanup_close_fn(&ends[1]);
     if (pid < 0)
         return err_sys(err, saved, "run %s", name);
-    (void)setpgid(pid, pid); /* by both, whoever comes first */
+    (void)setpgid(pid, pid); /* in both processes, to avoid a race */
     int collected = collect(out, deadline, name, ret_out, err);
     return finish(pid, deadline, collected, name, ret_code, err);
 }

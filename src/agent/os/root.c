@@ -89,7 +89,7 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-/* The folder of PATH, made when it is missing; its own parent is there (/run, /var/lib) or is made too. */
+/* Opens the folder of PATH; makes it, and the folders above it, if missing. */
 static int open_folder(const struct root *root, const char *path, struct err *err)
 {
     char folder[PATH_CAP];
@@ -108,7 +108,7 @@ static int open_folder(const struct root *root, const char *path, struct err *er
     return fd >= 0 ? fd : err_sys(err, errno, "open the folder %s", folder);
 }
 
-/* A name of its own, so that what a killed run left is simply replaced. */
+/* The name is fixed, so that the next run replaces what a killed run left. */
 static int write_temp(int folder, const char *temp, const void *bytes, size_t len, mode_t mode)
 {
     if (unlinkat(folder, temp, 0) < 0 && errno != ENOENT)
@@ -124,8 +124,7 @@ static void temp_name(const char *path, char ret[static TEMP_CAP])
     snprintf(ret, TEMP_CAP, ".%s.new", path_base(path));
 }
 
-/* A run that was killed may have left one, and it may hold a key. That there is none is the rule, and no
- * fault. */
+/* Removes the temporary file that a killed run may have left: it may hold a key. Usually there is none. */
 static void drop_temp(const struct root *root, const char *path)
 {
     char folder[PATH_CAP], temp[TEMP_CAP];

@@ -1,9 +1,8 @@
-/* A tool of the base's, run for what it does.
+/* Runs one of the base system's tools for its effect.
  *
- * In:    where it may be, arguments, what it reads on standard input.
- * Out:   nothing but its success.
- * Fails: ERR_IO with what it said, as one line.
- * Owns:  nothing.
+ * In:    its possible paths, arguments, its standard input.
+ * Out:   success or failure only.
+ * Fails: ERR_IO with its output on one line.
  */
 #ifndef BAKE_AGENT_OS_TOOL_H
 #define BAKE_AGENT_OS_TOOL_H
@@ -14,7 +13,7 @@
 must_check int tool_run(const struct root *root, const char *const *paths, const char *input, struct err *err,
                         ...) __attribute__((sentinel));
 
-/* For what may say no: *RET_CODE is its exit status. */
+/* For tools that answer with their exit status: *RET_CODE. */
 must_check int tool_ask(const struct root *root, const char *const *paths, int *ret_code, struct err *err,
                         ...) __attribute__((sentinel));
 

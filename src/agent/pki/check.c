@@ -53,7 +53,7 @@ static bool same(const struct buf *a, const struct buf *b)
     return a->len == b->len && sodium_memcmp(a->data, b->data, a->len) == 0;
 }
 
-/* All copies of an authority's certificate must be one: else a client does not know its server. */
+/* All copies of an authority's certificate must be equal, or clients do not trust their servers. */
 static int check_copy(struct pki_checker *checker, const struct pki_copy *copy)
 {
     cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX);

@@ -26,7 +26,7 @@ static void free_writer(struct pki_writer *writer)
 }
 #define cleanup_pki_writer cleanup(free_writer)
 
-/* Writes the file unless it is there with this content and mode. */
+/* Writes the file unless it has this content and mode already. */
 static int keep_file(struct pki_writer *writer, enum pki_folder folder, const char *file, const char *suffix,
                      const struct buf *text)
 {
@@ -159,7 +159,7 @@ static int write_derived(struct pki_writer *writer)
     return write_encryption(writer);
 }
 
-/* Last, since units start by the kubeconfigs' being there. */
+/* Last: units wait for the kubeconfigs to exist. */
 static int write_kubeconfigs(struct pki_writer *writer)
 {
     for (enum pki_folder i = 0; i < PKI_FOLDERS; i++) {
@@ -172,8 +172,7 @@ static int write_kubeconfigs(struct pki_writer *writer)
     return 0;
 }
 
-/* New folders are made with this mode; one that is there already, whoever made it, gets it before a key
- * does. */
+/* New folders get this mode; an existing one gets it before a key is written into it. */
 static int close_folder(struct pki_writer *writer, const char *path)
 {
     struct stat st;
@@ -204,7 +203,7 @@ static int remove_file(struct pki_writer *writer, enum pki_folder folder, const 
     return root_remove(writer->root, path, writer->err);
 }
 
-/* What a machine that was a node has and a witness must not have: above all the keys that make it any node or
+/* Removes what a witness that was a node must not keep, above all the keys that can impersonate any node or
  * user. */
 static int remove_kubernetes(struct pki_writer *writer)
 {
