@@ -134,7 +134,7 @@ static int run_all(struct fetcher *fetcher, struct transfers *all, const struct 
         bool ended = false;
         if (end_some(fetcher, &ended, err) < 0)
             return -1;
-        if (ended) /* perhaps the last one, or one that goes on elsewhere: nothing to wait for yet */
+        if (ended) /* perhaps the last one, or one that continues elsewhere: do not wait yet */
             continue;
         code = curl_multi_poll(fetcher->multi, NULL, 0, POLL_MS, NULL);
         if (code != CURLM_OK)

@@ -1,19 +1,18 @@
 /* Fetching inputs: http, https and file URLs into the cache.
  *
  * In:    URLs, with the size and SHA-256 they must have where a lock knows them.
- * Out:   artifacts: descriptors of whole files, hashed while they came in; nobody has verified them yet.
+ * Out:   artifacts: descriptors of whole files, hashed while they arrived; not verified yet.
  * Fails: ERR_NETWORK: no answer, or cut off, after all retries. ERR_REMOTE: the server or a proxy said no, or
  *        redirected to where it may not. ERR_VERIFY: too large, another size or digest than asked for, a
  *        certificate nobody vouches for. ERR_SPACE, ERR_IO: this machine. ERR_RECIPE: not a URL. ERR_USAGE:
  *        unusable CA certificates, or a malformed proxy in the environment. ERR_INTERRUPTED within 200 ms.
  * Owns:  a fetcher owns its connections; artifacts belong to the caller.
- * Never: asks the network for what the cache has by digest; goes on with a download whose file changed on the
+ * Never: asks the network for what the cache has by digest; resumes a download whose file changed on the
  *        server; follows https to http; sends credentials to a second host; shows credentials; decodes
  * content.
  *
- * A download that was cut is gone on with (Range and If-Range, RFC 9110 sections 13.1.5 and 14), in this run
- * and in later ones, when the server gave a strong validator. Proxies come from the environment as in
- * curl(1).
+ * A download that was cut is resumed (Range and If-Range, RFC 9110 sections 13.1.5 and 14), in this run and
+ * in later ones, when the server gave a strong validator. Proxies come from the environment as in curl(1).
  */
 #ifndef BAKE_FETCH_FETCH_H
 #define BAKE_FETCH_FETCH_H
@@ -60,7 +59,7 @@ struct fetch_request {
 };
 
 /* Fetches COUNT inputs in parallel; ret[i] answers reqs[i]. All or none: one failure stops the rest, which a
- * later run goes on with. */
+ * later run resumes. */
 must_check int fetch_all(struct fetcher *fetcher, struct cache *cache, const struct fetch_request *reqs,
                          size_t count, const struct run *run, struct artifact *ret, struct err *err);
 

@@ -1,4 +1,4 @@
-/* What is remembered of a URL or a local file between runs: which content it had.
+/* Remembers the content of a URL or a local file between runs.
  *
  * In:    notes in the cache, kinds "url" and "file".
  * Out:   the digest, and for URLs what a conditional request needs.

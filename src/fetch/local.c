@@ -1,7 +1,7 @@
-/* A file URL is opened directly. The file may be changed by others later, and that is nobody's fault: the
- * artifact keeps the descriptor, its digest says what the content was when the file had the identity (device,
- * inode, size, mtime, ctime) that goes with it, and verify takes the digest for no other. What is remembered
- * here saves hashing a file again that still is what it was: of what a nightly run reads, nearly all. */
+/* A file URL is opened directly. The file may be changed by others later: the artifact keeps the descriptor,
+ * its digest says what the content was when the file had the identity (device, inode, size, mtime, ctime)
+ * that goes with it, and verify takes the digest for no other. What is remembered here saves hashing a file
+ * again that still is what it was: of what a nightly run reads, nearly all. */
 #include "fetch/local.h"
 
 #include <inttypes.h>

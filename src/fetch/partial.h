@@ -1,10 +1,10 @@
-/* A download that is coming in: a file in the cache that a later run can go on with.
+/* A download in progress: a file in the cache that a later run can resume.
  *
  * In:    the bytes of one URL, in order.
  * Out:   an entry of the cache under its SHA-256 (kind "download").
  * Fails: ERR_IO, ERR_SPACE, ERR_INTERRUPTED.
  * Owns:  the lock of the URL, the file DIR/partial/KEY and its note KEY.meta: the server's validator and the
- *        size of the whole. Bytes without a note are never gone on with.
+ *        size of the whole. Bytes without a note are never resumed.
  * Never: mixes bytes of two versions: the note goes before the first byte of another version comes.
  */
 #ifndef BAKE_FETCH_PARTIAL_H
@@ -34,7 +34,7 @@ must_check int partial_init(struct partial *part, struct cache *cache, const cha
 must_check int partial_try_lock(struct partial *part, bool *ret, struct err *err);
 /* Opens what an earlier run left, and hashes it. Needs the lock. NAME is for progress. */
 must_check int partial_open(struct partial *part, const char *name, const struct run *run, struct err *err);
-/* Empties it for a version with this validator ("" when it cannot be gone on with). */
+/* Empties it for a version with this validator ("" when it cannot be resumed). */
 must_check int partial_restart(struct partial *part, const char *validator, uint64_t total, struct err *err);
 must_check int partial_add(struct partial *part, const void *bytes, size_t len, struct err *err);
 /* The digest of everything; nothing can be added afterwards. */

@@ -21,7 +21,7 @@ uint64_t request_done(const struct transfer *t)
 int request_restart(struct transfer *t, const char *validator, uint64_t total, struct err *err)
 {
     if (t->cache) {
-        if (t->part.done > 0) /* who read along has read something else */
+        if (t->part.done > 0) /* a reader that followed along has read other bytes */
             progress_end(t->req.progress, false);
         return partial_restart(&t->part, validator, total, err);
     }

@@ -10,7 +10,7 @@ enum {
     BACKOFF_MAX_MS = 30000,
     RETRY_AFTER_MAX_S = 60,
     HOPS_MAX = 10,
-    PROGRESS_MIN = 1 << 20 /* bytes nearer to the end: no failed attempt */
+    PROGRESS_MIN = 1 << 20 /* an attempt that gains this many bytes has not failed */
 };
 
 /* Centered jitter: a run sends few requests, and repeating one at once seldom helps. */

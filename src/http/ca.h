@@ -33,7 +33,8 @@ struct ca_source ca_choose(const char *option);
 /* One more. PATH NULL, or named already: nothing. */
 void ca_add(struct ca_source *ca, const char *path, const char *from);
 
-/* Can all of them be used? To be asked before a request: libcurl finds out late, and does not say which. */
+/* Can all of them be used? Call it before a request: libcurl finds out late, and does not say which
+ * failed. */
 must_check int ca_check(const struct ca_source *ca, struct err *err);
 
 /* CA is borrowed as long as the handle is used. */

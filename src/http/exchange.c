@@ -15,7 +15,7 @@ enum {
 };
 enum { NS_IN_S = 1000000000 };
 
-/* "POST https://host/path": a query may hold what opens an upload to anybody, and a bad URL anything. */
+/* "POST https://host/path": a query may hold the key to an upload, and a malformed URL may hold anything. */
 static void name_request(struct exchange *x)
 {
     const struct http_request *req = x->req;
@@ -75,7 +75,7 @@ static int add_header(struct exchange *x, const char *name, const char *value, s
     if (value[0])
         snprintf(line, room, "%s: %s", name, value);
     else
-        snprintf(line, room, "%s;", name); /* libcurl's way of saying: empty */
+        snprintf(line, room, "%s;", name); /* libcurl's syntax for an empty header */
     struct curl_slist *more = curl_slist_append(x->headers, line);
     explicit_bzero(line, room);
     free(line);
@@ -187,7 +187,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
         err_set(&x->why, ERR_REMOTE, 0, "%s: the server sent an endless header", x->where);
         return fail(x);
     }
-    if (len >= 5 && strncmp(line, "HTTP/", 5) == 0) { /* what came before was an interim answer */
+    if (len >= 5 && strncmp(line, "HTTP/", 5) == 0) { /* the header before it was an interim answer's */
         head->len = 0;
         x->head_whole = false;
         return len;
@@ -234,7 +234,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 static CURLcode set_target(const struct exchange *x)
 {
     CURL *easy = x->easy;
-    /* these only help: one exchange a connection at a time, and HTTP/2 would bring nothing */
+    /* optional: a connection carries one exchange at a time, so HTTP/2 gains nothing */
     (void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     CURLcode code = curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -285,7 +285,7 @@ static CURLcode set_callbacks(struct exchange *x)
     return code;
 }
 
-/* The whole room at once: a buffer that grows leaves copies behind. */
+/* Reserves the full size: a growing buffer leaves copies of a secret behind. */
 static int reserve(struct buf *body, struct err *err)
 {
     body->data = malloc(body->max + 1);

@@ -23,9 +23,9 @@ struct http_slot {
 
 struct http {
     struct http_options options; /* with the defaults filled in */
-    pthread_mutex_t lock;        /* of what follows */
+    pthread_mutex_t lock;        /* of the members below */
     struct http_slot *idle;
-    int64_t rate_free_ns; /* when all that was granted so far will have been sent */
+    int64_t rate_free_ns; /* when everything granted so far will have been sent */
 };
 
 struct exchange {
@@ -40,7 +40,7 @@ struct exchange {
     char curl_why[CURL_ERROR_SIZE];
     struct http_answer answer;
     size_t head_bytes;
-    bool head_whole;      /* its empty line was there */
+    bool head_whole;      /* its empty line has been received */
     uint64_t done;        /* bytes of the body handed to libcurl */
     uint64_t told;        /* to req->sent */
     int64_t grant_ns;     /* when the next piece may go; 0: none was asked for */

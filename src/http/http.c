@@ -189,14 +189,14 @@ static int exchange_run(struct exchange *x, CURLM *multi, struct err *err)
     if (driven == 0 && curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         status = 0;
     curl_multi_remove_handle(multi, x->easy);
-    if (x->failed) { /* a callback's reason is the nearer one */
+    if (x->failed) { /* a callback's error says more */
         *err = x->why;
         return -1;
     }
     if (driven < 0)
         return -1;
     if (code == CURLE_OK &&
-        (status < 200 || !x->head_whole)) /* libcurl takes a header that was cut for a whole one */
+        (status < 200 || !x->head_whole)) /* libcurl takes a truncated header for a complete one */
         code = CURLE_GOT_NOTHING;
     if (code != CURLE_OK)
         return transport_failed(&x->transport, x->easy, code, x->where, err);
@@ -221,7 +221,7 @@ int http_exchange(struct http *http, const struct http_request *req, const struc
     exchange_end(&x);
     if (done == 0)
         slot_give(http, slot);
-    else /* what it has looked up and connected may be why: the next attempt finds its own way */
+    else /* cached addresses or connections may be the cause: the next attempt starts without them */
         slot_free(slot);
     return done;
 }

@@ -72,7 +72,7 @@ struct http_request {
     uint64_t off;
     uint64_t len; /* bytes, of memory or of the file */
 
-    /* Bytes of the body handed over in this attempt so far, from the calling thread; NULL: nobody asks. */
+    /* Bytes of the body handed over in this attempt so far, from the calling thread; NULL: not reported. */
     void (*sent)(void *ctx, uint64_t bytes);
     void *sent_ctx;
 
@@ -84,8 +84,8 @@ struct http_request {
 
     unsigned connect_timeout_ms; /* 0: the options' */
     unsigned answer_s;           /* 0: the options' */
-    bool metadata;               /* plain http to any host is meant: a metadata server's */
-    bool secret;                 /* the answer holds a secret: it is not moved about in memory */
+    bool metadata;               /* a metadata server's: plain http to any host is allowed */
+    bool secret;                 /* the answer holds a secret: its buffer is never reallocated */
 };
 
 must_check int http_exchange(struct http *http, const struct http_request *req, const struct run *run,

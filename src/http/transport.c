@@ -25,7 +25,7 @@ struct meaning {
     const char *advice; /* NULL: libcurl's words say it all */
 };
 
-/* What can come of http and https. A code that is not here is taken for one that passes. */
+/* What can come of http and https. Codes not listed count as temporary. */
 static const struct meaning meanings[] = {
     {CURLE_COULDNT_RESOLVE_HOST, ERR_NETWORK, CHECK_HOST},
     {CURLE_COULDNT_CONNECT, ERR_NETWORK, CHECK_ROUTE},
@@ -66,7 +66,7 @@ static const struct meaning meanings[] = {
     {CURLE_UNKNOWN_OPTION, ERR_INTERNAL, NULL},
     {CURLE_RECURSIVE_API_CALL, ERR_INTERNAL, NULL},
     {CURLE_UNRECOVERABLE_POLL, ERR_INTERNAL, NULL},
-    {CURLE_READ_ERROR, ERR_INTERNAL, NULL}, /* these three: a callback that gave no reason */
+    {CURLE_READ_ERROR, ERR_INTERNAL, NULL}, /* these three: a callback failed without a reason */
     {CURLE_WRITE_ERROR, ERR_INTERNAL, NULL},
     {CURLE_ABORTED_BY_CALLBACK, ERR_INTERNAL, NULL},
     {CURLE_SSL_ENGINE_NOTFOUND, ERR_INTERNAL, OWN_TLS},
@@ -213,7 +213,7 @@ int transport_failed(const struct transport *how, CURL *easy, CURLcode code, con
     reason_of(how, easy, code, reason);
     if (code == CURLE_OPERATION_TIMEDOUT &&
         curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up) == CURLE_OK && looked_up == 0)
-        code = CURLE_COULDNT_RESOLVE_HOST; /* a name server that is silent is one that is not there */
+        code = CURLE_COULDNT_RESOLVE_HOST; /* a silent name server counts as unreachable */
     const struct meaning meaning = meaning_of(code);
     url_host(how->url, host);
     if (proxy_failed(how, easy, code, host, reason, where, err))

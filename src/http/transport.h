@@ -2,16 +2,15 @@
  *
  * In:    where a request goes and whom it trusts; the CURLcode of an attempt that failed.
  * Out:   a fresh handle with the settings every request has; an error with its kind and what to do about it.
- * Fails: ERR_NETWORK is what passes: no name, no route, no answer, a cut one. Another attempt may succeed, so
- *        clients repeat this kind and no other. ERR_VERIFY: the server's certificate. ERR_REMOTE: server or
+ * Fails: ERR_NETWORK is temporary: no name, no route, no answer, a cut one. Another attempt may succeed, so
+ *        clients retry this kind and no other. ERR_VERIFY: the server's certificate. ERR_REMOTE: server or
  *        proxy refuse. ERR_IO: this machine's CA certificates. ERR_USAGE: a proxy's URL in the environment.
  *        ERR_RECIPE: a URL that libcurl does not take. ERR_INTERNAL: libcurl was misused, or lacks TLS.
  * Owns:  nothing: the handle is the caller's.
  * Never: shows a proxy's user and password.
  *
- * Each attempt gets a handle of its own. One that failed keeps state from then on: after a failed look-up,
- * libcurl 7.88 refuses CURLOPT_BUFFERSIZE on it for ever. Connections belong to the multi handle, so nothing
- * is lost.
+ * Each attempt gets a handle of its own. A failed one keeps state: after a failed look-up, libcurl 7.88
+ * refuses CURLOPT_BUFFERSIZE on it from then on. Connections belong to the multi handle, so nothing is lost.
  */
 #ifndef BAKE_HTTP_TRANSPORT_H
 #define BAKE_HTTP_TRANSPORT_H
