@@ -53,7 +53,7 @@ static int no_gpt(const struct disk *disk, struct err *err)
                            "a disk with sectors of %u bytes (its GPT is at byte %u): disks of Compute Engine "
                            "have 512; use the image for those (for Fedora CoreOS gcp, not metal4k)",
                            sector, sector);
-    size_t len = disk->size < MAGIC_ROOM ? (size_t)disk->size : (size_t)MAGIC_ROOM;
+    size_t len = disk->size < MAGIC_BYTES ? (size_t)disk->size : (size_t)MAGIC_BYTES;
     cleanup_free unsigned char *bytes = malloc(len);
     if (!bytes)
         return err_oom(err);
