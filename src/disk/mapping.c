@@ -264,7 +264,7 @@ int disk_map_extent(struct disk *disk, uint64_t off, uint64_t len, const struct 
     return 0;
 }
 
-static int changed_meanwhile(struct err *err)
+static int file_changed_error(struct err *err)
 {
     return err_set(err, ERR_VERIFY, 0,
                    "a file that is embedded was changed while it was read: run again when it is complete");
@@ -275,7 +275,7 @@ int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, 
     const struct mapped_file *file = NULL;
     if (add_file(disk->map, fd, &file, err) < 0)
         return -1;
-    return file_identity_equal(&file->identity, identity) ? 0 : changed_meanwhile(err);
+    return file_identity_equal(&file->identity, identity) ? 0 : file_changed_error(err);
 }
 
 int disk_check_files(const struct disk *disk, struct err *err)
@@ -286,7 +286,7 @@ int disk_check_files(const struct disk *disk, struct err *err)
         if (file_identify(map->files[i].fd, &now, err) < 0)
             return -1;
         if (!file_identity_equal(&now, &map->files[i].identity))
-            return changed_meanwhile(err);
+            return file_changed_error(err);
     }
     return 0;
 }

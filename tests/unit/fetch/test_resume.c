@@ -138,7 +138,7 @@ static void killed_at_random_moments_it_ends_whole(void **state)
     assert_int_equal(rig_files(rig, "download"), 2);
 }
 
-static void a_file_that_changed_meanwhile_is_fetched_anew(void **state)
+static void a_changed_file_is_fetched_anew(void **state)
 {
     struct fetch_rig *rig = *state;
     struct err err = {0};
@@ -391,7 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_RIG(a_killed_download_is_gone_on_with),
         WITH_RIG(killed_at_random_moments_it_ends_whole),
-        WITH_RIG(a_file_that_changed_meanwhile_is_fetched_anew),
+        WITH_RIG(a_changed_file_is_fetched_anew),
         WITH_RIG(lost_bytes_are_found_out),
         WITH_RIG(a_damaged_note_means_a_new_start),
         WITH_RIG(a_cut_connection_is_taken_up_again),

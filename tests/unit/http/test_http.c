@@ -399,7 +399,7 @@ static void test_sink(void **state)
     buf_free(&sunk.bytes);
 }
 
-static void test_file_is_cut_meanwhile(void **state)
+static void test_file_is_cut_during_the_upload(void **state)
 {
     struct rig *rig = *state;
     cleanup_close int fd = big_file();
@@ -473,7 +473,7 @@ int main(void)
         with_rig(test_interrupted),
         with_rig(test_refused_before_anything_is_sent),
         with_rig(test_sink),
-        with_rig(test_file_is_cut_meanwhile),
+        with_rig(test_file_is_cut_during_the_upload),
         with_rig(test_tls_and_proxy),
     };
     return cmocka_run_group_tests_name("cloud/http", tests, NULL, NULL);

@@ -78,14 +78,14 @@ static int tear_down(void **state)
 }
 
 /* SETTLED: as if all files, this program included, were older than they are. */
-static void remember(struct note_rig *rig, bool settled, const char *changed_meanwhile)
+static void remember(struct note_rig *rig, bool settled, const char *new_input)
 {
     struct err err = {0};
     cleanup_up_to_date struct up_to_date before = {0};
     assert_int_equal(up_to_date_begin(&rig->query, &rig->inputs, &before, &err), 0);
     before.settled = settled;
-    if (changed_meanwhile)
-        put_file(rig->dir, "input", changed_meanwhile);
+    if (new_input)
+        put_file(rig->dir, "input", new_input);
     if (up_to_date_remember(&before, &rig->query, &rig->inputs, rig->cache, PACKAGE, NULL, &err) < 0)
         fail_msg("%s", err.text);
 }
