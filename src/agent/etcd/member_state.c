@@ -65,7 +65,7 @@ int member_state_load(const struct root *root, struct member_state *ret, struct 
     if (read_id(root, &made, err) < 0 || read_roster(root, &made, err) < 0 ||
         find_mark(root, &made.marked, err) < 0 || find_data(root, &made.has_data, err) < 0)
         return -1;
-    made.state = made.marked || made.has_data ? MEMBER_JOINED
+    made.phase = made.marked || made.has_data ? MEMBER_JOINED
                  : made.roster.count > 0      ? MEMBER_DECIDED
                                               : MEMBER_WAITING;
     *ret = made;

@@ -25,7 +25,7 @@ enum member_phase {
 };
 
 struct member_state {
-    enum member_phase state;
+    enum member_phase phase;
     bool has_id, has_data, marked;
     unsigned char id[ROSTER_ID_SIZE];
     struct member_roster roster; /* count 0: none */

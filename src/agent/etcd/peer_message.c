@@ -75,7 +75,7 @@ size_t peer_message_write(const struct peer_message *message, unsigned char ret[
     put_word(&w, message->to);
     if (message->type == PEER_MESSAGE_ANSWER) {
         put_bytes(&w, message->id, sizeof message->id);
-        put_byte(&w, message->state);
+        put_byte(&w, message->phase);
         put_roster(&w, &message->roster);
     }
     return w.len;
@@ -134,12 +134,12 @@ static void take_roster(struct message_reader *r, struct member_roster *ret)
 static void take_answer(struct message_reader *r, struct peer_message *ret)
 {
     take_bytes(r, ret->id, sizeof ret->id);
-    unsigned char state = take_byte(r);
+    unsigned char phase = take_byte(r);
     take_roster(r, &ret->roster);
-    r->bad = r->bad || state < MEMBER_WAITING || state > MEMBER_JOINED ||
-             (state == MEMBER_WAITING && ret->roster.count > 0) ||
-             (state == MEMBER_DECIDED && ret->roster.count == 0);
-    ret->state = r->bad ? MEMBER_WAITING : (enum member_phase)state;
+    r->bad = r->bad || phase < MEMBER_WAITING || phase > MEMBER_JOINED ||
+             (phase == MEMBER_WAITING && ret->roster.count > 0) ||
+             (phase == MEMBER_DECIDED && ret->roster.count == 0);
+    ret->phase = r->bad ? MEMBER_WAITING : (enum member_phase)phase;
 }
 
 bool peer_message_read(const unsigned char *bytes, size_t len, struct peer_message *ret)

@@ -23,7 +23,7 @@ struct peer_message {
     unsigned char list[PEER_MESSAGE_LIST_SIZE]; /* a digest of the sender's cluster-nodes */
     char cluster[VALUE_NAME_CAP], from[VALUE_NAME_CAP], to[VALUE_NAME_CAP];
     unsigned char id[ROSTER_ID_SIZE];
-    enum member_phase state;
+    enum member_phase phase;
     struct member_roster roster;
 };
 

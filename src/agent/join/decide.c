@@ -34,7 +34,7 @@ static bool follow(const struct node_metadata *m, const unsigned char *id, const
             return true;
         }
     for (size_t i = 0; i < m->node_count; i++)
-        if (replies[i].got && replies[i].state != MEMBER_WAITING) {
+        if (replies[i].got && replies[i].phase != MEMBER_WAITING) {
             settle(ret, DECISION_REPLACE,
                    "%s is a member of a cluster that does not know this disk: joining as a "
                    "replacement",

@@ -235,7 +235,7 @@ static int decide_and_start(struct join *join, struct err *err)
         return replace_loop(join, "this disk took part before and has no data: joining as a replacement",
                             err);
     }
-    if (disk->state == MEMBER_DECIDED)
+    if (disk->phase == MEMBER_DECIDED)
         return start_new(join, err);
     if (!disk->has_id && member_state_incarnate(root, disk->id, err) < 0)
         return -1;

@@ -115,14 +115,14 @@ int peers_answer(int fd, const struct peers *self, struct err *err)
             continue;
         if (member_state_load(self->root, &disk, err) < 0)
             return -1;
-        if (!disk.has_id && disk.state == MEMBER_WAITING)
+        if (!disk.has_id && disk.phase == MEMBER_WAITING)
             continue; /* `join` has not run yet: nothing to report */
         peer_message_start(self->metadata, &answer);
         answer.type = PEER_MESSAGE_ANSWER;
         memcpy(answer.echo, question.echo, sizeof answer.echo);
         memcpy(answer.to, question.from, sizeof answer.to);
         memcpy(answer.id, disk.id, sizeof answer.id);
-        answer.state = disk.state;
+        answer.phase = disk.phase;
         answer.roster = disk.roster;
         send_packet(fd, self, &answer, &from);
     }
@@ -170,7 +170,7 @@ static void take_answer(const struct peers *self, struct asking *asking, const s
         replies[i].got = true;
         replies[i].same_list = memcmp(answer->list, question->list, sizeof answer->list) == 0;
         memcpy(replies[i].id, answer->id, sizeof replies[i].id);
-        replies[i].state = answer->state;
+        replies[i].phase = answer->phase;
         replies[i].roster = answer->roster;
         asking->open--;
     }

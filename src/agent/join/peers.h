@@ -43,7 +43,7 @@ struct peers {
 struct peers_reply {
     bool got, same_list; /* same_list: it has the same cluster-nodes */
     unsigned char id[ROSTER_ID_SIZE];
-    enum member_phase state;
+    enum member_phase phase;
     struct member_roster roster;
 };
 

@@ -94,22 +94,22 @@ static void a_disk_goes_forward_only(void **state)
     struct member_roster roster;
     unsigned char id[ROSTER_ID_SIZE], other[ROSTER_ID_SIZE];
     struct member_state disk = load(place);
-    assert_int_equal(disk.state, MEMBER_WAITING);
+    assert_int_equal(disk.phase, MEMBER_WAITING);
     assert_false(disk.has_id);
     assert_int_equal(member_state_incarnate(&place->root, id, &last), 0);
     disk = load(place);
     assert_true(disk.has_id);
     assert_memory_equal(disk.id, id, sizeof id);
-    assert_int_equal(disk.state, MEMBER_WAITING);
+    assert_int_equal(disk.phase, MEMBER_WAITING);
     assert_int_equal(roster_parse(GOOD, strlen(GOOD), &roster, &last), 0);
     assert_int_equal(member_state_decide(&place->root, &roster, &last), 0);
-    assert_int_equal(load(place).state, MEMBER_DECIDED);
+    assert_int_equal(load(place).phase, MEMBER_DECIDED);
     assert_int_equal(member_state_mark_joined(&place->root, "joined", &last), 0);
-    assert_int_equal(load(place).state, MEMBER_JOINED);
+    assert_int_equal(load(place).phase, MEMBER_JOINED);
     assert_int_equal(member_state_start_over(&place->root, &last), 0);
     disk = load(place);
     memcpy(other, disk.id, sizeof other);
-    assert_int_equal(disk.state, MEMBER_JOINED);
+    assert_int_equal(disk.phase, MEMBER_JOINED);
     assert_int_equal(disk.roster.count, 0);
     assert_int_not_equal(memcmp(other, id, sizeof id), 0);
 }
@@ -118,13 +118,13 @@ static void only_a_log_is_data(void **state)
 {
     const struct place *place = *state;
     put_text(place, MEMBER_STATE_DATA "/member/snap/db", "x");
-    assert_int_equal(load(place).state, MEMBER_WAITING);
+    assert_int_equal(load(place).phase, MEMBER_WAITING);
     put_text(place, MEMBER_STATE_DATA "/member/wal/0.tmp", "x");
-    assert_int_equal(load(place).state, MEMBER_WAITING);
+    assert_int_equal(load(place).phase, MEMBER_WAITING);
     put_text(place, MEMBER_STATE_DATA "/member/wal/0000000000000000-0000000000000000.wal", "x");
-    assert_int_equal(load(place).state, MEMBER_JOINED);
+    assert_int_equal(load(place).phase, MEMBER_JOINED);
     assert_int_equal(member_state_set_aside(&place->root, 17, &last), 0);
-    assert_int_equal(load(place).state, MEMBER_WAITING);
+    assert_int_equal(load(place).phase, MEMBER_WAITING);
     assert_true(there(place, MEMBER_STATE_DATA "/member.removed-17/snap/db"));
 }
 

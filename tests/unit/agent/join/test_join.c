@@ -30,7 +30,7 @@ static void all_wait(const struct node_metadata *m, struct peers_reply replies[N
     memset(replies, 0, sizeof *replies * NODE_MEMBERS_MAX);
     for (size_t i = 0; i < m->node_count; i++) {
         replies[i].got = replies[i].same_list = i != m->self;
-        replies[i].state = MEMBER_WAITING;
+        replies[i].phase = MEMBER_WAITING;
         replies[i].id[0] = (unsigned char)(i + 1);
     }
 }
@@ -114,7 +114,7 @@ static void who_is_named_takes_part(void **state)
                 all_wait(&m, replies);
                 if (from == self)
                     continue;
-                replies[from].state = how;
+                replies[from].phase = how;
                 replies[from].roster = roster_with(&m, mine);
                 replies[from].same_list = false; /* it is decided, whatever the list says now */
                 assert_int_equal(kind(&m, replies, NULL, "a member of the new cluster"), DECISION_NEW);
@@ -133,7 +133,7 @@ static void who_is_not_named_is_a_replacement(void **state)
                 all_wait(&m, replies);
                 if (from == self)
                     continue;
-                replies[from].state = how == 0 ? MEMBER_DECIDED : MEMBER_JOINED;
+                replies[from].phase = how == 0 ? MEMBER_DECIDED : MEMBER_JOINED;
                 if (how != 2)
                     replies[from].roster = roster_with(&m, lost);
                 assert_int_equal(kind(&m, replies, replies, "as a replacement"), DECISION_REPLACE);
@@ -163,7 +163,7 @@ static void every_combination(void **state)
                     left % 6; /* silent, waiting, decided with and without me, joined with and without */
                 left /= 6;
                 replies[i].got = what != 0;
-                replies[i].state = what < 2 ? MEMBER_WAITING : what < 4 ? MEMBER_DECIDED : MEMBER_JOINED;
+                replies[i].phase = what < 2 ? MEMBER_WAITING : what < 4 ? MEMBER_DECIDED : MEMBER_JOINED;
                 if (what >= 2)
                     replies[i].roster = roster_with(&m, what % 2 ? lost : mine);
                 named = named || what == 2 || what == 4;
@@ -256,7 +256,7 @@ static void a_disk_that_lost_its_data_never_starts_new(void **state)
     assert_says(last, "it took too long");
     assert_false(there(place, JOIN_ENV));
     assert_int_equal(member_state_load(&place->root, &disk, &last), 0);
-    assert_int_equal(disk.state, MEMBER_JOINED);
+    assert_int_equal(disk.phase, MEMBER_JOINED);
     assert_int_equal(disk.roster.count, 0);
     assert_int_not_equal(memcmp(disk.id, id, sizeof id), 0);
 }

@@ -60,7 +60,7 @@ static size_t make_answer(unsigned char bytes[BOX_MAX], struct peer_message *pac
     size_t len = 0;
     peer_message_start(&m, packet);
     packet->type = PEER_MESSAGE_ANSWER;
-    packet->state = MEMBER_DECIDED;
+    packet->phase = MEMBER_DECIDED;
     packet->roster = two();
     memcpy(packet->to, "a", 2);
     assert_true(box_seal(key.bytes, message, peer_message_write(packet, message), bytes, &len));
@@ -108,11 +108,11 @@ static void malformed_messages_are_noise(void **state)
         assert_false(peer_message_read(message, cut, &again));
     message[len] = 0;
     assert_false(peer_message_read(message, len + 1, &again));
-    packet.state = MEMBER_WAITING; /* with a roster */
+    packet.phase = MEMBER_WAITING; /* with a roster */
     assert_false(peer_message_read(message, peer_message_write(&packet, message), &again));
-    packet.state = 4;
+    packet.phase = 4;
     assert_false(peer_message_read(message, peer_message_write(&packet, message), &again));
-    packet.state = MEMBER_JOINED;
+    packet.phase = MEMBER_JOINED;
     assert_true(peer_message_read(message, peer_message_write(&packet, message), &again));
     packet.type = 3;
     assert_false(peer_message_read(message, peer_message_write(&packet, message), &again));
@@ -241,14 +241,14 @@ static void members_answer_what_is_on_their_disk(void **state)
     assert_true(replies[1].got);
     assert_true(replies[1].same_list);
     assert_false(replies[0].got || replies[2].got);
-    assert_int_equal(replies[1].state, MEMBER_WAITING);
+    assert_int_equal(replies[1].phase, MEMBER_WAITING);
     assert_memory_equal(replies[1].id, id, sizeof id);
     assert_int_equal(member_state_decide(&place->root, &roster, &last), 0);
     m.node_count = 2; /* all answer: no time is lost, however much there is */
     int64_t began = clock_now_ms();
     ask(place, port, &m, 60000, replies);
     assert_true(clock_now_ms() - began < 30000);
-    assert_int_equal(replies[1].state, MEMBER_DECIDED);
+    assert_int_equal(replies[1].phase, MEMBER_DECIDED);
     assert_false(replies[1].same_list);
     assert_memory_equal(&replies[1].roster, &roster, sizeof roster);
     memcpy(m.cluster_name, "else", 5);
