@@ -8,7 +8,7 @@
 
 static const char name_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 
-const char *find_pair(const struct recipe_pair *pairs, size_t count, const char *name)
+const char *recipe_find_pair(const struct recipe_pair *pairs, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(pairs[i].name, name) == 0)
@@ -16,8 +16,8 @@ const char *find_pair(const struct recipe_pair *pairs, size_t count, const char 
     return NULL;
 }
 
-int nearest_pair(const struct recipe_pair *pairs, size_t count, const char *name, const char **ret,
-                 struct err *err)
+int recipe_nearest_pair(const struct recipe_pair *pairs, size_t count, const char *name, const char **ret,
+                        struct err *err)
 {
     cleanup_free const char **words = calloc(count + 1, sizeof *words);
     if (!words)
@@ -28,7 +28,7 @@ int nearest_pair(const struct recipe_pair *pairs, size_t count, const char *name
     return 0;
 }
 
-bool is_variable_name(const char *name)
+bool recipe_var_name_ok(const char *name)
 {
     size_t len = strlen(name);
     return len > 0 && len <= VAR_NAME_MAX && name[strspn(name, name_chars)] == '\0';
@@ -47,10 +47,10 @@ static int look_up_pair(const struct expansion *e, const char *space, const char
                         const struct recipe_pair *pairs, size_t count, const char **ret)
 {
     const char *near;
-    *ret = find_pair(pairs, count, name);
+    *ret = recipe_find_pair(pairs, count, name);
     if (*ret)
         return 0;
-    if (nearest_pair(pairs, count, name, &near, e->err) < 0)
+    if (recipe_nearest_pair(pairs, count, name, &near, e->err) < 0)
         return -1;
     if (near)
         return json_error(e->doc, e->node, e->err, "unknown variable ${%s.%s}; did you mean ${%s.%s}?", space,
@@ -139,8 +139,8 @@ static int expand_one(const struct expansion *e, const char *dollar, bool escape
     return 0;
 }
 
-int expand_variables(const struct recipe_scope *scope, const struct json_doc *doc, const cJSON *node,
-                     bool escape, struct arena *arena, const char **ret, struct err *err)
+int recipe_expand(const struct recipe_scope *scope, const struct json_doc *doc, const cJSON *node,
+                  bool escape, struct arena *arena, const char **ret, struct err *err)
 {
     const struct expansion e = {.scope = scope, .doc = doc, .node = node, .err = err};
     cleanup_buf struct buf out = BUF_INIT(RECIPE_STRING_MAX);

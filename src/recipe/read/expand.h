@@ -33,16 +33,15 @@ struct recipe_scope {
 };
 
 /* NULL when no pair has that name. */
-const char *find_pair(const struct recipe_pair *pairs, size_t count, const char *name);
+const char *recipe_find_pair(const struct recipe_pair *pairs, size_t count, const char *name);
 /* The name most like NAME: NULL in *ret when none is near. */
-must_check int nearest_pair(const struct recipe_pair *pairs, size_t count, const char *name, const char **ret,
-                            struct err *err);
+must_check int recipe_nearest_pair(const struct recipe_pair *pairs, size_t count, const char *name,
+                                   const char **ret, struct err *err);
 /* Letters, digits, '_', '.', '-'; 1 to VAR_NAME_MAX of them. */
-bool is_variable_name(const char *name);
+bool recipe_var_name_ok(const char *name);
 
 /* ESCAPE: NODE's text is a file: URL, so folders that variables stand for are percent-encoded. */
-must_check int expand_variables(const struct recipe_scope *scope, const struct json_doc *doc,
-                                const cJSON *node, bool escape, struct arena *arena, const char **ret,
-                                struct err *err);
+must_check int recipe_expand(const struct recipe_scope *scope, const struct json_doc *doc, const cJSON *node,
+                             bool escape, struct arena *arena, const char **ret, struct err *err);
 
 #endif

@@ -26,16 +26,16 @@ struct recipe_where read_where(const struct recipe_reader *r, const cJSON *node)
     return where;
 }
 
-bool only_chars(const char *text, const char *allowed)
+bool recipe_only_chars(const char *text, const char *allowed)
 {
     return text[strspn(text, allowed)] == '\0';
 }
 
-bool is_dns_name(const char *name, size_t max)
+bool recipe_dns_name_ok(const char *name, size_t max)
 {
     size_t len = strlen(name);
     return len > 0 && len <= max && strchr(LOWER, name[0]) && name[len - 1] != '-' &&
-           only_chars(name, LOWER DIGITS "-");
+           recipe_only_chars(name, LOWER DIGITS "-");
 }
 
 const char *read_hint(const char *word, const char *const *words, char buf[static READ_HINT_CAP])
@@ -68,7 +68,7 @@ int read_string(struct recipe_reader *r, const cJSON *node, const char *what, in
                           cJSON_IsNumber(node) ? ": put it in double quotes" : "");
     const char *text;
     bool escape = (flags & TEXT_URL) && strncmp(node->valuestring, "file:", 5) == 0;
-    if (expand_variables(&r->scope, r->doc, node, escape, &r->recipe->arena, &text, r->err) < 0)
+    if (recipe_expand(&r->scope, r->doc, node, escape, &r->recipe->arena, &text, r->err) < 0)
         return -1;
     if (!(flags & TEXT_FREE) && text[0] == '\0')
         return read_error(r, node, "\"%s\" must not be empty", what);

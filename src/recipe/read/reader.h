@@ -76,8 +76,8 @@ enum { READ_HINT_CAP = 400 };
 const char *read_hint(const char *word, const char *const *words, char buf[static READ_HINT_CAP]);
 
 /* [a-z]([-a-z0-9]*[a-z0-9])? of at most MAX characters. */
-bool is_dns_name(const char *name, size_t max);
-bool only_chars(const char *text, const char *allowed);
+bool recipe_dns_name_ok(const char *name, size_t max);
+bool recipe_only_chars(const char *text, const char *allowed);
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

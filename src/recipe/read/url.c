@@ -45,7 +45,7 @@ static const char *url_fault(const char *url)
                            : "needs escapes: write %20 for a space, %25 for %, %3F for ? and %23 for #";
 }
 
-int check_recipe_url(struct recipe_reader *r, const cJSON *node, const char *url)
+int recipe_check_url(struct recipe_reader *r, const cJSON *node, const char *url)
 {
     const char *fault = url_fault(url);
     if (!fault)
@@ -56,7 +56,7 @@ int check_recipe_url(struct recipe_reader *r, const cJSON *node, const char *url
     return read_error(r, node, "URL \"%.200s\" %s", clean, fault);
 }
 
-int portable_url(struct recipe_reader *r, const cJSON *node, const char *url, const char **ret)
+int recipe_portable_url(struct recipe_reader *r, const cJSON *node, const char *url, const char **ret)
 {
     const char *given = node->valuestring;
     bool local = strncmp(url, "file:", 5) == 0;

@@ -48,7 +48,7 @@ int read_base(struct recipe_reader *r, const cJSON *root)
     base->os = release_os_names[os];
     base->arch = release_arch_names[arch < 0 ? 0 : arch];
     base->from.name = RECIPE_BASE_NAME;
-    if (base->version && !is_input_word(base->version))
+    if (base->version && !recipe_input_word_ok(base->version))
         return read_error(r, read_node(node, "version"),
                           "version \"%.100s\": use \"current\" or letters, digits, '.', '_', '-', '+'",
                           base->version);

@@ -21,7 +21,7 @@ static int read_mode(struct recipe_reader *r, const cJSON *node, struct recipe_f
     if (read_string(r, mode, "mode", 0, &text) < 0)
         return -1;
     size_t len = strlen(text);
-    if (len < 3 || len > 5 || !only_chars(text, "01234567") || (len == 5 && text[0] != '0'))
+    if (len < 3 || len > 5 || !recipe_only_chars(text, "01234567") || (len == 5 && text[0] != '0'))
         return read_error(r, mode, "mode \"%.40s\" must be 3 or 4 octal digits, like \"0755\"", text);
     for (const char *c = text; *c; c++)
         file->mode = file->mode * 8 + (uint32_t)(*c - '0');

@@ -35,7 +35,7 @@ int read_general(struct recipe_reader *r, const cJSON *root)
     int network;
     if (read_text(r, root, "name", TEXT_NEEDED, &recipe->name) < 0)
         return -1;
-    if (!is_dns_name(recipe->name, NAME_MAX_CHARS))
+    if (!recipe_dns_name_ok(recipe->name, NAME_MAX_CHARS))
         return read_error(
             r, read_node(root, "name"),
             "name \"%.100s\": use 1 to %d of a-z, 0-9, '-', starting with a letter and not ending with '-'",

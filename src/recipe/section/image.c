@@ -21,7 +21,7 @@ static int read_labels(struct recipe_reader *r, const cJSON *image, struct recip
     for (const cJSON *node = object ? object->child : NULL; node; node = node->next, i++) {
         const char *key = node->string;
         if (key[0] == '\0' || strlen(key) > LABEL_MAX || !strchr(LOWER, key[0]) ||
-            !only_chars(key, LOWER DIGITS "_-"))
+            !recipe_only_chars(key, LOWER DIGITS "_-"))
             return read_error(
                 r, node, "label \"%.100s\": a key starts with a-z and has up to 63 of a-z, 0-9, '_', '-'",
                 key);
@@ -30,7 +30,7 @@ static int read_labels(struct recipe_reader *r, const cJSON *image, struct recip
         if (read_copy(r, key, &labels[i].name) < 0 ||
             read_string(r, node, key, TEXT_FREE, &labels[i].value) < 0)
             return -1;
-        if (strlen(labels[i].value) > LABEL_MAX || !only_chars(labels[i].value, LOWER DIGITS "_-"))
+        if (strlen(labels[i].value) > LABEL_MAX || !recipe_only_chars(labels[i].value, LOWER DIGITS "_-"))
             return read_error(r, node, "label value \"%.100s\": it has up to 63 of a-z, 0-9, '_', '-'",
                               labels[i].value);
     }
@@ -56,7 +56,7 @@ static int read_feature(struct recipe_reader *r, const cJSON *node, void *item, 
     const char **feature = item;
     if (read_string(r, node, "guest_os_features", 0, feature) < 0)
         return -1;
-    if (!strchr(UPPER, (*feature)[0]) || !only_chars(*feature, UPPER DIGITS "_"))
+    if (!strchr(UPPER, (*feature)[0]) || !recipe_only_chars(*feature, UPPER DIGITS "_"))
         return read_error(r, node, "feature \"%.100s\" must be upper case, like \"UEFI_COMPATIBLE\"",
                           *feature);
     *ret = (struct read_name){*feature, node};
@@ -94,7 +94,7 @@ int read_image(struct recipe_reader *r, const cJSON *root)
         read_text(r, node, "description", TEXT_FREE, &image->description) < 0 ||
         read_text(r, node, "storage_location", 0, &image->storage_location) < 0)
         return -1;
-    if (image->family && !is_dns_name(image->family, 63))
+    if (image->family && !recipe_dns_name_ok(image->family, 63))
         return read_error(r, read_node(node, "family"),
                           "family \"%.100s\": use up to 63 of a-z, 0-9, '-', starting with a letter and not "
                           "ending with '-'",
@@ -102,7 +102,7 @@ int read_image(struct recipe_reader *r, const cJSON *root)
     if (image->description && strlen(image->description) > IMAGE_DESCRIPTION_MAX)
         return read_error(r, read_node(node, "description"), "the description is longer than %d bytes",
                           IMAGE_DESCRIPTION_MAX);
-    if (image->storage_location && !is_dns_name(image->storage_location, 63))
+    if (image->storage_location && !recipe_dns_name_ok(image->storage_location, 63))
         return read_error(r, read_node(node, "storage_location"),
                           "storage location \"%.100s\" must be like \"eu\" or \"europe-west1\"",
                           image->storage_location);

@@ -12,10 +12,10 @@
 
 enum { INPUTS_MAX = 500 };
 
-bool is_input_word(const char *text)
+bool recipe_input_word_ok(const char *text)
 {
     return text[0] != '\0' && text[0] != '.' && strlen(text) <= 64 &&
-           only_chars(text, LOWER UPPER DIGITS "._-+");
+           recipe_only_chars(text, LOWER UPPER DIGITS "._-+");
 }
 
 static int read_hex(struct recipe_reader *r, const cJSON *object, const char *key, size_t digits,
@@ -58,9 +58,9 @@ static int read_signature(struct recipe_reader *r, const cJSON *object, struct r
         if (!in->signature || !in->portable_signature)
             return err_oom(r->err);
     }
-    if (check_recipe_url(r, node, in->signature) < 0)
+    if (recipe_check_url(r, node, in->signature) < 0)
         return -1;
-    return suffix ? 0 : portable_url(r, node, in->signature, &in->portable_signature);
+    return suffix ? 0 : recipe_portable_url(r, node, in->signature, &in->portable_signature);
 }
 
 int read_trust(struct recipe_reader *r, const cJSON *object, struct recipe_input *in)
@@ -68,8 +68,8 @@ int read_trust(struct recipe_reader *r, const cJSON *object, struct recipe_input
     const cJSON *url = read_node(object, "url"), *keyring = read_node(object, "keyring");
     in->where = read_where(r, object);
     if (read_text(r, object, "url", TEXT_URL, &in->url) < 0 ||
-        (in->url && check_recipe_url(r, url, in->url) < 0) ||
-        (in->url && portable_url(r, url, in->url, &in->portable_url) < 0) ||
+        (in->url && recipe_check_url(r, url, in->url) < 0) ||
+        (in->url && recipe_portable_url(r, url, in->url, &in->portable_url) < 0) ||
         read_hex(r, object, "sha256", 64, &in->sha256) < 0 ||
         read_hex(r, object, "sha512", 128, &in->sha512) < 0 || read_signature(r, object, in) < 0 ||
         read_text(r, object, "keyring", 0, &in->keyring) < 0)
@@ -95,7 +95,7 @@ static int read_input(struct recipe_reader *r, const cJSON *node, struct recipe_
         return read_error(r, node, "input \"%.100s\" must be an object", node->string);
     if (read_only(r, node, input_keys) < 0 || read_copy(r, node->string, &in->name) < 0)
         return -1;
-    if (!is_input_word(in->name))
+    if (!recipe_input_word_ok(in->name))
         return read_error(
             r, node,
             "input name \"%.100s\": use 1 to 64 letters, digits, '.', '_', '-', '+', not starting with '.'",

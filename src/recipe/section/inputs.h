@@ -9,7 +9,7 @@ must_check int read_trust(struct recipe_reader *r, const cJSON *object, struct r
 /* The input that "input" of OBJECT names. */
 must_check int read_input_ref(struct recipe_reader *r, const cJSON *object, const struct recipe_input **ret);
 /* 1 to 64 letters, digits, '.', '_', '-', '+', not starting with '.': an input's name, a version. */
-bool is_input_word(const char *text);
+bool recipe_input_word_ok(const char *text);
 /* NULL when no input has that name. */
 const struct recipe_input *recipe_find_input(const struct recipe *recipe, const char *name);
 

@@ -44,7 +44,7 @@ static bool is_component(const struct recipe_source *source)
 }
 
 /* The built-in units and manifests use flags that Kubernetes 1.24 removed: its components would not start. */
-int check_components(struct recipe_reader *r, const cJSON *root)
+int recipe_check_components(struct recipe_reader *r, const cJSON *root)
 {
     enum { LAST_MINOR = 23 };
     const struct recipe *recipe = r->recipe;

@@ -13,7 +13,7 @@ static bool unit_name_ok(const char *name)
                                         ".path",    ".slice",  ".swap",   ".scope", NULL};
     const char *dot = strrchr(name, '.');
     if (!dot || dot == name || name[0] == '@' || strlen(name) >= NAME_CAP ||
-        !only_chars(name, LOWER UPPER DIGITS ":-_.\\@"))
+        !recipe_only_chars(name, LOWER UPPER DIGITS ":-_.\\@"))
         return false;
     for (size_t i = 0; types[i]; i++)
         if (strcmp(dot, types[i]) == 0)

@@ -13,7 +13,7 @@ static int check_given(struct recipe_reader *r, const cJSON *vars)
         const char *name = given->vars[i].name, *near;
         if (vars && read_node(vars, name))
             continue;
-        if (nearest_pair(r->scope.vars, r->scope.var_count, name, &near, r->err) < 0)
+        if (recipe_nearest_pair(r->scope.vars, r->scope.var_count, name, &near, r->err) < 0)
             return -1;
         return err_set(r->err, ERR_RECIPE, 0,
                        "--var %.100s: %.300s has no variable of that name under \"vars\"%s%s%s", name,
@@ -37,12 +37,12 @@ int read_vars(struct recipe_reader *r, const cJSON *root)
     r->scope.vars = pairs;
     for (const cJSON *var = vars ? vars->child : NULL; var; var = var->next) {
         const char *name = var->string, *value;
-        if (!is_variable_name(name))
+        if (!recipe_var_name_ok(name))
             return read_error(r, var, "variable name \"%.100s\": use 1 to %d letters, digits, '_', '.', '-'",
                               name, VAR_NAME_MAX);
         if (read_string(r, var, name, TEXT_FREE, &value) < 0)
             return -1;
-        const char *over = find_pair(given->vars, given->var_count, name);
+        const char *over = recipe_find_pair(given->vars, given->var_count, name);
         struct recipe_pair *pair = &pairs[r->scope.var_count];
         pair->value = value;
         if (read_copy(r, name, &pair->name) < 0 || (over && read_copy(r, over, &pair->value) < 0))
