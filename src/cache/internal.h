@@ -2,6 +2,7 @@
 #ifndef BAKE_CACHE_INTERNAL_H
 #define BAKE_CACHE_INTERNAL_H
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 #include "cache/cache.h"
@@ -32,6 +33,15 @@ must_check int cache_rel(const char *kind, const char *key, const char *suffix,
                          char out[static CACHE_REL_CAP], struct err *err);
 /* Makes the kind's folder. */
 must_check int cache_make_kind(struct cache *cache, const char *kind, struct err *err);
+/* The folder NAME ("." is the cache itself), or NULL with errno. */
+must_check DIR *cache_open_dir(struct cache *cache, const char *name);
+
+static inline void cache_close_dir(DIR *const *dir)
+{
+    if (*dir)
+        closedir(*dir);
+}
+#define cleanup_dir cleanup(cache_close_dir)
 
 void cache_meta_of(const struct stat *st, const struct sha256 *sha256, struct cache_meta *ret);
 bool cache_meta_same(const struct cache_meta *meta, const struct stat *st);

@@ -1,6 +1,7 @@
 /* Names of entries, and their folders. */
 #include "cache/internal.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 static bool name_ok(const char *name, size_t cap, const char *extra)
@@ -44,4 +45,13 @@ int cache_make_kind(struct cache *cache, const char *kind, struct err *err)
     if (mkdirat(cache->fd, kind, 0700) < 0 && errno != EEXIST)
         return err_sys(err, errno, "make folder %s/%s (--cache-dir names another cache)", cache->dir, kind);
     return 0;
+}
+
+DIR *cache_open_dir(struct cache *cache, const char *name)
+{
+    cleanup_close int fd = openat(cache->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir)
+        fd = -1; /* the stream owns it */
+    return dir;
 }

@@ -1,7 +1,6 @@
 /* Keeps the cache within its bound, and removes what killed processes left. */
 #include "cache/internal.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
@@ -29,24 +28,9 @@ static void candidates_free(struct candidates *list)
     free(list->items);
 }
 
-static void close_dir(DIR *const *dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
-
-static DIR *open_dir(struct cache *cache, const char *name)
-{
-    int fd = openat(cache->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir && fd >= 0)
-        close(fd);
-    return dir;
-}
-
 void cache_sweep_temps(struct cache *cache)
 {
-    cleanup(close_dir) DIR *dir = open_dir(cache, CACHE_PARTIAL);
+    cleanup_dir DIR *dir = cache_open_dir(cache, CACHE_PARTIAL);
     for (struct dirent *e; dir && (e = readdir(dir));) {
         if (strncmp(e->d_name, CACHE_TEMP_PREFIX, strlen(CACHE_TEMP_PREFIX)) != 0)
             continue;
@@ -176,7 +160,7 @@ static int list_one(struct cache *cache, DIR *dir, const char *kind, const char 
 static int list_kind(struct cache *cache, const char *kind, struct candidates *list, struct err *err)
 {
     struct stat st;
-    cleanup(close_dir) DIR *dir = open_dir(cache, kind);
+    cleanup_dir DIR *dir = cache_open_dir(cache, kind);
     if (dir && fstat(dirfd(dir), &st) == 0)
         list->bytes += allocated(&st);
     for (struct dirent *e; dir && (e = readdir(dir));)
@@ -212,7 +196,7 @@ int cache_trim(struct cache *cache, struct err *err)
     cache_sweep_temps(cache);
     cleanup(candidates_free) struct candidates list = {0};
     struct stat st;
-    cleanup(close_dir) DIR *top = open_dir(cache, ".");
+    cleanup_dir DIR *top = cache_open_dir(cache, ".");
     if (!top || fstat(dirfd(top), &st) < 0)
         return err_sys(err, errno, "read %s", cache->dir);
     list.bytes = allocated(&st);
