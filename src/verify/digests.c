@@ -3,18 +3,18 @@
 
 #include <string.h>
 
-/* "# SHA512 HASH" starts a block; false for any other line. */
-static bool heading(const char *line, size_t len, bool *ret_sha512)
+/* A line with '#' starts a block; *ret_sha512 says whether of SHA-512 sums. False for any other line. */
+static bool is_heading(const char *line, size_t len, bool *ret_sha512)
 {
-    static const char mine[] = "# SHA512 HASH";
+    static const char sha512[] = "# SHA512 HASH";
     if (len == 0 || line[0] != '#')
         return false;
-    *ret_sha512 = len == sizeof mine - 1 && memcmp(line, mine, len) == 0;
+    *ret_sha512 = len == sizeof sha512 - 1 && memcmp(line, sha512, len) == 0;
     return true;
 }
 
-/* "HEX  NAME", as sha512sum writes it: two spaces, or a space and '*'. */
-static bool names(const char *line, size_t len, const char *filename)
+/* True for "HEX  NAME", as sha512sum writes it: two spaces, or a space and '*'. */
+static bool line_names(const char *line, size_t len, const char *filename)
 {
     size_t hex = (size_t)2 * SHA512_SIZE, name = strlen(filename);
     return len == hex + 2 + name && line[hex] == ' ' && (line[hex + 1] == ' ' || line[hex + 1] == '*') &&
@@ -25,7 +25,7 @@ int verify_digests_parse(const char *text, size_t len, const char *filename, uin
                          struct err *err)
 {
     if (len > DIGESTS_MAX)
-        return err_set(err, ERR_VERIFY, 0, "the .DIGESTS file is larger than the %d bytes that are allowed",
+        return err_set(err, ERR_VERIFY, 0, "the .DIGESTS file is larger than the limit of %d bytes",
                        DIGESTS_MAX);
     uint8_t found[SHA512_SIZE];
     bool in_block = false, have = false;
@@ -36,7 +36,7 @@ int verify_digests_parse(const char *text, size_t len, const char *filename, uin
         at += line_len + 1;
         if (line_len > 0 && line[line_len - 1] == '\r')
             line_len--;
-        if (heading(line, line_len, &in_block) || !in_block || !names(line, line_len, filename))
+        if (is_heading(line, line_len, &in_block) || !in_block || !line_names(line, line_len, filename))
             continue;
         char hex[SHA512_HEX];
         uint8_t one[SHA512_SIZE];

@@ -1,14 +1,14 @@
-/* One detached OpenPGP signature, by gpgv as a process.
+/* Checks one detached OpenPGP signature by running gpgv.
  *
  * In:    an open file, one signature packet, the keyring in binary.
- * Out:   whether the signature vouches for the file: the fingerprint of the primary key that made it, or the
- *        reason why it does not count.
- * Fails: ERR_VERIFY when the file is not what a key of the keyring signed, or gpgv's answer makes no sense;
+ * Out:   a verdict: the fingerprint of the primary key behind a good signature, or the reason why the
+ *        signature does not count.
+ * Fails: ERR_VERIFY when the file is not what a key of the keyring signed, or gpgv's output makes no sense;
  *        ERR_IO when gpgv is not installed.
- * Never: touches a GnuPG home; passes a path that could be swapped.
+ * Never: reads or writes a GnuPG home; passes gpgv a path at which the file could be replaced.
  *
- * A signature that does not count is not a failure: another one in the same file may count. A BAD one is: a
- * trusted key signed other bytes, so the file and its signatures do not belong together.
+ * A signature that does not count is not a failure: another one in the same file may count. A BAD one is a
+ * failure: a trusted key signed other bytes, so the file and its signatures do not belong together.
  */
 #ifndef BAKE_VERIFY_GPGV_H
 #define BAKE_VERIFY_GPGV_H
@@ -20,7 +20,7 @@
 #include "verify/types.h"
 
 struct gpgv_job {
-    int fd;           /* the file that is signed */
+    int fd;           /* the signed file */
     const char *name; /* the input's name, for messages */
     const void *signature;
     size_t signature_size;
@@ -28,29 +28,29 @@ struct gpgv_job {
     const void *keyring;
     size_t keyring_size;
     const char *keyring_name; /* for messages: where to add a key */
-    bool keyring_armoured;    /* and how */
+    bool keyring_armoured;    /* for messages: a key to add must be armoured too */
 };
 
-/* In order of how much a reason helps whoever has to act on it. */
+/* Best first: of several signatures that do not count, the one that comes first here is reported. */
 enum gpgv_verdict {
     GPGV_GOOD,
-    GPGV_INVALID,    /* by a key of the keyring, but revoked, expired, too weak, of the wrong kind */
+    GPGV_INVALID,    /* by a key of the keyring, but revoked, expired, too weak or of the wrong kind */
     GPGV_NO_KEY,     /* the keyring has no such key */
     GPGV_UNREADABLE, /* of a version or algorithm that gpgv does not know, or damaged */
-    GPGV_NOT_ASKED
+    GPGV_UNCHECKED   /* gpgv has not run yet */
 };
 
 struct gpgv_answer {
     enum gpgv_verdict verdict;
-    char signer[FINGERPRINT_CAP]; /* of a good one: the primary key's */
-    struct err reason;            /* of any other */
+    char signer[FINGERPRINT_CAP]; /* GPGV_GOOD: the primary key's fingerprint */
+    struct err reason;            /* any other verdict: why the signature does not count */
 };
 
 must_check int gpgv_check(const struct gpgv_job *job, const struct run *run, struct gpgv_answer *ret,
                           struct err *err);
 
-/* Judges what gpgv wrote on its status descriptor and, with --verbose, on stderr (LOG). Apart from
- * gpgv_check() so that hostile and rare output can be tested. */
+/* Derives the verdict from what gpgv wrote to its status descriptor (STATUS) and, with --verbose, to stderr
+ * (LOG). Separate from gpgv_check() so that hostile and rare output can be tested. */
 must_check int gpgv_judge(const char *status, size_t len, const char *log, const struct gpgv_job *job,
                           const struct run *run, struct gpgv_answer *ret, struct err *err);
 

@@ -1,10 +1,10 @@
-/* What gpgv says about one signature. Source: doc/DETAILS of GnuPG 2.2, "Format of the --status-fd output";
- * the texts of --verbose are g10/sig-check.c's, the same from 2.1 to 2.4.
+/* Interprets gpgv's output for one signature. Sources: doc/DETAILS of GnuPG 2.2, "Format of the --status-fd
+ * output"; the --verbose lines are worded in g10/sig-check.c, unchanged from 2.1 to 2.4.
  *
- * gpgv looks at every subkey of the key that signed and writes KEYEXPIRED for each that has expired, so most
- * of these lines say nothing about the signature. Which key a line is about only the log tells: it names the
- * key, one line for each KEYEXPIRED and in the same order. Only the log also tells that a key which has
- * expired was revoked as well: EXPKEYSIG hides REVKEYSIG. A log that does not fit the status lines is not
+ * gpgv looks at every subkey of the key that signed and writes KEYEXPIRED for each expired one, so most of
+ * these lines have nothing to do with the signature. Only the log shows which key a line is about: for each
+ * KEYEXPIRED it has one line, in the same order, that names the key. Only the log also shows that an expired
+ * key was revoked as well: EXPKEYSIG hides REVKEYSIG. A log that does not match the status lines is not
  * trusted. */
 #include <stdio.h>
 #include <string.h>
@@ -19,18 +19,21 @@ struct judge {
     const struct run *run;
     const char *log;
     struct gpgv_answer *answer;
-    bool begun;                    /* NEWSIG came */
-    bool decided;                  /* a line gave the verdict */
-    bool good, expired_key, valid; /* GOODSIG or EXPKEYSIG came; the latter; VALIDSIG came */
-    uint64_t
-        ends[EXPIRED_MAX]; /* of the KEYEXPIRED lines, seconds since 1970; 0: the key has no end itself */
+    bool begun;       /* NEWSIG seen */
+    bool decided;     /* a line gave the verdict */
+    bool good;        /* GOODSIG or EXPKEYSIG seen */
+    bool expired_key; /* EXPKEYSIG seen */
+    bool valid;       /* VALIDSIG seen */
+    /* Of the KEYEXPIRED lines, in seconds since 1970; 0: the key itself does not expire. */
+    uint64_t ends[EXPIRED_MAX];
     size_t ends_count;
 };
 
-/* What the keys that a signature hangs on came to. */
+/* What the log says about the signing subkey and its primary key together. */
 struct key_state {
-    bool known, revoked;
-    uint64_t end; /* the earlier end of subkey and primary key; 0: not said */
+    bool known;   /* the log matches the status lines */
+    bool revoked; /* one of the two is */
+    uint64_t end; /* the earlier of their expiry times; 0: not given */
 };
 
 static bool number(const char *text, uint64_t *ret)
@@ -54,7 +57,7 @@ static bool fingerprint_ok(const char *text)
     return (len == 40 || len == 64) && strspn(text, "0123456789ABCDEF") == len;
 }
 
-/* The key id that gpgv uses for a fingerprint: the end of a version 4 one, the start of a longer one. */
+/* The key ID that gpgv prints for a fingerprint: its last 16 digits in version 4, its first 16 later. */
 static const char *key_id(const char *fingerprint)
 {
     return strlen(fingerprint) == 40 ? fingerprint + 40 - KEY_ID_LEN : fingerprint;
@@ -69,25 +72,26 @@ static const char *day(uint64_t when, char out[static 16])
     return out;
 }
 
-/* RFC 4880 9.4. MD5, SHA-1 and RIPEMD-160 can be, or soon will be, forged. */
+/* Hash algorithms as numbered in RFC 4880 section 9.4 and RFC 9580 section 9.5. Refused are MD5, SHA-1 and
+ * RIPEMD-160: signatures over them can be forged, or soon will be. */
 static bool digest_is_strong(uint64_t algorithm)
 {
     return (algorithm >= 8 && algorithm <= 12) || algorithm == 14;
 }
 
-static int nonsense(const struct judge *judge, struct err *err)
+static int unexpected(const struct judge *judge, struct err *err)
 {
-    return err_set(err, ERR_VERIFY, 0, "%s: gpgv gave an answer that cannot be understood", judge->job->name);
+    return err_set(err, ERR_VERIFY, 0, "%s: unexpected output from gpgv", judge->job->name);
 }
 
-/* The signature does not count, for the reason that the caller puts into answer->reason. */
+/* The signature does not count; the caller fills in the reason that this returns. */
 static struct err *reject(struct judge *judge, enum gpgv_verdict verdict)
 {
     judge->answer->verdict = verdict;
     return &judge->answer->reason;
 }
 
-/* True if LINE of the log is about a key: *ret_id is its id, *ret_rest the rest of the line. */
+/* True if LINE of the log is about a key: *ret_id is its ID, *ret_rest the rest of the line. */
 static bool about_key(const char *line, const char **ret_id, const char **ret_rest)
 {
     static const char start[] = "gpgv: Note: signature key ";
@@ -131,9 +135,8 @@ static struct key_state look_up(const struct judge *judge, const char *const key
     return state;
 }
 
-/* A good signature whose key has expired since counts if it was made before: releases outlive their keys. A
- * revoked key counts for nothing: whoever stole it can sign with any date, and gpgv does not tell why a key
- * was revoked. */
+/* A good signature counts if it was made before its key expired: releases outlive their keys. Signatures of a
+ * revoked key never count: a thief can sign with any date, and gpgv does not say why a key was revoked. */
 static void judge_expired(struct judge *judge, const char *const keys[static 2], uint64_t made)
 {
     const struct gpgv_job *job = judge->job;
@@ -145,13 +148,12 @@ static void judge_expired(struct judge *judge, const char *const keys[static 2],
                 job->signature_name);
     else if (!state.known || state.end == 0)
         err_set(reject(judge, GPGV_INVALID), ERR_VERIFY, 0,
-                "%s: key %s, which made %s, has expired, and gpgv does not say when in a way that is known "
-                "here",
-                job->name, keys[1], job->signature_name);
+                "%s: key %s, which made %s, has expired, and gpgv's output does not show when", job->name,
+                keys[1], job->signature_name);
     else if (made >= state.end)
         err_set(reject(judge, GPGV_INVALID), ERR_VERIFY, 0,
-                "%s: %s was made on %s, when its key %s had expired (on %s); add the publisher's renewed key "
-                "to the keyring %s",
+                "%s: %s was made on %s, after its key %s had expired (on %s); add the publisher's renewed "
+                "key to the keyring %s",
                 job->name, job->signature_name, day(made, when), keys[1], day(state.end, until),
                 job->keyring_name);
     else
@@ -159,23 +161,23 @@ static void judge_expired(struct judge *judge, const char *const keys[static 2],
                  job->name, keys[1], day(state.end, until), day(made, when));
 }
 
-/* VALIDSIG fingerprint date timestamp expires version reserved pubkey-algorithm hash-algorithm class primary
- */
+/* Fields: VALIDSIG fingerprint date timestamp expires version reserved pubkey-algorithm hash-algorithm class
+ * primary-fingerprint */
 static int valid_signature(struct judge *judge, char **field, size_t fields, struct err *err)
 {
     const struct gpgv_job *job = judge->job;
     uint64_t made = 0, digest = 0;
     if (judge->valid || !judge->decided || fields < 11 || !fingerprint_ok(field[1]) ||
         !fingerprint_ok(field[10]) || !number(field[3], &made) || !number(field[8], &digest))
-        return nonsense(judge, err);
+        return unexpected(judge, err);
     judge->valid = true;
     if (!judge->good)
-        return 0; /* EXPSIG and REVKEYSIG are followed by VALIDSIG as well */
+        return 0; /* VALIDSIG follows EXPSIG and REVKEYSIG too */
     judge->answer->verdict = GPGV_GOOD;
     if (!digest_is_strong(digest))
         err_set(reject(judge, GPGV_INVALID), ERR_VERIFY, 0,
-                "%s: %s was made with a digest that can be forged (OpenPGP hash %llu); ask for a signature "
-                "with SHA-256 or better",
+                "%s: %s was made with a digest that can be forged (OpenPGP hash %llu); ask the publisher for "
+                "a signature with SHA-256 or better",
                 job->name, job->signature_name, (unsigned long long)digest);
     else if (strcmp(field[9], "00") != 0)
         err_set(reject(judge, GPGV_INVALID), ERR_VERIFY, 0,
@@ -188,7 +190,8 @@ static int valid_signature(struct judge *judge, char **field, size_t fields, str
     return 0;
 }
 
-/* ERRSIG keyid pkalgo hashalgo class time rc: 9 is a missing key, 4 an unknown algorithm, 5 a version. */
+/* Fields: ERRSIG keyid pkalgo hashalgo class time rc. rc 9: no such key; 4: unknown algorithm; 5: unknown
+ * version. */
 static void cannot_check(struct judge *judge, char **field, size_t fields)
 {
     const struct gpgv_job *job = judge->job;
@@ -202,23 +205,23 @@ static void cannot_check(struct judge *judge, char **field, size_t fields)
                 job->keyring_name);
     else
         err_set(reject(judge, GPGV_UNREADABLE), ERR_VERIFY, 0,
-                "%s: %s cannot be checked: gpgv does not know its version or algorithm, or it is damaged "
+                "%s: %s cannot be checked: it is damaged, or gpgv does not know its version or algorithm "
                 "(%s %s)",
                 job->name, job->signature_name, field[0], id);
 }
 
-/* A line that decides; the first one counts, and nothing may follow a good one. */
+/* Handles a line that gives a verdict: the first one counts, and none may follow a good one. */
 static int decide(struct judge *judge, char **field, size_t fields, struct err *err)
 {
     const struct gpgv_job *job = judge->job;
     const char *keyword = field[0], *id = fields > 1 ? field[1] : "";
     if (strcmp(keyword, "BADSIG") == 0)
         return err_set(err, ERR_VERIFY, 0,
-                       "%s: BAD signature: the file is not what key %s signed (%s); it was changed, cut "
-                       "short, or the signature belongs to another file",
+                       "%s: BAD signature: the file is not what key %s signed (%s); it was changed or "
+                       "truncated, or the signature belongs to another file",
                        job->name, id, job->signature_name);
     if (judge->decided)
-        return judge->good ? nonsense(judge, err) : 0;
+        return judge->good ? unexpected(judge, err) : 0;
     judge->decided = true;
     if (strcmp(keyword, "GOODSIG") == 0 || strcmp(keyword, "EXPKEYSIG") == 0) {
         judge->good = true;
@@ -243,14 +246,14 @@ static int judge_line(struct judge *judge, char **field, size_t fields, struct e
     if (strcmp(keyword, "NEWSIG") == 0) {
         bool again = judge->begun || judge->decided;
         judge->begun = true;
-        return again ? nonsense(judge, err) : 0;
+        return again ? unexpected(judge, err) : 0;
     }
     if (strcmp(keyword, "VALIDSIG") == 0)
         return valid_signature(judge, field, fields, err);
     if (strcmp(keyword, "KEYEXPIRED") == 0) {
         uint64_t end = 0;
         if (judge->ends_count == EXPIRED_MAX || fields < 2 || !number(field[1], &end))
-            return nonsense(judge, err);
+            return unexpected(judge, err);
         judge->ends[judge->ends_count++] = end;
         return 0;
     }
@@ -275,19 +278,19 @@ int gpgv_judge(const char *status, size_t len, const char *log, const struct gpg
     static const char prefix[] = "[GNUPG:] ";
     struct gpgv_answer answer = {.verdict = GPGV_UNREADABLE};
     struct judge judge = {.job = job, .run = run, .log = log, .answer = &answer};
-    err_set(&answer.reason, ERR_VERIFY, 0, "%s: no signature in %s that gpgv can read", job->name,
+    err_set(&answer.reason, ERR_VERIFY, 0, "%s: gpgv found no signature that it can read in %s", job->name,
             job->signature_name);
     for (size_t at = 0; at < len;) {
         const char *line = status + at;
         const char *stop = memchr(line, '\n', len - at);
         if (!stop)
-            return err_set(err, ERR_VERIFY, 0, "%s: gpgv's answer is cut short", job->name);
+            return err_set(err, ERR_VERIFY, 0, "%s: gpgv's output is truncated", job->name);
         size_t line_len = (size_t)(stop - line);
         at += line_len + 1;
         char copy[LINE_CAP];
         if (line_len < sizeof prefix - 1 || line_len >= sizeof copy || memchr(line, '\0', line_len) ||
             memcmp(line, prefix, sizeof prefix - 1) != 0)
-            return nonsense(&judge, err);
+            return unexpected(&judge, err);
         memcpy(copy, line + sizeof prefix - 1, line_len - (sizeof prefix - 1));
         copy[line_len - (sizeof prefix - 1)] = '\0';
         char *field[FIELDS_MAX];
@@ -296,7 +299,7 @@ int gpgv_judge(const char *status, size_t len, const char *log, const struct gpg
             return -1;
     }
     if (judge.good && !judge.valid)
-        return nonsense(&judge, err);
+        return unexpected(&judge, err);
     *ret = answer;
     return 0;
 }

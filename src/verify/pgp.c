@@ -9,7 +9,7 @@
 enum { ARMOUR_LINE_MAX = 1024, KEY_VERSION_NEW = 6 };
 enum { TAG_SIGNATURE = 2, TAG_KEY = 6, TAG_MARKER = 10, TAG_PADDING = 21, TAG_NOT_CRITICAL = 40 };
 
-/* One line of a text, without its end and without white space at the end. */
+/* A text that is read line by line; next_line() leaves out line ends and trailing white space. */
 struct lines {
     const char *at, *end;
 };
@@ -56,7 +56,7 @@ static int sextet(char c)
     return at ? (int)(at - digits) : -1;
 }
 
-/* Radix-64 that runs on over lines; padding ends it. */
+/* The decoder's state: four digits may span lines; padding ends the data. */
 struct radix64 {
     uint32_t bits;
     unsigned count;   /* digits in bits, 0 to 3 */
@@ -110,7 +110,8 @@ static bool crc_line_ok(const char *line, size_t len, const unsigned char *bytes
     return want == crc24(bytes, size);
 }
 
-/* After the BEGIN line. Header lines ("Version: ...") end with an empty line. */
+/* Decodes what follows a BEGIN line, up to the END line. Header lines ("Version: ...") end with an empty
+ * line. */
 static int read_block(struct lines *lines, const char *kind, const char *name, struct buf *to,
                       struct err *err)
 {
@@ -123,7 +124,7 @@ static int read_block(struct lines *lines, const char *kind, const char *name, s
             if (!checked && !radix64_end(&radix, to))
                 break;
             if (to->len == start)
-                return err_set(err, ERR_VERIFY, 0, "%s: an armoured block with nothing in it", name);
+                return err_set(err, ERR_VERIFY, 0, "%s: an armoured block is empty", name);
             return 0;
         }
         if (len > ARMOUR_LINE_MAX || checked)
@@ -132,7 +133,7 @@ static int read_block(struct lines *lines, const char *kind, const char *name, s
             body = len == 0;
             if (body || memchr(line, ':', len))
                 continue;
-            body = true; /* some writers leave the empty line out when there is no header */
+            body = true; /* some writers omit the empty line when there are no header lines */
         }
         if (len > 0 && line[0] == '=') {
             if (!radix64_end(&radix, to) || buf_check(to, name, err) < 0 || to->len == start ||
@@ -149,8 +150,8 @@ static int read_block(struct lines *lines, const char *kind, const char *name, s
 int pgp_dearmour(const void *bytes, size_t len, const char *kind, const char *name, struct buf *ret,
                  struct err *err)
 {
-    /* the first byte of any packet has its top bit set (RFC 4880 4.2); a keybox file starts with its length
-     * in big-endian, a NUL */
+    /* binary: a packet's first byte has its top bit set (RFC 4880 section 4.2), and a keybox file starts with
+     * a big-endian length, whose first byte is 0 */
     const unsigned char *first = bytes;
     if (len == 0)
         return err_set(err, ERR_VERIFY, 0, "%s is empty", name);
@@ -178,10 +179,11 @@ int pgp_dearmour(const void *bytes, size_t len, const char *kind, const char *na
 
 struct packet {
     unsigned tag;
-    size_t body, next; /* offsets: of what follows the header, of the next packet */
+    size_t body, next; /* offsets of what follows the header, and of the next packet */
 };
 
-/* The packet at AT. False when it does not fit; the tag is then set as far as there is one. */
+/* Reads the header of the packet at AT. False when the packet is malformed or truncated; its tag is set even
+ * so if the first byte is there. */
 static bool read_packet(const unsigned char *bytes, size_t len, size_t at, struct packet *ret)
 {
     size_t left = len - at, header = 0, size = 0;
@@ -212,7 +214,7 @@ static bool read_packet(const unsigned char *bytes, size_t len, size_t at, struc
     return true;
 }
 
-/* What a reader has to pass over. */
+/* A packet that a reader must skip. */
 static bool is_filler(unsigned tag)
 {
     return tag == TAG_MARKER || tag == TAG_PADDING || tag >= TAG_NOT_CRITICAL;

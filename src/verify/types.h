@@ -1,4 +1,5 @@
-/* The permit: bytes that were verified. Only verify_artifact() (verify/verify.h) makes one. */
+/* Verified bytes. Only verify_artifact() (verify/verify.h) makes a struct trusted, so holding one proves that
+ * its bytes were verified. */
 #ifndef BAKE_VERIFY_TYPES_H
 #define BAKE_VERIFY_TYPES_H
 
@@ -16,9 +17,9 @@ struct trusted {
     uint64_t size;                 /* bytes */
     struct sha256 sha256;          /* of the whole content */
     struct file_identity identity; /* of the file before it was hashed */
-    char signer[FINGERPRINT_CAP];  /* primary key's fingerprint in upper-case hex; "" when only a digest
-                                     vouched */
-    char *origin;                  /* for messages and provenance */
+    /* The primary key's fingerprint in upper-case hex; "" when no signature was checked. */
+    char signer[FINGERPRINT_CAP];
+    char *origin; /* for messages and provenance */
 };
 #define TRUSTED_EMPTY                                                                                        \
     {                                                                                                        \

@@ -47,8 +47,9 @@ static int hash_all(const struct artifact *artifact, const struct verify_spec *s
 
 static const char *hint(const struct verify_spec *spec)
 {
-    return spec->from_lock ? "; the lock pins this input: if the change is meant, run \"bake lock --update\""
-                           : "; check the digest in the recipe against the publisher's page";
+    return spec->from_lock
+               ? "; the lock pins this input: if the change is intended, run \"bake lock --update\""
+               : "; check the digest in the recipe against the publisher's page";
 }
 
 static int compare(const struct verify_spec *spec, const char *kind, const char *want, const uint8_t *have,
@@ -89,7 +90,7 @@ static int check_digests(const struct artifact *artifact, const struct verify_sp
     return 0;
 }
 
-/* Fingerprints as people write them: either case, with spaces. */
+/* WRITTEN is a fingerprint as people write it: in either case, with or without spaces. */
 static bool same_fingerprint(const char *written, const char *found)
 {
     for (; *written; written++) {
@@ -102,8 +103,8 @@ static bool same_fingerprint(const char *written, const char *found)
     return *found == '\0';
 }
 
-/* Of several signatures one good one is enough: publishers add signatures of newer kinds, or by newer keys,
- * beside those that older programs can read. A BAD one is refused whatever stands beside it. */
+/* One good signature is enough: publishers add signatures of newer kinds, or by newer keys, to those that
+ * older programs can read. A BAD one is an error whatever the others are. */
 static int judge_signatures(const struct verify_spec *spec, const struct run *run, struct gpgv_job *job,
                             const struct buf *signatures, char ret_signer[FINGERPRINT_CAP], struct err *err)
 {
@@ -111,7 +112,7 @@ static int judge_signatures(const struct verify_spec *spec, const struct run *ru
     unsigned count = 0;
     if (pgp_split_signatures(signatures->data, signatures->len, job->signature_name, each, &count, err) < 0)
         return err_wrap(err, "%s", spec->name);
-    struct gpgv_answer best = {.verdict = GPGV_NOT_ASKED};
+    struct gpgv_answer best = {.verdict = GPGV_UNCHECKED};
     char other[FINGERPRINT_CAP] = "";
     for (unsigned i = 0; i < count; i++) {
         struct gpgv_answer answer = {0};
@@ -149,8 +150,8 @@ int verify_read_keyring(const char *path, struct buf *ret, bool *ret_armoured, s
         if (missing)
             return err_set(
                 err, ERR_VERIFY, 0,
-                "keyring: there is no %s: put the public keys of whoever signs it there, from a source "
-                "that you trust (gpg --dearmor -o FILE KEY.asc)",
+                "keyring: there is no %s: put the signer's public keys there, from a source that you trust "
+                "(gpg --dearmor -o FILE KEY.asc)",
                 path);
         return err_wrap(err, "keyring");
     }
@@ -168,11 +169,11 @@ static int check_signature(const struct artifact *artifact, const struct verify_
     const char *name = spec->signature_name ? spec->signature_name : fallback;
     if (!spec->signature)
         return err_set(err, ERR_VERIFY, 0,
-                       "%s: the signature file %s is missing, and the keyring %s asks for one", spec->name,
-                       name, spec->keyring);
+                       "%s: the signature file %s is missing: with a keyring (%s), a signature is required",
+                       spec->name, name, spec->keyring);
     if (spec->signature_size > SIGNATURE_MAX)
-        return err_set(err, ERR_VERIFY, 0, "%s: %s is larger than a signature can be (%d bytes)", spec->name,
-                       name, SIGNATURE_MAX);
+        return err_set(err, ERR_VERIFY, 0, "%s: %s is too large for a signature (limit: %d bytes)",
+                       spec->name, name, SIGNATURE_MAX);
     cleanup_buf struct buf keyring = BUF_INIT(KEYRING_MAX);
     cleanup_buf struct buf signature = BUF_INIT(SIGNATURE_MAX);
     bool armoured = false;
@@ -200,7 +201,7 @@ int verify_artifact(struct artifact *artifact, const struct verify_spec *spec, c
         return err_set(err, ERR_VERIFY, 0,
                        "%s: nothing vouches for it: give its sha256 or sha512, or a signature and a keyring",
                        spec->name);
-    /* cheap checks first; gpgv reads the same descriptor that is handed on */
+    /* cheap checks first; gpgv reads through the same descriptor that the result gets */
     if (file_identify(artifact->fd, &made.identity, err) < 0 ||
         check_digests(artifact, spec, run, &made.sha256, err) < 0)
         return -1;

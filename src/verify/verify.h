@@ -1,14 +1,14 @@
-/* The gate: bytes that came from anywhere become a struct trusted, or nothing does.
+/* Verification: the only way from an artifact, whose bytes may come from anywhere, to a struct trusted.
  *
  * In:    an artifact, and what it must match: digests, a detached OpenPGP signature and its keyring.
- * Out:   struct trusted on the very descriptor that was checked: nothing is opened by name in between.
+ * Out:   a struct trusted with the very descriptor that was checked: the file is not opened by name again.
  * Fails: ERR_VERIFY with what was expected, what was found and what to do; ERR_IO when the bytes cannot be
  *        read or gpgv cannot be started; ERR_INTERRUPTED.
- * Owns:  on success the artifact's descriptor and origin move to the result; on failure it stays whole.
+ * Owns:  on success the artifact's descriptor and origin move to the result; on failure it keeps them.
  * Never: writes the artifact, uses the user's own GnuPG home, or leaves a file behind.
  *
- * Every condition that the spec names must hold; one that names none is refused unless allow_unpinned is set.
- * OpenPGP is left to gpgv(1); doc/DETAILS of GnuPG 2.2 describes the status lines that are read.
+ * Every condition in the spec must hold; a spec without any is refused unless allow_unpinned is set. gpgv(1)
+ * checks the signatures.
  */
 #ifndef BAKE_VERIFY_VERIFY_H
 #define BAKE_VERIFY_VERIFY_H
@@ -25,27 +25,26 @@
 enum { SIGNATURE_MAX = 64 << 10, KEYRING_MAX = 16 << 20, DIGESTS_MAX = 64 << 10 };
 
 struct verify_spec {
-    const char *name;   /* the input's name, for messages */
-    const char *sha256; /* 64 hex digits; NULL: not named */
-    const char *sha512; /* 128 hex digits; NULL: not named */
-    uint64_t size;      /* bytes; 0: not named */
-    bool from_lock; /* size and digests are the lock's: the message then says how to take a changed input */
-    bool hashed_already;   /* artifact->sha256 is of these very bytes: they are not read again to check it */
-    const char *keyring;   /* file of OpenPGP public keys, binary or armoured; set: a signature is required */
-    const void *signature; /* detached signature, binary or armoured; NULL: there is none */
-    size_t signature_size; /* bytes, at most SIGNATURE_MAX */
+    const char *name;    /* the input's name, for messages */
+    const char *sha256;  /* 64 hex digits; NULL: not given */
+    const char *sha512;  /* 128 hex digits; NULL: not given */
+    uint64_t size;       /* bytes; 0: not given */
+    bool from_lock;      /* size and digests come from the lock: messages say how to accept a changed input */
+    bool hashed_already; /* artifact->sha256 is of these very bytes: it need not be computed again */
+    const char *keyring; /* file of OpenPGP public keys, binary or armoured; set: a signature is required */
+    const void *signature;      /* detached signature, binary or armoured; NULL: none */
+    size_t signature_size;      /* bytes, at most SIGNATURE_MAX */
     const char *signature_name; /* where it came from, for messages; NULL: "NAME.sig" */
-    const char *signer;         /* fingerprint of the primary key it must be by; NULL: any of the keyring */
-    bool allow_unpinned; /* the first lock: accept without digest or signature; the caller tells the user */
+    const char *signer;         /* fingerprint of the primary key required; NULL: any in the keyring */
+    bool allow_unpinned; /* first lock: accept without digest or signature; the caller warns the user */
 };
 
-/* *ret is filled and *artifact is empty on success. ret->signer is the good signature's primary fingerprint;
- * "" when there was none. */
+/* On success *ret is filled and *artifact is empty. */
 must_check int verify_artifact(struct artifact *artifact, const struct verify_spec *spec,
                                const struct run *run, struct trusted *ret, struct err *err);
 
-/* Appends the keyring's binary form, so that a missing or malformed one is reported before anything is
- * fetched. */
+/* Appends the keyring's binary form. Public so that a missing or malformed keyring is reported before
+ * anything is fetched. */
 must_check int verify_read_keyring(const char *path, struct buf *ret, bool *ret_armoured, struct err *err);
 
 /* The SHA-512 of FILENAME from a CoreOS ".DIGESTS" file (blocks "# SHA512 HASH" of "HEX  NAME" lines).

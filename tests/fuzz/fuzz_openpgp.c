@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     unsigned count = 0;
     uint8_t sum[SHA512_SIZE];
     struct pgp_signature each[PGP_SIGNATURES_MAX];
-    struct gpgv_answer answer = {.verdict = GPGV_NOT_ASKED};
+    struct gpgv_answer answer = {.verdict = GPGV_UNCHECKED};
     struct gpgv_job job = {.name = "fuzz", .signature_name = "fuzz.sig", .keyring_name = "ring"};
     cleanup_buf struct buf out = BUF_INIT(SIGNATURE_MAX);
     if (pgp_dearmour(bytes, len, "SIGNATURE", "fuzz", &out, &err) == 0 &&
