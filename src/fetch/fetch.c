@@ -27,7 +27,7 @@ static void fill_defaults(struct fetch_options *options)
 
 int fetcher_new(const struct fetch_options *options, struct fetcher **ret, struct err *err)
 {
-    /* counted and safe in threads since libcurl 7.84; it stays initialised as long as the process lives */
+    /* counts its calls and is thread-safe since libcurl 7.84; never undone, so libcurl stays initialised */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(err, ERR_INTERNAL, 0, "libcurl cannot start");
     struct fetcher *fetcher = calloc(1, sizeof *fetcher);
@@ -72,8 +72,8 @@ static int with_name(const struct transfer *t, struct err *err)
     return t->cache ? err_wrap(err, "fetch %s", t->req.name) : err_wrap(err, "fetch");
 }
 
-/* Begins what may begin: new ones while there is room, waiting ones whose time has come. *ret_left counts
- * what is not done. */
+/* Begins new transfers up to the limit, and waiting ones whose time has come. *ret_left counts those not
+ * done. */
 static int begin_some(const struct fetcher *fetcher, struct transfers *all, size_t *ret_left, struct err *err)
 {
     size_t busy = 0, left = 0;
@@ -96,7 +96,7 @@ static int begin_some(const struct fetcher *fetcher, struct transfers *all, size
     return 0;
 }
 
-/* Takes what libcurl has finished; *ret_ended says whether there was anything. */
+/* Handles the transfers that libcurl has finished; *ret_ended says whether there were any. */
 static int end_some(struct fetcher *fetcher, bool *ret_ended, struct err *err)
 {
     *ret_ended = false;
@@ -106,10 +106,10 @@ static int end_some(struct fetcher *fetcher, bool *ret_ended, struct err *err)
         if (message->msg != CURLMSG_DONE)
             continue;
         CURL *easy = message->easy_handle;
-        CURLcode code = message->data.result; /* the message goes with the handle */
+        CURLcode code = message->data.result; /* the message does not outlive the handle's removal */
         char *private = NULL;
         if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) != CURLE_OK || !private)
-            return err_set(err, ERR_INTERNAL, 0, "libcurl: a transfer that nobody started");
+            return err_set(err, ERR_INTERNAL, 0, "libcurl: an unknown transfer ended");
         struct transfer *t = (struct transfer *)(void *)private;
         curl_multi_remove_handle(fetcher->multi, easy);
         if (transfer_ended(t, code, err) < 0)
@@ -134,7 +134,7 @@ static int run_all(struct fetcher *fetcher, struct transfers *all, const struct 
         bool ended = false;
         if (end_some(fetcher, &ended, err) < 0)
             return -1;
-        if (ended) /* perhaps the last one, or one that continues elsewhere: do not wait yet */
+        if (ended) /* all may be done, or a transfer may have begun its next request: do not wait yet */
             continue;
         code = curl_multi_poll(fetcher->multi, NULL, 0, POLL_MS, NULL);
         if (code != CURLM_OK)

@@ -2,17 +2,17 @@
  *
  * In:    URLs, with the size and SHA-256 they must have where a lock knows them.
  * Out:   artifacts: descriptors of whole files, hashed while they arrived; not verified yet.
- * Fails: ERR_NETWORK: no answer, or cut off, after all retries. ERR_REMOTE: the server or a proxy said no, or
- *        redirected to where it may not. ERR_VERIFY: too large, another size or digest than asked for, a
- *        certificate nobody vouches for. ERR_SPACE, ERR_IO: this machine. ERR_RECIPE: not a URL. ERR_USAGE:
- *        unusable CA certificates, or a malformed proxy in the environment. ERR_INTERRUPTED within 200 ms.
+ * Fails: ERR_NETWORK: after all retries, no answer or an incomplete one. ERR_REMOTE: the server or a proxy
+ *        refused, or a redirect is not allowed. ERR_VERIFY: too large, not the required size or digest, an
+ *        untrusted certificate. ERR_SPACE, ERR_IO: this machine. ERR_RECIPE: not a URL. ERR_USAGE: unusable
+ *        CA certificates, or a malformed proxy in the environment. ERR_INTERRUPTED within 200 ms.
  * Owns:  a fetcher owns its connections; artifacts belong to the caller.
- * Never: asks the network for what the cache has by digest; resumes a download whose file changed on the
- *        server; follows https to http; sends credentials to a second host; shows credentials; decodes
- * content.
+ * Never: downloads what the cache holds under the required digest; resumes a download whose file changed on
+ *        the server; follows a redirect from https to http; sends credentials to a second host, or shows
+ *        them; decodes content.
  *
- * A download that was cut is resumed (Range and If-Range, RFC 9110 sections 13.1.5 and 14), in this run and
- * in later ones, when the server gave a strong validator. Proxies come from the environment as in curl(1).
+ * An interrupted download is resumed (Range and If-Range, RFC 9110 sections 13.1.5 and 14), in the same run
+ * or a later one, if the server sent a strong validator. Proxies come from the environment as in curl(1).
  */
 #ifndef BAKE_FETCH_FETCH_H
 #define BAKE_FETCH_FETCH_H
@@ -29,8 +29,8 @@ struct fetch_options {
     int retries;                 /* after the first attempt; 0: 5, negative: none */
     unsigned backoff_ms;         /* before the first retry, doubled for each further one; 0: 500 */
     unsigned connect_timeout_ms; /* 0: 15,000 */
-    unsigned low_speed;          /* bytes a second ... 0: 1,024 */
-    unsigned low_speed_s;        /* ... for this many seconds are a cut connection; 0: 30 */
+    unsigned low_speed;          /* fewer bytes a second than this; 0: 1,024 ... */
+    unsigned low_speed_s;        /* ... for this many seconds count as a cut connection; 0: 30 */
     struct ca_source ca;         /* empty: the system's. Borrowed until fetcher_free(). */
 };
 
@@ -45,7 +45,7 @@ static inline void fetcher_free_fn(struct fetcher **fetcher)
 }
 #define cleanup_fetcher cleanup(fetcher_free_fn)
 
-enum fetch_says { FETCH_LOCK_SAYS, FETCH_RECIPE_SAYS, FETCH_PUBLISHER_SAYS };
+enum fetch_pin { FETCH_PIN_LOCK, FETCH_PIN_RECIPE, FETCH_PIN_PUBLISHER };
 
 struct fetch_request {
     const char *name;          /* for progress and messages */
@@ -53,17 +53,17 @@ struct fetch_request {
     uint64_t max_size;         /* bytes; 0: 16 GiB */
     uint64_t want_size;        /* bytes; 0: not known */
     const struct sha256 *want; /* NULL: not known */
-    enum fetch_says want_by;   /* who says so */
-    struct progress
-        *progress; /* told of a download's bytes as they come in, unverified; NULL: nobody reads along */
+    enum fetch_pin want_from;  /* where WANT comes from, for messages */
+    /* Receives a download's bytes as they arrive, unverified; NULL: not followed. */
+    struct progress *progress;
 };
 
-/* Fetches COUNT inputs in parallel; ret[i] answers reqs[i]. All or none: one failure stops the rest, which a
- * later run resumes. */
+/* Fetches COUNT inputs in parallel; ret[i] answers reqs[i]. All or nothing: one failure stops the rest; a
+ * later run resumes them. */
 must_check int fetch_all(struct fetcher *fetcher, struct cache *cache, const struct fetch_request *reqs,
                          size_t count, const struct run *run, struct artifact *ret, struct err *err);
 
-/* A small text, such as a version file, past the cache. RET is appended to; its cap should be over MAX. */
+/* Appends a small text, such as a version file, to RET, whose cap should exceed MAX. Bypasses the cache. */
 must_check int fetch_text(struct fetcher *fetcher, const char *url, size_t max, struct buf *ret,
                           const struct run *run, struct err *err);
 

@@ -9,7 +9,7 @@
 
 enum { STRONG_AFTER_S = 60 };
 
-/* The line's value when it is the header NAME: without the white space around it. */
+/* If the line is the header NAME: its value, without the white space around it. */
 static bool value_of(const char *line, size_t len, const char *name, const char **ret, size_t *ret_len)
 {
     size_t n = strlen(name);
@@ -134,7 +134,7 @@ bool fetch_head_line(struct fetch_head *head, const char *line, size_t len)
         copy(head->retry_after, sizeof head->retry_after, value, n);
     } else if (value_of(line, len, "content-encoding", &value, &n)) {
         copy(head->encoding, sizeof head->encoding, n ? value : "identity", n ? n : 8);
-        if (!head->encoding[0]) /* too long to be one that is known */
+        if (!head->encoding[0]) /* longer than any known encoding */
             memcpy(head->encoding, "unknown", 8);
     } else if (value_of(line, len, "content-range", &value, &n)) {
         content_range(head, value, n);

@@ -1,9 +1,8 @@
 /* The header of one HTTP response, as far as downloads need it: RFC 9110.
  *
  * In:    header lines from a server, one call a line, as libcurl hands them over.
- * Out:   plain values; what is malformed or too long counts as not given.
- * Fails: fetch_head_line() is false once the header is larger than any honest one.
- * Owns:  nothing.
+ * Out:   plain values; a malformed or overlong one counts as not given.
+ * Fails: fetch_head_line() is false once the header is larger than FETCH_HEAD_MAX.
  */
 #ifndef BAKE_FETCH_HEAD_H
 #define BAKE_FETCH_HEAD_H

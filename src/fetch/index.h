@@ -2,8 +2,7 @@
  *
  * In:    notes in the cache, kinds "url" and "file".
  * Out:   the digest, and for URLs what a conditional request needs.
- * Fails: a note that is missing or damaged counts as nothing remembered; writing with ERR_IO, ERR_SPACE.
- * Owns:  nothing.
+ * Fails: ERR_IO, ERR_SPACE. A missing or damaged note is not an error: nothing is known then.
  */
 #ifndef BAKE_FETCH_INDEX_H
 #define BAKE_FETCH_INDEX_H
@@ -16,7 +15,7 @@
 
 struct fetch_index {
     struct sha256 sha256;
-    char etag[FETCH_TAG_CAP], modified[FETCH_DATE_CAP]; /* one of them is not empty, for URLs */
+    char etag[FETCH_TAG_CAP], modified[FETCH_DATE_CAP]; /* for URLs, at least one is set */
 };
 
 must_check int fetch_index_read(struct cache *cache, const char *kind, const char *key, bool *ret_known,

@@ -1,7 +1,7 @@
-/* A file URL is opened directly. The file may be changed by others later: the artifact keeps the descriptor,
- * its digest says what the content was when the file had the identity (device, inode, size, mtime, ctime)
- * that goes with it, and verify takes the digest for no other. What is remembered here saves hashing a file
- * again that still is what it was: of what a nightly run reads, nearly all. */
+/* A file URL is opened directly. Others may change the file later, so the artifact holds the descriptor, and
+ * its digest is valid only for the identity (device, inode, size, mtime, ctime) that it was computed for. The
+ * cache keeps the digest under that identity: an unchanged file, as nearly all that a nightly run reads are,
+ * is not hashed again. */
 #include "fetch/local.h"
 
 #include <inttypes.h>
@@ -20,7 +20,8 @@ int fetch_check_size(const struct fetch_request *req, const char *where, uint64_
     if (req->want_size && size != req->want_size)
         return err_set(err, ERR_VERIFY, 0,
                        "%s has %" PRIu64 " bytes, but the lock says %" PRIu64
-                       ": the file was replaced or is damaged; take the new one with --update if it is right",
+                       ": the file was replaced or is damaged; if the new one is right, accept it with "
+                       "--update",
                        where, size, req->want_size);
     if (size > max)
         return err_set(err, ERR_VERIFY, 0,
@@ -31,14 +32,13 @@ int fetch_check_size(const struct fetch_request *req, const char *where, uint64_
 
 static const struct {
     const char *who, *advice;
-} says[] = {
-    [FETCH_LOCK_SAYS] =
-        {"the lock", "the file was replaced or is damaged; take the new one with --update if it is right"},
-    [FETCH_RECIPE_SAYS] =
-        {"the recipe", "the file was replaced or is damaged, or \"sha256\" is wrong there: compare it with "
-                       "what the publisher says"},
-    [FETCH_PUBLISHER_SAYS] = {"its publisher",
-                              "the file was changed or is damaged on the way: try again, or another network"},
+} pins[] = {
+    [FETCH_PIN_LOCK] =
+        {"the lock", "the file was replaced or is damaged; if the new one is right, accept it with --update"},
+    [FETCH_PIN_RECIPE] = {"the recipe", "the file was replaced or is damaged, or the recipe's \"sha256\" is "
+                                        "wrong: compare it with the publisher's"},
+    [FETCH_PIN_PUBLISHER] = {"its publisher",
+                             "the file was changed or damaged in transit: try again, or use another network"},
 };
 
 int fetch_check_digest(const struct fetch_request *req, const char *where, const struct sha256 *sha256,
@@ -50,7 +50,7 @@ int fetch_check_digest(const struct fetch_request *req, const char *where, const
     hex_encode(req->want->bytes, SHA256_SIZE, want);
     hex_encode(sha256->bytes, SHA256_SIZE, got);
     return err_set(err, ERR_VERIFY, 0, "%s has sha256 %s, but %s says %s: %s", where, got,
-                   says[req->want_by].who, want, says[req->want_by].advice);
+                   pins[req->want_from].who, want, pins[req->want_from].advice);
 }
 
 static int key_of(const struct file_identity *identity, char out[static SHA256_HEX], struct err *err)
@@ -80,13 +80,12 @@ static int hash_now(const struct artifact *artifact, const char *path, const cha
         hasher_end(&hasher, made.bytes, err) < 0 || file_identify(artifact->fd, &after, err) < 0)
         return -1;
     if (!file_identity_equal(&after, &artifact->identity))
-        return err_set(err, ERR_IO, 0, "%s was changed while it was read: run again when it is complete",
-                       path);
+        return err_set(err, ERR_IO, 0, "%s changed while it was read: run again when it is complete", path);
     *ret = made;
     return 0;
 }
 
-/* The digest, by reading the file or from what an earlier run remembered. */
+/* The digest: from an earlier run, or by reading the file. */
 static int digest(struct cache *cache, const struct artifact *artifact, const char *path, const char *name,
                   const struct run *run, struct sha256 *ret, struct err *err)
 {
@@ -101,7 +100,7 @@ static int digest(struct cache *cache, const struct artifact *artifact, const ch
         if (hash_now(artifact, path, name, run, &index.sha256, err) < 0)
             return -1;
         if (fetch_index_write(cache, "file", key, &index, run, &ignored) < 0)
-            run_note(run, "fetch", "the digest of %s is not remembered: %s", path, ignored.text);
+            run_note(run, "fetch", "cannot remember the digest of %s: %s", path, ignored.text);
     }
     *ret = index.sha256;
     return 0;
@@ -113,7 +112,7 @@ int fetch_local(struct cache *cache, const struct fetch_request *req, const char
     cleanup_artifact struct artifact made = ARTIFACT_EMPTY;
     if (file_open(path, &made.fd, &made.size, err) < 0)
         return strchr(origin, '%') && err->errnum == ENOENT
-                   ? err_wrap(err, "%.200s (%%XX is an escape in it: write %%25 for a plain %%)", origin)
+                   ? err_wrap(err, "%.200s (in a URL, %%XX is an escape: write %%25 for a plain %%)", origin)
                    : -1;
     if (file_identify(made.fd, &made.identity, err) < 0)
         return -1;

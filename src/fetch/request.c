@@ -21,7 +21,7 @@ uint64_t request_done(const struct transfer *t)
 int request_restart(struct transfer *t, const char *validator, uint64_t total, struct err *err)
 {
     if (t->cache) {
-        if (t->part.done > 0) /* a reader that followed along has read other bytes */
+        if (t->part.done > 0) /* whoever follows the download has read other bytes */
             progress_end(t->req.progress, false);
         return partial_restart(&t->part, validator, total, err);
     }
@@ -31,7 +31,7 @@ int request_restart(struct transfer *t, const char *validator, uint64_t total, s
     return 0;
 }
 
-/* bake requests no encoding. A server may still label a .gz file so, and then means the file itself. */
+/* bake requests no content encoding. A server may still label a .gz file as gzip and send it unchanged. */
 static int check_encoding(const struct transfer *t, struct err *err)
 {
     const char *encoding = t->head.encoding;
@@ -43,11 +43,11 @@ static int check_encoding(const struct transfer *t, struct err *err)
                           (len > 4 && strncasecmp(path + len - 4, ".tgz", 4) == 0));
     if (gz && (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0))
         return 0;
-    return err_set(err, ERR_REMOTE, 0, "%s: the server sent content encoding \"%s\", which was not asked for",
+    return err_set(err, ERR_REMOTE, 0, "%s: the server sent content encoding \"%s\", which was not requested",
                    request_where(t), encoding);
 }
 
-/* The size of the whole as the response tells it; 0 when it does not. */
+/* The size of the whole file according to the response; 0: not given. */
 static uint64_t whole_size(const struct transfer *t)
 {
     curl_off_t length = -1;
@@ -58,7 +58,7 @@ static uint64_t whole_size(const struct transfer *t)
     return (uint64_t)length;
 }
 
-/* A part is good only when it is the one asked for, of the version that is here (RFC 9110 section 15.3.7). */
+/* A part is used only if it is the range requested, of the version already here (RFC 9110 section 15.3.7). */
 static bool part_fits(const struct transfer *t, uint64_t total)
 {
     const struct fetch_head *head = &t->head;
@@ -69,7 +69,7 @@ static bool part_fits(const struct transfer *t, uint64_t total)
     return t->part.validator[0] != '"' || !head->etag[0] || strcmp(head->etag, t->part.validator) == 0;
 }
 
-/* Once the header is complete: what to do with the body. */
+/* Decides what to do with the body, once the header is complete. */
 static int begin_body(struct transfer *t, struct err *err)
 {
     uint64_t total = whole_size(t);
@@ -86,7 +86,7 @@ static int begin_body(struct transfer *t, struct err *err)
     if (total && fetch_check_size(&t->req, request_where(t), total, err) < 0)
         return -1;
     if (t->head.status == 206) {
-        run_note(t->run, "fetch", "%s: going on at byte %llu", t->req.name, (unsigned long long)t->part.done);
+        run_note(t->run, "fetch", "%s: resuming at byte %llu", t->req.name, (unsigned long long)t->part.done);
         return 0;
     }
     char validator[FETCH_TAG_CAP];
@@ -141,7 +141,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
     size_t len = size * count;
     if (t->body == BODY_BAD_RANGE || t->body == BODY_NONE)
         return 0;
-    if (t->body == BODY_IGNORED) { /* a small one is read, so that the connection can be used again */
+    if (t->body == BODY_IGNORED) { /* read a small one, so that the connection can be reused */
         t->ignored += len;
         return t->ignored > IGNORED_MAX ? 0 : len;
     }
@@ -171,7 +171,7 @@ static int add_header(struct transfer *t, struct err *err, const char *fmt, ...)
     return 0;
 }
 
-/* Which bytes to ask for, and on what condition. */
+/* Adds the headers that say which bytes to send, and on what condition. */
 static int add_conditions(struct transfer *t, struct err *err)
 {
     uint64_t done = t->cache ? t->part.done : 0;

@@ -10,10 +10,10 @@ enum {
     BACKOFF_MAX_MS = 30000,
     RETRY_AFTER_MAX_S = 60,
     HOPS_MAX = 10,
-    PROGRESS_MIN = 1 << 20 /* an attempt that gains this many bytes has not failed */
+    PROGRESS_MIN = 1 << 20 /* an attempt that gains this many bytes counts as progress */
 };
 
-/* Centered jitter: a run sends few requests, and repeating one at once seldom helps. */
+/* Centered jitter: a run sends few requests, and repeating one immediately seldom helps. */
 static void begin_retries(struct retry *retry, const struct fetch_options *options)
 {
     const struct retry_policy policy = {.attempts = options->retries < 0 ? 1 : (unsigned)options->retries + 1,
@@ -40,8 +40,8 @@ int transfer_init(struct transfer *t, const struct fetcher *fetcher, struct cach
     return cache ? partial_init(&t->part, cache, t->url.clean, err) : 0;
 }
 
-/* The result without a request: from the cache, by digest. The URL as asked for is the origin, not where a
- * server redirected to this time: provenance must be the same whether the cache had it or not. */
+/* Takes the result from the cache, by digest, if it is there. Its origin is the requested URL, not a
+ * redirect's target: provenance must not depend on whether the content was cached. */
 static int try_cache(struct transfer *t, const struct sha256 *sha256, struct err *err)
 {
     char hex[SHA256_HEX];
@@ -72,7 +72,7 @@ static void wait_ms(struct transfer *t, int64_t ms)
     t->wake_ms = clock_machine.now_ms(NULL) + ms;
 }
 
-/* What an earlier run remembers of the URL counts only while its content is here. */
+/* What an earlier run stored about the URL counts only while the cache holds the content. */
 static int recall(struct transfer *t, struct err *err)
 {
     char hex[SHA256_HEX];
@@ -90,7 +90,8 @@ static int recall(struct transfer *t, struct err *err)
     return 0;
 }
 
-/* Needs the lock: nothing else writes the partial file from here on. Whoever held it may have finished. */
+/* Needs the lock, so that nothing else writes the partial file. Its last holder may have finished the
+ * download. */
 static int open_partial(struct transfer *t, struct err *err)
 {
     if (t->req.want && try_cache(t, t->req.want, err) < 0)
@@ -121,9 +122,9 @@ int transfer_begin(struct transfer *t, struct err *err)
         if (partial_try_lock(&t->part, &locked, err) < 0)
             return -1;
         if (!locked) {
-            if (!t->told)
+            if (!t->wait_logged)
                 run_note(t->run, "fetch", "waiting for another download of %s", t->url.clean);
-            t->told = true;
+            t->wait_logged = true;
             wait_ms(t, LOCK_POLL_MS);
             return 0;
         }
@@ -160,7 +161,7 @@ static int store(struct transfer *t, const struct sha256 *sha256, struct err *er
         return err_wrap(err, "%s", t->req.name);
     if ((index.etag[0] || index.modified[0]) &&
         fetch_index_write(t->cache, "url", t->part.key, &index, t->run, &why) < 0)
-        run_note(t->run, "fetch", "%s is not remembered: %s", t->url.clean, why.text);
+        run_note(t->run, "fetch", "cannot remember %s: %s", t->url.clean, why.text);
     progress_end(t->req.progress, true);
     partial_close(&t->part);
     t->phase = TRANSFER_DONE;
@@ -183,18 +184,18 @@ static int finish(struct transfer *t, struct err *err)
         checked = fetch_check_digest(&t->req, request_where(t), &sha256, err);
     if (checked == 0)
         return store(t, &sha256, err);
-    /* bytes of an earlier run may have been lost with the machine's power: one more time, from the start */
+    /* an earlier run's bytes may have been lost in a power failure: start over, once */
     bool once_more = old && !t->renewed;
     if (!once_more) {
         partial_discard(&t->part);
         return -1;
     }
     t->renewed = true;
-    run_note(t->run, "fetch", "%s does not match after it was gone on with: from the start", t->req.name);
+    run_note(t->run, "fetch", "%s does not match after resuming: starting over", t->req.name);
     return request_restart(t, "", 0, err) < 0 ? -1 : again(t, err);
 }
 
-/* Another attempt after a while, or the error after the last one. ERR says why this attempt failed. */
+/* Schedules another attempt, or fails after the last one. ERR says why this attempt failed. */
 static int retry_later(struct transfer *t, struct err *err)
 {
     int64_t ms = 0;
@@ -205,7 +206,7 @@ static int retry_later(struct transfer *t, struct err *err)
     }
     if (retry_delay(&t->retry, t->req.name, t->head.retry_after, t->run, &ms, err) < 0)
         return -1;
-    url_free(&t->hop); /* the redirect's target may be gone by then */
+    url_free(&t->hop); /* a redirect's target may have expired by then */
     t->hops = 0;
     wait_ms(t, ms);
     return 0;
@@ -222,13 +223,13 @@ static int redirect(struct transfer *t, struct err *err)
         return err_set(err, ERR_REMOTE, 0, "%s: more than %d redirects, the last one to %s", t->url.clean,
                        HOPS_MAX, from);
     if (curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &target) != CURLE_OK || !target)
-        return err_set(err, ERR_REMOTE, 0, "%s: HTTP %d, but it does not say where to", from, t->head.status);
+        return err_set(err, ERR_REMOTE, 0, "%s: HTTP %d without a redirect target", from, t->head.status);
     if (url_parse(target, &next, &why) < 0)
-        return err_set(err, ERR_REMOTE, 0, "%s redirects to what is refused: %s", from, why.text);
+        return err_set(err, ERR_REMOTE, 0, "%s redirects to a URL that is refused: %s", from, why.text);
     bool down = now->scheme == URL_HTTPS && next.scheme == URL_HTTP;
     if (next.scheme == URL_FILE || down) {
         err_set(err, ERR_REMOTE, 0, "%s redirects to %s, which is refused: %s", from, next.shown,
-                down ? "it would be without encryption" : "servers may not name local files");
+                down ? "the connection would be without encryption" : "servers may not name local files");
         url_free(&next);
         return -1;
     }
@@ -243,14 +244,14 @@ static const char *hint(int status)
     switch (status) {
     case 401:
     case 407:
-        return "it wants credentials: put them into the URL's user part, or the proxy's";
+        return "credentials are required: put them into the URL's user part, or the proxy's";
     case 403:
-        return "access is refused: check the URL and the rights to it";
+        return "access is denied: check the URL and your permissions";
     case 404:
     case 410:
         return "there is no such file: check the version and the channel";
     default:
-        return "the server refuses the request";
+        return "the server refused the request";
     }
 }
 
@@ -264,7 +265,7 @@ static int on_status(struct transfer *t, struct err *err)
             partial_close(&t->part);
             return 0;
         }
-        t->known = false; /* trimmed by another run in between */
+        t->known = false; /* another run has pruned it since */
         return again(t, err);
     }
     if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308)
@@ -290,10 +291,10 @@ int transfer_ended(struct transfer *t, CURLcode code, struct err *err)
         return -1; /* a callback filled err */
     if (t->body == BODY_BAD_RANGE) {
         if (t->no_range)
-            return err_set(err, ERR_REMOTE, 0, "%s: the server sends parts that nobody asked for",
+            return err_set(err, ERR_REMOTE, 0, "%s: the server sends ranges that were not requested",
                            request_where(t));
         t->no_range = true;
-        run_note(t->run, "fetch", "%s: the server sent another part than was asked for: from the start",
+        run_note(t->run, "fetch", "%s: the server sent a range other than the one requested: starting over",
                  t->req.name);
         return request_restart(t, "", 0, err) < 0 ? -1 : again(t, err);
     }
@@ -322,7 +323,7 @@ void transfer_close(struct transfer *t)
         curl_easy_cleanup(t->easy);
     }
     t->easy = NULL;
-    progress_end(t->req.progress, false); /* unless it is over already */
+    progress_end(t->req.progress, false); /* no effect if it has ended already */
     curl_slist_free_all(t->headers);
     t->headers = NULL;
     partial_close(&t->part);

@@ -1,4 +1,4 @@
-/* What fetch gives: bytes that nobody has verified yet. */
+/* What fetch returns: bytes that have not been verified yet. */
 #ifndef BAKE_FETCH_TYPES_H
 #define BAKE_FETCH_TYPES_H
 
@@ -12,12 +12,11 @@
 struct artifact {
     int fd;        /* read-only; -1 when empty */
     uint64_t size; /* bytes */
-    /* The URL that was asked for, without credentials; for messages and provenance. Not where redirects led:
-     * that may differ from one day to the next. */
+    /* The requested URL without credentials, for messages and provenance. Not a redirect's target, which may
+     * change from day to day. */
     char *origin;
-    struct sha256 sha256; /* of the bytes as they are in fd, computed while they came in */
-    /* A local file: what it was when SHA256 was taken of it, and it is to be hashed again unless it is still
-     * that. */
+    struct sha256 sha256; /* of the bytes in fd, computed as they arrived */
+    /* Of a local file, when sha256 was computed: once its identity differs, it must be hashed again. */
     struct file_identity identity;
 };
 #define ARTIFACT_EMPTY                                                                                       \

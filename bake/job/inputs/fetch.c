@@ -89,9 +89,9 @@ static int fetch_items(struct fetch_work *work, struct err *err)
         requests[i] = (struct fetch_request){.name = item->name, .url = item->url};
         got[i] = (struct artifact)ARTIFACT_EMPTY;
         requests[i].want = wanted_sha256(item, &wants[i]) ? &wants[i] : NULL;
-        requests[i].want_by = item->pinned         ? FETCH_LOCK_SAYS
-                              : item->from->sha256 ? FETCH_RECIPE_SAYS
-                                                   : FETCH_PUBLISHER_SAYS;
+        requests[i].want_from = item->pinned         ? FETCH_PIN_LOCK
+                                : item->from->sha256 ? FETCH_PIN_RECIPE
+                                                     : FETCH_PIN_PUBLISHER;
         requests[i].want_size = item->pinned ? item->pinned->size : 0;
         requests[i].progress = i == 0 ? work->download : NULL;
     }

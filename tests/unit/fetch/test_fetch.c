@@ -148,7 +148,7 @@ static void refusals_say_what_to_do_and_are_not_retried(void **state)
     static const struct {
         const char *path, *says;
     } cases[] = {
-        {"/missing", "check the version"}, {"/forbidden", "access is refused"}, {"/auth", "credentials"}};
+        {"/missing", "check the version"}, {"/forbidden", "access is denied"}, {"/auth", "credentials"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err = {0};
         struct artifact artifact = ARTIFACT_EMPTY;

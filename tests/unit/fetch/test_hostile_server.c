@@ -351,7 +351,7 @@ static void what_no_server_may_do_is_refused(void **state)
                  {endless_refusal, "HTTP 404"},
                  {encoded, "content encoding"},
                  {to_file, "file:///etc/passwd, which is refused"},
-                 {to_ftp, "redirects to what is refused"}};
+                 {to_ftp, "redirects to a URL that is refused"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct hostile h;
         start(&h, state, cases[i].handler);

@@ -180,7 +180,7 @@ static void lost_bytes_are_found_out(void **state)
     assert_int_equal(rig_fetch(rig, &req, &artifact, &err), 0);
     rig_expect(&artifact, content, SIZE);
     artifact_free(&artifact);
-    assert_non_null(strstr(rig->notes, "does not match after it was gone on with"));
+    assert_non_null(strstr(rig->notes, "does not match after resuming"));
 }
 
 static void a_damaged_note_means_a_new_start(void **state)
@@ -389,16 +389,11 @@ static void an_interrupted_run_stops_within_200_ms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_RIG(a_killed_download_is_gone_on_with),
-        WITH_RIG(killed_at_random_moments_it_ends_whole),
-        WITH_RIG(a_changed_file_is_fetched_anew),
-        WITH_RIG(lost_bytes_are_found_out),
-        WITH_RIG(a_damaged_note_means_a_new_start),
-        WITH_RIG(a_cut_connection_is_taken_up_again),
-        WITH_RIG(two_processes_download_once),
-        WITH_RIG(somebody_reads_along),
-        WITH_RIG(who_read_another_version_is_told),
-        WITH_RIG(an_interrupted_run_stops_within_200_ms),
+        WITH_RIG(a_killed_download_is_gone_on_with), WITH_RIG(killed_at_random_moments_it_ends_whole),
+        WITH_RIG(a_changed_file_is_fetched_anew),    WITH_RIG(lost_bytes_are_found_out),
+        WITH_RIG(a_damaged_note_means_a_new_start),  WITH_RIG(a_cut_connection_is_taken_up_again),
+        WITH_RIG(two_processes_download_once),       WITH_RIG(somebody_reads_along),
+        WITH_RIG(who_read_another_version_is_told),  WITH_RIG(an_interrupted_run_stops_within_200_ms),
     };
     return cmocka_run_group_tests(tests, serve, unserve);
 }
