@@ -26,11 +26,11 @@ void *arena_alloc(struct arena *arena, size_t size)
         return NULL;
     struct arena_block *block = arena->blocks;
     if (!block || block->size - block->used < size) {
-        size_t room = size > BLOCK_SIZE ? size : (size_t)BLOCK_SIZE;
-        block = calloc(1, sizeof *block + room);
+        size_t capacity = size > BLOCK_SIZE ? size : (size_t)BLOCK_SIZE;
+        block = calloc(1, sizeof *block + capacity);
         if (!block)
             return NULL;
-        block->size = room;
+        block->size = capacity;
         block->next = arena->blocks;
         arena->blocks = block;
     }

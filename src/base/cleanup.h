@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Attach FN(T *) to a variable: DEFINE in a header as  static inline void FN(T *). */
+/* On a variable of type T: FN(T *) runs when its scope is left. */
 #define cleanup(fn)            __attribute__((cleanup(fn)))
 #define must_check             __attribute__((warn_unused_result))
 #define print_like(fmt, first) __attribute__((format(printf, fmt, first)))
@@ -36,7 +36,7 @@ static inline void cleanup_close_fn(const int *fd)
 #define cleanup_free  cleanup(cleanup_free_fn)
 #define cleanup_close cleanup(cleanup_close_fn) /* int fd; -1 when empty */
 
-/* Hands the value out and leaves the variable empty. */
+/* The variable's value, which the caller now owns; the variable is left empty. */
 #define steal_ptr(var)                                                                                       \
     __extension__({                                                                                          \
         __typeof__(var) stolen_ = (var);                                                                     \

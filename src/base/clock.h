@@ -18,7 +18,7 @@ static inline int64_t clock_now_ms(void)
     return clock_now_ns() / 1000000;
 }
 
-/* Sleeps that long, signals or not. */
+/* Sleeps the whole time, even when signals arrive. */
 static inline void clock_sleep_ms(int64_t ms)
 {
     struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};

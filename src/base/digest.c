@@ -19,7 +19,7 @@ int hasher_init(struct hasher *hasher, enum digest_kind kind, struct err *err)
         return err_oom(err);
     if (EVP_DigestInit_ex(ctx, md, NULL) != 1) {
         EVP_MD_CTX_free(ctx);
-        return err_set(err, ERR_INTERNAL, 0, "OpenSSL does not start a digest");
+        return err_set(err, ERR_INTERNAL, 0, "OpenSSL cannot start a digest");
     }
     hasher->ctx = ctx;
     hasher->kind = kind;
@@ -29,7 +29,7 @@ int hasher_init(struct hasher *hasher, enum digest_kind kind, struct err *err)
 int hasher_add(struct hasher *hasher, const void *bytes, size_t len, struct err *err)
 {
     if (EVP_DigestUpdate(hasher->ctx, bytes, len) != 1)
-        return err_set(err, ERR_INTERNAL, 0, "OpenSSL does not continue a digest");
+        return err_set(err, ERR_INTERNAL, 0, "OpenSSL cannot continue a digest");
     return 0;
 }
 
@@ -37,7 +37,7 @@ int hasher_end(struct hasher *hasher, uint8_t *out, struct err *err)
 {
     unsigned len = 0;
     if (EVP_DigestFinal_ex(hasher->ctx, out, &len) != 1 || len != digest_size(hasher->kind))
-        return err_set(err, ERR_INTERNAL, 0, "OpenSSL does not finish a digest");
+        return err_set(err, ERR_INTERNAL, 0, "OpenSSL cannot finish a digest");
     return 0;
 }
 

@@ -1,8 +1,8 @@
-/* SHA-256 and its relatives, by OpenSSL (hardware instructions where the processor has them).
+/* SHA-1, SHA-256 and SHA-512, computed by OpenSSL, which uses the processor's instructions for them.
  *
  * In:    bytes.
  * Out:   digests as byte arrays; text/hex.h prints them.
- * Fails: ERR_INTERNAL if out of memory.
+ * Fails: ERR_INTERNAL if OpenSSL fails or memory runs out.
  * Owns:  a struct hasher owns its OpenSSL context until hasher_free().
  */
 #ifndef BAKE_BASE_DIGEST_H
@@ -28,8 +28,8 @@ struct hasher {
 
 must_check int hasher_init(struct hasher *hasher, enum digest_kind kind, struct err *err);
 must_check int hasher_add(struct hasher *hasher, const void *bytes, size_t len, struct err *err);
-/* Writes the digest to OUT, which holds DIGEST_MAX_SIZE bytes or as many as the kind has. The hasher is
- * spent. */
+/* Writes the digest to OUT, which holds as many bytes as the kind has, DIGEST_MAX_SIZE at most. The hasher
+ * can then only be freed. */
 must_check int hasher_end(struct hasher *hasher, uint8_t *out, struct err *err);
 void hasher_free(struct hasher *hasher);
 #define cleanup_hasher cleanup(hasher_free)

@@ -24,7 +24,7 @@ enum err_kind {
     ERR_LAYOUT = 5,       /* a disk or file system that bake does not support */
     ERR_SPACE = 6,        /* no space in the image or on this machine */
     ERR_IO = 7,           /* this machine's files */
-    ERR_NETWORK = 8,      /* no answer, or an incomplete one */
+    ERR_NETWORK = 8,      /* no response, or an incomplete one */
     ERR_REMOTE = 9,       /* the server refused */
     ERR_TEST = 10,        /* a tested image failed */
     ERR_INTERRUPTED = 130 /* errnum holds the signal; the exit code is 128 + signal */
@@ -51,10 +51,10 @@ int err_wrap(struct err *err, const char *fmt, ...) print_like(2, 3);
 /* Out of memory. Returns -1. */
 int err_oom(struct err *err);
 
-/* Exit code of the program for this error. */
+/* The program's exit code for this error. */
 int err_exit_code(const struct err *err);
 
-/* The kind's name as printed in JSON: "usage", "recipe", "verification", ... Static storage. */
+/* The kind's name in JSON output: "usage", "recipe", "verification", ... Static storage. */
 const char *err_kind_name(enum err_kind kind);
 
 #endif

@@ -17,8 +17,8 @@ void run_progress(const struct run *run, const char *stage, const char *what, ui
     run->tell(run->ctx, &event);
 }
 
-print_like(4, 0) static void say(const struct run *run, enum event_kind kind, const char *stage,
-                                 const char *fmt, va_list ap)
+print_like(4, 0) static void emit(const struct run *run, enum event_kind kind, const char *stage,
+                                  const char *fmt, va_list ap)
 {
     if (!run || !run->tell)
         return;
@@ -33,7 +33,7 @@ void run_note(const struct run *run, const char *stage, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    say(run, EVENT_NOTE, stage, fmt, ap);
+    emit(run, EVENT_NOTE, stage, fmt, ap);
     va_end(ap);
 }
 
@@ -41,6 +41,6 @@ void run_warn(const struct run *run, const char *stage, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    say(run, EVENT_WARN, stage, fmt, ap);
+    emit(run, EVENT_WARN, stage, fmt, ap);
     va_end(ap);
 }

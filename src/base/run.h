@@ -26,7 +26,7 @@ struct event {
     const char *stage; /* "fetch", "verify", "unpack", "fs", "pack", ...: a literal */
     const char *what;  /* the input's or file's name, or the note's text */
     uint64_t done;     /* bytes; EVENT_PROGRESS only */
-    uint64_t total;    /* bytes; 0 when it is not known */
+    uint64_t total;    /* bytes; 0 if unknown */
 };
 
 struct run {
@@ -35,10 +35,10 @@ struct run {
     void *ctx;
 };
 
-/* 0, or -1 with ERR_INTERRUPTED. Call it at least once every few MiB of work. */
+/* 0, or -1 with ERR_INTERRUPTED. Call it every few MiB of work. */
 must_check int run_check(const struct run *run, struct err *err);
 
-/* Reports progress. Cheap: the receiver limits the rate. */
+/* Reports progress. May be called often: the receiver limits the rate. */
 void run_progress(const struct run *run, const char *stage, const char *what, uint64_t done, uint64_t total);
 
 void run_note(const struct run *run, const char *stage, const char *fmt, ...) print_like(3, 4);

@@ -14,7 +14,7 @@ int blob_from_memory(const void *bytes, uint64_t size, struct blob *ret, struct 
 int blob_read(const struct blob *blob, void *bytes, size_t len, uint64_t off, struct err *err)
 {
     if (off > blob->size || len > blob->size - off)
-        return err_set(err, ERR_INTERNAL, 0, "a read past the end of an embedded file");
+        return err_set(err, ERR_INTERNAL, 0, "read past the end of an embedded file");
     if (!blob->memory)
         return file_pread(blob->fd, bytes, len, blob->off + off, "an embedded file", err);
     memcpy(bytes, (const unsigned char *)blob->memory + off, len);

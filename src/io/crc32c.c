@@ -36,7 +36,7 @@ static uint32_t multiply(uint32_t a, uint32_t b)
     return product;
 }
 
-/* Each byte that follows multiplies a sum by x^8; x^(8 n) is computed by squaring. */
+/* Each further byte multiplies a checksum by x^8; x^(8 * b_len) is computed by squaring. */
 uint32_t crc32c_join(uint32_t a, uint32_t b, uint64_t b_len)
 {
     uint32_t power = UINT32_C(1) << 23; /* x^8 */

@@ -21,7 +21,7 @@ bool file_is_private(const struct stat *st)
 static int range_ok(size_t len, uint64_t off, const char *name, struct err *err)
 {
     if (off > INT64_MAX || len > INT64_MAX - off)
-        return err_set(err, ERR_IO, 0, "%s: offset beyond what a file can have", name);
+        return err_set(err, ERR_IO, 0, "%s: offset beyond the largest possible file", name);
     return 0;
 }
 
@@ -37,7 +37,7 @@ int file_pread(int fd, void *bytes, size_t len, uint64_t off, const char *name, 
         if (n < 0)
             return err_sys(err, errno, "read %s", name);
         if (n == 0)
-            return err_set(err, ERR_IO, 0, "read %s: it ends at byte %llu, before what was asked for", name,
+            return err_set(err, ERR_IO, 0, "read %s: unexpected end of file at byte %llu", name,
                            (unsigned long long)off);
         at += n;
         len -= (size_t)n;
@@ -92,7 +92,7 @@ int file_read_fd(int fd, size_t max, struct buf *ret, const char *name, struct e
         if (n == 0)
             return buf_check(ret, name, err);
         if ((size_t)n > max - (ret->len - before))
-            return err_set(err, ERR_VERIFY, 0, "%s: larger than the %zu bytes that are allowed", name, max);
+            return err_set(err, ERR_VERIFY, 0, "%s: larger than the %zu bytes allowed", name, max);
         buf_add(ret, chunk, (size_t)n);
         if (buf_check(ret, name, err) < 0)
             return -1;
@@ -130,8 +130,8 @@ int file_check_end(int fd, uint64_t size, const char *name, struct err *err)
     if (n > 0)
         return err_set(
             err, ERR_IO, 0,
-            "%s goes on after the %llu bytes that are its size: the kernel makes it as it is read, or "
-            "somebody is writing it: copy it into a file of its own",
+            "%s holds more than its size of %llu bytes: the kernel generates it, or another program is "
+            "writing it; use a copy of it",
             name, (unsigned long long)size);
     return 0;
 }
@@ -202,7 +202,7 @@ static int copy_data(int src, uint64_t src_off, int dst, uint64_t dst_off, uint6
                 continue;
             if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO))
                 return err_sys(err, errno, "copy");
-            in_kernel = false; /* EXDEV, EINVAL, ENOSYS, or end of file: a plain read tells which */
+            in_kernel = false; /* EXDEV, EINVAL, ENOSYS or end of file: a plain read shows which */
         }
         if (!bounce && !(bounce = malloc(BOUNCE)))
             return err_oom(err);

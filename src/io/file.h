@@ -1,7 +1,7 @@
 /* Local files: whole reads and writes, and new files that appear under their name complete or not at all.
  *
  * In:    paths and file descriptors (O_CLOEXEC everywhere).
- * Out:   whole transfers: short reads and writes are continued, EINTR is retried.
+ * Out:   whole transfers: short reads and writes are completed, EINTR is retried.
  * Fails: ERR_IO, or ERR_SPACE when the file system is full.
  * Owns:  a struct newfile owns its descriptor and unnamed or temporary file until newfile_commit().
  * Never: leaves a partial file under its final name.
@@ -26,16 +26,15 @@ must_check int file_pwrite(int fd, const void *bytes, size_t len, uint64_t off, 
 /* At the current offset. */
 must_check int file_write(int fd, const void *bytes, size_t len, const char *name, struct err *err);
 
-/* Appends a whole file of at most MAX bytes to the buffer; a larger one is an error of kind OVER. */
+/* Appends a whole file of at most MAX bytes to the buffer; a larger one is ERR_VERIFY. */
 must_check int file_read_fd(int fd, size_t max, struct buf *ret, const char *name, struct err *err);
 must_check int file_read(const char *path, size_t max, struct buf *ret, struct err *err);
 
 /* Opens a regular file for reading, O_CLOEXEC|O_NOCTTY. */
 must_check int file_open(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err);
 
-struct stat;
 /* True when only its owner can read and change a file. When root owns it and gives this user access through a
- * group, as Kubernetes mounts a Secret with fsGroup, that group may read it, too. */
+ * group, as Kubernetes mounts a Secret with fsGroup, that group may read it as well. */
 bool file_is_private(const struct stat *st);
 
 /* A file's identity at one time, which reveals a change of content without reading it. */
@@ -43,7 +42,7 @@ struct file_identity {
     uint64_t device, inode, size; /* size: bytes */
     struct timespec mtime, ctime;
 };
-/* First waits, a few milliseconds at most, until the file system's clock has passed the file's times, so that
+/* First waits, usually a few milliseconds, until the file system's clock has passed the file's ctime, so that
  * the identity reveals every later change. */
 must_check int file_identify(int fd, struct file_identity *ret, struct err *err);
 bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
@@ -53,8 +52,8 @@ bool file_identity_equal(const struct file_identity *a, const struct file_identi
 must_check int file_copy(int src, uint64_t src_off, int dst, uint64_t dst_off, uint64_t len,
                          const struct run *run, struct err *err);
 
-/* Does the file end at SIZE? One that the kernel makes as it is read has size 0 and is not empty (proc), and
- * one that is still being written grows: what is taken by its size would be a part of it. */
+/* ERR_IO when there is data after SIZE: only part of the file would be used. The kernel's generated files
+ * (proc) have size 0 but are not empty, and a file that is still being written grows. */
 must_check int file_check_end(int fd, uint64_t size, const char *name, struct err *err);
 
 /* SHA-256 of [off, off+len) of a file. */
@@ -69,10 +68,10 @@ must_check int file_home(char **ret, struct err *err);
 must_check int file_mkdirs(const char *path, mode_t mode, struct err *err);
 
 /* A file under construction: unnamed (O_TMPFILE) where the file system supports it, else a dot-file
- * "<.NAME.XXXXXX.part>". */
+ * ".NAME.XXXXXX.part". */
 struct newfile {
     int fd;      /* read-write; -1 when empty */
-    char *final; /* its final name */
+    char *final; /* its final path */
     char *temp;  /* NULL when unnamed */
 };
 #define NEWFILE_EMPTY                                                                                        \

@@ -49,8 +49,8 @@ static char *temp_name(const char *final)
 
 enum { PART_SUFFIX = 5 /* strlen(".part") */ };
 
-/* Sets the caller's mode regardless of the umask, so that outputs do not depend on who runs the program. On
- * FAT and the like all files have one mode; there only a file that others must not read is refused. */
+/* Sets MODE regardless of the umask, so that outputs do not depend on who runs the program. On FAT and the
+ * like all files have the same mode: an error only for a file that others must not read. */
 static int give_mode(int fd, mode_t mode, const char *path, struct err *err)
 {
     struct stat st;
@@ -62,7 +62,7 @@ static int give_mode(int fd, mode_t mode, const char *path, struct err *err)
         return err_set(
             err, ERR_IO, 0,
             "%s: this file system cannot keep a file from other users (its mode would be %04o, not "
-            "%04o): name a folder on another one",
+            "%04o): choose a folder on another one",
             path, st.st_mode & 0777, mode);
     return 0;
 }
@@ -77,10 +77,10 @@ int newfile_open(struct newfile *file, const char *final_path, mode_t mode, stru
     if (!made.final)
         return err_oom(err);
     made.fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
-    if (made.fd < 0) { /* many different errors mean: no unnamed files */
+    if (made.fd < 0) { /* many different errors mean that there are no unnamed files */
         made.temp = temp_name(final_path);
         made.fd = made.temp ? mkostemps(made.temp, PART_SUFFIX, O_CLOEXEC) : -1;
-        if (made.fd < 0) /* nothing was made: nothing to unlink */
+        if (made.fd < 0) /* no file to unlink */
             free(steal_ptr(made.temp));
     }
     if (made.fd < 0)
@@ -127,7 +127,7 @@ static int give_temp_name(struct newfile *file)
     return -1;
 }
 
-/* Reserves the name with an empty file, where there are neither hard links nor flags of rename. */
+/* Renames unless TO exists. Without renameat2's flags, an empty file first reserves the name. */
 static int rename_new(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
@@ -145,12 +145,12 @@ static int rename_new(const char *from, const char *to)
     return -1;
 }
 
-/* A temporary file takes its final name by rename, which every file system has; EXCL needs more. */
+/* A temporary file gets its final name by rename, which every file system supports; EXCL needs more. */
 static int take_name(struct newfile *file, bool excl)
 {
     int r;
     if (!file->temp) {
-        /* a free name is taken in one step, which can leave no temporary name behind */
+        /* one step if the name is free, so no temporary name can be left behind */
         r = link_unnamed(file->fd, file->final);
         if (r == 0 || errno != EEXIST || excl || give_temp_name(file) < 0)
             return r == 0 ? 0 : -1;
@@ -166,7 +166,7 @@ static int take_name(struct newfile *file, bool excl)
     return r;
 }
 
-/* Some file systems cannot sync a folder, and a write-only folder cannot be opened to sync it. That is no
+/* Some file systems cannot sync a folder, and a write-only folder cannot be opened to sync it. Neither is an
  * error: the file exists. */
 static int sync_dir(const char *path, struct err *err)
 {

@@ -16,7 +16,7 @@ bool note_value_ok(const char *value)
     return true;
 }
 
-/* Consumes WORD and then END at the front of *at. */
+/* Consumes WORD and the character AFTER at the front of *at. */
 static bool skip_word(const char **at, const char *end, const char *word, char after)
 {
     size_t len = strlen(word);

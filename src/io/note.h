@@ -3,7 +3,7 @@
  *
  * In:    text from a file that bake wrote, and that a crash or another program may have damaged.
  * Out:   the values, copied.
- * Fails: note_parse() is false for anything but exactly the lines that note_format() writes.
+ * Fails: note_parse() returns false for anything but the exact lines that note_format() writes.
  */
 #ifndef BAKE_IO_NOTE_H
 #define BAKE_IO_NOTE_H
@@ -30,7 +30,7 @@ void note_format(struct buf *to, const char *magic, const struct note_field *fie
 /* True when every byte is allowed in a value. */
 bool note_value_ok(const char *value);
 
-/* Plain decimal digits without sign or leading zeros, nothing else. */
+/* Parses a decimal number: only digits, no leading zeros. */
 bool note_uint(const char *text, uint64_t *ret);
 
 #endif

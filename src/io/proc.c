@@ -31,7 +31,7 @@ struct child_setup {
     pid_t parent;
 };
 
-/* In the child: only async-signal-safe calls. Reports errno through the pipe when it cannot start. */
+/* Runs in the child. Reports errno through the pipe when the program cannot start. */
 _Noreturn static void child(const struct child_setup *setup)
 {
     int why = 0;
@@ -59,8 +59,8 @@ _Noreturn static void child(const struct child_setup *setup)
     _exit(127);
 }
 
-/* The search path, owned by the caller: PATH and the usual folders, without relative ones: a program named
- * gpgv in the current folder must not verify signatures. */
+/* The search path, owned by the caller: PATH and the usual folders. Relative folders are left out, so that a
+ * program named gpgv in the current folder never verifies signatures. */
 static char *search_path(void)
 {
     const char *path = getenv("PATH");
@@ -116,7 +116,7 @@ static int find_program(const struct proc_spec *spec, const char *search, char *
     return not_found(spec, why, err);
 }
 
-/* The child's environment, without proxy secrets or LD_PRELOAD. */
+/* The child's environment: a few known variables, so no proxy secrets and no LD_PRELOAD. */
 static char **child_env(const struct proc_spec *spec, const char *search)
 {
     static const char *const names[] = {"HOME", "TMPDIR"};
@@ -196,8 +196,8 @@ static int spawn(const struct proc_spec *spec, int out, int err_fd, pid_t *ret_p
     return 0;
 }
 
-/* Reads what is available; *fd becomes -1 at the end. Output over the cap is read and dropped, so that the
- * child does not block. */
+/* Reads what is available; *fd becomes -1 at the end of the stream. Output over the cap is dropped, so that
+ * the child does not block. */
 static int drain(int *fd, struct buf *to, struct err *err)
 {
     char chunk[16 << 10];

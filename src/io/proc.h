@@ -1,6 +1,6 @@
 /* Child processes: an argument vector, no shell.
  *
- * In:    argv, the environment to give, descriptors to pass, a time limit.
+ * In:    argv, the environment, descriptors to pass, a time limit.
  * Out:   exit status and capped output.
  * Fails: ERR_IO when the program is not installed (errnum is ENOENT, the text names the package) or cannot
  *        start, and when it takes too long; ERR_INTERRUPTED.
@@ -26,7 +26,7 @@ struct proc_spec {
     int stdin_fd; /* -1: /dev/null */
     const int
         *pass_fds; /* descriptors the child keeps under the same number; -1 ends the list; may be NULL */
-    unsigned timeout_ms; /* 0: none */
+    unsigned timeout_ms; /* 0: no limit */
     size_t max_output;   /* cap of each stream; the rest is read and dropped */
 };
 
@@ -41,14 +41,14 @@ must_check int proc_run(const struct proc_spec *spec, const struct run *run, str
 void proc_result_free(struct proc_result *result);
 #define cleanup_proc_result cleanup(proc_result_free)
 
-/* A long-running child (QEMU, a server). stdout and stderr go to *ret_out_fd (read end of one pipe). */
+/* A long-running child (QEMU, a server). *ret_out_fd reads its stdout and stderr, which share one pipe. */
 struct proc {
     pid_t pid; /* 0 when empty */
 };
 must_check int proc_start(const struct proc_spec *spec, struct proc *ret, int *ret_out_fd, struct err *err);
 /* Waits at most TIMEOUT_MS; *ret_status is -1 while it still runs. */
 must_check int proc_wait(struct proc *proc, unsigned timeout_ms, int *ret_status, struct err *err);
-/* SIGTERM, a grace of 2 s, SIGKILL; reaps. NULL-safe for an empty proc. */
+/* SIGTERM, SIGKILL after 2 s; reaps the child. An empty proc is allowed. */
 void proc_kill(struct proc *proc);
 #define cleanup_proc cleanup(proc_kill)
 

@@ -13,7 +13,7 @@
 
 enum { PARALLEL_MAX = 64 };
 
-/* THREADS 0: 8. */
+/* THREADS 0 means 8. */
 must_check int parallel_run(unsigned threads, size_t jobs,
                             int (*work)(void *ctx, size_t job, struct err *err), void *ctx,
                             const struct run *run, struct err *err);

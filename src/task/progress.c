@@ -47,7 +47,7 @@ void progress_advance(struct progress *progress, int fd, uint64_t ready)
     struct progress_state *state = &progress->state;
     if (!state->over && state->fd < 0) {
         state->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        state->over = state->fd < 0; /* out of descriptors: readers get an error */
+        state->over = state->fd < 0; /* no descriptor left: readers get an error */
     }
     if (!state->over && ready > state->ready)
         state->ready = ready;
@@ -82,7 +82,7 @@ int progress_wait(struct progress *progress, uint64_t need, const struct run *ru
         r = run_check(run, err);
     }
     if (r == 0 && progress->state.over && !progress->whole)
-        r = err_set(err, ERR_INTERNAL, 0, "what was read along was given up");
+        r = err_set(err, ERR_INTERNAL, 0, "the file that was read while it was written was abandoned");
     *ret = progress->state;
     pthread_mutex_unlock(&progress->lock);
     return r;

@@ -1,7 +1,7 @@
 /* The progress of a file that one thread writes while others read it: how many of its bytes are final.
  *
  * In:    from the writer: a descriptor and the number of final bytes.
- * Out:   for readers on other threads: the same, after waiting for it.
+ * Out:   for readers on other threads: the same, once enough bytes are final.
  * Fails: progress_wait() with ERR_INTERRUPTED, or ERR_INTERNAL when the writer gave up.
  * Owns:  a duplicate of the descriptor, until progress_free(), which must be the last use.
  * Never: makes the writer wait.
@@ -31,7 +31,7 @@ void progress_advance(struct progress *progress, int fd, uint64_t ready);
 void progress_end(struct progress *progress, bool whole);
 
 struct progress_state {
-    int fd;         /* -1 until the first bytes; owned by the progress */
+    int fd;         /* -1 until the first bytes; owned by struct progress */
     uint64_t ready; /* bytes */
     bool over;
 };

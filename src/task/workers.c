@@ -36,7 +36,7 @@ static void fail(struct pool *pool, const struct err *err)
         pthread_cond_signal(&pool->ready[i]);
 }
 
-/* The last consumer is behind all others. */
+/* The last consumer is never ahead of another. */
 static size_t consumed_by_all(const struct pool *pool)
 {
     return pool->consumed[pool->consumers - 1];
@@ -136,12 +136,12 @@ static unsigned count_consumers(const struct workers *spec)
     return count;
 }
 
-/* Starts the workers and all consumers but the first. Returns how many run, even when it fails. */
+/* Starts the workers and all consumers but the first. The counts are set even when it fails. */
 static void start(struct pool *pool, struct pool_thread *threads, unsigned *ret_threads,
                   struct pool_thread *consumers, unsigned *ret_consumers)
 {
     const struct workers *spec = pool->spec;
-    unsigned caller = !spec->slots; /* without slots the caller's thread is a worker, too */
+    unsigned caller = !spec->slots; /* without slots the caller's thread is also a worker */
     unsigned workers = 0, others = 1;
     int why = 0;
     while (workers + caller < spec->threads && workers + caller < spec->jobs && why == 0) {
@@ -149,7 +149,7 @@ static void start(struct pool *pool, struct pool_thread *threads, unsigned *ret_
         why = thread_start(&threads[workers].id, worker, &threads[workers]);
         workers += why == 0;
     }
-    if (workers + caller > 0) /* fewer threads than requested give the same result */
+    if (workers + caller > 0) /* fewer threads than requested are enough */
         why = 0;
     while (others < pool->consumers && why == 0) {
         consumers[others] = (struct pool_thread){.pool = pool, .index = others};

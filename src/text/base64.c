@@ -8,7 +8,7 @@
 
 static const char standard[] = ALPHANUMERIC "+/", url_safe[] = ALPHANUMERIC "-_";
 
-/* libsodium 1.0.18 takes bytes over 127 for digits. */
+/* libsodium 1.0.18 accepts bytes over 127 as digits. */
 static bool only_digits(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)

@@ -1,7 +1,7 @@
 /* Base64 (RFC 4648): the standard alphabet with padding, read strictly: no white space, no spare bits.
  *
  * In:    bytes, or text.
- * Fails: a reader answers false; a buffer that is full remembers it (see base/buf.h).
+ * Fails: the decoders return false; a full buffer is reported by buf_check() (base/buf.h).
  */
 #ifndef BAKE_TEXT_BASE64_H
 #define BAKE_TEXT_BASE64_H

@@ -1,4 +1,4 @@
-/* Numbers as bytes in a stated order, at any alignment. */
+/* Big-endian (be) and little-endian (le) integers at any alignment. */
 #ifndef BAKE_TEXT_BYTES_H
 #define BAKE_TEXT_BYTES_H
 

@@ -1,7 +1,7 @@
 /* Hexadecimal digits: written in lower case, read in either.
  *
  * In:    bytes, or text.
- * Fails: a reader answers false on anything but the digits asked for; what OUT then holds is undefined.
+ * Fails: the decoders return false for anything but the expected digits; OUT is then undefined.
  */
 #ifndef BAKE_TEXT_HEX_H
 #define BAKE_TEXT_HEX_H
@@ -19,7 +19,7 @@ void hex_encode(const uint8_t *bytes, size_t len, char *out);
 /* True when the string HEX is exactly 2 * LEN digits. */
 bool hex_decode(const char *hex, uint8_t *out, size_t len);
 
-/* The same for the first 2 * LEN characters of a longer text. */
+/* The same for the first 2 * LEN characters of HEX, which may be longer. */
 bool hex_read(const char *hex, uint8_t *out, size_t len);
 
 /* True when TEXT is LEN lower-case digits. */

@@ -1,6 +1,6 @@
 /* UTF-8 (RFC 3629): no surrogates, no overlong forms, nothing over U+10FFFF.
  *
- * In:    bytes and their number; a terminating NUL is not needed.
+ * In:    bytes and their number; no terminating NUL.
  */
 #ifndef BAKE_TEXT_UTF8_H
 #define BAKE_TEXT_UTF8_H
@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of the character at TEXT; 0 when it is malformed, cut short, or LEN is 0. */
+/* The length in bytes of the character at TEXT; 0 when it is malformed or truncated, or LEN is 0. */
 size_t utf8_char(const char *text, size_t len);
 
-/* Bytes before the first that is not UTF-8, or is NUL. */
+/* The number of bytes before the first NUL or malformed character. */
 size_t utf8_valid(const char *text, size_t len);
 
 /* True when all of TEXT is UTF-8 without a NUL. */

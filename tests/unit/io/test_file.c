@@ -142,7 +142,7 @@ static void only_regular_files_are_opened(void **state)
     rmdir(in_dir("x"));
 }
 
-/* What the kernel makes as it is read has no size to go by. */
+/* The size of a file that the kernel generates says nothing about its content. */
 static void a_file_that_goes_on_after_its_size_is_seen(void **state)
 {
     (void)state;
@@ -153,7 +153,7 @@ static void a_file_that_goes_on_after_its_size_is_seen(void **state)
     assert_int_equal(size, 0);
     assert_int_equal(file_check_end(fd, size, "/proc/version", &err), -1);
     assert_int_equal(err.kind, ERR_IO);
-    assert_non_null(strstr(err.text, "/proc/version goes on after the 0 bytes"));
+    assert_non_null(strstr(err.text, "/proc/version holds more than its size of 0 bytes"));
     close(fd);
     fd = open(in_dir("a"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);

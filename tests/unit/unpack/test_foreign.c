@@ -122,13 +122,13 @@ static void other_files_are_named(void **state)
     } files[] = {
         {"printf 'QFI\\xfb' >f; head -c 70000 /dev/zero >>f", "a qcow2 image: make it raw with qemu-img"},
         {"printf KDMV >f; head -c 70000 /dev/zero >>f", "a VMDK image"},
-        {"echo '# Disk DescriptorFile' >f", "the description of a VMDK image"},
+        {"echo '# Disk DescriptorFile' >f", "the descriptor of a VMDK image"},
         {"printf conectix >f; head -c 70000 /dev/zero >>f", "a VHD image"},
         {"head -c 32769 /dev/zero >f; printf CD001 >>f", "an ISO image"},
         {"printf hsqs >f; head -c 70000 /dev/zero >>f", "a squashfs file system"},
         {"truncate -s 1M f; mke2fs -qF f", "an ext file system, not a whole disk"},
         {"echo '<!DOCTYPE html><p>Please log in' >f", "an HTML page: the server sent a page"},
-        {"echo x | gzip -c | gzip -c >f", "compressed by gzip once more"},
+        {"echo x | gzip -c | gzip -c >f", "compressed a second time, by gzip"},
         {"printf 'LZIP\\1' >f", "compressed by lzip"}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct trusted input;
