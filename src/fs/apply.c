@@ -16,8 +16,8 @@ static void share_free(struct share *share)
     free(share->ops);
 }
 
-static int take_share(const struct plan *plan, const struct partition *partition, struct share *ret,
-                      struct err *err)
+static int collect_share(const struct plan *plan, const struct partition *partition, struct share *ret,
+                         struct err *err)
 {
     struct share share = {.partition = partition};
     share.ops = calloc(plan->op_count + 1, sizeof *share.ops);
@@ -30,16 +30,16 @@ static int take_share(const struct plan *plan, const struct partition *partition
     return 0;
 }
 
-/* The message names the alternative: ROOT is the only file system that a node's files can be baked into. */
+/* Names the alternative: ROOT is the only file system that a node's files can be baked into. */
 static int not_ext(const struct partition *partition, const char *path, struct err *err)
 {
     return err_set(
         err, ERR_LAYOUT, 0,
-        "%s (partition %u): %s cannot be written: it holds %s, and bake writes ext4 only. What a node needs "
-        "can be put on ROOT, below /etc, /opt or /var%s",
+        "%s (partition %u): %s cannot be written: the partition holds %s, and bake writes only ext4. Put the "
+        "node's files on ROOT, below /etc, /opt or /var%s",
         partition->label, partition->number, path, fs_type_name(partition->fs),
         partition->role == ROLE_OEM
-            ? "; an Ignition config can be given as the instance's user-data instead of in /oem"
+            ? "; an Ignition config can be the instance's user-data instead of a file in /oem"
             : "");
 }
 
@@ -47,7 +47,7 @@ static int check_share(const struct disk *disk, const struct plan *plan, const s
                        const struct run *run, struct err *err)
 {
     cleanup(share_free) struct share share = {0};
-    if (take_share(plan, partition, &share, err) < 0 || share.count == 0)
+    if (collect_share(plan, partition, &share, err) < 0 || share.count == 0)
         return share.ops ? 0 : -1;
     if (partition->fs != FS_EXT)
         return not_ext(partition, share.ops[0].image_path, err);
@@ -91,7 +91,7 @@ int fs_check(const struct disk *disk, const struct layout *layout, const struct 
              const struct run *run, struct err *err)
 {
     cleanup(restore_hook) const hook_fn hook = set_com_err_hook(discard_message);
-    (void)hook; /* put back when the scope is left */
+    (void)hook; /* restored at the end of the scope */
     if (known_partitions(layout, plan, err) < 0)
         return -1;
     for (unsigned i = 0; i < layout->partition_count; i++)
@@ -112,7 +112,7 @@ static int apply_share(struct disk *disk, const struct plan *plan, const struct 
                        const struct run *run, struct fs_changes *changes, struct err *err)
 {
     cleanup(share_free) struct share share = {0};
-    if (take_share(plan, partition, &share, err) < 0 || share.count == 0)
+    if (collect_share(plan, partition, &share, err) < 0 || share.count == 0)
         return share.ops ? 0 : -1;
     for (size_t i = 0; i < share.count; i++)
         count_op(changes, share.ops[i].kind);
@@ -131,7 +131,7 @@ int fs_apply(struct disk *disk, const struct layout *layout, const struct plan *
     if (fs_check(disk, layout, plan, run, err) < 0)
         return -1;
     cleanup(restore_hook) const hook_fn hook = set_com_err_hook(discard_message);
-    (void)hook; /* put back when the scope is left */
+    (void)hook; /* restored at the end of the scope */
     cleanup_fs_changes struct fs_changes changes = {0};
     for (unsigned i = 0; i < layout->partition_count; i++)
         if (apply_share(disk, plan, &layout->partitions[i], run, &changes, err) < 0)

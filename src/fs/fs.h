@@ -2,9 +2,9 @@
  *
  * In:    a disk that only the caller uses, its layout, a plan.
  * Out:   the changed disk, and the byte ranges that changed.
- * Fails: ERR_LAYOUT: a file system that may not be written (errors, dirty journal, unknown features), an
- *        object of the wrong type, a link that leads elsewhere; ERR_SPACE: blocks or inodes; ERR_VERIFY:
- *        content that does not match the plan. When fs_apply() fails while writing, the disk is in an
+ * Fails: ERR_LAYOUT: a file system that must not be written (errors, dirty journal, unknown features), an
+ *        object of the wrong type, a link that leads out of the file system; ERR_SPACE: blocks or inodes;
+ * ERR_VERIFY: content that does not match the plan. When fs_apply() fails while writing, the disk is in an
  *        undefined state: discard it.
  * Never: writes outside the partitions that the plan names; writes anything before the whole plan has been
  *        checked.
@@ -31,13 +31,13 @@ must_check int fs_apply(struct disk *disk, const struct layout *layout, const st
                         const struct run *run, struct fs_changes *ret, struct err *err);
 
 /* Runs e2fsck on every ext file system that PLAN writes to, without changing anything. ERR_LAYOUT with the
- * first errors that it found. Needs space in SCRATCH_DIR for an unnamed file with the metadata. fs/fsck.c */
+ * first errors found. Needs space in SCRATCH_DIR for an unnamed file with the metadata. fs/fsck.c */
 must_check int fs_fsck(const struct disk *disk, const struct layout *layout, const struct plan *plan,
                        const char *scratch_dir, const struct run *run, struct err *err);
 
 /* Grows the ext file system in PARTITION, whose size was raised, with resize2fs to fill it, and checks it
- * with e2fsck. Errors are ERR_LAYOUT when the base had them already, else ERR_INTERNAL. Needs space in
- * SCRATCH_DIR for an unnamed copy of the partition. */
+ * with e2fsck. What e2fsck finds is ERR_LAYOUT when the base already had errors, else ERR_INTERNAL. Needs
+ * space in SCRATCH_DIR for an unnamed copy of the partition. */
 must_check int fs_grow(struct disk *disk, const struct partition *partition, const char *scratch_dir,
                        int64_t epoch, const struct run *run, struct err *err);
 

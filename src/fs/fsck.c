@@ -1,4 +1,4 @@
-/* An independent check: e2fsck(8) shares none of this code, and checks more than this library would.
+/* An independent check: e2fsck(8) shares none of this code and checks more than libext2fs would.
  *
  * Another process cannot read a disk that is a view, so e2fsck gets an outline: a sparse file of the
  * partition's size with everything except the content of files, which it does not read. Anything missing from
@@ -18,8 +18,9 @@ enum { TIMEOUT_MS = 600000, FINDINGS = 3, FINDINGS_CAP = 600 };
 
 enum { FSCK_UNCORRECTED = 4 /* exit status: e2fsck(8) */ };
 
-/* The length of a line's part that reports a fault: 0 for the frame ("e2fsck 1.47.0 (5-Feb-2023)", "Pass 1:
- * ...", the summaries), and without "Fix? no" and the like, which stand after two spaces or alone. */
+/* The length of the part of LINE that reports a fault: 0 for e2fsck's other lines ("e2fsck 1.47.0
+ * (5-Feb-2023)", "Pass 1: ...", the summaries); "Fix? no" and the like, which follow two spaces or stand
+ * alone, are cut off. */
 static size_t finding(const char *line, size_t len, const char *image)
 {
     static const char *const frame[] = {"e2fsck ", "Pass ", "\t"};
@@ -42,9 +43,9 @@ static void first_findings(const char *text, const char *image, char out[static 
     size_t at = 0, count = 0;
     out[0] = '\0';
     while (*text && count < FINDINGS) {
-        size_t len = strcspn(text, "\n"), told = finding(text, len, image);
-        if (told > 0) {
-            int n = snprintf(out + at, FINDINGS_CAP - at, "%s%.*s", count++ ? "; " : "", (int)told, text);
+        size_t len = strcspn(text, "\n"), part = finding(text, len, image);
+        if (part > 0) {
+            int n = snprintf(out + at, FINDINGS_CAP - at, "%s%.*s", count++ ? "; " : "", (int)part, text);
             if (n < 0 || (size_t)n >= FINDINGS_CAP - at)
                 return;
             at += (size_t)n;
@@ -75,9 +76,9 @@ int fsck_file(int fd, const struct partition *partition, const struct run *run, 
         return 0;
     first_findings(result.out.data ? result.out.data : "", image, found);
     if (result.status == FSCK_UNCORRECTED && found[0])
-        return err_set(err, ERR_LAYOUT, 0, "%s (partition %u): e2fsck finds errors in it: %s",
-                       partition->label, partition->number, found);
-    return err_set(err, ERR_IO, 0, "%s (partition %u): e2fsck could not look at it (exit status %d): %.300s",
+        return err_set(err, ERR_LAYOUT, 0, "%s (partition %u): e2fsck found errors: %s", partition->label,
+                       partition->number, found);
+    return err_set(err, ERR_IO, 0, "%s (partition %u): e2fsck could not check it (exit status %d): %.300s",
                    partition->label, partition->number, result.status,
                    result.err.data ? result.err.data : found);
 }

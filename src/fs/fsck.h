@@ -1,6 +1,6 @@
 /* e2fsck(8) on one ext file system. Internal to src/fs.
  *
- * Fails: ERR_LAYOUT with the first errors that e2fsck finds; ERR_IO when it is not installed or cannot run.
+ * Fails: ERR_LAYOUT with the first errors found; ERR_IO when it is not installed or cannot run.
  * Never: changes the file system.
  */
 #ifndef BAKE_FS_FSCK_H

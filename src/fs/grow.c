@@ -1,5 +1,5 @@
-/* fs_grow(): libext2fs cannot resize, so this runs resize2fs(8) of the same package. That takes an offset
- * into an image, but then truncates the image as if the offset were 0, so it works on a sparse copy of the
+/* fs_grow(): libext2fs cannot resize, so this runs resize2fs(8) of the same package. Given an offset into an
+ * image, resize2fs truncates the image as if the offset were 0, so it works on a sparse copy of the
  * partition. */
 #include <fcntl.h>
 #include <string.h>
@@ -34,10 +34,10 @@ static int run_resize2fs(int fd, const struct partition *partition, int64_t epoc
         return -1;
     if (result.status > 128)
         return err_set(err, ERR_IO, 0,
-                       "resize2fs was ended by signal %d (out of memory, or a limit on file sizes?)",
+                       "resize2fs was killed by signal %d (out of memory, or a limit on file sizes?)",
                        result.status - 128);
     if (result.status != 0)
-        return err_set(err, ERR_LAYOUT, 0, "resize2fs refused: %.400s",
+        return err_set(err, ERR_LAYOUT, 0, "resize2fs failed: %.400s",
                        result.err.data ? result.err.data : "");
     return 0;
 }
@@ -67,8 +67,8 @@ static int copy_back(int from_fd, struct disk *disk, const struct partition *par
 }
 
 /* Checks the result of resize2fs, which goes into every image, with e2fsck. DISK is still unchanged. */
-static int look_at(int grown, const struct disk *disk, const struct partition *partition,
-                   const char *scratch_dir, const struct run *run, struct err *err)
+static int check_grown(int grown, const struct disk *disk, const struct partition *partition,
+                       const char *scratch_dir, const struct run *run, struct err *err)
 {
     struct err before = {0};
     if (fsck_file(grown, partition, run, err) == 0)
@@ -87,7 +87,7 @@ int fs_grow(struct disk *disk, const struct partition *partition, const char *sc
             const struct run *run, struct err *err)
 {
     if (partition->fs != FS_EXT || disk->memory)
-        return err_set(err, ERR_LAYOUT, 0, "only ext4 on a disk in a file can be grown");
+        return err_set(err, ERR_LAYOUT, 0, "only an ext4 file system on a disk in a file can be grown");
     cleanup_close int scratch = -1;
     cleanup_free unsigned char *bytes = malloc(CHUNK);
     if (!bytes)
@@ -96,7 +96,7 @@ int fs_grow(struct disk *disk, const struct partition *partition, const char *sc
         scratch_copy(disk, partition, partition->start, partition->start + partition->size, scratch, run,
                      err) < 0 ||
         run_resize2fs(scratch, partition, epoch, run, err) < 0 ||
-        look_at(scratch, disk, partition, scratch_dir, run, err) < 0)
+        check_grown(scratch, disk, partition, scratch_dir, run, err) < 0)
         return -1;
     return copy_back(scratch, disk, partition, bytes, run, err);
 }

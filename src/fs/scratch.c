@@ -10,7 +10,8 @@ int scratch_open(const char *dir, const struct partition *partition, int *ret_fd
     if (file_scratch(dir, &fd, err) < 0)
         return -1;
     if (ftruncate(fd, (off_t)partition->size) < 0)
-        return err_sys(err, errno, "make a scratch file of %llu bytes", (unsigned long long)partition->size);
+        return err_sys(err, errno, "create a scratch file of %llu bytes",
+                       (unsigned long long)partition->size);
     *ret_fd = steal_fd(&fd);
     return 0;
 }

@@ -11,7 +11,7 @@
 #include "pack/archive/tarhead.h"
 
 enum { GZIP_HEAD = 10, GZIP_TAIL = 8 };
-static const uint64_t WRITEBACK = UINT64_C(16) << 20;   /* bytes between two starts of writeback */
+static const uint64_t WRITEBACK = UINT64_C(16) << 20;   /* bytes written before writeback is started again */
 static const uint64_t DROP_BEHIND = UINT64_C(64) << 20; /* bytes that may be under writeback */
 static const uint64_t RUN_MAX = UINT64_C(16) << 20;     /* bytes copied from the cache at a time */
 
@@ -61,13 +61,12 @@ static int copy_pending(struct archive_writer *writer, struct err *err)
     return 0;
 }
 
-/* Appends one segment to the archive. */
 static int place(struct archive_writer *writer, const unsigned char *bytes,
                  const struct segment_record *record, int from, struct err *err)
 {
     struct pending *pending = &writer->pending;
-    bool goes_on = pending->len > 0 && pending->fd == from && pending->from + pending->len == record->off;
-    if ((!goes_on || pending->len >= RUN_MAX) && copy_pending(writer, err) < 0)
+    bool continues = pending->len > 0 && pending->fd == from && pending->from + pending->len == record->off;
+    if ((!continues || pending->len >= RUN_MAX) && copy_pending(writer, err) < 0)
         return -1;
     if (from < 0) {
         if (file_pwrite(writer->fd, bytes, record->packed_len, writer->packed.archive_size, "the archive",

@@ -47,8 +47,8 @@ must_check int archive_writer_append(struct archive_writer *writer, const unsign
                                      const struct segment_record *record, int from, uint64_t raw_off,
                                      uint64_t raw_len, struct err *err);
 
-/* The frames: the first segment with the gzip and tar headers, and the last one with their ends. These are
- * hashed here, too. */
+/* The frames: the first segment with the gzip and tar headers, and the last one with their ends. Both
+ * functions also hash what they append. */
 must_check int archive_writer_head(struct archive_writer *writer, const struct sparse *sparse, int64_t epoch,
                                    enum deflate_engine engine, struct err *err);
 must_check int archive_writer_end(struct archive_writer *writer, enum deflate_engine engine, struct err *err);

@@ -10,8 +10,8 @@
 #include "task/workers.h"
 
 enum {
-    /* Results that may wait for the archive. A rebuild's changes lie together on the disk, so they are
-     * deflated while the segments before them are read from the cache. */
+    /* Results that may wait for the archive. A rebuild's changes lie together on the disk, so a long queue
+     * lets them be deflated while the segments before them are read from the cache. */
     SLOTS_MAX = 48,
     BATCH_MAX = 32 /* cached segments in one batch */
 };
@@ -30,7 +30,7 @@ const char *pack_engine(bool small)
 
 /* A deflated segment. */
 struct deflated {
-    unsigned char *bytes; /* deflate_bound(PACK_SEGMENT), allocated by its first use */
+    unsigned char *bytes; /* deflate_bound(PACK_SEGMENT), allocated on first use */
     struct segment_record record;
 };
 
@@ -105,7 +105,7 @@ static int deflate_batch(void *ctx, size_t index, void *slot, void *own, struct 
     return batch->cached ? 0 : deflate_from_disk(packing, batch->first, own, slot, err);
 }
 
-/* Also finds the cached segments that are damaged, before they are copied into the archive. */
+/* Also detects damaged cached segments before they are copied into the archive. */
 static int hash_batch(void *ctx, size_t index, void *slot, struct err *err)
 {
     struct packing *packing = ctx;
@@ -227,15 +227,16 @@ static int append_data(struct packing *packing, unsigned threads, struct err *er
 static int check_disk(const struct disk *disk, const struct pack_options *options, struct err *err)
 {
     if (disk->size == 0 || disk->size % GIB != 0 || disk->size > DISK_MAX)
-        return err_set(err, ERR_LAYOUT, 0,
-                       "a disk of %llu bytes cannot be packed: GCE takes whole GiB, from 1 to 65536",
-                       (unsigned long long)disk->size);
+        return err_set(
+            err, ERR_LAYOUT, 0,
+            "cannot pack a disk of %llu bytes: GCE requires a whole number of GiB, from 1 to 65536",
+            (unsigned long long)disk->size);
     if (options->epoch < 0)
         return err_set(err, ERR_USAGE, 0, "the time %lld is before 1970", (long long)options->epoch);
     return 0;
 }
 
-/* Later runs share the cache and may use another library, so only bytes of the reference may enter it. */
+/* Later runs share the cache and may use another library, so only reference output may enter it. */
 static int check_engine(struct pack_options *options, const struct run *run, struct err *err)
 {
     bool reference = false;
@@ -245,8 +246,8 @@ static int check_engine(struct pack_options *options, const struct run *run, str
         return 0;
     options->cache = NULL;
     run_warn(run, "pack",
-             "the deflate library of this machine gives other bytes than the reference (%s on x86-64 with "
-             "SSE4.2): the image is correct, but differs from one made elsewhere",
+             "this machine's deflate library does not produce the reference output (%s on x86-64 with "
+             "SSE4.2): the image is correct, but not byte-identical to one made elsewhere",
              pack_engine(options->small));
     return 0;
 }

@@ -25,7 +25,7 @@ struct precompress {
     struct store store;
 };
 
-/* Bytes behind the file's current end read as a hole. */
+/* Bytes past the file's current end read as zeros. */
 static int read_segment(int fd, uint32_t segment, unsigned char *bytes, struct err *err)
 {
     for (size_t done = 0; done < PACK_SEGMENT;) {
@@ -43,7 +43,7 @@ static int read_segment(int fd, uint32_t segment, unsigned char *bytes, struct e
     return 0;
 }
 
-/* Reads data blocks as sparse_read() does. */
+/* Moves the data blocks together, as sparse_read() returns them. */
 static void join_blocks(unsigned char *bytes, unsigned mask)
 {
     size_t len = 0;
@@ -99,7 +99,7 @@ static int deflate_along(struct precompress *precompress, struct err *err)
     struct progress_state state;
     uint32_t segment = 0;
     bool found = true;
-    cleanup_disk struct disk view = DISK_EMPTY; /* only for the names of its ranges */
+    cleanup_disk struct disk view = DISK_EMPTY; /* only for disk_origin() */
     cleanup_close int fd = -1;
     if (progress_wait(precompress->progress, 1, &precompress->own, &state, err) < 0)
         return -1;
@@ -125,8 +125,8 @@ static int deflate_along(struct precompress *precompress, struct err *err)
         if (found && add_segment(precompress, state.fd, segment, err) < 0)
             return -1;
     }
-    /* only for a complete base: an abandoned one fails here, and the segments of one still being unpacked are
-     * dropped */
+    /* commit only a complete base: waiting fails for an abandoned one, and the segments of one that is still
+     * being unpacked are dropped */
     if (progress_wait(precompress->progress, 0, NULL, &state, err) < 0)
         return -1;
     return state.over ? store_commit(&precompress->store, err) : 0;
@@ -137,7 +137,7 @@ static void *run_precompress(void *arg)
     struct precompress *precompress = arg;
     struct err err = {0};
     if (deflate_along(precompress, &err) < 0 && err.kind != ERR_INTERRUPTED)
-        run_note(precompress->run, "pack", "the base is not deflated ahead: %s", err.text);
+        run_note(precompress->run, "pack", "cannot deflate the base in advance: %s", err.text);
     store_free(&precompress->store);
     return NULL;
 }

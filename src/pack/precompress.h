@@ -2,7 +2,7 @@
  * time is in the segment cache when the disk is packed.
  *
  * In:    the options that the disk will be packed with (cache, base); the progress of unpacking.
- * Out:   an entry of the segment cache.
+ * Out:   an entry in the segment cache.
  * Fails: precompress_begin() when out of memory. Any other failure is logged and only costs time.
  * Owns:  one thread, until precompress_end().
  * Never: keeps anything of a base that was not completely unpacked.

@@ -25,12 +25,12 @@ enum {
     HEADER_REALSIZE = 483,
     EXTENSION_EXTENDED = 504,
     ENTRY = 24,
-    CHECK_AHEAD = 16 /* segments, before the first of them is done */
+    CHECK_AHEAD = 16 /* segments in flight */
 };
 
 static int differs(struct err *err, uint64_t off, const char *what)
 {
-    return err_set(err, ERR_VERIFY, 0, "the archive, read back, is wrong at byte %llu: %s",
+    return err_set(err, ERR_VERIFY, 0, "the archive fails verification at byte %llu: %s",
                    (unsigned long long)off, what);
 }
 
@@ -82,10 +82,10 @@ static bool number(const unsigned char *field, size_t width, uint64_t *ret)
 
 static bool checksum_ok(const unsigned char *header)
 {
-    uint64_t sum = 0, said = 0;
+    uint64_t sum = 0, stored = 0;
     for (size_t i = 0; i < TAR_BLOCK; i++)
         sum += i >= 148 && i < 156 ? ' ' : header[i];
-    return number(header + 148, 8, &said) && said == sum;
+    return number(header + 148, 8, &stored) && stored == sum;
 }
 
 /* Marks one extent in the map, which holds up to CAPACITY segments. Extents ascend. */
@@ -141,17 +141,17 @@ static int check_head(const unsigned char *head, size_t len, const struct sparse
     uint64_t size = 0, real = 0;
     if (len < TAR_BLOCK || !checksum_ok(head) || memcmp(head, PACK_MEMBER, sizeof PACK_MEMBER) != 0 ||
         head[156] != 'S' || memcmp(head + 257, "ustar  ", 8) != 0)
-        return differs(err, 0, "not an oldgnu sparse header for " PACK_MEMBER);
+        return differs(err, 0, "it has no oldgnu sparse header for " PACK_MEMBER);
     if (!number(head + 124, 12, &size) || !number(head + HEADER_REALSIZE, 12, &real) ||
         real != scanned->size || size != scanned->data_size)
-        return differs(err, 0, "the sizes in the tar header");
+        return differs(err, 0, "the sizes in the tar header are wrong");
     bool same = mark_all(&sparse, scanned->count, head, len) && sparse.data_size == size &&
                 sparse.count == scanned->count;
     for (size_t i = 0; same && i < sparse.count; i++)
         same = sparse.segments[i].number == scanned->segments[i].number &&
                sparse.segments[i].mask == scanned->segments[i].mask;
     if (!same)
-        return differs(err, 0, "the map of the disk's data in the tar header");
+        return differs(err, 0, "the sparse map in the tar header does not match the disk");
     return 0;
 }
 
@@ -160,7 +160,7 @@ struct workspace {
     unsigned char packed[PACKED_MAX], disk[PACK_SEGMENT], raw[PACK_SEGMENT + 1];
 };
 
-/* Decodes a segment. */
+/* What check_segment() passes to combine(). */
 struct decoded {
     size_t len;
     uint32_t crc;
@@ -186,9 +186,9 @@ static int load(const struct readback *check, size_t index, unsigned char *out, 
         sha256_of(out, (size_t)segment->packed_len, &sha256, err) < 0)
         return -1;
     if (!sha256_equal(&sha256, &segment->packed_sha256))
-        return differs(err, segment->packed_off, "a segment's digest");
+        return differs(err, segment->packed_off, "a segment's digest is wrong");
     if (crc32c_add(0, out, (size_t)segment->packed_len) != segment->packed_crc32c)
-        return differs(err, segment->packed_off, "a segment's CRC-32C");
+        return differs(err, segment->packed_off, "a segment's CRC-32C is wrong");
     return 0;
 }
 
@@ -207,7 +207,7 @@ static int check_segment(void *ctx, size_t job, void *memory, void *own, struct 
         sparse_read(check->disk, segment, workspace->disk, err) < 0)
         return -1;
     if (content->len != wanted || memcmp(workspace->raw, workspace->disk, wanted) != 0)
-        return differs(err, off, "a segment's content is not the disk's");
+        return differs(err, off, "a segment's content differs from the disk");
     content->crc = (uint32_t)crc32(0, workspace->raw, (uInt)content->len);
     return 0;
 }
@@ -233,7 +233,7 @@ static int check_list(const struct packed *packed, const struct sparse *sparse, 
         if (segment->packed_off != at || segment->packed_len < 2 * GZIP_TAIL - 3)
             return differs(err, at, "the list of segments has a gap");
         if (segment->packed_len > size - at || (i > 0 && segment->packed_len > PACKED_MAX))
-            return differs(err, at, "a segment goes beyond the end of the file");
+            return differs(err, at, "a segment extends past the end of the file");
         at += segment->packed_len;
         if (i + 1 < packed->segment_count && at % DEFLATE_ALIGN != 0)
             return differs(err, at, "a segment does not fill whole blocks");
@@ -241,10 +241,10 @@ static int check_list(const struct packed *packed, const struct sparse *sparse, 
             continue;
         if (i > sparse->count || segment->raw_len != PACK_SEGMENT ||
             segment->raw_off != (uint64_t)sparse->segments[i - 1].number * PACK_SEGMENT)
-            return differs(err, at, "a part of the disk is missing, or there twice");
+            return differs(err, at, "a part of the disk is missing or duplicated");
     }
     if (at != size || at != packed->archive_size || packed->segment_count != sparse->count + 2)
-        return differs(err, at, "its size, or a part of the disk is missing");
+        return differs(err, at, "its size is wrong, or a part of the disk is missing");
     return 0;
 }
 
@@ -261,7 +261,7 @@ static int check_first(struct readback *check, struct err *err)
     if (load(check, 0, packed, err) < 0)
         return -1;
     if (memcmp(packed, gzip, sizeof gzip) != 0)
-        return differs(err, 0, "gzip's header");
+        return differs(err, 0, "the gzip header is wrong");
     if (decode(packed + GZIP_HEAD, packed_len - GZIP_HEAD, false, head, TAR_HEAD_MAX + 1, &used, &len,
                GZIP_HEAD, err) < 0 ||
         check_head(head, len, check->sparse, err) < 0)
@@ -285,14 +285,14 @@ static int check_last(struct readback *check, struct err *err)
         return -1;
     for (size_t i = 0; i < len; i++)
         if (zeros[i] != 0)
-            return differs(err, last->packed_off, "the tar's end is not zeros");
+            return differs(err, last->packed_off, "the end of the tar is not all zeros");
     check->crc = (uint32_t)crc32_combine(check->crc, crc32(0, zeros, (uInt)len), (z_off_t)len);
     check->tar_size += len;
     const unsigned char *tail = packed + used;
     if (len < 2UL * TAR_BLOCK || check->tar_size % TAR_RECORD != 0 || last->packed_len - used != GZIP_TAIL)
-        return differs(err, last->packed_off, "the archive's end");
+        return differs(err, last->packed_off, "the archive does not end as it should");
     if (le32_read(tail) != check->crc || le32_read(tail + 4) != (uint32_t)check->tar_size)
-        return differs(err, last->packed_off + used, "gzip's CRC-32 or size");
+        return differs(err, last->packed_off + used, "gzip's CRC-32 or size is wrong");
     return 0;
 }
 
@@ -326,14 +326,14 @@ int pack_check(int fd, const struct packed *packed, const struct disk *disk, con
     if (fstat(fd, &st) < 0)
         return err_sys(err, errno, "stat the archive");
     if (packed->segment_count < 2 || packed->disk_size != disk->size || disk->size % PACK_SEGMENT != 0)
-        return differs(err, 0, "it was not made from a disk of this size");
+        return differs(err, 0, "it was made from a disk of another size");
     unsigned threads = workers_threads(0, PACK_THREADS_MAX);
     cleanup_sparse struct sparse sparse = {0};
     struct sha256 tree;
     if (sparse_scan(disk, threads, NULL, run, &sparse, err) < 0 || sparse_tree(&sparse, &tree, err) < 0)
         return -1;
     if (!sha256_equal(&tree, &packed->disk_tree))
-        return differs(err, 0, "the disk is not the one it was made from");
+        return differs(err, 0, "it was made from another disk");
     struct readback check = {.fd = fd, .packed = packed, .disk = disk, .sparse = &sparse, .run = run};
     if (check_list(packed, &sparse, (uint64_t)st.st_size, err) < 0 || check_first(&check, err) < 0 ||
         check_data(&check, threads, err) < 0)

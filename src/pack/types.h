@@ -1,14 +1,14 @@
 /* What pack returns: a description of the archive, with everything that the package manifest pins.
  *
  * The terms of this stage:
- *   block    PACK_BLOCK bytes of the disk at an aligned offset. All zeros: a hole; else data.
+ *   block    PACK_BLOCK bytes of the disk at an aligned offset: a hole when all are zero, else data.
  *   extent   consecutive data blocks: one entry of the sparse map in the tar header.
  *   segment  PACK_SEGMENT bytes of the disk at an aligned offset, with at least one data block. Its data
  *            blocks are deflated together and independently of other segments, so a segment is the unit of
  *            caching, hashing, copying and sending.
  *   frame    the first or last segment of the archive, which holds no disk data: the gzip and tar headers,
  *            or the end of the tar with gzip's trailer.
- *   record   a deflated segment without its bytes: lengths, digests, checksums.
+ *   record   what is known of a deflated segment: lengths, digests, checksums.
  *   batch    the segments that workers and consumers handle together: one to deflate, or several from the
  *            cache.
  *   archive  all segments one after the other: NAME.tar.gz.
@@ -29,16 +29,16 @@ struct segment {
     uint64_t raw_off, raw_len;       /* bytes of disk.raw that it holds */
     uint64_t packed_off, packed_len; /* bytes of the archive */
     struct sha256 packed_sha256;
-    uint32_t packed_crc32c; /* the checksum that Cloud Storage keeps of an object with these bytes */
+    uint32_t packed_crc32c; /* what Cloud Storage reports for an object with these bytes */
 };
 
 struct packed {
     uint64_t disk_size; /* of disk.raw, a whole number of GiB */
-    /* The disk's identity. A plain SHA-256 of disk.raw would take 0.7 s of one processor for each GiB of
-     * holes. This is the SHA-256 of: "bake disk 1\n"; the disk's size (8 bytes, little-endian, as all numbers
-     * here); and for each aligned MiB that is not all zeros, ascending, its offset (8 bytes) and the SHA-256
-     * of its bytes (32). It pins every byte of the disk, and depends on neither the archive nor the deflate
-     * engine. */
+    /* The disk's identity. A plain SHA-256 of disk.raw would cost 0.7 s of processor time for each GiB
+     * of holes, so this is the SHA-256 of: "bake disk 1\n"; the disk's size (8 bytes, little-endian, as all
+     * numbers here); and for each aligned MiB that is not all zeros, ascending, its offset (8 bytes) and the
+     * SHA-256 of its bytes (32). It pins every byte of the disk, and depends on neither the archive nor the
+     * deflate engine. */
     struct sha256 disk_tree;
     uint64_t archive_size;
     struct sha256 archive_sha256;

@@ -17,7 +17,7 @@ static struct free_space free_space_of(const struct ext *ext)
                                .inodes = sb->s_free_inodes_count};
 }
 
-static void human(uint64_t bytes, char out[static 24])
+static void format_size(uint64_t bytes, char out[static 24])
 {
     double mib = (double)bytes / (1024 * 1024);
     if (mib >= 10240)
@@ -31,13 +31,13 @@ static int no_blocks(const struct ext *ext, const struct free_space *before, uin
 {
     const struct partition *partition = ext->partition;
     uint64_t size = ext->fs->blocksize,
-             there = before->blocks > before->reserved ? before->blocks - before->reserved : 0;
+             usable = before->blocks > before->reserved ? before->blocks - before->reserved : 0;
     char needed[24], available[24], more[24];
-    if (need <= there) /* what an operation frees is too late for earlier operations */
-        need = there + 1;
-    human(need * size, needed);
-    human(there * size, available);
-    human((need - there) * size, more);
+    if (need <= usable) /* blocks that one operation frees come too late for earlier ones */
+        need = usable + 1;
+    format_size(need * size, needed);
+    format_size(usable * size, available);
+    format_size((need - usable) * size, more);
     return err_set(
         err, ERR_SPACE, 0,
         "%s (partition %u): %s: no space: need %s, free %s. Raise disk.size in the recipe by %s or more",
@@ -51,14 +51,14 @@ static int no_inodes(const struct ext *ext, const struct free_space *before, con
     size_t objects = 0;
     for (size_t i = 0; i < count; i++)
         objects += ops[i].kind != PLAN_REMOVE;
-    return err_set(
-        err, ERR_SPACE, 0,
-        "%s (partition %u): no inodes: up to %zu files, folders and links are to be made, %llu can be. "
-        "Raise disk.size, or embed an archive instead of many small files",
-        partition->label, partition->number, objects, (unsigned long long)before->inodes);
+    return err_set(err, ERR_SPACE, 0,
+                   "%s (partition %u): not enough inodes: up to %zu files, folders and links are needed, "
+                   "%llu inodes are "
+                   "free. Raise disk.size, or embed an archive instead of many small files",
+                   partition->label, partition->number, objects, (unsigned long long)before->inodes);
 }
 
-/* The content of OPS, without the file system's own metadata. */
+/* Blocks for the content of OPS, without the file system's own metadata. */
 static uint64_t blocks_wanted(const struct ext *ext, const struct plan_op *ops, size_t count)
 {
     uint64_t blocks = 0, size = ext->fs->blocksize;

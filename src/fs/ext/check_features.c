@@ -1,4 +1,4 @@
-/* Checks that a file system may be opened or written, by its superblock, before libext2fs trusts any of it.
+/* Checks by the superblock that a file system may be opened or written, before libext2fs trusts any of it.
  *
  * Source: Documentation/filesystems/ext4/super.rst of the Linux kernel.
  */
@@ -16,21 +16,20 @@ static int refuse(const struct partition *partition, struct err *err, const char
     return err_set(err, ERR_LAYOUT, 0, "%s (partition %u): %s", partition->label, partition->number, what);
 }
 
-/* Checks for what e2fsck calls clean. */
+/* Checks that the file system is what e2fsck calls clean. */
 static int check_state(const struct partition *partition, const struct ext2_super_block *sb, struct err *err)
 {
     if (sb->s_feature_incompat & EXT3_FEATURE_INCOMPAT_RECOVER)
-        return refuse(
-            partition, err,
-            "its journal holds changes that were never replayed: the base was not unmounted cleanly. "
-            "Run e2fsck -f on the base, or take the image as it was released");
+        return refuse(partition, err,
+                      "its journal holds changes that were not replayed: the base was not unmounted cleanly. "
+                      "Run e2fsck -f on the base, or use the image as released");
     if (sb->s_state & EXT2_ERROR_FS)
         return refuse(partition, err,
-                      "it is marked as having errors: run e2fsck -f on the base, or take another one");
+                      "it is marked as having errors: run e2fsck -f on the base, or use another base");
     if (!(sb->s_state & EXT2_VALID_FS) || sb->s_last_orphan != 0 ||
         (sb->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_ORPHAN_PRESENT))
         return refuse(partition, err,
-                      "it was not unmounted cleanly: run e2fsck -f on the base, or take another one");
+                      "it was not unmounted cleanly: run e2fsck -f on the base, or use another base");
     return 0;
 }
 
@@ -38,7 +37,7 @@ static int check_state(const struct partition *partition, const struct ext2_supe
 static const char *unwritable(const struct ext2_super_block *sb)
 {
     if (sb->s_feature_ro_compat & (EXT4_FEATURE_RO_COMPAT_QUOTA | EXT4_FEATURE_RO_COMPAT_PROJECT))
-        return "its quota would no longer be right: switch it off with tune2fs -O ^quota,^project";
+        return "its quota would become wrong: turn it off with tune2fs -O ^quota,^project";
     if (sb->s_feature_ro_compat & (EXT4_FEATURE_RO_COMPAT_VERITY | EXT4_FEATURE_RO_COMPAT_SHARED_BLOCKS |
                                    EXT4_FEATURE_RO_COMPAT_READONLY))
         return "it is marked read-only, shared or verity-protected";
@@ -58,19 +57,19 @@ static int check_features(const struct partition *partition, const struct ext2_s
     unsigned ro_compat = sb->s_feature_ro_compat & ~(unsigned)EXT2_LIB_FEATURE_RO_COMPAT_SUPP;
     const char *why = writing ? unwritable(sb) : NULL;
     if (sb->s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_BIGALLOC)
-        why = "bigalloc is not supported: make the base's file system without it";
+        why = "bigalloc is not supported: create the base's file system without it";
     if (why)
         return refuse(partition, err, why);
     if (incompat == 0 && (ro_compat == 0 || !writing))
         return 0;
     return err_set(err, ERR_LAYOUT, 0,
-                   "%s (partition %u): it has features that this libext2fs does not know (incompat 0x%x, "
-                   "ro_compat 0x%x): use a newer e2fsprogs, or make the base's file system without them",
+                   "%s (partition %u): it has features that this libext2fs does not support (incompat 0x%x, "
+                   "ro_compat 0x%x): use a newer e2fsprogs, or create the base's file system without them",
                    partition->label, partition->number, incompat, ro_compat);
 }
 
-/* Numbers that libext2fs uses as buffer sizes without checking all of them: one block holds a group's
- * bitmap. */
+/* Checks the numbers that libext2fs uses as buffer sizes without checking them all. A group's bitmap fits
+ * into one block. */
 static bool sound(const struct ext2_super_block *sb)
 {
     uint64_t size = UINT64_C(1024) << sb->s_log_block_size;
@@ -105,8 +104,8 @@ static int check_time(const struct partition *partition, const struct ext2_super
         return 0;
     return err_set(
         err, ERR_LAYOUT, 0,
-        "%s (partition %u): the time %lld that is to be written cannot be held by its inodes (0 to %lld "
-        "seconds since 1970): set SOURCE_DATE_EPOCH to an earlier one",
+        "%s (partition %u): its inodes cannot store the time %lld, only 0 to %lld seconds since 1970: set "
+        "SOURCE_DATE_EPOCH to an earlier time",
         partition->label, partition->number, (long long)epoch,
         (long long)(large ? TIME_MAX_LARGE : TIME_MAX_SMALL));
 }
@@ -123,7 +122,7 @@ int ext_check_features(const struct disk *disk, const struct partition *partitio
     ext2fs_swap_super(&sb);
 #endif
     if (sb.s_magic != EXT2_SUPER_MAGIC)
-        return refuse(partition, err, "there is no ext2, ext3 or ext4 file system in it");
+        return refuse(partition, err, "it holds no ext2, ext3 or ext4 file system");
     if (check_features(partition, &sb, writing, err) < 0 || check_size(partition, &sb, err) < 0)
         return -1;
     if (!writing)

@@ -18,7 +18,7 @@ struct extent_copy {
     uint64_t run_logical, run_physical, run_blocks;
     struct err *err;
     bool failed;
-    bool watched; /* its file was hashed before, and is checked and hashed again while the disk is packed */
+    bool watched; /* the file was hashed before; packing checks and hashes it again */
     struct hasher hasher;
     unsigned char *bounce;
 };
@@ -29,7 +29,7 @@ static int copy_bytes(struct extent_copy *copy, uint64_t from, uint64_t to, uint
     struct disk *disk = copy->ext->window.writer;
     if (!blob->memory && disk->map && len >= EXTENT_MIN) {
         uint64_t whole = len - len % copy->ext->fs->blocksize;
-        /* the digest is checked or the file watched, so other content fails the bake */
+        /* the digest is checked or the file is watched, so a change fails the bake */
         const struct extent_source source = {.fd = blob->fd,
                                              .from = blob->off + from,
                                              .content = blob->sha256,
@@ -125,8 +125,7 @@ static int take_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t logical, blk64
         copy->failed = true;
         return BLOCK_ABORT;
     }
-    if ((uint64_t)logical !=
-        copy->next_logical) { /* every block of the file was allocated, so a gap is an error */
+    if ((uint64_t)logical != copy->next_logical) { /* all blocks were allocated: a gap is an error */
         copy->failed = true;
         err_set(copy->err, ERR_LAYOUT, 0, "a block of the file was not allocated");
         return BLOCK_ABORT;
@@ -166,8 +165,7 @@ static int check_digest(struct extent_copy *copy)
     hex_encode(copy->op->content.sha256.bytes, SHA256_SIZE, want);
     hex_encode(found.bytes, SHA256_SIZE, have);
     return err_set(copy->err, ERR_VERIFY, 0,
-                   "its content changed while it was written: SHA-256 %s was planned, %s was found", want,
-                   have);
+                   "its content changed while it was written: expected SHA-256 %s, found %s", want, have);
 }
 
 int ext_write_content(struct ext *ext, ext2_ino_t ino, const struct plan_op *op, const struct run *run,
@@ -179,8 +177,8 @@ int ext_write_content(struct ext *ext, ext2_ino_t ino, const struct plan_op *op,
     errcode_t code = ext2fs_read_inode(ext->fs, ino, &inode);
     if (!code && blocks > 0)
         code = ext2fs_fallocate(ext->fs, EXT2_FALLOCATE_FORCE_INIT, ino, &inode, ~0ULL, 0, blocks);
-    /* from here on libext2fs counts the blocks of the extent tree only in INODE, its working copy: reading
-     * the inode again would lose them */
+    /* libext2fs has counted the blocks of the extent tree only in this working copy: reading the inode again
+     * would lose the count */
     if (!code)
         code = ext2fs_inode_size_set(ext->fs, &inode, (ext2_off64_t)size);
     if (!code)

@@ -56,13 +56,13 @@ int ext_open(struct ext *ext, enum ext_mode mode, const struct disk *reader, str
     const struct ext2_super_block *sb = ext->fs->super;
     ext->window.reads_left =
         READS_BASE + READS_PER_BLOCK * (ext2fs_blocks_count(ext->fs->super) + (uint64_t)sb->s_inodes_count);
-    ext->fs->now =
-        epoch > 0 ? epoch : 1; /* 0 means "the clock" to libext2fs, and "not deleted" in an inode */
+    /* 0 means "the current time" to libext2fs, and "not deleted" in an inode */
+    ext->fs->now = epoch > 0 ? epoch : 1;
     ext->fs->umask = 022;
     if (mode == EXT_READ)
         return 0;
     code = ext2fs_read_bitmaps(ext->fs);
-    return code ? ext_error(ext, code, "its bitmaps", err) : 0;
+    return code ? ext_error(ext, code, "reading its bitmaps", err) : 0;
 }
 
 int ext_commit(struct ext *ext, struct err *err)

@@ -19,13 +19,13 @@ struct ext {
 };
 
 enum ext_mode {
-    EXT_READ,  /* reads only; also from a file system that may not be written */
+    EXT_READ,  /* reads only; also a file system that must not be written */
     EXT_TRIAL, /* does everything except writing file content; nothing reaches the disk */
     EXT_WRITE
 };
 
-/* Opens a file system. One that may not be written is refused, except for EXT_READ. WRITER and CHANGES are
- * for EXT_WRITE. Every time that is written is EPOCH (seconds since 1970). EXT must not move afterwards. */
+/* Opens a file system. One that must not be written is refused, except for EXT_READ. WRITER and CHANGES are
+ * for EXT_WRITE. All times written are EPOCH (seconds since 1970). EXT must not move afterwards. */
 must_check int ext_open(struct ext *ext, enum ext_mode mode, const struct disk *reader, struct disk *writer,
                         const struct partition *partition, struct ranges *changes, int64_t epoch,
                         struct err *err);
@@ -60,12 +60,12 @@ struct ext_place {
 must_check int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place *ret,
                            struct err *err);
 
-/* As ext2fs_lookup(), which reports nothing when it lacks the memory to search a folder. Since every folder
- * has a ".", a folder without any entry was not searched: EXT2_ET_NO_MEMORY. fs/ext/resolve.c */
+/* As ext2fs_lookup(), which does not report that it had no memory to search a folder. Since every folder has
+ * a ".", a folder without any entry was not searched: EXT2_ET_NO_MEMORY. fs/ext/resolve.c */
 errcode_t ext_lookup(ext2_filsys fs, ext2_ino_t dir, const char *name, size_t len, ext2_ino_t *ret);
 
-/* Carries out OPS[0..count), all of this partition, on a trial, and checks that root's reserve is left.
- * fs/ext/check.c */
+/* Carries out OPS[0..count), all of this partition, on an EXT_TRIAL, and checks that they leave root's
+ * reserve. fs/ext/check.c */
 must_check int ext_check(struct ext *ext, const struct plan_op *ops, size_t count, const struct run *run,
                          struct err *err);
 
@@ -73,8 +73,8 @@ must_check int ext_check(struct ext *ext, const struct plan_op *ops, size_t coun
 must_check int ext_read_link(struct ext *ext, ext2_ino_t ino, struct ext2_inode *inode, const char *path,
                              char out[static PATH_CAP], struct err *err);
 
-/* Sets the times of an inode to be written: all of them, or only those that a change of a folder's entries
- * changes. With BIRTH, crtime, too. fs/ext/times.c */
+/* Sets the times of an inode to be written: all of them, or only those that change with a folder's
+ * entries. With BIRTH, crtime, too. fs/ext/times.c */
 void ext_stamp(const struct ext *ext, struct ext2_inode_large *inode, bool all, bool birth);
 errcode_t ext_touch(const struct ext *ext, ext2_ino_t dir);
 
@@ -82,7 +82,7 @@ errcode_t ext_touch(const struct ext *ext, ext2_ino_t dir);
 must_check int ext_write_op(struct ext *ext, const struct plan_op *op, const struct run *run,
                             struct err *err);
 
-/* Removes the object at PLACE; a folder with everything in it. fs/ext/remove.c */
+/* Removes the object at PLACE, a folder with everything in it. fs/ext/remove.c */
 must_check int ext_remove(struct ext *ext, const struct ext_place *place, struct err *err);
 
 /* Writes the content of a new file into newly allocated extents. fs/ext/content.c */

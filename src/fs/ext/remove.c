@@ -21,7 +21,7 @@ static errcode_t free_inode(ext2_filsys fs, ext2_ino_t ino, struct ext2_inode_la
 
 static errcode_t drop_link(ext2_filsys fs, ext2_ino_t ino, struct ext2_inode_large *inode)
 {
-    if (inode->i_links_count > 1) { /* another name keeps it */
+    if (inode->i_links_count > 1) { /* other names still refer to it */
         inode->i_links_count--;
         return ext2fs_write_inode_full(fs, ino, EXT2_INODE(inode), sizeof *inode);
     }
@@ -31,7 +31,7 @@ static errcode_t drop_link(ext2_filsys fs, ext2_ino_t ino, struct ext2_inode_lar
 struct emptying {
     ext2_filsys fs;
     unsigned depth;
-    bool any; /* entry was seen */
+    bool any; /* an entry was seen */
     errcode_t code;
 };
 

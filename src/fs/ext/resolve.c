@@ -5,13 +5,13 @@
 
 enum { LINKS_MAX = 40 /* as in the kernel: path_resolution(7) */, DEPTH_MAX = PATH_CAP / 2 };
 
-/* A running node has other file systems mounted here, so a file written here would be hidden. */
+/* A running node has other file systems mounted here, which would hide a file written below. */
 static const char *const mounted[] = {"/usr", "/boot", "/oem", "/dev", "/proc", "/sys", "/run", "/tmp"};
 
 struct walk {
     struct ext *ext;
-    const char *whole;           /* what the caller asked for */
-    char todo[2 * PATH_CAP];     /* still to go */
+    const char *whole;           /* the path the caller gave */
+    char todo[2 * PATH_CAP];     /* the part not yet resolved */
     ext2_ino_t stack[DEPTH_MAX]; /* folders from the top to here */
     size_t depth;
     size_t ends[DEPTH_MAX]; /* length of place->path at each of them */
@@ -21,7 +21,7 @@ struct walk {
     struct err *err;
 };
 
-static int link_error(struct walk *walk, const char *what)
+static int walk_error(struct walk *walk, const char *what)
 {
     return ext_refuse(walk->ext, walk->whole, what, walk->err);
 }
@@ -47,7 +47,7 @@ int ext_read_link(struct ext *ext, ext2_ino_t ino, struct ext2_inode *inode, con
     }
     out[size] = '\0';
     if (strlen(out) != size)
-        return ext_refuse(ext, path, "a symbolic link on the way holds a NUL", err);
+        return ext_refuse(ext, path, "a symbolic link on the way contains a NUL", err);
     return 0;
 }
 
@@ -70,20 +70,20 @@ static void up(struct walk *walk)
 static int follow_link(struct walk *walk, ext2_ino_t ino, struct ext2_inode *inode, const char *rest)
 {
     if (++walk->links > LINKS_MAX)
-        return link_error(walk, "too many symbolic links on the way, or a loop of them");
+        return walk_error(walk, "too many symbolic links on the way, or a loop");
     char target[PATH_CAP], joined[2 * PATH_CAP];
     if (ext_read_link(walk->ext, ino, inode, walk->whole, target, walk->err) < 0)
         return -1;
     int n = snprintf(joined, sizeof joined, "%s/%s", target, rest);
     if (n < 0 || (size_t)n >= sizeof joined)
-        return link_error(walk, "the symbolic links on the way make the path too long");
+        return walk_error(walk, "symbolic links on the way make the path too long");
     memcpy(walk->todo, joined, (size_t)n + 1);
     if (target[0] == '/' && walk->ext->partition->role != ROLE_ROOT)
-        return link_error(walk, "an absolute symbolic link on the way leads to another partition");
+        return walk_error(walk, "an absolute symbolic link on the way leads to another partition");
     if (target[0] == '/')
         to_top(walk);
-    walk->place->ino =
-        walk->stack[walk->depth - 1]; /* the target is relative to it, and "/" and "." end there */
+    /* the target is relative to this folder, and "/" or "." ends in it */
+    walk->place->ino = walk->stack[walk->depth - 1];
     walk->place->is_dir = true;
     return 0;
 }
@@ -92,7 +92,7 @@ static int append(struct walk *walk, const char *name, size_t len)
 {
     size_t at = strlen(walk->place->path);
     if (at + 1 + len >= PATH_CAP)
-        return link_error(walk, "the path becomes too long");
+        return walk_error(walk, "the path becomes too long");
     walk->place->path[at] = '/';
     memcpy(walk->place->path + at + 1, name, len);
     walk->place->path[at + 1 + len] = '\0';
@@ -107,9 +107,9 @@ static int check_mounts(struct walk *walk)
         if (path_under(walk->place->path, mounted[i])) {
             char text[PATH_CAP + 128];
             snprintf(text, sizeof text,
-                     "a symbolic link in the image leads it to %s, which is not on this partition",
+                     "a symbolic link in the image leads to %s, which is not on this partition",
                      walk->place->path);
-            return link_error(walk, text);
+            return walk_error(walk, text);
         }
     return 0;
 }
@@ -184,9 +184,9 @@ static int walk_component(struct walk *walk, const char *name, size_t len, const
     if (append(walk, name, len) < 0)
         return -1;
     if (!place->is_dir)
-        return last ? 0 : link_error(walk, "a component of the path is not a folder");
+        return last ? 0 : walk_error(walk, "a component of the path is not a folder");
     if (walk->depth == DEPTH_MAX)
-        return link_error(walk, "the path is too deep");
+        return walk_error(walk, "the path is too deep");
     walk->stack[walk->depth] = ino;
     walk->ends[walk->depth++] = strlen(place->path);
     return 0;
@@ -209,7 +209,7 @@ int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place
         if (len == 0)
             break;
         if (len >= NAME_CAP) {
-            r = link_error(walk, "a component of the path is too long");
+            r = walk_error(walk, "a component of the path is too long");
             break;
         }
         memcpy(name, at, len);
@@ -221,7 +221,7 @@ int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place
             continue;
         if (strcmp(name, "..") == 0) {
             if (walk->depth == 1 && ext->partition->role != ROLE_ROOT) {
-                r = link_error(walk, "a symbolic link on the way leads to another partition");
+                r = walk_error(walk, "a symbolic link on the way leads to another partition");
                 break;
             }
             up(walk);

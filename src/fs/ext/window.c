@@ -47,7 +47,7 @@ static errcode_t window_set_blksize(io_channel channel, int size)
     return 0;
 }
 
-/* libext2fs counts in blocks, or, when the count is negative, in bytes. */
+/* A negative COUNT is in bytes, a positive one in blocks. */
 static errcode_t place_of(io_channel channel, unsigned long long block, int count, uint64_t *off, size_t *len)
 {
     const struct window *window = window_of(channel);
@@ -72,7 +72,7 @@ static errcode_t window_read64(io_channel channel, unsigned long long block, int
     uint64_t blocks = count < 0 ? 1 : (uint64_t)count;
     if (blocks > window->reads_left) {
         err_set(&window->why, ERR_LAYOUT, 0,
-                "it is damaged: its structures lead in circles. Run e2fsck -f on the base");
+                "it is damaged: its structures form a loop. Run e2fsck -f on the base");
         return EXT2_ET_SHORT_READ;
     }
     window->reads_left -= blocks;
@@ -118,9 +118,8 @@ static errcode_t window_flush(io_channel channel)
 
 void window_init(struct window *window)
 {
-    /* no write_byte: libext2fs writes the whole superblock then */
-    /* no get_stats: libext2fs would store the amount written in the superblock, and the bytes would depend on
-     * it */
+    /* Without write_byte, libext2fs writes the whole superblock. With get_stats, it would store in the
+     * superblock how much was written, and the result would depend on that. */
     window->manager = (struct struct_io_manager){
         .magic = EXT2_ET_MAGIC_IO_MANAGER,
         .name = "bake window",

@@ -39,9 +39,9 @@ static errcode_t set_xattrs(struct ext *ext, ext2_ino_t ino, const struct plan_o
     return code;
 }
 
-/* Extends a folder. An indexed one grows while an entry is linked, so for it "no space" means that its index
- * is full. */
-static errcode_t lengthen(struct ext *ext, ext2_ino_t dir)
+/* Linking an entry grows an indexed folder itself, so for one of those "no space" means that its index is
+ * full. */
+static errcode_t extend_dir(struct ext *ext, ext2_ino_t dir)
 {
     struct ext2_inode inode;
     errcode_t code = ext2fs_read_inode(ext->fs, dir, &inode);
@@ -50,14 +50,14 @@ static errcode_t lengthen(struct ext *ext, ext2_ino_t dir)
     return code ? code : ext2fs_expand_dir(ext->fs, dir);
 }
 
-/* libext2fs reports that DIR is full. It does so when out of memory, too, so the first time the call is only
- * repeated. */
+/* libext2fs reported that DIR is full. It reports that for lack of memory, too, so the first time the caller
+ * only tries again. */
 enum { ROOM_TRIES = 2 };
 static errcode_t make_room(struct ext *ext, ext2_ino_t dir, unsigned tries)
 {
     ext2_ino_t itself;
     errcode_t code = ext_lookup(ext->fs, dir, ".", 1, &itself);
-    return code || tries == 0 ? code : lengthen(ext, dir);
+    return code || tries == 0 ? code : extend_dir(ext, dir);
 }
 
 static errcode_t link_name(struct ext *ext, ext2_ino_t dir, const char *name, ext2_ino_t ino, int type)
@@ -71,8 +71,7 @@ static errcode_t link_name(struct ext *ext, ext2_ino_t dir, const char *name, ex
     return code;
 }
 
-/* When a folder has more subfolders than its link count can hold, the count becomes 1 if the file system has
- * dir_nlink. */
+/* With dir_nlink, a folder with more subfolders than its link count can hold has the count 1. */
 static errcode_t settle_links(struct ext *ext, ext2_ino_t dir, unsigned before)
 {
     struct ext2_inode inode;
@@ -112,7 +111,7 @@ static int write_dir(struct ext *ext, const struct ext_place *place, const struc
     ext2_ino_t ino = place->ino;
     errcode_t code = 0;
     if (ino != 0 && !place->is_dir)
-        return ext_refuse(ext, op->image_path, "a folder should be here, but something else is", err);
+        return ext_refuse(ext, op->image_path, "it exists and is not a folder", err);
     if (ino != 0 && !op->set_meta)
         return 0;
     if (ino == 0)
@@ -124,7 +123,7 @@ static int write_dir(struct ext *ext, const struct ext_place *place, const struc
     return code ? ext_error(ext, code, op->image_path, err) : 0;
 }
 
-/* Makes an inode without a name, so that an interrupted write leaves no partial file behind. */
+/* Creates an inode without a name, so that an interrupted write leaves no partial file behind. */
 static errcode_t new_file_inode(struct ext *ext, ext2_ino_t dir, const struct plan_op *op, ext2_ino_t *ret)
 {
     ext2_filsys fs = ext->fs;
@@ -137,7 +136,7 @@ static errcode_t new_file_inode(struct ext *ext, ext2_ino_t dir, const struct pl
     inode.i_atime = inode.i_ctime = inode.i_mtime = (__u32)fs->now;
     if (fs->super->s_feature_incompat & EXT3_FEATURE_INCOMPAT_EXTENTS) {
         ext2_extent_handle_t handle;
-        code = ext2fs_extent_open2(fs, ino, &inode, &handle); /* makes the empty extent tree */
+        code = ext2fs_extent_open2(fs, ino, &inode, &handle); /* creates the empty extent tree */
         if (code)
             return code;
         ext2fs_extent_free(handle);
@@ -194,23 +193,23 @@ static int write_symlink(struct ext *ext, const struct ext_place *place, const s
     return code ? ext_error(ext, code, op->image_path, err) : 0;
 }
 
-/* Refuses OP when something is in its way. */
+/* Refuses OP when what exists at PLACE does not allow it. */
 static int check_place(struct ext *ext, const struct ext_place *place, const struct plan_op *op,
                        struct err *err)
 {
-    bool there = place->ino != 0;
+    bool exists = place->ino != 0;
     const char *why = NULL;
-    if (op->kind == PLAN_REMOVE && !there)
-        why = "it is to be removed, but it is not there";
+    if (op->kind == PLAN_REMOVE && !exists)
+        why = "it does not exist, so it cannot be removed";
     else if (op->kind == PLAN_REMOVE && strcmp(place->path, "/") == 0)
         why = "the top of a file system cannot be removed";
     else if (op->kind == PLAN_REMOVE && place->dir == EXT2_ROOT_INO &&
              strcmp(place->path, "/lost+found") == 0)
         why = "every ext file system needs its lost+found";
-    else if ((op->kind == PLAN_FILE || op->kind == PLAN_SYMLINK) && there && place->is_dir)
-        why = "a folder stands where a file should go";
-    else if (!there && place->dir == 0)
-        why = "the folder that it should go into is not there";
+    else if ((op->kind == PLAN_FILE || op->kind == PLAN_SYMLINK) && exists && place->is_dir)
+        why = "it exists and is a folder";
+    else if (!exists && place->dir == 0)
+        why = "its parent folder does not exist";
     else if (op->kind == PLAN_SYMLINK && strlen(op->target) >= ext->fs->blocksize)
         why = "the target of the link is longer than a block";
     return why ? ext_refuse(ext, op->image_path, why, err) : 0;
@@ -227,10 +226,10 @@ static int find_place(struct ext *ext, const struct plan_op *op, struct ext_plac
         return -1;
     return ret->is_dir ? 0
                        : ext_refuse(ext, op->image_path,
-                                    "a folder should be here, but it is a link that leads to none", err);
+                                    "it exists and is a link that does not lead to a folder", err);
 }
 
-/* The number of blocks that one operation may read; folders are searched from their start. */
+/* Blocks that one operation may read. Folders are searched from their start. */
 enum { READS_PER_OP = 8192, READS_PER_CONTENT_BLOCK = 8 };
 
 int ext_write_op(struct ext *ext, const struct plan_op *op, const struct run *run, struct err *err)
@@ -251,5 +250,5 @@ int ext_write_op(struct ext *ext, const struct plan_op *op, const struct run *ru
     case PLAN_REMOVE:
         return ext_remove(ext, &place, err);
     }
-    return err_set(err, ERR_INTERNAL, 0, "an operation of an unknown kind");
+    return err_set(err, ERR_INTERNAL, 0, "an operation has an unknown kind");
 }

@@ -42,7 +42,7 @@ static int add_segment(struct segment_list *list, uint64_t segment, struct err *
 }
 
 /* Lists the segments in which the disk reports data. */
-static int ask_holes(const struct disk *disk, struct segment_list *list, struct err *err)
+static int list_data(const struct disk *disk, struct segment_list *list, struct err *err)
 {
     uint64_t from = 0, end = 0;
     for (uint64_t at = 0; disk_next_data(disk, at, &from, &end); at = end)
@@ -53,14 +53,14 @@ static int ask_holes(const struct disk *disk, struct segment_list *list, struct 
 }
 
 /* Fills in the segments that are known, and lists the others in ORDER. */
-static int ask_known(struct segment_list *list, const struct sparse_cache *memory, struct err *err)
+static int apply_known(struct segment_list *list, const struct sparse_cache *cache, struct err *err)
 {
     list->order = calloc(list->count + 1, sizeof *list->order);
     if (!list->order)
         return err_oom(err);
     for (size_t i = 0; i < list->count; i++) {
         struct disk_segment segment = list->items[i];
-        if (memory && memory->known(memory->ctx, segment.number, &segment))
+        if (cache && cache->known(cache->ctx, segment.number, &segment))
             list->items[i] = segment;
         else
             list->order[list->unread++] = i;
@@ -116,16 +116,16 @@ static int scan_all(const struct scan *scan, unsigned threads, const struct run 
     return workers_run(&workers, err);
 }
 
-int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_cache *memory,
+int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_cache *cache,
                 const struct run *run, struct sparse *ret, struct err *err)
 {
     cleanup(list_free) struct segment_list list = {0};
     const struct scan scan = {.disk = disk, .list = &list};
-    if (ask_holes(disk, &list, err) < 0 || ask_known(&list, memory, err) < 0 ||
+    if (list_data(disk, &list, err) < 0 || apply_known(&list, cache, err) < 0 ||
         scan_all(&scan, threads, run, err) < 0)
         return -1;
-    for (size_t i = 0; memory && i < list.unread; i++)
-        if (memory->learn(memory->ctx, &list.items[list.order[i]], err) < 0)
+    for (size_t i = 0; cache && i < list.unread; i++)
+        if (cache->learn(cache->ctx, &list.items[list.order[i]], err) < 0)
             return -1;
     struct sparse made = {.size = disk->size};
     for (size_t i = 0; i < list.count; i++)
@@ -207,9 +207,8 @@ int sparse_check(const struct disk_segment *segment, const unsigned char *bytes,
             : crc32_gzip_refl(0, (void *)(uintptr_t)bytes, segment_data_len(segment)) == segment->crc)
         return 0;
     err_set(err, ERR_VERIFY, 0,
-            "what is at byte %llu of the disk has changed since it was hashed: the cache's copy of the base "
-            "or of a file in "
-            "it is damaged; --recheck makes it anew",
+            "the disk's data at byte %llu changed after it was hashed: the cached copy of the base, or of a "
+            "file on it, is damaged; --recheck recreates it",
             (unsigned long long)segment->number * PACK_SEGMENT);
     err->errnum = CACHE_ROT;
     return -1;

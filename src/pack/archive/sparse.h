@@ -1,7 +1,7 @@
 /* Where a disk has data, in blocks of PACK_BLOCK, and what each segment holds. The map depends only on the
  * disk's bytes.
  *
- * In:    a disk; optionally, what some segments hold, so that they need not be read.
+ * In:    a disk; optionally, known segments, which are not read.
  * Out:   one segment for each PACK_SEGMENT that is not all zeros, ascending.
  * Fails: as the disk does; ERR_INTERRUPTED.
  * Owns:  its segments, until sparse_free().
@@ -23,7 +23,7 @@ struct disk_segment {
     uint32_t number;      /* number on the disk */
     uint16_t mask;        /* bit N is set when block N is not all zeros; never 0 in a map */
     struct sha256 sha256; /* of all PACK_SEGMENT bytes, zeros included */
-    bool known;           /* taken from the memory, not read */
+    bool known;           /* from struct sparse_cache, not read */
     uint32_t crc;         /* CRC-32 of its data blocks; only when it was read */
 };
 static_assert(PACK_SEGMENT / PACK_BLOCK == 16, "a mask has a bit for each block");
@@ -35,8 +35,8 @@ struct sparse {
     uint64_t data_size; /* bytes of all blocks that are not zeros */
 };
 
-/* What is known of segments without reading them. Both functions are called from one thread, in ascending
- * order. */
+/* Segments whose content is known without reading them. Both functions are called from one thread, in
+ * ascending order. */
 struct sparse_cache {
     /* True when the segment is known; a mask of 0 means all zeros. */
     bool (*known)(void *ctx, uint32_t segment, struct disk_segment *ret);
@@ -45,8 +45,8 @@ struct sparse_cache {
     void *ctx;
 };
 
-/* MEMORY may be NULL. */
-must_check int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_cache *memory,
+/* CACHE may be NULL. */
+must_check int sparse_scan(const struct disk *disk, unsigned threads, const struct sparse_cache *cache,
                            const struct run *run, struct sparse *ret, struct err *err);
 static inline void sparse_free(struct sparse *sparse)
 {
@@ -66,15 +66,15 @@ static inline size_t segment_data_len(const struct disk_segment *segment)
     return (size_t)__builtin_popcount(segment->mask) * PACK_BLOCK;
 }
 
-/* Reads the PACK_SEGMENT bytes of segment->number and sets its mask and, unless all are zeros, its digest. */
+/* Sets a segment's mask, CRC-32 and, unless all are zeros, digest from its PACK_SEGMENT bytes. */
 must_check int sparse_examine(const unsigned char *bytes, struct disk_segment *segment, struct err *err);
 
 /* Reads the data blocks of one segment, joined, into OUT: segment_data_len() bytes, at most PACK_SEGMENT. */
 must_check int sparse_read(const struct disk *disk, const struct disk_segment *segment, unsigned char *out,
                            struct err *err);
 
-/* Checks that BYTES, from sparse_read(), still are what the segment's digest was taken of: ERR_VERIFY with
- * CACHE_ROT when not. */
+/* Checks that BYTES, from sparse_read(), are unchanged since the segment was hashed: ERR_VERIFY with
+ * CACHE_ROT if not. */
 must_check int sparse_check(const struct disk_segment *segment, const unsigned char *bytes, struct err *err);
 
 /* The disk's identity, from the digests of its segments: see disk_tree in pack/types.h. */

@@ -40,8 +40,8 @@ static void put_number(char *field, size_t width, uint64_t value)
 struct header_writer {
     struct buf *buf;
     size_t header;    /* offset of the header in buf */
-    size_t extension; /* offset of the current extension; 0 while the header has room */
-    size_t used;      /* entries in the current one */
+    size_t extension; /* offset of the current extension; 0 while the header has free ones */
+    size_t used;      /* entries in the header or the current extension */
 };
 
 static int add_entry(void *ctx, uint64_t off, uint64_t len, struct err *err)

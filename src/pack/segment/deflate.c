@@ -69,8 +69,8 @@ size_t deflate_fill(unsigned char *out, size_t len)
 {
     static const unsigned char five[] = {0, 0, 0, 0xff, 0xff}, six[] = {2, 0, 0, 0, 0xff, 0xff};
     size_t missing = (DEFLATE_ALIGN - len % DEFLATE_ALIGN) % DEFLATE_ALIGN;
-    if (missing <
-        missing % 5 * sizeof six) /* too small for the number of 6-byte blocks that leaves a multiple of 5 */
+    /* missing % 5 blocks of 6 bytes leave a multiple of 5; there must be enough space for them */
+    if (missing < missing % 5 * sizeof six)
         missing += DEFLATE_ALIGN;
     for (size_t n = missing % 5; n > 0; n--, len += sizeof six)
         memcpy(out + len, six, sizeof six);
@@ -87,7 +87,7 @@ static int fast_step(struct isal_zstream *stream, size_t len, uint16_t flush, bo
     int r = isal_deflate(stream);
     if (r != COMP_OK || stream->avail_in != 0 || stream->avail_out == 0 ||
         stream->internal_state.state != (last ? ZSTATE_END : ZSTATE_NEW_HDR))
-        return err_set(err, ERR_INTERNAL, 0, "deflate: ISA-L gave %d in state %d with %u bytes left", r,
+        return err_set(err, ERR_INTERNAL, 0, "deflate: ISA-L returned %d in state %d with %u bytes left", r,
                        (int)stream->internal_state.state, stream->avail_in);
     return 0;
 }
@@ -141,7 +141,7 @@ static int walk_blocks(z_stream *z, const unsigned char *segment, const unsigned
             break;
     }
     if (done != len || !(segment[mark / 8] >> (mark % 8) & 1))
-        return walk_failed(err, "has no end");
+        return walk_failed(err, "has no final block");
     *ret_mark = mark;
     *ret_end = end;
     return 0;
@@ -162,7 +162,7 @@ static int unmark(unsigned char *segment, size_t len, size_t capacity, const voi
         return -1;
     size_t whole = (size_t)((end + 3 + 7) / 8); /* with the stored block's three header bits */
     if ((end + 7) / 8 != len || whole + sizeof empty > capacity)
-        return walk_failed(err, "ends at another byte");
+        return walk_failed(err, "does not end with its final block");
     segment[mark / 8] = (unsigned char)(segment[mark / 8] & ~(1U << (mark % 8)));
     if (whole > len)
         segment[len] = 0;
@@ -176,8 +176,8 @@ static int deflate_small(struct deflater *deflater, const void *bytes, size_t le
 {
     size_t made = libdeflate_deflate_compress(deflater->small, bytes, len, out, capacity);
     if (made == 0)
-        return err_set(err, ERR_INTERNAL, 0, "deflate: %zu bytes are too few for the output of %zu", capacity,
-                       len);
+        return err_set(err, ERR_INTERNAL, 0, "deflate: %zu bytes are too few to deflate %zu bytes into",
+                       capacity, len);
     if (!last)
         return unmark(out, made, capacity, bytes, len, ret_len, err);
     *ret_len = made;
@@ -212,8 +212,7 @@ int deflate_verify(const void *segment, size_t segment_data_len, const void *byt
     return 0;
 }
 
-/* Pseudo-random words of several lengths and a run of noise: this gives near and far matches, and
- * literals. */
+/* Pseudo-random words of several lengths and a run of noise, for near and far matches and literals. */
 static void make_sample(unsigned char *sample)
 {
     uint32_t x = 1;

@@ -1,6 +1,6 @@
 /* The deflate engines. One call makes one segment of a deflate stream (RFC 1951).
  *
- * In:    bytes, all of them at once.
+ * In:    all the bytes at once.
  * Out:   deflate blocks that refer to nothing before them and end on a byte boundary (with an empty stored
  *        block), so that segments may be joined; the last segment ends the stream instead.
  * Fails: ERR_INTERNAL when the capacity is less than deflate_bound(), or when the output does not decode.
@@ -12,8 +12,8 @@
  * that about one result in three thousand depends on that address. This path is only taken for the first byte
  * of a stream when more than 16 bytes are available, so the first PRIME bytes are passed alone and flushed.
  *
- * DEFLATE_SMALL is libdeflate, level 6. It marks the last block of every buffer as the stream's last; a walk
- * over the blocks by zlib's decoder, which also compares the content, finds that mark.
+ * DEFLATE_SMALL is libdeflate, level 6. It marks the last block of every buffer as the stream's last; to find
+ * and clear that mark, zlib's decoder walks over the blocks and compares the content on the way.
  *
  * Empty blocks pad a segment to a multiple of DEFLATE_ALIGN bytes, so that a file system can share it between
  * files.
@@ -51,7 +51,7 @@ void deflater_free(struct deflater *deflater);
 /* LEN is 1 byte to 1 GiB. The result depends only on the arguments and the engine. */
 must_check int deflate_segment(struct deflater *deflater, const void *bytes, size_t len, bool last, void *out,
                                size_t capacity, size_t *ret_len, struct err *err);
-/* The capacity that suffices for LEN bytes of any content, and for deflate_fill() after them. */
+/* The capacity needed for LEN bytes of any content, and for deflate_fill() after them. */
 size_t deflate_bound(size_t len);
 
 /* Pads LEN bytes of output, which end with a segment that is not the stream's last, to a multiple of
@@ -59,7 +59,7 @@ size_t deflate_bound(size_t len);
 size_t deflate_fill(unsigned char *out, size_t len);
 
 /* Decodes a segment and compares it with the LEN bytes: ERR_INTERNAL when they differ. SCRATCH holds LEN + 1
- * bytes. DEFLATE_SMALL does not need this: its output is compared when it is made. */
+ * bytes. DEFLATE_SMALL does not need this: it compares its output itself. */
 must_check int deflate_verify(const void *segment, size_t segment_data_len, const void *bytes, size_t len,
                               void *scratch, struct err *err);
 

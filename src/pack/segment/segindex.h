@@ -1,5 +1,5 @@
-/* The index at the end of a file of packed segments: what each contains, and what is known of a view's
- * segments without reading them.
+/* The index at the end of a file of packed segments: what each contains, and the known segments of a view,
+ * which need not be read.
  *
  * In:    the bytes of the index.
  * Out:   records and known segments.
@@ -8,10 +8,10 @@
  *
  * The file: packed segments one after the other; RECORD_SIZE bytes for each (SHA-256 of its PACK_SEGMENT
  * bytes on the disk, SHA-256 of the packed bytes, then 32-bit numbers: bytes that were deflated, their
- * CRC-32, packed bytes, their CRC-32C); KNOWN_SIZE bytes for each known segment, sorted (what disk_origin()
- * calls it, mask of blocks in 16 bits, two zeros, SHA-256 of its bytes); TRAILER_SIZE bytes: magic, number of
- * records, number of known, size of the packed segments in 64 bits, CRC-32C of the index without its trailer,
- * zero. Numbers are little-endian.
+ * CRC-32, packed bytes, their CRC-32C); KNOWN_SIZE bytes for each known segment, sorted (its origin by
+ * disk_origin(), mask of blocks in 16 bits, two zeros, SHA-256 of its bytes); TRAILER_SIZE bytes: magic,
+ * number of records, number of known segments, size of the packed segments in 64 bits, CRC-32C of the index
+ * without its trailer, zero. Numbers are little-endian.
  */
 #ifndef BAKE_PACK_SEGMENT_SEGINDEX_H
 #define BAKE_PACK_SEGMENT_SEGINDEX_H

@@ -36,7 +36,7 @@ int store_by_origin(const void *a, const void *b)
     return memcmp(x->origin.bytes, y->origin.bytes, SHA256_SIZE);
 }
 
-static int take_index(struct store *store, const struct segindex *index, unsigned entry, struct err *err)
+static int add_index(struct store *store, const struct segindex *index, unsigned entry, struct err *err)
 {
     for (size_t i = 0; i < index->record_count; i++) {
         if (!store_grow((void **)&store->items, &store->item_capacity, store->item_count,
@@ -88,7 +88,7 @@ int store_take_entry(struct store *store, const char *key, int *fd, struct err *
     snprintf(to->key, sizeof to->key, "%s", key);
     atomic_init(&to->damaged, !read_index(*fd, &index));
     to->fd = steal_fd(fd);
-    return take_index(store, &index, entry, err);
+    return add_index(store, &index, entry, err);
 }
 
 static int open_entry(void *ctx, const char *key, struct err *err)
@@ -206,6 +206,6 @@ bool store_read(struct store *store, const struct cached_segment *cached, unsign
         crc32c_add(0, out, record->packed_len) == record->crc32c)
         return true;
     if (!atomic_exchange(&entry->damaged, true))
-        run_warn(store->run, "pack", "the cache's segment/%.40s is damaged, and is dropped", entry->key);
+        run_warn(store->run, "pack", "the cache's segment/%.40s is damaged and will be dropped", entry->key);
     return false;
 }

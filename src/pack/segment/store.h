@@ -1,5 +1,5 @@
-/* The segment cache: packed segments by content, and known segments of a view by the origin of their bytes:
- * parts of the base and of files mapped into it. Known segments need not be read.
+/* The segment cache: packed segments by content, and known segments of a view by the origin of their bytes
+ * (parts of the base and of files mapped into it). Known segments need not be read.
  *
  * In:    a cache; a disk, and the digest of the base that it is a view of.
  * Out:   packed segments, each checked against its CRC-32C when it is read.

@@ -14,7 +14,7 @@ static int give_up(struct store *store, const struct err *why, struct err *err)
     }
     cache_abort(&store->writing);
     store->open = false;
-    run_warn(store->run, "pack", "segments are not kept for the next time: %s", why->text);
+    run_warn(store->run, "pack", "cannot keep segments for the next bake: %s", why->text);
     return 0;
 }
 
@@ -102,7 +102,7 @@ static int join_known(struct store *store, struct err *err)
     }
     if (fresh->known_count > 0)
         qsort(fresh->known, fresh->known_count, sizeof *fresh->known, store_by_origin);
-    size_t kept = 0; /* segments with equal content are kept once */
+    size_t kept = 0; /* one for each origin */
     for (size_t i = 0; i < fresh->known_count; i++)
         if (kept == 0 || store_by_origin(&fresh->known[kept - 1], &fresh->known[i]) != 0)
             fresh->known[kept++] = fresh->known[i];

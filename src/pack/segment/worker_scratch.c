@@ -29,7 +29,7 @@ int worker_scratch_deflate(struct worker_scratch *scratch, const struct disk_seg
                         &out_len, err) < 0)
         return -1;
     out_len = deflate_fill(out, out_len);
-    /* the other engine compares its output itself */
+    /* DEFLATE_SMALL compares its output itself */
     if (verify && scratch->deflater.engine != DEFLATE_SMALL &&
         deflate_verify(out, out_len, scratch->raw, len, scratch->inflated, err) < 0)
         return err_wrap(err, "disk.raw at byte %llu", (unsigned long long)segment->number * PACK_SEGMENT);

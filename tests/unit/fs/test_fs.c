@@ -211,16 +211,16 @@ static void what_cannot_be_done_is_said_before_anything_is_written(void **state)
         enum err_kind kind;
         const char *message;
     } cases[] = {
-        {"", rig_op(PLAN_REMOVE, "/etc/nothing", 0), ERR_LAYOUT, "it is not there"},
+        {"", rig_op(PLAN_REMOVE, "/etc/nothing", 0), ERR_LAYOUT, "it does not exist"},
         {"", rig_op(PLAN_REMOVE, "/", 0), ERR_LAYOUT, "top of a file system"},
-        {"", rig_file("/etc", 0644, "x", 1), ERR_LAYOUT, "a folder stands"},
-        {"", rig_op(PLAN_DIR, "/etc/old", 0755), ERR_LAYOUT, "something else is"},
+        {"", rig_file("/etc", 0644, "x", 1), ERR_LAYOUT, "it exists and is a folder"},
+        {"", rig_op(PLAN_DIR, "/etc/old", 0755), ERR_LAYOUT, "is not a folder"},
         {"", rig_file("/etc/old/x", 0644, "x", 1), ERR_LAYOUT, "not a folder"},
-        {"", rig_file("/nowhere/x", 0644, "x", 1), ERR_LAYOUT, "is not there"},
-        {"", rig_file("/bin/x", 0644, "x", 1), ERR_LAYOUT, "leads it to /usr"},
-        {"", rig_op(PLAN_DIR, "/bin", 0755), ERR_LAYOUT, "leads it to /usr"},
+        {"", rig_file("/nowhere/x", 0644, "x", 1), ERR_LAYOUT, "parent folder does not exist"},
+        {"", rig_file("/bin/x", 0644, "x", 1), ERR_LAYOUT, "leads to /usr"},
+        {"", rig_op(PLAN_DIR, "/bin", 0755), ERR_LAYOUT, "leads to /usr"},
         {"", rig_file("/opt/a/x", 0644, "x", 1), ERR_LAYOUT, "loop"},
-        {"", rig_file("/opt/up/run/x", 0644, "x", 1), ERR_LAYOUT, "leads it to /run"},
+        {"", rig_file("/opt/up/run/x", 0644, "x", 1), ERR_LAYOUT, "leads to /run"},
         {"set_super_value state 2", rig_file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "having errors"},
         {"set_super_value state 0", rig_file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "not unmounted cleanly"},
         {"feature needs_recovery", rig_file("/etc/x", 0644, "x", 1), ERR_LAYOUT, "journal"},

@@ -100,7 +100,7 @@ static void damage_is_found(void **state)
         cleanup_disk struct disk view = view_of("disk");
         if (judge(&view, &err) == 0)
             fail_msg("\"%s\" was not found", cases[i].damage);
-        if (err.kind != ERR_LAYOUT || !strstr(err.text, "ROOT (partition 9): e2fsck finds errors in it: ") ||
+        if (err.kind != ERR_LAYOUT || !strstr(err.text, "ROOT (partition 9): e2fsck found errors: ") ||
             !strstr(err.text, cases[i].message) || strstr(err.text, "Pass ") || strstr(err.text, "? no"))
             fail_msg("\"%s\": kind %d: \"%s\"", cases[i].damage, err.kind, err.text);
     }
@@ -136,8 +136,7 @@ static void a_judge_that_cannot_judge_is_no_verdict(void **state)
     take_programs_away();
     assert_int_equal(r, -1);
     assert_int_equal(err.kind, ERR_IO);
-    assert_non_null(
-        strstr(err.text, "e2fsck could not look at it (exit status 8): has unsupported features"));
+    assert_non_null(strstr(err.text, "e2fsck could not check it (exit status 8): has unsupported features"));
 }
 
 static int grow(struct disk *disk, struct err *err)
@@ -161,7 +160,7 @@ static void what_growing_leaves_is_judged(void **state)
     take_programs_away();
     assert_int_equal(r, -1);
     assert_int_equal(err.kind, ERR_INTERNAL);
-    assert_non_null(strstr(err.text, "after resize2fs: ROOT (partition 9): e2fsck finds errors in it: "));
+    assert_non_null(strstr(err.text, "after resize2fs: ROOT (partition 9): e2fsck found errors: "));
     assert_non_null(strstr(err.text, "i_blocks is 6"));
     disk_close(&fine);
 
@@ -172,7 +171,7 @@ static void what_growing_leaves_is_judged(void **state)
     err = (struct err){0};
     assert_int_equal(grow(&damaged, &err), -1);
     assert_int_equal(err.kind, ERR_LAYOUT);
-    assert_non_null(strstr(err.text, "before it was grown: ROOT (partition 9): e2fsck finds errors in it: "));
+    assert_non_null(strstr(err.text, "before it was grown: ROOT (partition 9): e2fsck found errors: "));
 }
 
 int main(void)

@@ -146,12 +146,12 @@ static void traps_are_answered(void **state)
         /* one block of a folder, 256^3 times; and the same in a file that is removed */
         {"-t ext2 -b 1024 -N 256",
          "set_inode_field /many block[TIND] 3000\\nset_inode_field /many size 0x3fffff00",
-         "structures lead in circles"},
+         "structures form a loop"},
         {"-t ext2 -b 1024 -N 256",
          "set_inode_field /opt/sub/f block[TIND] 3000\\nset_inode_field /opt/sub/f size 0x3fffff00", NULL},
         {"-t ext4 -N 256", "set_super_value blocks_count 0xfffffff0", "larger than its partition"},
         {"-t ext4 -N 256", "set_super_value inodes_per_group 0", "superblock is damaged"},
-        {"-t ext4 -N 256", "feature FEATURE_I20", "features that this libext2fs does not know"},
+        {"-t ext4 -N 256", "feature FEATURE_I20", "features that this libext2fs does not support"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err err = {0};

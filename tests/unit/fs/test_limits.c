@@ -93,7 +93,7 @@ static void inodes_run_out_before_anything_is_written(void **state)
     struct sha256 before = rig_digest(&disk);
     assert_int_equal(try_plan(&disk, &layout, ops, 40, &err), -1);
     assert_int_equal(err.kind, ERR_SPACE);
-    assert_non_null(strstr(err.text, "no inodes: up to 40 files, folders and links are to be made, "));
+    assert_non_null(strstr(err.text, "not enough inodes: up to 40 files, folders and links are needed, "));
     struct sha256 after = rig_digest(&disk);
     assert_true(sha256_equal(&before, &after));
 }
@@ -166,7 +166,7 @@ static void times_that_do_not_fit_are_refused(void **state)
         int r = fs_apply(&disk, &layout, &plan, NULL, &changes, &err);
         assert_int_equal(r, cases[i].ok ? 0 : -1);
         if (!cases[i].ok) {
-            assert_non_null(strstr(err.text, "cannot be held by its inodes"));
+            assert_non_null(strstr(err.text, "its inodes cannot store the time"));
             continue;
         }
         cleanup_fs_stat struct fs_stat stat = {0};
@@ -186,8 +186,8 @@ static void links_and_what_must_stay(void **state)
     struct layout root = rig_layout(&disk, ROLE_ROOT, FS_EXT), oem = rig_layout(&disk, ROLE_OEM, FS_EXT);
     refused(&disk, &oem, rig_file("/abs/x", 0644, "x", 1), "leads to another partition");
     refused(&disk, &oem, rig_file("/etc/out/x", 0644, "x", 1), "leads to another partition");
-    refused(&disk, &root, rig_op(PLAN_DIR, "/dangling", 0755), "it is a link that leads to none");
-    refused(&disk, &root, rig_file("/dangling/x", 0644, "x", 1), "is not there");
+    refused(&disk, &root, rig_op(PLAN_DIR, "/dangling", 0755), "a link that does not lead to a folder");
+    refused(&disk, &root, rig_file("/dangling/x", 0644, "x", 1), "parent folder does not exist");
     refused(&disk, &root, rig_op(PLAN_REMOVE, "/lost+found", 0), "needs its lost+found");
     char target[5000];
     memset(target, 't', sizeof target - 1);

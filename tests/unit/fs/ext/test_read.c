@@ -123,7 +123,7 @@ static void what_is_not_there_is_said(void **state)
         {"/etc/none", "ROOT (partition 9): /etc/none: it is not there", ERR_LAYOUT, 10},
         {"/etc", "not a regular file", ERR_LAYOUT, 10},
         {"/etc/old", "are more than the 3 asked for", ERR_SPACE, 3},
-        {"/bin/sh", "leads it to /usr", ERR_LAYOUT, 10},
+        {"/bin/sh", "leads to /usr", ERR_LAYOUT, 10},
         {"/dangling", "it is not there", ERR_LAYOUT, 10},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -151,11 +151,11 @@ static void other_file_systems_are_refused(void **state)
         enum fs_type fs;
         const char *path, *says;
     } cases[] = {
-        {ROLE_OEM, FS_BTRFS, "/config.ign", "it holds btrfs, and bake writes ext4 only"},
-        {ROLE_OEM, FS_BTRFS, "/grub.cfg", "user-data instead of in /oem"},
-        {ROLE_ROOT, FS_XFS, "/opt/tool", "it holds xfs, and bake writes ext4 only"},
-        {ROLE_ESP, FS_VFAT, "/x", "it holds vfat, and bake writes ext4 only"},
-        {ROLE_OEM, FS_NONE, "/x", "it holds none, and bake writes ext4 only"},
+        {ROLE_OEM, FS_BTRFS, "/config.ign", "the partition holds btrfs, and bake writes only ext4"},
+        {ROLE_OEM, FS_BTRFS, "/grub.cfg", "user-data instead of a file in /oem"},
+        {ROLE_ROOT, FS_XFS, "/opt/tool", "the partition holds xfs, and bake writes only ext4"},
+        {ROLE_ESP, FS_VFAT, "/x", "the partition holds vfat, and bake writes only ext4"},
+        {ROLE_OEM, FS_NONE, "/x", "the partition holds none, and bake writes only ext4"},
     };
     cleanup_disk struct disk disk = rig_disk("other", "-t ext4", 16);
     struct sha256 before = rig_digest(&disk);
