@@ -29,7 +29,7 @@ const char *build_place(const struct layout *layout, enum layout_place place)
     return path ? path : usual[place];
 }
 
-/* Paths that an image must not contain, or that are reserved for bake, each with the reason. Facts: the
+/* Paths that an image must not contain, or that are reserved for bake, each with the reason. Source: the
  * distributions' first-boot code (flatcar/bootengine 10verity-generator, 30ignition, 99setup-root;
  * coreos/ignition). */
 static const struct {
@@ -47,11 +47,11 @@ static const struct {
     {"/boot/ignition.firstboot", false, "the first-boot flag must stay as it is, or Ignition does not run"},
     {"/.etc-work", true, "it is the work directory of the overlay on /etc"},
     {"/lost+found", true, "it belongs to the file system"},
-    {"/proc", true, "it is mounted over at boot, so the file would be hidden"},
-    {"/sys", true, "it is mounted over at boot, so the file would be hidden"},
-    {"/dev", true, "it is mounted over at boot, so the file would be hidden"},
-    {"/run", true, "it is mounted over at boot, so the file would be hidden"},
-    {"/tmp", true, "it is mounted over at boot, so the file would be hidden"},
+    {"/proc", true, "another file system is mounted there at boot and would hide it"},
+    {"/sys", true, "another file system is mounted there at boot and would hide it"},
+    {"/dev", true, "another file system is mounted there at boot and would hide it"},
+    {"/run", true, "another file system is mounted there at boot and would hide it"},
+    {"/tmp", true, "another file system is mounted there at boot and would hide it"},
 };
 
 static const char *why_refused(const char *path, bool own)
@@ -117,7 +117,7 @@ int build_add(struct builder *b, enum plan_op_kind kind, const char *image_path,
     return 0;
 }
 
-/* By place; at one place, what an entry names comes before what is implied. */
+/* By place; at the same place, what an entry names comes before what is implied. */
 static int compare_places(const void *a, const void *b)
 {
     const struct draft *x = a, *y = b;
@@ -160,17 +160,16 @@ static const char *line_text(const struct draft *d, char buf[static 32])
     return buf;
 }
 
-static const char *kind_text(enum plan_op_kind kind)
+static const char *action_text(enum plan_op_kind kind)
 {
-    static const char *const texts[] = {[PLAN_DIR] = "a directory",
-                                        [PLAN_FILE] = "a file",
-                                        [PLAN_SYMLINK] = "a symbolic link",
-                                        [PLAN_REMOVE] = "removed"};
+    static const char *const texts[] = {[PLAN_DIR] = "makes it a directory",
+                                        [PLAN_FILE] = "makes it a file",
+                                        [PLAN_SYMLINK] = "makes it a symbolic link",
+                                        [PLAN_REMOVE] = "removes it"};
     return texts[kind];
 }
 
-/* Merges directories that several entries ask for; refuses every other pair at one place. Drafts are
- * sorted. */
+/* Merges directories that several entries name; refuses every other pair at one place. Drafts are sorted. */
 static int merge(struct builder *b)
 {
     size_t kept = 0;
@@ -184,7 +183,7 @@ static int merge(struct builder *b)
             continue;
         char line[32];
         return build_error(b, now->who, now->where, "%.300s is already %s by %.200s%s", now->op.image_path,
-                           last->op.kind == PLAN_REMOVE ? "removed" : "made", last->who,
+                           last->op.kind == PLAN_REMOVE ? "removed" : "created", last->who,
                            line_text(last, line));
     }
     b->count = kept;
@@ -220,22 +219,21 @@ static int check_ancestors(const struct builder *b)
             if (!top || top->op.kind == PLAN_DIR)
                 continue;
             char line[32];
-            return build_error(b, d->who, d->where,
-                               "%.300s needs the directory %.300s, but %.200s%s has that %s",
+            return build_error(b, d->who, d->where, "%.300s needs the directory %.300s, but %.200s%s %s",
                                d->op.image_path, top->op.image_path, top->who, line_text(top, line),
-                               kind_text(top->op.kind));
+                               action_text(top->op.kind));
         }
     }
     return 0;
 }
 
-/* The parents of one draft, up to those that PREV, the draft before it in order, has already. */
+/* Adds the parents of one draft, except those that PREV, the draft before it in order, has, too. */
 static int add_parents_of(struct builder *b, struct draft child, const char *prev)
 {
     char inside[PATH_CAP], image[PATH_CAP];
     path_parent(child.op.path, inside);
     path_parent(child.op.image_path, image);
-    /* both paths go up in step until one is a root: what is above belongs to the base */
+    /* walk up both paths until one is a root: what is above exists in the base */
     for (; inside[1] && image[1]; path_parent(inside, inside), path_parent(image, image)) {
         if (prev && path_under(prev, inside))
             return 0;

@@ -19,7 +19,7 @@ struct draft {
 
 enum build_loss { LOSS_OWNER, LOSS_SETID, LOSS_ACL, LOSS_XATTRS, LOSS_FLAGS, LOSS_COUNT };
 
-/* What the image does not keep of one archive. */
+/* The metadata of one archive that the image does not keep. */
 struct losses {
     size_t counts[LOSS_COUNT];
     const char *paths[LOSS_COUNT]; /* the first of each, borrowed */
@@ -74,10 +74,10 @@ must_check int build_manifest_path(const struct builder *b, const struct recipe 
                                    const struct plan_want *want, const struct plan_content *content,
                                    const char **ret);
 
-/* The folder of a place in the image. */
+/* The folder in the image for a kind of file. */
 const char *build_place(const struct layout *layout, enum layout_place place);
 
-/* SHA-256 of the canonical serialisation, see digest.c. */
+/* SHA-256 of the canonical serialisation, as in plan/digest.c. */
 must_check int plan_digest(const struct plan *plan, struct sha256 *ret, struct err *err);
 
 #endif

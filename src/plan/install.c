@@ -13,7 +13,7 @@ struct unit_text {
     size_t len, at;
 };
 
-/* One physical line without its end; false at the end of the text. */
+/* Reads one physical line, without its end. False at the end of the text. */
 static bool next_physical_line(struct unit_text *in, const char **ret, size_t *ret_len)
 {
     if (in->at >= in->len)
@@ -37,8 +37,8 @@ static bool is_comment(const char *line, size_t len)
     return at < len && (line[at] == '#' || line[at] == ';');
 }
 
-/* One logical line: continuations joined by a space, comments between them left out. 1; 0 at the end; -1 on
- * error. */
+/* Reads one logical line: continuation lines joined by a space, without the comments between them. Returns 1,
+ * 0 at the end, or -1 on error. */
 static int next_logical_line(struct unit_text *in, char out[static LINE_CAP], struct err *err)
 {
     const char *line;
@@ -52,7 +52,7 @@ static int next_logical_line(struct unit_text *in, char out[static LINE_CAP], st
         if (more)
             len--;
         if (memchr(line, '\0', len) || len + 1 >= LINE_CAP - at)
-            return err_set(err, ERR_RECIPE, 0, "it has a line that is too long or holds a NUL");
+            return err_set(err, ERR_RECIPE, 0, "it has a line that is too long or contains a NUL");
         memcpy(out + at, line, len);
         at += len;
         if (more)
@@ -108,7 +108,7 @@ static int add_assignment(char *line, struct arena *arena, struct install *made,
 {
     char *equals = strchr(line, '=');
     if (!equals)
-        return 0; /* systemd, too, ignores such a line */
+        return 0; /* systemd ignores such a line, too */
     *equals = '\0';
     const char *key = strip(line);
     char *value = strip(equals + 1);

@@ -1,4 +1,4 @@
-/* Which of a recipe's own manifests are templates, by their content: the agent fills in marks like
+/* Finds by content which of a recipe's own manifests are templates: the agent fills in marks like
  * @POD_CIDR@, and only in files of PLAN_TEMPLATES. What the agent would refuse at boot is refused here. */
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 enum { TEMPLATE_MAX = 1 << 20 }; /* the agent's limit */
 
-/* Those that src/agent/config/render.c fills in. */
+/* The marks that src/agent/config/render.c fills in. */
 static const char *const known[] = {"ETCD_SERVERS", "SERVICE_CIDR", "POD_CIDR",           "CLUSTER_DOMAIN",
                                     "CLUSTER_NAME", "CLUSTER_DNS",  "NODE_NAME",          "NODE_IP",
                                     "NODE_CIDR",    "MTU",          "ALLOCATE_NODE_CIDRS"};
@@ -59,7 +59,7 @@ int build_manifest_path(const struct builder *b, const struct recipe *recipe, co
     if (is_template && !ends_with(manifest->name, ".yaml"))
         return build_error(b, want->label, manifest->where, "an add-on's name must end in .yaml");
     if (is_template && !fits)
-        return build_error(b, want->label, manifest->where, "an add-on can be 1 MiB at most");
+        return build_error(b, want->label, manifest->where, "an add-on can be at most 1 MiB");
     if (!fits || !ends_with(manifest->name, ".yaml"))
         return 0;
     size_t size = (size_t)content->blob.size;
@@ -70,7 +70,7 @@ int build_manifest_path(const struct builder *b, const struct recipe *recipe, co
         return -1;
     struct marks marks = find_marks(text, size);
     if (marks.other && (is_template || marks.any))
-        return build_error(b, want->label, manifest->where, "the mark @%.*s@ is unknown to the agent",
+        return build_error(b, want->label, manifest->where, "the agent does not know the mark @%.*s@",
                            (int)(marks.other_len < 64 ? marks.other_len : 64), marks.other);
     if (is_template || !marks.any)
         return 0;

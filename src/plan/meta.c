@@ -1,7 +1,7 @@
 /* Which metadata of an archive's files the image keeps.
  *
- * Modes and capabilities are kept. Owners are kept only when the recipe asks for them: the ids of whoever
- * made the archive mean somebody else on a node. A set-id bit is dropped with its owner: it would grant the
+ * Modes and capabilities are kept. Owners are kept only when the recipe asks for them: on a node, the ids of
+ * the archive's creator belong to other users. A set-id bit is dropped with its owner: it would grant the
  * rights of another user.
  */
 #include <string.h>
@@ -10,7 +10,8 @@
 
 enum { SET_UID = 04000, SET_GID = 02000 };
 
-static void lose(struct losses *losses, enum build_loss loss, const char *path, const struct file_meta *meta)
+static void record_loss(struct losses *losses, enum build_loss loss, const char *path,
+                        const struct file_meta *meta)
 {
     if (losses->counts[loss]++ > 0)
         return;
@@ -18,14 +19,14 @@ static void lose(struct losses *losses, enum build_loss loss, const char *path, 
     losses->metas[loss] = *meta;
 }
 
-static void lose_all(struct losses *losses, const char *path, const struct file_meta *meta)
+static void record_losses(struct losses *losses, const char *path, const struct file_meta *meta)
 {
     if (meta->lost & FILE_LOST_ACL)
-        lose(losses, LOSS_ACL, path, meta);
+        record_loss(losses, LOSS_ACL, path, meta);
     if (meta->lost & FILE_LOST_XATTRS)
-        lose(losses, LOSS_XATTRS, path, meta);
+        record_loss(losses, LOSS_XATTRS, path, meta);
     if (meta->lost & FILE_LOST_FLAGS)
-        lose(losses, LOSS_FLAGS, path, meta);
+        record_loss(losses, LOSS_FLAGS, path, meta);
 }
 
 static int add_capability(struct builder *b, const struct file_meta *meta, struct plan_op *op)
@@ -50,21 +51,20 @@ int build_meta(struct builder *b, const struct recipe_file *file, const struct f
                const char *path, struct plan_op *op, struct losses *losses)
 {
     if (file->archive_owner && (meta->uid == UINT32_MAX || meta->gid == UINT32_MAX))
-        return err_set(b->err, ERR_VERIFY, 0, "\"%.200s\" has an owner in the archive that no file can have",
-                       path);
+        return err_set(b->err, ERR_VERIFY, 0, "\"%.200s\" has an invalid owner in the archive", path);
     op->uid = file->archive_owner ? meta->uid : file->uid;
     op->gid = file->archive_owner ? meta->gid : file->gid;
-    lose_all(losses, path, meta);
+    record_losses(losses, path, meta);
     if (op->kind == PLAN_SYMLINK)
         return 0;
-    /* a single file's owner is the recipe's choice; of a tree's files the recipe may know nothing */
+    /* the recipe chooses the owner of a single file, but may not know each file of a tree */
     if (file->kind == RECIPE_TREE && !file->has_owner && (meta->uid != op->uid || meta->gid != op->gid))
-        lose(losses, LOSS_OWNER, path, meta);
+        record_loss(losses, LOSS_OWNER, path, meta);
     uint32_t gone =
         (meta->uid != op->uid ? meta->mode & SET_UID : 0) | (meta->gid != op->gid ? meta->mode & SET_GID : 0);
     op->mode = file->has_mode ? file->mode : meta->mode & ~gone;
     if (gone && !file->has_mode)
-        lose(losses, LOSS_SETID, path, meta);
+        record_loss(losses, LOSS_SETID, path, meta);
     return meta->capability_size > 0 && op->kind == PLAN_FILE ? add_capability(b, meta, op) : 0;
 }
 
@@ -87,7 +87,7 @@ int build_note(struct builder *b, const struct plan_want *want, const struct los
     static const char *const texts[LOSS_COUNT] = {
         [LOSS_OWNER] =
             "owners in the archive are not kept (\"owner\": \"archive\" keeps them; uid and gid set others)",
-        [LOSS_SETID] = "set-user-id and set-group-id bits are dropped, as the file gets another owner",
+        [LOSS_SETID] = "set-user-id and set-group-id bits are dropped because the file gets another owner",
         [LOSS_ACL] = "access control lists (ACL) are dropped",
         [LOSS_XATTRS] = "extended attributes other than security.capability are dropped",
         [LOSS_FLAGS] = "file flags (chattr) are dropped",

@@ -1,5 +1,5 @@
-/* What a recipe needs besides what bake carries: checked when the plan is made, not by a node that never
- * becomes ready.
+/* What a recipe must provide itself, checked when the plan is made: without it, a node would never become
+ * ready.
  *
  * CNI plugins: those that the agent's network configuration names (src/agent/net/cni.c), and loopback, which
  * containerd calls on its own. flannel's own plugin is not needed: it would only call bridge with what the
@@ -12,7 +12,7 @@
 
 static const struct {
     enum recipe_network network;
-    const char *cni;   /* a plugin, or */
+    const char *cni;   /* a CNI plugin, or */
     const char *other; /* a program beside hyperkube */
 } needs[] = {
     {NETWORK_FLANNEL, NULL, "flanneld"},   {NETWORK_FLANNEL, "bridge", NULL},

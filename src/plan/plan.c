@@ -48,7 +48,7 @@ static int set_meta(struct builder *b, const struct recipe_file *file, uint32_t 
     for (size_t i = 0; i < file->xattr_count; i++)
         if (strncmp(file->xattrs[i].name, "trusted.overlay.", 16) == 0)
             return build_error(b, draft->who, draft->where,
-                               "attribute %.100s steers the overlay on /etc: it cannot be set",
+                               "attribute %.100s controls the overlay on /etc and cannot be set",
                                file->xattrs[i].name);
     return copy_xattrs(b, file->xattrs, file->xattr_count, &draft->op);
 }
@@ -95,15 +95,14 @@ static int check_entry(const struct builder *b, const struct plan_want *want,
     if (!top && (snprintf(rooted, sizeof rooted, "/%s", entry->path) >= PATH_CAP ||
                  path_normalize(rooted, normal, &inner) < 0 || strcmp(rooted, normal) != 0 || !normal[1]))
         return err_set(b->err, ERR_VERIFY, 0,
-                       "input %s: the archive has an entry with a name that is not allowed: "
-                       "\"%.200s\"",
+                       "input %s: the archive contains an entry with a forbidden name: \"%.200s\"",
                        want->source.input->name, entry->path);
     if (entry->type != TREE_SYMLINK)
         return 0;
     size_t len = strlen(entry->target);
     if (len == 0 || len >= PATH_CAP || !utf8_ok(entry->target, len))
         return err_set(b->err, ERR_VERIFY, 0,
-                       "input %s: the link %.200s in the archive has a target that is not allowed",
+                       "input %s: the link %.200s in the archive has a forbidden target",
                        want->source.input->name, entry->path);
     return 0;
 }

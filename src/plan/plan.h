@@ -5,7 +5,7 @@
  * Fails: ERR_RECIPE with the recipe's position: two operations for one path, a file where a directory is
  *        needed, a path that an image must not contain; ERR_LAYOUT from the layout (writing into /usr).
  * Owns:  a plan owns its strings; the bytes of blobs are borrowed and must outlive it.
- * Never: knows a file system, opens a file by name, fetches.
+ * Never: depends on a file system, opens a file by name, fetches.
  *
  * Use:   plan_wants() -> load each want's content -> plan_make() -> list and sign it -> plan_with().
  */
@@ -54,7 +54,7 @@ struct plan_args {
 must_check int plan_make(const struct plan_args *args, struct plan *ret, struct err *err);
 
 /* A new plan: PLAN and further files, root:root, for bake's own lists. The only way to write to PLAN_CONTENTS
- * and its neighbours. Strings are copied. */
+ * and the files beside it. Strings are copied. */
 struct plan_extra {
     const char *image_path;
     uint32_t mode;
@@ -70,7 +70,7 @@ void plan_free(struct plan *plan);
 /* Content bytes of all files. */
 uint64_t plan_bytes(const struct plan *plan);
 
-/* A picture for people: one line an operation (+ made or replaced, ~ a directory created if missing, -
+/* A summary for people: one line per operation (+ created or replaced, ~ a directory created if missing, -
  * removed), grouped by partition, and totals. Control characters from archives are escaped. */
 must_check int plan_print_text(const struct plan *plan, const struct layout *layout, struct buf *ret,
                                struct err *err);

@@ -1,11 +1,11 @@
-/* The plan in words and in JSON. */
+/* The plan as text and as JSON. */
 #include <string.h>
 
 #include "plan/plan.h"
 
 enum { PRINT_MAX = 256 << 20 };
 
-/* Text that may come from an archive: what a terminal would obey is escaped. */
+/* Escapes control characters, since the text may come from an archive. */
 static void put_safe(struct buf *out, const char *text)
 {
     for (const char *c = text; *c; c++)

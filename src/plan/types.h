@@ -1,4 +1,4 @@
-/* A plan: the list of file operations on an image, as plain data. It knows no file system backend. */
+/* A plan: the list of file operations on an image, as plain data, for any file system. */
 #ifndef BAKE_PLAN_TYPES_H
 #define BAKE_PLAN_TYPES_H
 
@@ -39,15 +39,15 @@ struct plan_op {
 };
 
 /* Ops are sorted: removals first, then parents before children, each group in byte order of (partition,
- * path); no two touch one path. Parents that no op makes and the image may lack are made by PLAN_DIR ops with
- * 0755 root:root. */
+ * path); no two have the same path. Parents that may be missing are created by PLAN_DIR ops with 0755
+ * root:root. */
 struct plan {
     struct arena arena; /* owns ops and strings; blobs' bytes are borrowed */
     struct plan_op *ops;
     size_t op_count;
-    const char *const *notes; /* warnings: what the image does not keep of archives */
+    const char *const *notes; /* warnings: metadata of archives that the image does not keep */
     size_t note_count;
-    int64_t epoch;        /* seconds since 1970: every time that is written into the image */
+    int64_t epoch;        /* seconds since 1970: for all times written into the image */
     struct sha256 digest; /* over all operations and the epoch, but not where content is stored */
 };
 
@@ -63,8 +63,8 @@ enum plan_want_kind {
     WANT_PAUSE /* the source is the program, the content is the container image around it */
 };
 
-/* A request for content. Of compiled-in sources, WANT_UNIT and WANT_DROPIN name units, WANT_MANIFEST names
- * manifests, the rest any file. */
+/* A request for content. If the source is compiled in, WANT_UNIT and WANT_DROPIN name units, WANT_MANIFEST
+ * names manifests, the rest any file. */
 struct plan_want {
     enum plan_want_kind kind;
     struct recipe_source source;

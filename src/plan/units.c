@@ -46,7 +46,7 @@ static int add_link(struct enabling *e, const struct recipe_unit *unit, const ch
     return 0;
 }
 
-/* Links for a unit that the image already has, among the system's own. */
+/* Links for one of the system's own units, which the image has already. */
 static int enable_present(struct enabling *e, const struct recipe_unit *unit)
 {
     struct arena *arena = &e->b->plan->arena;
@@ -142,8 +142,8 @@ static int enable_unit(struct enabling *e, size_t index)
     if (!any)
         return build_error(
             e->b, "units", unit->where,
-            "%s is to be enabled, but its text %s: add WantedBy=multi-user.target there, or leave "
-            "\"enable\" out",
+            "%s cannot be enabled: its text %s; add WantedBy=multi-user.target there, or leave out "
+            "\"enable\"",
             unit->name, install.present ? "names nothing in [Install]" : "has no [Install] section");
     return enable_also(e, &install.lists[INSTALL_ALSO]) < 0 ? -1 : add_links(e, unit, &install);
 }

@@ -4,7 +4,7 @@
  * Out:   operations in the builder: TARGET.wants/NAME links, aliases, and one preset file.
  * Fails: ERR_RECIPE for an enabled unit without [Install] and for what install_parse() refuses.
  *
- * Either alone can be lost: a first boot with "full" presets drops links that no preset names, and an image
+ * An image needs both: a first boot with "full" presets drops links that no preset names, and an image
  * that already has a machine-id never applies presets.
  */
 #ifndef BAKE_PLAN_UNITS_H

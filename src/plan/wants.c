@@ -12,7 +12,7 @@ struct want_list {
     struct err *err;
 };
 
-/* LABEL and IMAGE_PATH: new strings in the arena, or NULL when out of memory. */
+/* LABEL and IMAGE_PATH may be new strings from the arena: NULL means out of memory. */
 static int append_want(struct want_list *l, enum plan_want_kind kind, struct recipe_source source,
                        const char *image_path, const char *label, size_t index)
 {
@@ -57,7 +57,7 @@ static int want_kubernetes(struct want_list *l, const struct recipe *recipe, con
                         "kubernetes", 0) < 0)
             return -1;
     }
-    /* the same name as in the other form, so that units and manifests work with both */
+    /* the same name as in the hyperkube form, so that units and manifests work with both */
     struct recipe_source builtin = {
         .kind = SOURCE_BUILTIN, .name = PLAN_HYPERKUBE_BUILTIN, .where = k->where};
     return append_want(l, WANT_KUBERNETES, builtin, hyperkube, "kubernetes", 0);
@@ -120,7 +120,7 @@ int plan_wants(const struct recipe *recipe, const struct layout *layout, struct 
     for (size_t i = 0; i < recipe->manifest_count; i++) {
         const struct recipe_manifest *m = &recipe->manifests[i];
         /* a compiled-in manifest has marks that the agent fills in, and an add-on is for the API server:
-         * kubelet must not see either */
+         * the kubelet must not see either */
         bool template = m->source.kind == SOURCE_BUILTIN || strncmp(m->name, "addon-", 6) == 0;
         const char *dir = template ? PLAN_TEMPLATES : build_place(layout, PLACE_MANIFESTS);
         if (append_want(&list, WANT_MANIFEST, m->source, arena_printf(arena, "%s/%s", dir, m->name),

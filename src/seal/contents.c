@@ -92,7 +92,7 @@ static int write_list(const struct plan *plan, const char *name, struct buf *ret
         sorted_ops(plan, true, &removed, &removed_count, err) < 0)
         return -1;
     if (plan->epoch < 0)
-        return err_set(err, ERR_INTERNAL, 0, "a plan cannot be from before 1970");
+        return err_set(err, ERR_INTERNAL, 0, "the plan's time is before 1970");
     struct json_writer json = {.buf = ret};
     json_open(&json, NULL, '{');
     json_open(&json, "entries", '[');

@@ -1,4 +1,4 @@
-/* The texts of a package, one function each. For package.c alone.
+/* The texts of a package, one function each. Only for package.c.
  *
  * In:    struct seal_input.
  * Out:   text appended to RET.

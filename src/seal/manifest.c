@@ -54,8 +54,8 @@ static void add_packed(struct json_writer *json, const struct seal_input *input)
     json_sha256(json, "sha256", &packed->archive_sha256);
     add_crc32c(json, "crc32c", packed->archive_crc32c);
     json_close(json, '}');
-    json_open(json, "segments",
-              '['); /* raw_off, raw_len, packed_off, packed_len, packed_sha256, packed_crc32c */
+    /* each: raw_off, raw_len, packed_off, packed_len, packed_sha256, packed_crc32c */
+    json_open(json, "segments", '[');
     for (size_t i = 0; i < packed->segment_count; i++) {
         const struct segment *segment = &packed->segments[i];
         json_open_flat(json, NULL, '[');

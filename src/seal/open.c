@@ -59,7 +59,7 @@ static int read_pinned(const char *manifest_path, const struct package_file *fil
         sha256_of(ret->text, ret->len, &found, err) < 0)
         return -1;
     if (ret->len != file->size || !sha256_equal(&found, &file->sha256))
-        return err_set(err, ERR_VERIFY, 0, "%s is not the file in the manifest: it was changed", file->path);
+        return err_set(err, ERR_VERIFY, 0, "%s does not match the manifest: it was changed", file->path);
     return 0;
 }
 
@@ -88,7 +88,7 @@ static int check_name(const struct package *package, const char *file, struct er
     size_t len = strlen(package->name);
     if (strncmp(file, package->name, len) == 0 && strcmp(file + len, MANIFEST_SUFFIX) == 0)
         return 0;
-    return err_set(err, ERR_VERIFY, 0, "%s is the manifest of %s, and must be named %s" MANIFEST_SUFFIX, file,
+    return err_set(err, ERR_VERIFY, 0, "%s is the manifest of %s and must be named %s" MANIFEST_SUFFIX, file,
                    package->name, package->name);
 }
 

@@ -29,7 +29,7 @@ static int check_input(const struct seal_input *input, struct err *err)
     if (n < 0 || n >= (int)sizeof longest || !path_name_ok(longest) || input->name[0] == '.')
         return err_set(err, ERR_INTERNAL, 0, "\"%.200s\" cannot be the name of a package", input->name);
     if (input->epoch < 0)
-        return err_set(err, ERR_INTERNAL, 0, "a package cannot be from before 1970");
+        return err_set(err, ERR_INTERNAL, 0, "the package's time is before 1970");
     return 0;
 }
 
@@ -64,7 +64,7 @@ int seal_package(const struct seal_input *input, const struct signing_key *key, 
     snprintf(name, sizeof name, "%s.manifest.json", input->name);
     /* sign only what can be read back */
     if (package_read(manifest.data, manifest.len, name, &reread, err) < 0)
-        return err_wrap(err, "the manifest made is not valid");
+        return err_wrap(err, "the new manifest is not valid");
     if (sha256_of(manifest.data, manifest.len, &made.manifest_sha256, err) < 0 ||
         (key && sign_text(&manifest, name, input->epoch, key, &signature, err) < 0))
         return -1;
@@ -98,7 +98,7 @@ static int remove_one(const char *dir, const char *name, const char *suffix, str
 }
 
 /* Removes the manifest of an older package of the same name before any of its files is replaced, so that a
- * mixture never looks complete. The same package written again stays complete throughout. */
+ * mix of both never looks complete. A package that is written again unchanged stays complete throughout. */
 static int retire_older(const struct sealed *sealed, const char *dir, struct err *err)
 {
     cleanup_free char *path = NULL;

@@ -1,4 +1,4 @@
-/* The package: what is written beside the archive, which pins and signs every byte of it.
+/* The package: the documents beside the archive, which pin and sign every byte of it.
  *
  * In:    plain facts about what was baked.
  * Out:   NAME.manifest.json, NAME.manifest.json.minisig, NAME.provenance.json (in-toto Statement v1 with SLSA
@@ -13,12 +13,13 @@
 #include "seal/sign/key.h"
 #include "seal/types.h"
 
-/* KEY NULL: unsigned. */
+/* With KEY NULL the package is not signed. */
 must_check int seal_package(const struct seal_input *input, const struct signing_key *key, struct sealed *ret,
                             struct err *err);
 
-/* Writes provenance, SPDX, signature, and the manifest last; each appears whole. The archive must be in DIR
- * already. When this package is unsigned, the signature of an older one of the same name is removed. */
+/* Writes provenance, SPDX, signature, and the manifest last; each is written atomically. The archive must be
+ * in DIR already. When this package is unsigned, the signature of an older one of the same name is removed.
+ */
 must_check int seal_write(const struct sealed *sealed, const char *dir, struct err *err);
 
 #endif

@@ -32,7 +32,7 @@ static int get_text(const struct manifest_reader *r, const cJSON *object, const 
         return json_error(r->doc, object, r->err, "\"%s\" is too long", key);
     for (const char *c = value; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return json_error(r->doc, object, r->err, "\"%s\" holds a control character", key);
+            return json_error(r->doc, object, r->err, "\"%s\" contains a control character", key);
     char *copy = arena_strdup(r->arena, value);
     if (!copy)
         return err_oom(r->err);
@@ -56,7 +56,7 @@ static int get_number(const struct manifest_reader *r, const cJSON *object, cons
     return json_get_uint(r->doc, object, key, true, 0, exact_max, ret, r->err);
 }
 
-/* An object with no other keys than KNOWN. */
+/* An object with no keys but KNOWN. */
 static int get_object(const struct manifest_reader *r, const cJSON *object, const char *key,
                       const char *const *known, const cJSON **ret)
 {
@@ -81,7 +81,7 @@ static int get_list(const struct manifest_reader *r, const cJSON *object, const 
     return 0;
 }
 
-/* An object with no other keys than KNOWN. */
+/* An object with no keys but KNOWN. */
 static int must_be_object(const struct manifest_reader *r, const cJSON *item, const char *const *known)
 {
     if (!cJSON_IsObject(item))
@@ -161,9 +161,9 @@ static int read_files(const struct manifest_reader *r, const cJSON *root, struct
             get_hex(r, item, "sha256", file->sha256.bytes, SHA256_SIZE) < 0)
             return -1;
         if (path_normalize(file->path, normal, r->err) < 0 || strcmp(normal, file->path) != 0)
-            return json_error(r->doc, item, r->err, "\"path\" is not a plain absolute path");
+            return json_error(r->doc, item, r->err, "\"path\" must be an absolute path in normal form");
         if (i > 0 && strcmp(package->files[i - 1].path, file->path) >= 0)
-            return json_error(r->doc, item, r->err, "\"files\" must be in order, each path once");
+            return json_error(r->doc, item, r->err, "\"files\" must be sorted by path, each path once");
     }
     return 0;
 }
@@ -194,7 +194,7 @@ static int read_segment(const struct manifest_reader *r, const cJSON *item, uint
     return 0;
 }
 
-/* Together, in order, they are the archive, so the offsets follow from the lengths. */
+/* The archive is the segments in order, so the offsets follow from the lengths. */
 static int read_segments(const struct manifest_reader *r, const cJSON *root, struct packed *packed)
 {
     const cJSON *list = NULL;
@@ -213,7 +213,7 @@ static int read_segments(const struct manifest_reader *r, const cJSON *root, str
         end += segment->packed_len;
     }
     if (end != packed->archive_size)
-        return json_error(r->doc, list, r->err, "the segments are not the whole archive");
+        return json_error(r->doc, list, r->err, "the segments do not add up to the archive");
     return 0;
 }
 
@@ -270,8 +270,7 @@ static int read_head(const struct manifest_reader *r, const cJSON *root, struct 
     if (format != PACKAGE_FORMAT)
         return json_error(
             r->doc, root, r->err,
-            "format %llu is not known to this bake (it knows %d): was the package made by a newer "
-            "one?",
+            "this bake does not support format %llu, only %d: was the package made by a newer one?",
             (unsigned long long)format, PACKAGE_FORMAT);
     if (json_only(r->doc, root, keys, r->err) < 0 || get_text(r, root, "name", true, &package->name) < 0 ||
         get_text(r, root, "bake", true, &package->bake_version) < 0 ||

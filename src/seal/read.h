@@ -1,8 +1,8 @@
-/* A package read back from its files, strictly: they are hostile until the signature is verified, and may be
- * after it.
+/* Reads a package from its files, strictly: they are untrusted until the signature is verified, and may be
+ * hostile even then.
  *
  * In:    the text of a manifest, or its path.
- * Out:   struct package: what the manifest says; struct sealed: the permit for cloud.
+ * Out:   struct package: what the manifest says; struct sealed, which cloud requires.
  * Fails: ERR_VERIFY with file, line and column.
  * Owns:  struct package owns its strings and arrays until package_free().
  */

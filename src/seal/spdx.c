@@ -42,7 +42,7 @@ static int blob_sha1(const struct blob *blob, const char *path, unsigned char *c
     return 0;
 }
 
-/* Only this clause needs SHA-1: large content is hashed once, and the result is cached by its SHA-256. */
+/* Only SPDX needs SHA-1, so that of large content is cached by its SHA-256. */
 static int content_sha1(struct cache *cache, const struct plan_op *op, unsigned char *chunk,
                         char out[static SHA1_HEX + 1], struct err *err)
 {

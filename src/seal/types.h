@@ -53,7 +53,8 @@ struct sealed_file {
     size_t len;
 };
 
-/* The permit for cloud. Only seal_package() (seal/package.h) and package_open() (seal/read.h) make one. */
+/* A complete package, as cloud requires. Only seal_package() (seal/package.h) and package_open()
+ * (seal/read.h) make one. */
 struct sealed {
     char *name;
     struct sealed_file manifest, provenance, spdx;

@@ -18,7 +18,7 @@ char *key_public_path(const char *path)
 
 /* Guarded memory for a passphrase. */
 struct passphrase {
-    char *text; /* NULL: none */
+    char *text; /* NULL when empty */
     size_t len;
 };
 
@@ -34,7 +34,7 @@ static int ask_passphrase(const struct passphrase_source *source, const char *pa
                           struct err *err)
 {
     if (sodium_init() < 0)
-        return err_set(err, ERR_INTERNAL, 0, "libsodium cannot start");
+        return err_set(err, ERR_INTERNAL, 0, "cannot initialize libsodium");
     ret->text = sodium_malloc(MINISIGN_PASSPHRASE_MAX);
     if (!ret->text)
         return err_oom(err);
@@ -52,7 +52,7 @@ static int refuse_existing(const char *path, struct err *err)
     if (lstat(path, &st) == 0)
         return err_set(
             err, ERR_USAGE, 0,
-            "%s exists already, and a key is never overwritten: move it away, or name another file", path);
+            "%s already exists, and a key is never overwritten: move it away or choose another path", path);
     return errno == ENOENT ? 0 : err_sys(err, errno, "%s", path);
 }
 
@@ -102,7 +102,7 @@ int key_new(const char *path, const struct passphrase_source *passphrase, const 
         return -1;
     if (passphrase && phrase.len == 0)
         return err_set(err, ERR_USAGE, 0,
-                       "the passphrase is empty: ask for a key without one if that is what you want");
+                       "the passphrase is empty: a key without one must be asked for explicitly");
     if (minisign_generate(secret, err) < 0)
         return -1;
     minisign_public_of(secret, &public);
@@ -115,14 +115,14 @@ int key_new(const char *path, const struct passphrase_source *passphrase, const 
     return 0;
 }
 
-/* Nobody but its owner and root may be able to read or change it. */
+/* Only its owner and root may be able to read or change it. */
 static int check_private(int fd, const char *path, struct err *err)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return err_sys(err, errno, "%s", path);
     if (st.st_uid != geteuid() && st.st_uid != 0)
-        return err_set(err, ERR_RECIPE, 0, "%s belongs to another user (uid %u): refused", path, st.st_uid);
+        return err_set(err, ERR_RECIPE, 0, "%s belongs to another user (uid %u)", path, st.st_uid);
     if (!file_is_private(&st))
         return err_set(err, ERR_RECIPE, 0,
                        "%s can be read or changed by others (mode %04o): run \"chmod 600 %s\", and consider "
@@ -144,7 +144,7 @@ int key_load(const char *path, const struct passphrase_source *passphrase, struc
     if (file_open(path, &fd, NULL, err) < 0)
         return err->errnum == ENOENT
                    ? err_set(err, ERR_USAGE, 0,
-                             "there is no signing key at %s: make one with \"bake key new\"", path)
+                             "there is no signing key at %s: create one with \"bake key new\"", path)
                    : err_wrap(err, "signing key");
     if (check_private(fd, path, err) < 0 || file_read_fd(fd, MINISIGN_FILE_MAX, &text, path, err) < 0 ||
         minisign_secret_encrypted(text.data, text.len, path, &encrypted, err) < 0)

@@ -5,7 +5,7 @@
  * Fails: ERR_USAGE: the file exists already, the passphrase is wrong or missing; ERR_RECIPE: not a key file,
  *        or one that others can read; ERR_IO.
  * Owns:  struct signing_key owns the secret until signing_key_free(), which wipes it.
- * Never: overwrites a key, follows a link when it makes one, leaves half a pair behind.
+ * Never: overwrites a key, follows a link when it creates one, leaves half a pair behind.
  */
 #ifndef BAKE_SEAL_SIGN_KEY_H
 #define BAKE_SEAL_SIGN_KEY_H
@@ -30,12 +30,12 @@ struct passphrase_source {
     void *ctx;
 };
 
-/* "X.key" gives "X.pub"; any other name gets ".pub" appended. Owned by the caller; NULL when out of memory.
- */
+/* "X.key" becomes "X.pub"; any other name gets ".pub" appended. The caller frees it; NULL when out of
+ * memory. */
 char *key_public_path(const char *path);
 
-/* Makes PATH (0600) and its public half beside it (0644). PASSPHRASE NULL: the key is not encrypted. KDF
- * NULL: minisign's strength. The folder must exist. */
+/* Creates PATH (0600) and its public half beside it (0644). With PASSPHRASE NULL the key is not encrypted;
+ * with KDF NULL it is as strong as minisign's own. The folder must exist. */
 must_check int key_new(const char *path, const struct passphrase_source *passphrase,
                        const struct minisign_kdf *kdf, struct minisign_public *ret, struct err *err);
 

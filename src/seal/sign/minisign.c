@@ -85,7 +85,7 @@ int minisign_read_public(const char *text, size_t len, const char *name, struct 
                        secret ? ": it is a secret key; give the .pub file" : " (\"RW...\", 56 characters)");
     }
     if (memcmp(packed.algorithm, FORMAT_ED25519, sizeof packed.algorithm) != 0)
-        return err_set(err, ERR_RECIPE, 0, "%s: a key of an unknown kind", name);
+        return err_set(err, ERR_RECIPE, 0, "%s is a key of an unknown kind", name);
     struct minisign_public made;
     memcpy(made.id, packed.id, sizeof made.id);
     memcpy(made.key, packed.key, sizeof made.key);
@@ -125,12 +125,12 @@ int minisign_sign(const struct minisign_secret *secret, const uint8_t digest[sta
     memcpy(signature.algorithm, FORMAT_PREHASHED, sizeof signature.algorithm);
     memcpy(signature.id, secret->id, sizeof signature.id);
     if (crypto_sign_detached(signature.signature, NULL, digest, MINISIGN_DIGEST_SIZE, secret->key) != 0)
-        return err_set(err, ERR_INTERNAL, 0, "sign");
+        return err_set(err, ERR_INTERNAL, 0, "cannot sign");
     global_message(&signature, trusted_comment, strlen(trusted_comment), &message);
     if (buf_check(&message, "a trusted comment", err) < 0)
         return -1;
     if (crypto_sign_detached(global, NULL, (const uint8_t *)message.data, message.len, secret->key) != 0)
-        return err_set(err, ERR_INTERNAL, 0, "sign");
+        return err_set(err, ERR_INTERNAL, 0, "cannot sign");
     buf_str(ret, FORMAT_COMMENT "signature from minisign secret key\n");
     base64_add(ret, &signature, sizeof signature);
     buf_printf(ret, "\n" FORMAT_TRUSTED "%s\n", trusted_comment);
@@ -156,7 +156,7 @@ static int unpack_signature(const char *text, size_t len, const char *name,
                        "without -l",
                        name);
     if (memcmp(signature->algorithm, FORMAT_PREHASHED, sizeof signature->algorithm) != 0)
-        return err_set(err, ERR_VERIFY, 0, "%s: a signature of an unknown kind", name);
+        return err_set(err, ERR_VERIFY, 0, "%s is a signature of an unknown kind", name);
     size_t prefix = strlen(FORMAT_TRUSTED);
     if (lines[2].len < prefix || memcmp(lines[2].text, FORMAT_TRUSTED, prefix) != 0 ||
         lines[2].len - prefix > MINISIGN_COMMENT_MAX)

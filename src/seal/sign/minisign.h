@@ -61,7 +61,7 @@ void minisign_id_text(const uint8_t id[static MINISIGN_ID_SIZE], char out[static
 /* "RW...": the form for a command line and for `bake key show`. */
 void minisign_public_text(const struct minisign_public *key, char out[static MINISIGN_PUBLIC_TEXT]);
 
-/* The work and memory that scrypt takes. */
+/* What scrypt costs. */
 struct minisign_kdf {
     uint64_t opslimit;
     uint64_t memlimit; /* bytes */
@@ -73,13 +73,13 @@ struct minisign_kdf {
             crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE                                            \
     }
 
-/* PASSPHRASE NULL: not encrypted; KDF is not used then. Appends the text of the file. */
+/* Appends the text of the file. With PASSPHRASE NULL it is not encrypted, and KDF is not used. */
 must_check int minisign_write_secret(const struct minisign_secret *secret, const void *passphrase,
                                      size_t passphrase_len, const struct minisign_kdf *kdf, struct buf *ret,
                                      struct err *err);
 void minisign_write_public(const struct minisign_public *key, struct buf *ret);
 
-/* Whether a secret key file needs a passphrase. NAME (in all of these) is the file's, for messages. */
+/* Whether a secret key file needs a passphrase. NAME, here and below, is the file's, for messages. */
 must_check int minisign_secret_encrypted(const char *text, size_t len, const char *name, bool *ret,
                                          struct err *err);
 /* PASSPHRASE may be NULL for a file that is not encrypted. A wrong one is ERR_USAGE. */

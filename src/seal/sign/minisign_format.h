@@ -1,4 +1,4 @@
-/* The bytes inside minisign's files, and how the files are split into lines. For minisign*.c alone.
+/* The bytes inside minisign's files, and how the files are split into lines. Only for minisign*.c.
  *
  * All members are bytes: no padding, no byte order.
  * Source: the files that minisign 0.11 writes.

@@ -5,8 +5,8 @@
 #include "text/base64.h"
 #include "text/bytes.h"
 
-/* Twice what minisign uses: files made elsewhere may ask for more, but not for all memory or minutes of
- * work. */
+/* Twice what minisign uses. A file made elsewhere may ask for more than minisign does, but not for all memory
+ * or minutes of work. */
 enum { MEMLIMIT_MAX = INT32_MAX };
 static const uint64_t opslimit_max = 2ULL * crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE;
 static_assert(crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE <= MEMLIMIT_MAX, "our own strength");
@@ -28,7 +28,7 @@ int minisign_generate(struct minisign_secret *secret, struct err *err)
 {
     uint8_t public[crypto_sign_PUBLICKEYBYTES];
     if (sodium_init() < 0 || crypto_sign_keypair(public, secret->key) != 0)
-        return err_set(err, ERR_INTERNAL, 0, "make a key");
+        return err_set(err, ERR_INTERNAL, 0, "cannot create a key");
     randombytes_buf(secret->id, sizeof secret->id);
     return 0;
 }
@@ -100,8 +100,8 @@ int minisign_write_secret(const struct minisign_secret *secret, const void *pass
         if (apply_passphrase(file, passphrase, passphrase_len, err) < 0)
             return -1;
     }
-    buf_str(ret,
-            FORMAT_COMMENT "minisign encrypted secret key\n"); /* minisign writes this for plain keys, too */
+    /* minisign writes this for plain keys, too */
+    buf_str(ret, FORMAT_COMMENT "minisign encrypted secret key\n");
     char text[sodium_base64_ENCODED_LEN(sizeof *file, sodium_base64_VARIANT_ORIGINAL)];
     sodium_bin2base64(text, sizeof text, (const unsigned char *)file, sizeof *file,
                       sodium_base64_VARIANT_ORIGINAL);
@@ -125,7 +125,7 @@ static int decode_secret(const char *text, size_t len, const char *name, struct 
     if (memcmp(file->algorithm, FORMAT_ED25519, 2) != 0 ||
         memcmp(file->checksum_algorithm, FORMAT_BLAKE2B, 2) != 0 ||
         (memcmp(file->kdf, FORMAT_SCRYPT, 2) != 0 && memcmp(file->kdf, FORMAT_NO_KDF, 2) != 0))
-        return err_set(err, ERR_RECIPE, 0, "%s: a secret key of an unknown kind", name);
+        return err_set(err, ERR_RECIPE, 0, "%s is a secret key of an unknown kind", name);
     if (le64_read(file->opslimit) > opslimit_max || le64_read(file->memlimit) > MEMLIMIT_MAX)
         return err_set(err, ERR_RECIPE, 0,
                        "%s: refused: it needs %llu MiB of memory to derive a key from the passphrase", name,

@@ -1,4 +1,4 @@
-/* Signatures with the trusted comment of all of bake's signatures: "timestamp:EPOCH\tfile:NAME\thashed".
+/* Signatures with the trusted comment that all of bake's have: "timestamp:EPOCH\tfile:NAME\thashed".
  *
  * In:    a text, the name of its file, the time to record.
  * Out:   a minisign signature file.
@@ -14,7 +14,7 @@
 must_check int sign_text(const struct buf *text, const char *name, int64_t epoch,
                          const struct signing_key *key, struct buf *ret, struct err *err);
 
-/* The comment must name NAME: a valid signature of another file with the same key does not count. */
+/* The comment must name NAME: a valid signature of another file with the same key is refused. */
 must_check int sign_comment_names(const char *comment, const char *name, const char *signature_name,
                                   struct err *err);
 

@@ -78,7 +78,7 @@ static void what_cannot_be_known_is_refused(void **state)
     static char big[20000];
     memset(big, 'x', sizeof big);
     assert_int_equal(install_parse(big, sizeof big, &arena, &install, &err), -1);
-    assert_string_equal(err.text, "it has a line that is too long or holds a NUL");
+    assert_string_equal(err.text, "it has a line that is too long or contains a NUL");
     cleanup_buf struct buf many = BUF_INIT(10000);
     buf_str(&many, "[Install]\nWantedBy=");
     for (int i = 0; i < 65; i++)

@@ -165,10 +165,11 @@ static const char picture[] =
     "  + 0755 3:0               0 B  /opt/cni/sub/vlan\n"
     "  + 0755 0:0               dir  /opt/new/\n"
     "13 files, 4 links, 15 directories, 1 removal, 257 bytes of content\n"
-    "note: files[0] (/opt/bin/etcd): set-user-id and set-group-id bits are dropped, as the file gets another "
+    "note: files[0] (/opt/bin/etcd): set-user-id and set-group-id bits are dropped because the file gets "
+    "another "
     "owner: 1 in input a, "
     "the first is \"x\", mode 6750, uid 0, gid 9\n"
-    "note: files[1] (/opt/cni): set-user-id and set-group-id bits are dropped, as the file gets another "
+    "note: files[1] (/opt/cni): set-user-id and set-group-id bits are dropped because the file gets another "
     "owner: 1 in input a, the "
     "first is \"sub/vlan\", mode 4755, uid 0, gid 0\n";
 
@@ -366,8 +367,9 @@ static void what_the_agent_would_refuse_is_refused(void **state)
     static const struct {
         const char *body, *said;
     } bad[] = {
-        {MANIFESTS(MANIFEST("addon-x.yaml", "a: @CLUSTER_DSN@")), "the mark @CLUSTER_DSN@ is unknown"},
-        {MANIFESTS(MANIFEST("x.yaml", "@OTHER@ @MTU@")), "manifest x.yaml: the mark @OTHER@ is unknown"},
+        {MANIFESTS(MANIFEST("addon-x.yaml", "a: @CLUSTER_DSN@")), "the agent does not know the mark @CLUSTER_DSN@"},
+        {MANIFESTS(MANIFEST("x.yaml", "@OTHER@ @MTU@")),
+         "manifest x.yaml: the agent does not know the mark @OTHER@"},
         {MANIFESTS(MANIFEST("addon-x.yml", "a")), "an add-on's name must end in .yaml"},
         {MANIFESTS(MANIFEST("addon-x.json", "a")), "an add-on's name must end in .yaml"},
         {MANIFESTS(MANIFEST("pod.yaml", "a") "," MANIFEST("addon-x.yaml", "a")),
@@ -439,7 +441,8 @@ static const struct {
      "r:3:18: files[0]: /etc/.wh.motd cannot be written: names that begin with .wh. are overlay whiteouts",
      ERR_RECIPE},
     {"\"files\":[{\"path\":\"/run/x\",\"text\":\"\"}]",
-     "r:3:18: files[0]: /run/x cannot be written: it is mounted over at boot, so the file would be hidden",
+     "r:3:18: files[0]: /run/x cannot be written: another file system is mounted there at boot and would "
+     "hide it",
      ERR_RECIPE},
     {"\"files\":[{\"path\":\"/opt/bake/contents.json\",\"text\":\"\"}]",
      "r:3:18: files[0]: /opt/bake/contents.json cannot be written: this folder is reserved for bake",
@@ -451,35 +454,35 @@ static const struct {
     {"\"files\":[{\"path\":\"/usr/bin/x\",\"text\":\"\"}]",
      "r:3:18: files[0]: /usr/bin/x: /usr is verity-protected", ERR_LAYOUT},
     {"\"files\":[{\"path\":\"/x\",\"text\":\"\",\"xattrs\":{\"trusted.overlay.opaque\":\"y\"}}]",
-     "r:3:18: files[0]: attribute trusted.overlay.opaque steers the overlay on /etc: it cannot be set",
+     "r:3:18: files[0]: attribute trusted.overlay.opaque controls the overlay on /etc and cannot be set",
      ERR_RECIPE},
     {TWO("\"/a\",\"text\":\"\"", "\"/a/b\",\"text\":\"\""),
-     "r:4:9: files[1]: /a/b needs the directory /a, but files[0] (line 3) has that a file", ERR_RECIPE},
+     "r:4:9: files[1]: /a/b needs the directory /a, but files[0] (line 3) makes it a file", ERR_RECIPE},
     {TWO("\"/a/b/c\",\"directory\":true", "\"/a\",\"symlink\":\"x\""),
-     "r:3:18: files[0]: /a/b/c needs the directory /a, but files[1] (line 4) has that a symbolic link",
+     "r:3:18: files[0]: /a/b/c needs the directory /a, but files[1] (line 4) makes it a symbolic link",
      ERR_RECIPE},
     {TWO("\"/a\",\"remove\":true", "\"/a/b\",\"text\":\"\""),
-     "r:4:9: files[1]: /a/b needs the directory /a, but files[0] (line 3) has that removed", ERR_RECIPE},
+     "r:4:9: files[1]: /a/b needs the directory /a, but files[0] (line 3) removes it", ERR_RECIPE},
     {TWO("\"/oem/a\",\"text\":\"\"", "\"/usr/share/oem/a\",\"text\":\"\""),
-     "r:4:9: files[1]: /usr/share/oem/a is already made by files[0] (line 3)", ERR_RECIPE},
+     "r:4:9: files[1]: /usr/share/oem/a is already created by files[0] (line 3)", ERR_RECIPE},
     {"\"files\":[{\"path\":\"/etc/systemd/system/a.service\",\"text\":\"\"}],\n\"units\":[" UNIT(
          "a.service", "[Install]"
                       "\\nAlias=b."
                       "service") "]",
-     "r:4:18: unit a.service: /etc/systemd/system/a.service is already made by files[0] (line 3)",
+     "r:4:18: unit a.service: /etc/systemd/system/a.service is already created by files[0] (line 3)",
      ERR_RECIPE},
     {"\"kubernetes\":{\"input\":\"a\",\"form\":\"hyperkube\"},\n\"files\":[{\"path\":\"/opt/bin/"
      "hyperkube\",\"text\":\"\"}]",
-     "r:4:18: files[0]: /opt/bin/hyperkube is already made by kubernetes (line 3)", ERR_RECIPE},
+     "r:4:18: files[0]: /opt/bin/hyperkube is already created by kubernetes (line 3)", ERR_RECIPE},
     {"\"units\":[" UNIT("a.service", "[Unit]") "]",
-     "r:3:18: units: a.service is to be enabled, but its text has no [Install] section: add "
+     "r:3:18: units: a.service cannot be enabled: its text has no [Install] section; add "
      "WantedBy=multi-user.target "
-     "there, or leave \"enable\" out",
+     "there, or leave out \"enable\"",
      ERR_RECIPE},
     {"\"units\":[" UNIT("a.service", "[Install]\\nWantedBy=") "]",
-     "r:3:18: units: a.service is to be enabled, but its text names nothing in [Install]: add "
+     "r:3:18: units: a.service cannot be enabled: its text names nothing in [Install]; add "
      "WantedBy=multi-user.target "
-     "there, or leave \"enable\" out",
+     "there, or leave out \"enable\"",
      ERR_RECIPE},
     {"\"units\":[" UNIT("a.service", "[Install]\\nWantedBy=%n") "]",
      "r:3:18: units: a.service: WantedBy=%n: specifiers are not supported: write the name out", ERR_RECIPE},
@@ -566,7 +569,7 @@ static void archives_owners_and_modes(void **state)
         {.path = "x", .type = TREE_FILE, .meta = {.uid = UINT32_MAX}}};
     make(&m, "\"files\":[{\"path\":\"/x\",\"input\":\"a\",\"tree\":\"t\",\"owner\":\"archive\"}]", nobody, 1);
     assert_int_equal(m.result, -1);
-    assert_string_equal(m.err.text, "input a: \"x\" has an owner in the archive that no file can have");
+    assert_string_equal(m.err.text, "input a: \"x\" has an invalid owner in the archive");
 }
 
 static void hostile_trees_are_refused(void **state)
@@ -613,7 +616,7 @@ static void bakes_own_files_are_added_afterwards(void **state)
     assert_int_equal(with.epoch, 1600000000);
     assert_false(sha256_equal(&with.digest, &m.plan.digest));
     assert_int_equal(plan_with(&with, &layout, map, &extra, 1, &twice, &err), -1);
-    assert_string_equal(err.text, "bake: /opt/bake/contents.json is already made by the plan");
+    assert_string_equal(err.text, "bake: /opt/bake/contents.json is already created by the plan");
     /* The new plan stands on its own. */
     made_free(&m);
     assert_memory_equal(find(&with, "/etc/systemd/system-preset/20-bake.preset")->content.memory,
