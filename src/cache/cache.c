@@ -20,7 +20,7 @@ static int check_owner(const char *dir, int fd, struct err *err)
     if (st.st_mode & 077)
         return err_set(
             err, ERR_IO, 0,
-            "cache %s can be reached by other users (mode %04o): chmod 700 it if they never could "
+            "cache %s can be reached by other users (mode %04o): chmod 700 it if they could never "
             "write to it, else remove it; if its file system has no modes (FAT), name a folder on another "
             "one with --cache-dir",
             dir, st.st_mode & 07777);
@@ -103,13 +103,13 @@ int cache_find(struct cache *cache, const char *kind, const char *key, int *ret_
     if (state == CACHE_DOUBTED) {
         struct err ignored;
         int lock = -1;
-        int doubted = 0;
+        int r = 0;
         if (cache_try_lock(cache, kind, key, &lock, &ignored) < 0) /* a read-only cache */
-            doubted = cache_look(cache, kind, key, true, &state, &fd, &sha256, run, err);
-        else if (lock >= 0) /* else another run is making it: cache_begin() waits for that */
-            doubted = cache_settle(cache, kind, key, &fd, &sha256, run, err);
+            r = cache_look(cache, kind, key, true, &state, &fd, &sha256, run, err);
+        else if (lock >= 0) /* else another run is making it, and cache_begin() waits */
+            r = cache_settle(cache, kind, key, &fd, &sha256, run, err);
         cache_unlock(cache, kind, key, &lock);
-        if (doubted < 0)
+        if (r < 0)
             return -1;
     }
     if (fd >= 0) {

@@ -20,8 +20,8 @@ static int open_content(struct cache *cache, const char *kind, const char *key, 
     }
     if (fd < 0)
         return err_sys(err, errno, "open %s/%s", cache->dir, rel);
-    /* a short wait: only trimming holds it exclusively, to remove the name. A file system without locks gives
-     * no protection from trimming, but open descriptors stay valid. */
+    /* A short wait: only trimming locks it exclusively, to remove the name. On a file system without locks,
+     * trimming may remove a file in use, but open descriptors stay valid. */
     while (flock(fd, LOCK_SH) < 0 && errno == EINTR)
         ;
     if (fstat(fd, st) < 0)
@@ -104,8 +104,8 @@ int cache_settle(struct cache *cache, const char *kind, const char *key, int *re
     }
     if (state == CACHE_DOUBTED) {
         struct cache_meta meta;
-        if (cache_meta_read(cache, kind, key, &meta)) /* without one it was left by a killed process */
-            run_warn(run, "cache", "%s %.16s was changed since it was stored, and is dropped", kind, key);
+        if (cache_meta_read(cache, kind, key, &meta)) /* else a killed process left it */
+            run_warn(run, "cache", "%s %.16s was changed since it was stored and is dropped", kind, key);
         cache_remove(cache, kind, key);
     }
     *ret_fd = steal_fd(&fd);

@@ -115,8 +115,8 @@ int cache_adopt(struct cache_entry *entry, int fd, const char *path, struct err 
     return 0;
 }
 
-/* Gives the content its name. The old content's meta file is removed first, so that it can never be taken for
- * the new content's. */
+/* Gives the content its name. Removes the old content's meta file first, so that it is never taken for the
+ * new content's. */
 static int take_name(struct cache_entry *entry, const char *rel, struct err *err)
 {
     struct cache *cache = entry->cache;
@@ -125,7 +125,7 @@ static int take_name(struct cache_entry *entry, const char *rel, struct err *err
         if (renameat(cache->fd, entry->temp, cache->fd, rel) < 0)
             return err_sys(err, errno, "name %s/%s", cache->dir, rel);
         free(steal_ptr(entry->temp));
-        flock(entry->fd, LOCK_UN); /* else a reader's shared lock would wait for it */
+        flock(entry->fd, LOCK_UN); /* else readers would wait for their shared lock */
         return 0;
     }
     char from[32];
@@ -148,7 +148,7 @@ static int commit(struct cache_entry *entry, const struct sha256 *sha256, bool s
         return err_sys(err, errno, "store %s/%s", cache->dir, rel);
     if (take_name(entry, rel, err) < 0)
         return -1;
-    /* taking the name changed the ctime, so only now is the identity final. A process killed before this
+    /* Taking the name changed the ctime: only now is the identity final. A process killed before this point
      * leaves content without a meta file, which does not count as an entry. */
     struct stat st;
     struct cache_meta meta;

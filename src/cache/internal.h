@@ -13,7 +13,7 @@ struct cache {
     uint64_t max_bytes;
     struct timespec keep_since;
     bool recheck;
-    bool named_temps; /* no O_TMPFILE, or no /proc to link it by */
+    bool named_temps; /* no O_TMPFILE, or no /proc for linkat() */
 };
 
 enum { CACHE_KIND_CAP = 33, CACHE_KEY_CAP = 161, CACHE_REL_CAP = CACHE_KIND_CAP + CACHE_KEY_CAP + 16 };
@@ -54,14 +54,14 @@ must_check int cache_meta_write(struct cache *cache, const char *kind, const cha
 enum cache_state {
     CACHE_NONE,    /* no content */
     CACHE_WHOLE,   /* *ret_fd is the entry */
-    CACHE_DOUBTED, /* content without a meta file that fits it */
+    CACHE_DOUBTED, /* content whose meta file is missing or does not match */
 };
-/* Needs no lock. With HASH the content is read. */
+/* Needs no lock. With HASH the content is read and compared with its digest. */
 must_check int cache_look(struct cache *cache, const char *kind, const char *key, bool hash,
                           enum cache_state *ret, int *ret_fd, struct sha256 *ret_sha256,
                           const struct run *run, struct err *err);
-/* The caller holds the key's lock. Hashes a doubted entry, which is then whole again or removed (*ret_fd is
- * -1). */
+/* Hashes a doubted entry, which is then whole again or removed (*ret_fd is -1). The caller holds the key's
+ * lock. */
 must_check int cache_settle(struct cache *cache, const char *kind, const char *key, int *ret_fd,
                             struct sha256 *ret_sha256, const struct run *run, struct err *err);
 void cache_mark_used(struct cache *cache, const char *kind, const char *key);

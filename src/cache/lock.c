@@ -1,4 +1,4 @@
-/* Locks of the cache: one file for each key and flock(2), so that the kernel releases a lock when its process
+/* Locks of the cache: flock(2) on a file for each key, so that the kernel releases the lock when its process
  * ends. */
 #include "cache/internal.h"
 
@@ -8,8 +8,8 @@
 
 enum { NAP_FIRST_MS = 1, NAP_MAX_MS = 50, NOTE_AFTER_MS = 300 };
 
-/* The previous holder may have removed the name of the file that was locked: then the lock protects
- * nothing. */
+/* Sets *ret to whether the locked file still has its name. The previous holder may have removed it: then the
+ * lock protects nothing. */
 static int still_named(struct cache *cache, const char *rel, int fd, bool *ret, struct err *err)
 {
     struct stat ours, named;
@@ -58,8 +58,8 @@ int cache_try_lock(struct cache *cache, const char *kind, const char *key, int *
     }
 }
 
-/* Removes the name while the lock is still held: a process waiting on the nameless file finds out in
- * still_named(), and one that makes a new file can go ahead, since this holder is done. */
+/* Removes the name while still holding the lock: a process that then locks the nameless file finds out in
+ * still_named(), and one that makes a new file may go ahead, since this holder is done. */
 void cache_unlock(struct cache *cache, const char *kind, const char *key, int *fd)
 {
     if (*fd < 0)
@@ -74,12 +74,12 @@ void cache_unlock(struct cache *cache, const char *kind, const char *key, int *f
     errno = saved;
 }
 
-/* Polls, because a signal must end the wait, and it may arrive just before a flock() that blocks. */
+/* Polls, because a signal must end the wait: one that arrives just before a blocking flock() would not. */
 int cache_lock(struct cache *cache, const char *kind, const char *key, int *ret_fd, const struct run *run,
                struct err *err)
 {
     long nap_ms = NAP_FIRST_MS, waited_ms = 0;
-    bool told = false;
+    bool noted = false;
     for (;;) {
         int fd = -1;
         if (run_check(run, err) < 0 || cache_try_lock(cache, kind, key, &fd, err) < 0)
@@ -88,9 +88,9 @@ int cache_lock(struct cache *cache, const char *kind, const char *key, int *ret_
             *ret_fd = fd;
             return 0;
         }
-        if (!told && waited_ms >= NOTE_AFTER_MS) {
+        if (!noted && waited_ms >= NOTE_AFTER_MS) {
             run_note(run, "cache", "waiting for another run that is making %s %.16s", kind, key);
-            told = true;
+            noted = true;
         }
         struct timespec nap = {.tv_nsec = nap_ms * 1000000};
         nanosleep(&nap, NULL);

@@ -44,7 +44,7 @@ bool cache_meta_same(const struct cache_meta *meta, const struct stat *st)
            now.mtime_ns == meta->mtime_ns && now.ctime_s == meta->ctime_s && now.ctime_ns == meta->ctime_ns;
 }
 
-/* "SECONDS.NANOSECONDS" with nine digits. bake writes no times before 1970: they count as a mismatch. */
+/* "SECONDS.NANOSECONDS" with nine digits. Times before 1970 cannot be written, so they never match. */
 static bool time_parse(char *text, int64_t *ret_s, int64_t *ret_ns)
 {
     char *dot = strchr(text, '.');
@@ -90,7 +90,7 @@ bool cache_meta_read(struct cache *cache, const char *kind, const char *key, str
 }
 
 /* No fsync: the content was synced before it got its name, and if a power cut loses or empties the meta file,
- * the entry is only made again. */
+ * the entry is simply made again. */
 int cache_meta_write(struct cache *cache, const char *kind, const char *key, const struct cache_meta *meta,
                      struct err *err)
 {
@@ -106,7 +106,7 @@ int cache_meta_write(struct cache *cache, const char *kind, const char *key, con
     note_format(&text, magic, fields, FIELDS);
     /* the lock makes this the only writer, so a fixed name is enough; no key contains '~' */
     char temp[CACHE_REL_CAP], rel[CACHE_REL_CAP];
-    if (buf_check(&text, "a cache note", err) < 0 || cache_rel(kind, key, ".meta~", temp, err) < 0 ||
+    if (buf_check(&text, "a meta file", err) < 0 || cache_rel(kind, key, ".meta~", temp, err) < 0 ||
         cache_rel(kind, key, ".meta", rel, err) < 0)
         return -1;
     cleanup_close int fd =

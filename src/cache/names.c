@@ -1,4 +1,4 @@
-/* Names of entries, and their folders. */
+/* The rules for names of entries, and the folders of their kinds. */
 #include "cache/internal.h"
 
 #include <fcntl.h>

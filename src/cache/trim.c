@@ -1,4 +1,4 @@
-/* Keeps the cache within its bound, and removes what killed processes left. */
+/* Keeps the cache within its bound and removes what killed processes left. */
 #include "cache/internal.h"
 
 #include <fcntl.h>
@@ -69,7 +69,7 @@ static int add_candidate(struct candidates *list, const char *kind, const char *
     return 0;
 }
 
-/* Removes an entry unless it is being made or read. True when it was removed. */
+/* Removes an entry unless it is being made or read. Returns whether it did. */
 static bool evict(struct cache *cache, const char *kind, const char *key)
 {
     struct err ignored;
@@ -86,8 +86,9 @@ static bool evict(struct cache *cache, const char *kind, const char *key)
     return free_to_go;
 }
 
-/* A meta file without content, or content without a meta file, was left by a killed process, unless its lock
- * is held. So were an unfinished meta file and a free lock, which is removed by taking and releasing it. */
+/* Removes a meta file without content, content without a meta file, or an unfinished meta file: unless the
+ * key is locked, a killed process left them. Taking and releasing the lock also removes an abandoned lock
+ * file. */
 static void sweep_key(struct cache *cache, const char *kind, const char *key)
 {
     struct err ignored;
@@ -107,8 +108,9 @@ static void sweep_key(struct cache *cache, const char *kind, const char *key)
     cache_unlock(cache, kind, key, &lock);
 }
 
-/* "KEY.meta" gives "KEY" and true, "KEY" false. *ret_passing is set for files that exist only briefly. */
-static bool side_file(const char *name, char key[static CACHE_KEY_CAP], bool *ret_passing)
+/* True for "KEY.meta", "KEY.lock" and "KEY.meta~", whose KEY is copied; false for "KEY". *ret_transient is
+ * set for files that exist only briefly. */
+static bool side_file(const char *name, char key[static CACHE_KEY_CAP], bool *ret_transient)
 {
     static const char *const suffixes[] = {".meta", ".lock", ".meta~"};
     size_t len = strlen(name);
@@ -117,7 +119,7 @@ static bool side_file(const char *name, char key[static CACHE_KEY_CAP], bool *re
         if (len > n && len - n < CACHE_KEY_CAP && strcmp(name + len - n, suffixes[i]) == 0) {
             memcpy(key, name, len - n);
             key[len - n] = '\0';
-            *ret_passing = i > 0;
+            *ret_transient = i > 0;
             return true;
         }
     }
@@ -130,9 +132,9 @@ static int list_one(struct cache *cache, DIR *dir, const char *kind, const char 
     bool partial = strcmp(kind, CACHE_PARTIAL) == 0;
     char key[CACHE_KEY_CAP], meta[CACHE_REL_CAP];
     struct stat st, note;
-    bool passing = false;
-    if (side_file(name, key, &passing)) {
-        if (cache_key_ok(key) && (passing || fstatat(dirfd(dir), key, &st, AT_SYMLINK_NOFOLLOW) < 0))
+    bool transient = false;
+    if (side_file(name, key, &transient)) {
+        if (cache_key_ok(key) && (transient || fstatat(dirfd(dir), key, &st, AT_SYMLINK_NOFOLLOW) < 0))
             sweep_key(cache, kind, key);
         return 0;
     }
@@ -146,7 +148,7 @@ static int list_one(struct cache *cache, DIR *dir, const char *kind, const char 
         sweep_key(cache, kind, name);
         return 0;
     }
-    if (partial) { /* its meta file is written at the start, so the content's time counts */
+    if (partial) { /* its meta file is written first, so the content's mtime is the last use */
         note.st_mtim = st.st_mtim;
         note.st_blocks = has_note ? note.st_blocks : 0;
     }
