@@ -59,7 +59,8 @@ int disk_from_fd(int fd, struct disk *ret, struct err *err)
 int disk_in_memory(uint64_t size, struct disk *ret, struct err *err)
 {
     if (size == 0 || size > MEMORY_MAX)
-        return err_set(err, ERR_INTERNAL, 0, "a disk of %llu bytes in memory", (unsigned long long)size);
+        return err_set(err, ERR_INTERNAL, 0, "a disk in memory cannot have %llu bytes",
+                       (unsigned long long)size);
     unsigned char *memory = calloc(1, (size_t)size);
     if (!memory)
         return err_oom(err);
@@ -92,7 +93,7 @@ int disk_write(struct disk *disk, const void *bytes, size_t len, uint64_t off, s
 int disk_grow(struct disk *disk, uint64_t size, struct err *err)
 {
     if (disk->memory)
-        return err_set(err, ERR_INTERNAL, 0, "a disk in memory does not grow");
+        return err_set(err, ERR_INTERNAL, 0, "a disk in memory cannot grow");
     if (size < disk->size)
         return err_set(err, ERR_LAYOUT, 0, "the disk has %llu bytes and cannot shrink to %llu",
                        (unsigned long long)disk->size, (unsigned long long)size);

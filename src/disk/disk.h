@@ -1,5 +1,5 @@
 /* A disk: random access to a sparse raw image. The image is a file, memory (for tests), or a view: a base
- * with changes laid over it (disk/mapping.h), so that unchanged parts need not be copied.
+ * overlaid with changes (disk/mapping.h), so that unchanged parts need not be copied.
  *
  * In:    offsets and lengths in bytes.
  * Out:   whole transfers.
@@ -43,7 +43,7 @@ struct disk {
 must_check int disk_from_fd(int fd, struct disk *ret, struct err *err);
 /* A view of BASE, a regular file that must not change. Takes ownership of it on success. */
 must_check int disk_over(int base, struct disk *ret, struct err *err);
-/* SIZE zero bytes, at most 1 GiB. */
+/* A disk of SIZE zero bytes, at most 1 GiB. */
 must_check int disk_in_memory(uint64_t size, struct disk *ret, struct err *err);
 
 must_check int disk_read(const struct disk *disk, void *bytes, size_t len, uint64_t off, struct err *err);
@@ -56,39 +56,39 @@ struct extent_source {
     int fd;
     uint64_t from;         /* offset in the file */
     struct sha256 content; /* of the content that the extent is a part of */
-    uint64_t content_from; /* offset in the file at which that content begins; at most FROM */
+    uint64_t content_from; /* where that content begins in the file; at most FROM */
     bool named;            /* CONTENT is verified, or will be before the disk is used */
 };
-/* Views: maps LEN bytes of SOURCE at OFF (whole sectors) without copying them, over anything written there.
- * The file must not change; its descriptor is duplicated. */
+/* Views: maps LEN bytes of SOURCE at OFF (both whole sectors) without copying them. They replace what was
+ * written there. The file must not change; its descriptor is duplicated. */
 must_check int disk_map_extent(struct disk *disk, uint64_t off, uint64_t len,
                                const struct extent_source *source, struct err *err);
 /* Views: watches FD's file. It must match IDENTITY now (else ERR_VERIFY) and at every disk_check_files(). */
 must_check int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, struct err *err);
-/* ERR_VERIFY when a mapped or watched file has changed since. Call it after the last read. */
+/* ERR_VERIFY when a mapped or watched file has changed. Call it after the last read. */
 must_check int disk_check_files(const struct disk *disk, struct err *err);
 
 /* Views: sets the base's checksums, taken when it was made: for each DISK_SUM bytes, the CRC-32C of its 4 KiB
  * blocks that are not all zeros. Takes ownership of SUMS. */
 enum { DISK_SUM = 1 << 20, DISK_SUM_BLOCK = 4096 };
-void disk_vouch(struct disk *disk, uint32_t *sums, size_t count);
+void disk_set_base_sums(struct disk *disk, uint32_t *sums, size_t count);
 /* Checks the base at OFF, a multiple of DISK_SUM: ERR_VERIFY with CACHE_ROT (cache/cache.h) when it has
  * changed; 0 when there is no checksum for it. SCRATCH holds DISK_SUM bytes. */
 must_check int disk_check_base(const struct disk *disk, uint64_t off, unsigned char *scratch,
                                struct err *err);
 
-/* The first range at or after AT that may hold data or, for the second function, that may differ from the
- * base (the whole disk when it is not a view). False when there is no such range. */
+/* The first range at or after AT that may hold data or, for the second function, may differ from the base (a
+ * disk that is not a view differs everywhere). False when there is none. */
 bool disk_next_data(const struct disk *disk, uint64_t at, uint64_t *ret_off, uint64_t *ret_end);
 bool disk_next_change(const struct disk *disk, uint64_t at, uint64_t *ret_off, uint64_t *ret_end);
 
 /* Views: identifies the bytes of a range by their origin: parts of the base by offset, and parts of mapped
  * content by its digest. Ranges of views of one base with the same origin hold the same bytes. False when
- * part of the range was written, or comes from content that is not named. */
+ * part of the range was written or comes from content that is not named. */
 bool disk_origin(const struct disk *disk, uint64_t off, uint64_t len, struct sha256 *ret);
 
-/* A descriptor of the whole disk, for libraries that need one: the file's, or a view's base while nothing is
- * written or mapped. -1 when there is none. */
+/* A descriptor of the whole disk, for libraries that need one: the file's, or a view's base before anything
+ * is written, mapped or grown. Otherwise -1. */
 int disk_view_fd(const struct disk *disk);
 
 enum { DISK_PATH_CAP = 32 };

@@ -43,7 +43,7 @@ static int read_below(const struct mapping *map, unsigned char *bytes, size_t le
         uint64_t end = inside ? extent->off + extent->len : extent ? extent->off : UINT64_MAX;
         size_t step = end - off < len ? (size_t)(end - off) : len;
         int r = inside ? file_pread(extent->source.fd, bytes, step, off - extent->off + extent->source.from,
-                                    "a file that is embedded", err)
+                                    "an embedded file", err)
                        : read_base(map, bytes, step, off, err);
         if (r < 0)
             return -1;
@@ -72,18 +72,18 @@ static int mapping_read(const struct disk *disk, void *bytes, size_t len, uint64
     return 0;
 }
 
-static int keep_sector(struct mapping *map, const unsigned char *unit, uint64_t off, struct err *err)
+static int write_unit(struct mapping *map, const unsigned char *unit, uint64_t off, struct err *err)
 {
     if (!overlay_write(&map->overlay, unit, OVERLAY_UNIT, off))
         return map->overlay.count == OVERLAY_MAX
                    ? err_set(err, ERR_SPACE, 0,
-                             "more than %d MiB were written to the disk beside the content of files",
+                             "more than %d MiB were written to the disk, not counting the content of files",
                              OVERLAY_MAX / ((1 << 20) / OVERLAY_UNIT))
                    : err_oom(err);
     return ranges_add(&map->written, off, OVERLAY_UNIT) ? 0 : err_oom(err);
 }
 
-/* Writes [off, off + len), which lies in one stretch of whole units that begins at START. */
+/* Writes [off, off + len), which lies within the STRETCH bytes of whole units at START. */
 static int write_units(struct disk *disk, const unsigned char *bytes, size_t len, uint64_t off,
                        uint64_t start, size_t stretch, struct err *err)
 {
@@ -96,7 +96,7 @@ static int write_units(struct disk *disk, const unsigned char *bytes, size_t len
     memcpy(new + (off - start), bytes, len);
     for (size_t at = 0; at < stretch; at += OVERLAY_UNIT)
         if (memcmp(now + at, new + at, OVERLAY_UNIT) != 0 &&
-            keep_sector(disk->map, new + at, start + at, err) < 0)
+            write_unit(disk->map, new + at, start + at, err) < 0)
             return -1;
     return 0;
 }
@@ -149,7 +149,7 @@ int disk_over(int base, struct disk *ret, struct err *err)
     return 0;
 }
 
-void disk_vouch(struct disk *disk, uint32_t *sums, size_t count)
+void disk_set_base_sums(struct disk *disk, uint32_t *sums, size_t count)
 {
     free(disk->map->sums);
     disk->map->sums = sums;
@@ -170,14 +170,14 @@ int disk_check_base(const struct disk *disk, uint64_t off, unsigned char *scratc
     if (sum == want)
         return 0;
     err_set(err, ERR_VERIFY, 0,
-            "the unpacked base in the cache is damaged, in the MiB at byte %llu of the disk: --recheck makes "
-            "it anew",
+            "the unpacked base in the cache is damaged, in the MiB at byte %llu of the disk: --recheck "
+            "recreates it",
             (unsigned long long)off);
     err->errnum = CACHE_ROT;
     return -1;
 }
 
-/* Finds FD's file among the mapped files, or adds it. */
+/* Finds FD's file among the mapped files or adds it. */
 static int add_file(struct mapping *map, int fd, const struct mapped_file **ret, struct err *err)
 {
     struct mapped_file file = {.fd = -1};
@@ -204,7 +204,7 @@ static int add_file(struct mapping *map, int fd, const struct mapped_file **ret,
     return 0;
 }
 
-/* Inserts NEW, and cuts away the parts of older extents that it covers. */
+/* Inserts NEW and cuts away the parts of older extents that it covers. */
 static int insert_extent(struct mapping *map, const struct extent *new, struct err *err)
 {
     if (map->extent_capacity < map->extent_count + 2) { /* NEW may split an extent in two */
@@ -251,12 +251,12 @@ int disk_map_extent(struct disk *disk, uint64_t off, uint64_t len, const struct 
     if (!map || off % OVERLAY_UNIT != 0 || len % OVERLAY_UNIT != 0 || len == 0 || off > disk->size ||
         len > disk->size - off || source->from > INT64_MAX - len ||
         (source->named && source->content_from > source->from))
-        return err_set(err, ERR_INTERNAL, 0, "a file cannot lie at bytes %llu to %llu of the disk",
+        return err_set(err, ERR_INTERNAL, 0, "a file cannot be mapped at bytes %llu to %llu of the disk",
                        (unsigned long long)off, (unsigned long long)off + len);
     if (add_file(map, source->fd, &file, err) < 0)
         return -1;
     if (source->from + len > file->identity.size)
-        return err_set(err, ERR_VERIFY, 0, "a file that is embedded became shorter");
+        return err_set(err, ERR_VERIFY, 0, "an embedded file became shorter");
     extent.source.fd = file->fd;
     if (insert_extent(map, &extent, err) < 0)
         return -1;
@@ -267,7 +267,7 @@ int disk_map_extent(struct disk *disk, uint64_t off, uint64_t len, const struct 
 static int file_changed_error(struct err *err)
 {
     return err_set(err, ERR_VERIFY, 0,
-                   "a file that is embedded was changed while it was read: run again when it is complete");
+                   "an embedded file changed while it was read: run again when it is complete");
 }
 
 int disk_watch(struct disk *disk, int fd, const struct file_identity *identity, struct err *err)
@@ -321,9 +321,9 @@ bool disk_next_change(const struct disk *disk, uint64_t at, uint64_t *ret_off, u
     return found;
 }
 
-/* One stretch of a range: LEN bytes of the base at FROM, or of mapped content. */
-static int name_stretch(struct hasher *hasher, const struct extent *extent, uint64_t from, uint64_t len,
-                        struct err *err)
+/* Hashes the origin of LEN bytes: offset FROM in the base or in EXTENT's content. */
+static int add_origin(struct hasher *hasher, const struct extent *extent, uint64_t from, uint64_t len,
+                      struct err *err)
 {
     static const struct sha256 base = {0};
     const uint64_t numbers[] = {from, len};
@@ -353,7 +353,7 @@ bool disk_origin(const struct disk *disk, uint64_t off, uint64_t len, struct sha
             from = off - extent->off + source->from - source->content_from;
             i++;
         }
-        if (name_stretch(&hasher, extent, from, step, &ignored) < 0)
+        if (add_origin(&hasher, extent, from, step, &ignored) < 0)
             return false;
         off += step;
         len -= step;
@@ -361,7 +361,7 @@ bool disk_origin(const struct disk *disk, uint64_t off, uint64_t len, struct sha
     return hasher_end(&hasher, ret->bytes, &ignored) == 0;
 }
 
-/* The file's next data; the whole rest when the file system does not report holes. */
+/* The file's next data, or all of its rest when the file system does not report holes. */
 static bool next_in_file(int fd, uint64_t size, uint64_t at, struct range *ret)
 {
     if (at >= size)

@@ -19,7 +19,7 @@
 
 struct extent {
     uint64_t off, len;           /* bytes of the disk */
-    struct extent_source source; /* its descriptor is one of the files' */
+    struct extent_source source; /* its descriptor belongs to files[] */
 };
 
 struct mapped_file {
@@ -29,11 +29,11 @@ struct mapped_file {
 
 struct mapping {
     int base;
-    uint64_t base_size; /* bytes; a disk that is larger reads as zeros after them */
-    uint32_t *sums;     /* of the base, see disk_vouch(); NULL: none */
+    uint64_t base_size; /* bytes; beyond them a larger disk reads as zeros */
+    uint32_t *sums;     /* of the base, see disk_set_base_sums(); NULL: none */
     size_t sum_count;
     struct overlay overlay;
-    struct ranges written;  /* covers everything in the overlay, perhaps more */
+    struct ranges written;  /* at least everything in the overlay */
     struct extent *extents; /* sorted, disjoint */
     size_t extent_count, extent_capacity;
     struct mapped_file *files;

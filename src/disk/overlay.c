@@ -72,13 +72,13 @@ void overlay_read(const struct overlay *overlay, void *bytes, size_t len, uint64
 }
 
 /* Empties a slot, and moves later slots of the same probe run up into the gap. */
-static void empty(struct overlay *overlay, size_t at)
+static void empty_slot(struct overlay *overlay, size_t at)
 {
     size_t mask = overlay->capacity - 1;
     free(overlay->slots[at].bytes);
     for (size_t next = (at + 1) & mask; overlay->slots[next].bytes; next = (next + 1) & mask) {
         size_t from = home(overlay, overlay->slots[next].unit);
-        if (((next - from) & mask) < ((next - at) & mask)) /* its home is after the gap: it stays */
+        if (((next - from) & mask) < ((next - at) & mask)) /* its home is after the gap: leave it */
             continue;
         overlay->slots[at] = overlay->slots[next];
         at = next;
@@ -96,14 +96,14 @@ void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off)
         for (uint64_t i = 0; i < units; i++) {
             const struct overlay_slot *slot = find_slot(overlay, first + i);
             if (slot->bytes)
-                empty(overlay, (size_t)(slot - overlay->slots));
+                empty_slot(overlay, (size_t)(slot - overlay->slots));
         }
         return;
     }
     for (size_t at = 0; at < overlay->capacity;) {
         const struct overlay_slot *slot = &overlay->slots[at];
         if (slot->bytes && slot->unit >= first && slot->unit - first < units)
-            empty(overlay, at); /* another slot may have moved here: look again */
+            empty_slot(overlay, at); /* another slot may have moved here: check it next */
         else
             at++;
     }

@@ -1,4 +1,4 @@
-/* Written blocks in memory, over a disk that itself stays unchanged.
+/* Blocks written to a disk, kept in memory so that the disk itself stays unchanged.
  *
  * In:    writes of whole units.
  * Out:   reads that include them.
@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 
-/* A sector; a cap of 512 MiB is more metadata than a disk of 30 TiB has in its bitmaps. */
+/* A unit is a sector. The cap of 512 MiB is more than all bitmaps of an ext4 file system of 30 TiB. */
 enum { OVERLAY_UNIT = 512 /* bytes */, OVERLAY_MAX = 1024 << 10 /* units */ };
 
 struct overlay_slot {
@@ -29,9 +29,9 @@ struct overlay {
 
 /* LEN and OFF are bytes, whole units. False when out of memory or over the cap. */
 must_check bool overlay_write(struct overlay *overlay, const void *bytes, size_t len, uint64_t off);
-/* Copies the written units over BYTES, which hold the disk's bytes of that range. */
+/* Overwrites BYTES, the disk's bytes of that range, with the units written there. */
 void overlay_read(const struct overlay *overlay, void *bytes, size_t len, uint64_t off);
-/* Drops the units in that range. */
+/* Forgets the units in that range. */
 void overlay_drop(struct overlay *overlay, uint64_t len, uint64_t off);
 void overlay_free(struct overlay *overlay);
 #define cleanup_overlay cleanup(overlay_free)

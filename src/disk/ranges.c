@@ -39,7 +39,7 @@ bool ranges_add(struct ranges *ranges, uint64_t off, uint64_t len)
     struct range merged = {off, off + len};
     if (len == 0)
         return true;
-    /* off - 1: merges a range that ends where the new one begins, too */
+    /* off - 1: also merges a range that ends where the new one begins */
     size_t first = off > 0 ? index_from(ranges, off - 1) : 0, last = first;
     while (last < ranges->count && ranges->items[last].off <= merged.end) {
         if (ranges->items[last].off < merged.off)
@@ -56,7 +56,7 @@ bool ranges_add(struct ranges *ranges, uint64_t off, uint64_t len)
     return true;
 }
 
-/* Merges ranges that overlap or touch. */
+/* Merges [off, end) into LAST if it overlaps or touches it. */
 static bool extend_last(struct range *last, uint64_t off, uint64_t end)
 {
     if (!last || off < last->off || off > last->end)

@@ -1,7 +1,7 @@
 /* Ranges of bytes: sorted, disjoint, adjacent ones merged.
  *
- * In:    ranges in any order. ranges_add() keeps the list sorted; ranges_append() is for many at once, and
- *        leaves the list to ranges_sort().
+ * In:    ranges in any order. ranges_add() keeps the list sorted; ranges_append() is for many at once and
+ *        leaves sorting to ranges_sort().
  * Out:   the ranges, and lookups.
  * Fails: when out of memory.
  * Owns:  its list, until ranges_free().
@@ -27,7 +27,7 @@ struct ranges {
 
 must_check bool ranges_add(struct ranges *ranges, uint64_t off, uint64_t len);
 
-/* Cheap when a range continues the one before it. Call ranges_sort() before any other function. */
+/* Cheap when a range continues the last one. Call ranges_sort() before any other function. */
 void ranges_append(struct ranges *ranges, uint64_t off, uint64_t len);
 /* False when an append ran out of memory. */
 must_check bool ranges_sort(struct ranges *ranges);

@@ -43,16 +43,17 @@ static bool gpt_at(const struct disk *disk, uint64_t off)
            disk_read(disk, magic, sizeof magic, off, &ignored) == 0 && memcmp(magic, "EFI PART", 8) == 0;
 }
 
-/* There is no GPT: says what the file is instead, and what to do. */
+/* Reports that there is no GPT, what the file is instead, and what to do. */
 static int no_gpt(const struct disk *disk, struct err *err)
 {
     enum { MBR_PARTITIONS = 446, MBR_SIZE = 16, MBR_TYPE = 4, PROTECTIVE = 0xee };
     for (unsigned sector = 1024; sector <= 4096; sector *= 2)
         if (gpt_at(disk, sector))
-            return err_set(err, ERR_LAYOUT, 0,
-                           "a disk with sectors of %u bytes (its GPT is at byte %u): disks of Compute Engine "
-                           "have 512; use the image for those (for Fedora CoreOS gcp, not metal4k)",
-                           sector, sector);
+            return err_set(
+                err, ERR_LAYOUT, 0,
+                "a disk with sectors of %u bytes (its GPT is at byte %u): Compute Engine disks have "
+                "512-byte sectors; use the image for them (for Fedora CoreOS: gcp, not metal4k)",
+                sector, sector);
     size_t len = disk->size < MAGIC_BYTES ? (size_t)disk->size : (size_t)MAGIC_BYTES;
     cleanup_free unsigned char *bytes = malloc(len);
     if (!bytes)
@@ -80,8 +81,8 @@ static int no_gpt(const struct disk *disk, struct err *err)
         used ? ", only with an MBR partition table" : "");
 }
 
-/* Reads the primary header. libfdisk silently uses the backup when it is bad. Firmware and GRUB would then
- * see another table, so a bad primary is refused. The backup may be missing. UEFI 2.10, 5.3.2. */
+/* Reads the primary header. If it is bad, libfdisk silently uses the backup, but firmware and GRUB may not: a
+ * bad primary is refused. The backup may be missing. UEFI 2.10, 5.3.2. */
 static int read_header(const struct disk *disk, unsigned char header[static SECTOR], struct err *err)
 {
     if (disk->size < (uint64_t)34 * SECTOR)
@@ -98,15 +99,15 @@ static int read_header(const struct disk *disk, unsigned char header[static SECT
     if (crc32(0, header, size) != sum)
         return damaged(err, "the header's CRC is wrong");
     if (le64_read(header + 24) != 1)
-        return damaged(err, "the primary header gives another position for itself");
+        return damaged(err, "the primary header states a wrong position for itself");
     if (le64_read(header + 48) >= disk->size / SECTOR)
         return err_set(err, ERR_LAYOUT, 0,
-                       "the partition table reaches beyond the end of the disk: the download or the "
+                       "the partition table reaches beyond the end of the disk: the download or "
                        "unpacking was cut short");
     return 0;
 }
 
-/* Checks the primary table and counts its entries in use. */
+/* Checks the primary table and counts its used entries. */
 static int check_primary(const struct disk *disk, unsigned *ret_used, struct err *err)
 {
     static const unsigned char unused[16]; /* the type of an unused entry */
@@ -156,8 +157,8 @@ static int table_spans(const struct disk *disk, struct table_span spans[static T
     return 0;
 }
 
-/* libfdisk needs a path and ignores read errors: when it cannot read one table it uses the other, which may
- * be older. So it gets a file in memory with nothing but the tables as disk_read() returned them. */
+/* libfdisk needs a path and ignores read errors: when it cannot read one table, it uses the other, which may
+ * be older. So it gets a file in memory that holds only the tables, as disk_read() returned them. */
 static int tables_in_memory(const struct disk *disk, struct table_span spans[static TABLES], struct disk *ret,
                             struct err *err)
 {
@@ -226,7 +227,7 @@ static int read_partition(struct fdisk_context *cxt, struct fdisk_partition *fro
     *to = (struct partition){.number = (unsigned)index + 1,
                              .start = fdisk_partition_get_start(from) * SECTOR,
                              .size = fdisk_partition_get_size(from) * SECTOR};
-    /* libfdisk leaves out what it cannot allocate: an empty name is "", never NULL */
+    /* libfdisk leaves out what it cannot allocate; an empty name is "", not NULL */
     const char *name = fdisk_partition_get_name(from), *guid = fdisk_partition_get_uuid(from);
     struct fdisk_parttype *type = fdisk_partition_get_type(from);
     const char *type_guid = type ? fdisk_parttype_get_string(type) : NULL;
@@ -243,11 +244,10 @@ static int check_bounds(const struct layout *layout, struct err *err)
     for (unsigned i = 0; i < layout->partition_count; i++) {
         const struct partition *a = &layout->partitions[i];
         if (a->size == 0 || a->start > layout->disk_size || a->size > layout->disk_size - a->start)
-            return err_set(
-                err, ERR_LAYOUT, 0,
-                "partition %u (%s) reaches beyond the end of the disk: the download or the unpacking was cut "
-                "short",
-                a->number, a->label);
+            return err_set(err, ERR_LAYOUT, 0,
+                           "partition %u (%s) reaches beyond the end of the disk: the download or unpacking "
+                           "was cut short",
+                           a->number, a->label);
         for (unsigned j = 0; j < i; j++) {
             const struct partition *b = &layout->partitions[j];
             if (a->start < b->start + b->size && b->start < a->start + a->size)
@@ -308,7 +308,7 @@ static int extend_partition(struct fdisk_context *cxt, unsigned number, uint64_t
     uint64_t start = fdisk_partition_get_start(last);
     uint64_t end = (fdisk_get_last_lba(cxt) + 1) / ALIGN * ALIGN;
     uint64_t size = end > start ? end - start : 0;
-    if (size < fdisk_partition_get_size(last)) /* no space to gain */
+    if (size < fdisk_partition_get_size(last)) /* nothing to gain */
         size = fdisk_partition_get_size(last);
     struct fdisk_partition *change = fdisk_new_partition();
     if (!change)

@@ -5,7 +5,7 @@
 #include "disk/disk.h"
 #include "layout/types.h"
 
-/* Fills disk_size, disk_guid and partitions[] (number, start, size, label, type, guid, attributes).
+/* Sets disk_size, disk_guid and partitions[] (number, start, size, label, type, guid, attributes).
  * ERR_LAYOUT. */
 must_check int gpt_read(const struct disk *disk, struct layout *layout, struct err *err);
 

@@ -92,7 +92,7 @@ static int check_root(struct layout *layout, struct err *err)
     const struct partition *partition = &layout->partitions[root];
     if (partition->fs != FS_EXT)
         return err_set(err, ERR_LAYOUT, 0,
-                       "ROOT (partition %u) holds %s, where Container Linux and Flatcar have ext4",
+                       "ROOT (partition %u) holds %s; Container Linux and Flatcar have ext4",
                        partition->number, fs_type_name(partition->fs));
     return 0;
 }
@@ -119,8 +119,8 @@ static bool os_release_value(const char *text, const char *name, char *out, size
     return false;
 }
 
-/* Current Flatcar has /usr on btrfs, which cannot be read here; check_never_booted() then tells the OS by the
- * folder of the first-boot flag. */
+/* Current Flatcar has /usr on btrfs, which cannot be read here: check_never_booted() then recognizes the OS
+ * by the folder of the first-boot flag. */
 static int read_os(const struct disk *disk, struct layout *layout, struct err *err)
 {
     const struct partition *usr = &layout->partitions[layout->usr];
@@ -174,8 +174,8 @@ static int check_never_booted(const struct disk *disk, const struct run *run, st
     if (probe_ext_file(disk, &layout->partitions[layout->root], "/etc/machine-id", 4096, &found, &id, err) <
         0)
         return -1;
-    /* the initrd replaces this value on the first boot; an empty file or "uninitialized" is not an identity
-     * either */
+    /* The initrd replaces this value on the first boot. An empty file or "uninitialized" is not an identity
+     * either. */
     if (found && id.len >= 32 && strncmp(id.data, "42000000000000000000000000000042", 32) != 0)
         return already_booted(err, "ROOT has an /etc/machine-id");
     return 0;
@@ -214,7 +214,7 @@ int layout_grow(struct disk *disk, uint64_t size, bool grow_root, struct layout 
     if (size == 0)
         size = disk->size;
     if (size > UINT64_MAX - GIB)
-        return err_set(err, ERR_SPACE, 0, "a disk of %llu bytes", (unsigned long long)size);
+        return err_set(err, ERR_SPACE, 0, "a disk cannot have %llu bytes", (unsigned long long)size);
     size = (size + GIB - 1) / GIB * GIB;
     struct partition *root = &layout->partitions[layout->root];
     for (unsigned i = 0; grow_root && i < layout->partition_count; i++)

@@ -6,7 +6,7 @@
  *        booted, a path that may not be written; ERR_SPACE when a disk cannot be grown.
  * Never: writes, except in layout_grow().
  * Source: UEFI 2.10 section 5.3 (GPT); build_library/disk_layout.json of coreos/scripts and flatcar/scripts
- *        for labels, type GUIDs and what the partitions are for.
+ *        for labels, type GUIDs and the purpose of each partition.
  */
 #ifndef BAKE_LAYOUT_LAYOUT_H
 #define BAKE_LAYOUT_LAYOUT_H
@@ -15,8 +15,8 @@
 #include "disk/disk.h"
 #include "layout/types.h"
 
-/* The disk as it is. A missing or misplaced backup GPT is accepted: GCE images are often grown without moving
- * it. */
+/* Reads the layout without changing the disk. A missing or misplaced backup GPT is accepted: GCE images are
+ * often grown without moving it. */
 must_check int layout_read(const struct disk *disk, const struct run *run, struct layout *ret,
                            struct err *err);
 
@@ -25,13 +25,13 @@ must_check int layout_read(const struct disk *disk, const struct run *run, struc
 must_check int layout_map(const struct layout *layout, const char *image_path, unsigned *ret_partition,
                           char ret_path[static PATH_CAP], struct err *err);
 
-/* Grows the disk to SIZE bytes (0: to the next whole GiB) and moves the backup GPT to its end. With GROW_ROOT
- * the ROOT partition, which must be the last one, takes the new space; growing its file system is the fs
- * stage's work. GUIDs, labels and attributes stay. *layout is updated. */
+/* Grows the disk to SIZE bytes (0: its size) rounded up to a whole GiB, and moves the backup GPT to its end.
+ * With GROW_ROOT the ROOT partition, which must be the last one, gets the new space; the fs stage grows its
+ * file system. GUIDs, labels and attributes stay. Updates *layout. */
 must_check int layout_grow(struct disk *disk, uint64_t size, bool grow_root, struct layout *layout,
                            struct err *err);
 
-/* "EFI-SYSTEM", "ROOT", ... for messages. Static storage. */
+/* "coreos", "flatcar", "fedora-coreos". Static storage. */
 const char *os_kind_name(enum os_kind os);
 
 #endif

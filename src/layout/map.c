@@ -1,9 +1,9 @@
-/* layout_map() of layout/layout.h: which partition a path lies on, and whether it may be written. */
+/* layout_map() of layout/layout.h: which partition a path is on, and whether it may be written. */
 #include "layout/layout.h"
 
 #include <string.h>
 
-/* Mount points on a running node: files written below them are hidden or lost. */
+/* Mount points on a running node: files baked below them would be hidden, lost or harmful. */
 static const struct {
     const char *path, *why;
 } refused[] = {
@@ -11,9 +11,9 @@ static const struct {
              "programs into /opt/bin and configuration into /etc"},
     {"/boot",
      "/boot is the EFI system partition with the loader and the first-boot flag: it must not change"},
-    {"/dev", "the kernel makes /dev at boot"},
-    {"/proc", "the kernel makes /proc at boot"},
-    {"/sys", "the kernel makes /sys at boot"},
+    {"/dev", "the kernel creates /dev at boot"},
+    {"/proc", "the kernel creates /proc at boot"},
+    {"/sys", "the kernel creates /sys at boot"},
     {"/run", "/run is empty at every boot: write a tmpfiles.d file or a unit instead"},
     {"/tmp", "/tmp is empty at every boot"},
 };

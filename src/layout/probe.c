@@ -33,7 +33,7 @@ int probe_partition(const struct disk *disk, struct partition *partition, struct
         return err_oom(err);
     if (blkid_probe_set_device(probe, disk_view_fd(disk), (blkid_loff_t)partition->start,
                                (blkid_loff_t)partition->size) < 0)
-        return err_sys(err, errno, "look into partition %u (%s)", partition->number, partition->label);
+        return err_sys(err, errno, "read partition %u (%s)", partition->number, partition->label);
     if (blkid_probe_enable_superblocks(probe, 1) < 0 ||
         blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE) < 0)
         return err_oom(err);
@@ -43,7 +43,7 @@ int probe_partition(const struct disk *disk, struct partition *partition, struct
         return err_set(err, ERR_LAYOUT, 0, "partition %u (%s) looks like several file systems at once",
                        partition->number, partition->label);
     if (r < 0)
-        return err_sys(err, r == -1 ? errno : -r, "look into partition %u (%s)", partition->number,
+        return err_sys(err, r == -1 ? errno : -r, "read partition %u (%s)", partition->number,
                        partition->label);
     partition->fs = FS_NONE;
     const char *type = NULL;
@@ -66,7 +66,7 @@ static void close_ext_file(ext2_file_t *file)
         ext2fs_file_close(*file);
 }
 
-/* com_err needs the table of libext2fs's messages loaded once in a process; loading it again is harmless. */
+/* com_err needs libext2fs's message table to be loaded once per process; loading it again is harmless. */
 static const char *ext_why(errcode_t code)
 {
     initialize_ext2_error_table();
@@ -89,7 +89,7 @@ static int read_inode(ext2_filsys fs, ext2_ino_t ino, const char *path, size_t m
         code = ext2fs_file_read(file, chunk, sizeof chunk, &got);
         if (code)
             return err_set(err, ERR_LAYOUT, 0, "%s: %s", path, ext_why(code));
-        /* for a file stored in its inode libext2fs returns the whole area */
+        /* for a file stored in its inode, libext2fs returns the whole area */
         uint64_t left = size - ret->len < got ? size - ret->len : got;
         buf_add(ret, chunk, (size_t)left);
     }
@@ -109,7 +109,7 @@ int probe_ext_file(const struct disk *disk, const struct partition *partition, c
                        ext_why(code));
     ext2_ino_t ino = 0;
     code = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino);
-    if (code == EXT2_ET_FILE_NOT_FOUND) /* also the answer when memory for a folder ran out */
+    if (code == EXT2_ET_FILE_NOT_FOUND) /* also returned when memory for a folder ran out */
         code = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino);
     if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_SYMLINK_LOOP) {
         *ret_found = false;
@@ -133,7 +133,7 @@ int probe_fat_has(const struct disk *disk, const struct partition *partition, co
     snprintf(inside, sizeof inside, "::%s", path);
     const char *const argv[] = {"mdir", "-b", "-i", image, inside, NULL};
     const int pass[] = {fd, -1};
-    /* the user's own mtools settings must not matter */
+    /* the user's mtools settings must have no effect */
     const char *const env[] = {"MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1", "HOME=/nonexistent",
                                "LC_ALL=C.UTF-8", NULL};
     struct proc_spec spec = {.argv = argv,
@@ -145,8 +145,8 @@ int probe_fat_has(const struct disk *disk, const struct partition *partition, co
                              .max_output = 4096};
     cleanup_proc_result struct proc_result result = {0};
     if (proc_run(&spec, run, &result, err) < 0)
-        return err_wrap(err, "look into partition %u (%s) with mtools", partition->number, partition->label);
-    /* with any other complaint before it, "not found" may mean "not readable" */
+        return err_wrap(err, "read partition %u (%s) with mtools", partition->number, partition->label);
+    /* after any other complaint, "not found" may mean "not readable" */
     const char *end = result.err.data ? strstr(result.err.data, "not found\n") : NULL;
     bool missing = end && end[sizeof "not found"] == '\0' && strchr(result.err.data, '\n') > end;
     if (result.status != 0 && !missing)

@@ -1,5 +1,6 @@
 /* CRC-32C sums of each MiB of an unpacked disk: made while it is written, kept in the cache beside it,
- * checked when the disk is read (disk_vouch()). Blocks of zeros are left out, so that holes cost nothing. */
+ * checked when the disk is read (disk_set_base_sums()). Blocks of zeros are left out, so that holes cost
+ * nothing. */
 #ifndef BAKE_UNPACK_SUMS_H
 #define BAKE_UNPACK_SUMS_H
 

@@ -188,7 +188,7 @@ int unpack_base(const struct trusted *artifact, struct cache *cache, const struc
     if (r < 0 || disk_over(fd, &made, err) < 0)
         return -1;
     fd = -1;
-    disk_vouch(&made, steal_ptr(sums.items), sums.count);
+    disk_set_base_sums(&made, steal_ptr(sums.items), sums.count);
     uint64_t size = made.size;
     if (size > max) { /* unpacked under other limits */
         disk_close(&made);

@@ -93,7 +93,7 @@ static int end_disk(struct unpacking *unpacking, const struct trusted *artifact,
         return -1;
     if (disk_over(fd, ret, err) == 0) {
         fd = -1;
-        disk_vouch(ret, steal_ptr(unpacking->sums.items), unpacking->sums.count);
+        disk_set_base_sums(ret, steal_ptr(unpacking->sums.items), unpacking->sums.count);
         run_note(unpacking->run, "unpack", "the base was unpacked during the download");
         return 0;
     }
