@@ -367,7 +367,8 @@ static void what_the_agent_would_refuse_is_refused(void **state)
     static const struct {
         const char *body, *said;
     } bad[] = {
-        {MANIFESTS(MANIFEST("addon-x.yaml", "a: @CLUSTER_DSN@")), "the agent does not know the mark @CLUSTER_DSN@"},
+        {MANIFESTS(MANIFEST("addon-x.yaml", "a: @CLUSTER_DSN@")),
+         "the agent does not know the mark @CLUSTER_DSN@"},
         {MANIFESTS(MANIFEST("x.yaml", "@OTHER@ @MTU@")),
          "manifest x.yaml: the agent does not know the mark @OTHER@"},
         {MANIFESTS(MANIFEST("addon-x.yml", "a")), "an add-on's name must end in .yaml"},
