@@ -4,8 +4,8 @@
  * Out:   the changed disk, and the byte ranges that changed.
  * Fails: ERR_LAYOUT: a file system that must not be written (errors, dirty journal, unknown features), an
  *        object of the wrong type, a link that leads out of the file system; ERR_SPACE: blocks or inodes;
- * ERR_VERIFY: content that does not match the plan. When fs_apply() fails while writing, the disk is in an
- *        undefined state: discard it.
+ *        ERR_VERIFY: content that does not match the plan. When fs_apply() fails while writing, the disk is
+ *        in an undefined state: discard it.
  * Never: writes outside the partitions that the plan names; writes anything before the whole plan has been
  *        checked.
  *

@@ -1,14 +1,15 @@
 /* Turns the disk into NAME.tar.gz, the format that GCE imports. pack/types.h defines the terms.
  *
  * In:    a disk of a whole number of GiB; a descriptor to write to (a new, empty regular file); optionally a
- * cache, and, when the disk is a view of a base, the digest of that base. Out:   one gzip member (RFC 1952;
- * no FEXTRA, no name, time 0, OS 255) that holds one oldgnu sparse member (GNU tar manual, "Old GNU Format")
- * disk.raw, mode 0644, owner 0:0; struct packed about it. Fails: ERR_LAYOUT when the disk is not a whole
- * number of GiB; ERR_USAGE for a negative epoch; ERR_SPACE, ERR_IO, ERR_INTERRUPTED; ERR_VERIFY when a file
- * that is mapped into the disk changed while it was packed. After an error the caller deletes the partial
- * file. A failing cache is only a warning. Owns:  the caller owns the descriptor and struct packed. Never:
- * depends on the number of threads, on where the file system has holes, on the processor, on the time, or on
- * what the cache holds.
+ *        cache, and, when the disk is a view of a base, the digest of that base.
+ * Out:   one gzip member (RFC 1952; no FEXTRA, no name, time 0, OS 255) that holds one oldgnu sparse member
+ *        (GNU tar manual, "Old GNU Format") disk.raw, mode 0644, owner 0:0; struct packed about it.
+ * Fails: ERR_LAYOUT when the disk is not a whole number of GiB; ERR_USAGE for a negative epoch; ERR_SPACE,
+ *        ERR_IO, ERR_INTERRUPTED; ERR_VERIFY when a file that is mapped into the disk changed while it was
+ *        packed. After an error the caller deletes the partial file. A failing cache is only a warning.
+ * Owns:  the caller owns the descriptor and struct packed.
+ * Never: depends on the number of threads, on where the file system has holes, on the processor, on the time,
+ *        or on what the cache holds.
  *
  * The archive is the concatenation of its segments: a frame with the gzip and tar headers; one for each
  * PACK_SEGMENT of the disk that holds data; a frame with the end of the tar and gzip's trailer. None refers

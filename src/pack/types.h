@@ -34,8 +34,8 @@ struct segment {
 
 struct packed {
     uint64_t disk_size; /* of disk.raw, a whole number of GiB */
-    /* The disk's identity. A plain SHA-256 of disk.raw would cost 0.7 s of processor time for each GiB
-     * of holes, so this is the SHA-256 of: "bake disk 1\n"; the disk's size (8 bytes, little-endian, as all
+    /* The disk's identity. A plain SHA-256 of disk.raw would cost 0.7 s of processor time for each GiB of
+     * holes, so this is the SHA-256 of: "bake disk 1\n"; the disk's size (8 bytes, little-endian, as all
      * numbers here); and for each aligned MiB that is not all zeros, ascending, its offset (8 bytes) and the
      * SHA-256 of its bytes (32). It pins every byte of the disk, and depends on neither the archive nor the
      * deflate engine. */

@@ -20,8 +20,8 @@ static int check_one(const struct plan_op *op, const struct run *run, struct err
     hex_encode(blob->sha256.bytes, SHA256_SIZE, want);
     hex_encode(found.bytes, SHA256_SIZE, have);
     err_set(err, ERR_VERIFY, 0,
-            "%s: the cached copy is damaged: its SHA-256 was %s and is now %s; --recheck makes it "
-            "anew",
+            "%s: the cached copy is damaged: its SHA-256 was %s and is now %s; --recheck "
+            "recreates it",
             op->image_path, want, have);
     err->errnum = CACHE_ROT;
     return -1;

@@ -18,8 +18,7 @@ must_check int seal_package(const struct seal_input *input, const struct signing
                             struct err *err);
 
 /* Writes provenance, SPDX, signature, and the manifest last; each is written atomically. The archive must be
- * in DIR already. When this package is unsigned, the signature of an older one of the same name is removed.
- */
+ * in DIR already. An unsigned package replaces one of the same name together with its signature. */
 must_check int seal_write(const struct sealed *sealed, const char *dir, struct err *err);
 
 #endif

@@ -3,10 +3,12 @@
  * In:    jobs 0..count-1 and a function that does one. With slots: up to WORKERS_CONSUMERS functions that
  *        each see every result in the order of the jobs. Each runs on a thread of its own and sees a result
  *        after the one before it in the list is done with it. Without slots a job leaves no result, and jobs
- * run in any order. Out:   all jobs done, or an error; after an error no further job starts, and running ones
- * finish. Fails: with the first error of a job or consumer, ERR_INTERRUPTED, or, with slots, ERR_INTERNAL
- * when no thread can be started. Owns:  its threads, which have ended when it returns. The slots bound its
- * memory: a job starts only after all consumers have seen the previous result in its slot.
+ *        run in any order.
+ * Out:   all jobs done, or an error; after an error no further job starts, and running ones finish.
+ * Fails: with the first error of a job or consumer, ERR_INTERRUPTED, or, with slots, ERR_INTERNAL when no
+ *        thread can be started.
+ * Owns:  its threads, which have ended when it returns. The slots bound its memory: a job starts only after
+ *        all consumers have seen the previous result in its slot.
  */
 #ifndef BAKE_TASK_WORKERS_H
 #define BAKE_TASK_WORKERS_H

@@ -53,8 +53,7 @@ static int no_inodes(const struct ext *ext, const struct free_space *before, con
         objects += ops[i].kind != PLAN_REMOVE;
     return err_set(err, ERR_SPACE, 0,
                    "%s (partition %u): not enough inodes: up to %zu files, folders and links are needed, "
-                   "%llu inodes are "
-                   "free. Raise disk.size, or embed an archive instead of many small files",
+                   "%llu inodes are free. Raise disk.size, or embed an archive instead of many small files",
                    partition->label, partition->number, objects, (unsigned long long)before->inodes);
 }
 

@@ -166,12 +166,9 @@ static const char picture[] =
     "  + 0755 0:0               dir  /opt/new/\n"
     "13 files, 4 links, 15 directories, 1 removal, 257 bytes of content\n"
     "note: files[0] (/opt/bin/etcd): set-user-id and set-group-id bits are dropped because the file gets "
-    "another "
-    "owner: 1 in input a, "
-    "the first is \"x\", mode 6750, uid 0, gid 9\n"
+    "another owner: 1 in input a, the first is \"x\", mode 6750, uid 0, gid 9\n"
     "note: files[1] (/opt/cni): set-user-id and set-group-id bits are dropped because the file gets another "
-    "owner: 1 in input a, the "
-    "first is \"sub/vlan\", mode 4755, uid 0, gid 0\n";
+    "owner: 1 in input a, the first is \"sub/vlan\", mode 4755, uid 0, gid 0\n";
 
 static void a_whole_recipe_has_this_picture(void **state)
 {
@@ -477,13 +474,11 @@ static const struct {
      "r:4:18: files[0]: /opt/bin/hyperkube is already created by kubernetes (line 3)", ERR_RECIPE},
     {"\"units\":[" UNIT("a.service", "[Unit]") "]",
      "r:3:18: units: a.service cannot be enabled: its text has no [Install] section; add "
-     "WantedBy=multi-user.target "
-     "there, or leave out \"enable\"",
+     "WantedBy=multi-user.target there, or leave out \"enable\"",
      ERR_RECIPE},
     {"\"units\":[" UNIT("a.service", "[Install]\\nWantedBy=") "]",
      "r:3:18: units: a.service cannot be enabled: its text names nothing in [Install]; add "
-     "WantedBy=multi-user.target "
-     "there, or leave out \"enable\"",
+     "WantedBy=multi-user.target there, or leave out \"enable\"",
      ERR_RECIPE},
     {"\"units\":[" UNIT("a.service", "[Install]\\nWantedBy=%n") "]",
      "r:3:18: units: a.service: WantedBy=%n: specifiers are not supported: write the name out", ERR_RECIPE},
