@@ -17,7 +17,7 @@ struct http_answer {
         .status = 0                                                                                          \
     }
 
-/* The NTH (from 0) value of header NAME, without white space around it; NULL when there is none. */
+/* The NTH (from 0) value of header NAME, without surrounding white space; NULL: there is none. */
 const char *http_header(const struct http_answer *answer, const char *name, unsigned nth);
 
 void http_answer_free(struct http_answer *answer);

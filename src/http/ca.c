@@ -55,11 +55,11 @@ static int check_file(const struct ca_file *file, struct err *err)
     if (loaded == 1)
         return 0;
     return err_set(err, ERR_USAGE, 0,
-                   "%s: %s holds no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----",
+                   "%s: %s holds no PEM certificate (-----BEGIN CERTIFICATE-----) that can be read",
                    file->from, file->path);
 }
 
-/* OpenSSL skips folders that are not there, so one that can be read is enough. */
+/* OpenSSL skips missing folders, so one that can be read is enough. */
 static int check_dir(const char *list, struct err *err)
 {
     cleanup_free char *text = strdup(list);
@@ -87,7 +87,7 @@ int ca_check(const struct ca_source *ca, struct err *err)
     return ca->dir ? check_dir(ca->dir, err) : 0;
 }
 
-/* Called once libcurl has loaded the system's. */
+/* libcurl calls this once it has loaded the system's CAs. */
 static CURLcode add_to_context(CURL *easy, void *context, void *ctx)
 {
     const struct ca_source *ca = ctx;
@@ -107,7 +107,7 @@ CURLcode ca_apply(const struct ca_source *ca, CURL *easy)
     if (ca->count == 0 && !ca->dir)
         return CURLE_OK;
     CURLcode code = curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
-    /* a small container may have no bundle of its own, and libcurl insists on one that it was built with */
+    /* libcurl insists on the bundle whose path it was built with, but a small container may not have it */
     bool missing = code == CURLE_OK && bundle && access(bundle, R_OK) < 0;
     if (missing)
         code = curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);

@@ -15,7 +15,7 @@ enum {
 };
 enum { NS_IN_S = 1000000000 };
 
-/* "POST https://host/path": a query may hold the key to an upload, and a malformed URL may hold anything. */
+/* "POST https://host/path": a query may hold an upload's secret, and a malformed URL may hold anything. */
 static void name_request(struct exchange *x)
 {
     const struct http_request *req = x->req;
@@ -68,16 +68,16 @@ static void wipe_headers(struct exchange *x)
 
 static int add_header(struct exchange *x, const char *name, const char *value, struct err *err)
 {
-    size_t room = strlen(name) + strlen(value) + 16;
-    char *line = malloc(room);
+    size_t cap = strlen(name) + strlen(value) + 16;
+    char *line = malloc(cap);
     if (!line)
         return err_oom(err);
     if (value[0])
-        snprintf(line, room, "%s: %s", name, value);
+        snprintf(line, cap, "%s: %s", name, value);
     else
-        snprintf(line, room, "%s;", name); /* libcurl's syntax for an empty header */
+        snprintf(line, cap, "%s;", name); /* libcurl's syntax for an empty header */
     struct curl_slist *more = curl_slist_append(x->headers, line);
-    explicit_bzero(line, room);
+    explicit_bzero(line, cap);
     free(line);
     if (!more)
         return err_oom(err);
@@ -89,14 +89,14 @@ static int add_bearer(struct exchange *x, struct err *err)
 {
     struct http_header header = {"Authorization", x->req->bearer};
     if (!header_ok(&header))
-        return err_set(err, ERR_VERIFY, 0, "%s: the access token has bytes that no token has", x->where);
-    size_t room = strlen(x->req->bearer) + 16;
-    char *value = malloc(room);
+        return err_set(err, ERR_VERIFY, 0, "%s: the access token contains invalid bytes", x->where);
+    size_t cap = strlen(x->req->bearer) + 16;
+    char *value = malloc(cap);
     if (!value)
         return err_oom(err);
-    snprintf(value, room, "Bearer %s", x->req->bearer);
+    snprintf(value, cap, "Bearer %s", x->req->bearer);
     int added = add_header(x, "Authorization", value, err);
-    explicit_bzero(value, room);
+    explicit_bzero(value, cap);
     free(value);
     return added;
 }
@@ -106,13 +106,13 @@ static int add_headers(struct exchange *x, struct err *err)
     const struct http_request *req = x->req;
     for (size_t i = 0; i < req->header_count; i++) {
         if (!header_ok(&req->headers[i]))
-            return err_set(err, ERR_VERIFY, 0, "%s: a header that would not be one", x->where);
+            return err_set(err, ERR_VERIFY, 0, "%s: a request header contains invalid bytes", x->where);
         if (add_header(x, req->headers[i].name, req->headers[i].value, err) < 0)
             return -1;
     }
     if (req->bearer && add_bearer(x, err) < 0)
         return -1;
-    /* libcurl would wait a second for a permission that Google's servers do not give */
+    /* without this, libcurl waits a second for a "100 Continue" that Google's servers do not send */
     struct curl_slist *more = curl_slist_append(x->headers, "Expect:");
     if (!more)
         return err_oom(err);
@@ -120,8 +120,8 @@ static int add_headers(struct exchange *x, struct err *err)
     return 0;
 }
 
-/* How much may go now; 0: later, at x->grant_ns. Reserved first come first served, so that threads share
- * it. */
+/* How many of WANT bytes may be sent now; 0: none before x->grant_ns. Threads share the rate: each reserves a
+ * piece in turn. */
 static size_t rate_grant(struct exchange *x, size_t want)
 {
     struct http *http = x->http;
@@ -176,7 +176,7 @@ static size_t fail(struct exchange *x)
     return 0;
 }
 
-/* The head is kept as "name:value" strings, each with its NUL. */
+/* Keeps the headers as "name:value" strings, each with its NUL. */
 static size_t on_header(char *line, size_t size, size_t count, void *ctx)
 {
     struct exchange *x = ctx;
@@ -187,7 +187,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
         err_set(&x->why, ERR_REMOTE, 0, "%s: the server sent an endless header", x->where);
         return fail(x);
     }
-    if (len >= 5 && strncmp(line, "HTTP/", 5) == 0) { /* the header before it was an interim answer's */
+    if (len >= 5 && strncmp(line, "HTTP/", 5) == 0) { /* what came before was an interim answer */
         head->len = 0;
         x->head_whole = false;
         return len;
@@ -240,13 +240,13 @@ static CURLcode set_target(const struct exchange *x)
     CURLcode code = curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers);
-    if (code == CURLE_OK) /* a proxy sees none of the headers */
+    if (code == CURLE_OK) /* do not send these headers to a proxy */
         code = curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
     return code;
 }
 
-/* No seek callback on purpose: a connection that was cut after a part of the body went out is an error here,
- * not a second request that nobody knows of. */
+/* No seek callback on purpose: a connection cut after part of the body was sent must be an error. With the
+ * callback, libcurl would repeat the request unnoticed. */
 static CURLcode set_method(struct exchange *x)
 {
     const struct http_request *req = x->req;

@@ -1,8 +1,8 @@
-/* The parts of one exchange while libcurl works on it; http.c drives it, exchange.c sets it up.
+/* The state of one exchange while libcurl works on it; exchange.c sets it up, http.c drives it.
  *
  * In:    a request, and libcurl's callbacks.
  * Out:   the answer.
- * Fails: as http.h says; a callback that fails leaves its error in `why` and ends the transfer.
+ * Fails: as http.h says; a callback that fails puts its error into `why` and ends the transfer.
  * Owns:  its libcurl handle and header list, and the answer until it is taken.
  */
 #ifndef BAKE_HTTP_EXCHANGE_H
@@ -15,7 +15,7 @@
 #include "http/http.h"
 #include "http/transport.h"
 
-/* A connection of its own for each exchange at a time. */
+/* A connection, used by one exchange at a time. */
 struct http_slot {
     CURLM *multi;
     struct http_slot *next;
@@ -34,20 +34,21 @@ struct exchange {
     const struct run *run;
     CURL *easy;
     struct curl_slist *headers;
-    char where[256]; /* for messages */
-    bool shown;      /* the URL may be in them */
+    char where[256]; /* starts messages */
+    bool shown;      /* the URL may appear in them */
     struct transport transport;
     char curl_why[CURL_ERROR_SIZE];
     struct http_answer answer;
     size_t head_bytes;
-    bool head_whole;      /* its empty line has been received */
-    uint64_t done;        /* bytes of the body handed to libcurl */
-    uint64_t told;        /* to req->sent */
-    int64_t grant_ns;     /* when the next piece may go; 0: none was asked for */
-    size_t grant_len;     /* of that piece */
-    bool paused, in_sink; /* waits for the rate limit; the answer's body goes to the sink */
-    struct err why;       /* of a callback */
-    bool failed;
+    bool head_whole;   /* its empty line has been received */
+    uint64_t done;     /* bytes of the body handed to libcurl */
+    uint64_t reported; /* bytes reported to req->sent */
+    int64_t grant_ns;  /* when the next piece may be sent; 0: none reserved */
+    size_t grant_len;  /* bytes of that piece */
+    bool paused;       /* by the rate limit */
+    bool in_sink;      /* the answer's body goes to the sink */
+    bool failed;       /* a callback has, for the reason in why */
+    struct err why;
 };
 
 must_check int exchange_begin(struct exchange *x, struct err *err);

@@ -10,7 +10,7 @@ enum { POLL_MS = 50 };
 
 int http_new(const struct http_options *options, struct http **ret, struct err *err)
 {
-    /* counted and safe in threads since libcurl 7.84; it stays initialised as long as the process lives */
+    /* counts its calls and is thread-safe since libcurl 7.84; never undone, so libcurl stays initialised */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(err, ERR_INTERNAL, 0, "libcurl cannot start");
     if (options && ca_check(&options->ca, err) < 0)
@@ -74,10 +74,10 @@ static void slot_give(struct http *http, struct http_slot *slot)
     pthread_mutex_unlock(&http->lock);
 }
 
-/* What moves, and since when it has not. */
+/* Detects a stalled transfer: counts what moves in windows of low_speed_s. */
 struct watch {
-    int64_t tick_ns;      /* of the last look */
-    int64_t active_ns;    /* of this window, without waits for the rate limit */
+    int64_t tick_ns;      /* when it was last checked */
+    int64_t active_ns;    /* length of this window so far, without waits for the rate limit */
     int64_t requested_ns; /* when the last byte of the request went out; 0: not yet */
     curl_off_t mark;      /* bytes moved when the window began */
 };
@@ -107,7 +107,8 @@ static int check_time(struct exchange *x, struct watch *watch, struct err *err)
     curl_off_t up = off_info(x->easy, CURLINFO_SIZE_UPLOAD_T);
     curl_off_t down = off_info(x->easy, CURLINFO_SIZE_DOWNLOAD_T);
     int64_t now = clock_now_ns();
-    if (off_info(x->easy, CURLINFO_PRETRANSFER_TIME_T) == 0) { /* no connection yet: that has its own limit */
+    if (off_info(x->easy, CURLINFO_PRETRANSFER_TIME_T) ==
+        0) { /* not connected yet: that has its own time limit */
         watch->tick_ns = now;
         return 0;
     }
@@ -128,23 +129,23 @@ static int check_time(struct exchange *x, struct watch *watch, struct err *err)
     if (watch->active_ns < (int64_t)options->low_speed_s * 1000000000)
         return 0;
     if (up + down - watch->mark < (curl_off_t)options->low_speed * options->low_speed_s)
-        return stalled(x, err, "fewer than %u bytes a second for %u s: taken for cut", options->low_speed,
+        return stalled(x, err, "fewer than %u bytes a second for %u s", options->low_speed,
                        options->low_speed_s);
     watch->active_ns = 0;
     watch->mark = up + down;
     return 0;
 }
 
-static void tell_sent(struct exchange *x)
+static void report_sent(struct exchange *x)
 {
     uint64_t up = (uint64_t)off_info(x->easy, CURLINFO_SIZE_UPLOAD_T);
-    if (!x->req->sent || up <= x->told)
+    if (!x->req->sent || up <= x->reported)
         return;
-    x->told = up;
+    x->reported = up;
     x->req->sent(x->req->sent_ctx, up);
 }
 
-/* Runs the transfer; *ret_code is what libcurl said at its end. */
+/* Runs the transfer to its end; *ret_code is libcurl's result. */
 static int drive(struct exchange *x, CURLM *multi, CURLcode *ret_code, struct err *err)
 {
     struct watch watch = {.tick_ns = clock_now_ns()};
@@ -153,7 +154,7 @@ static int drive(struct exchange *x, CURLM *multi, CURLcode *ret_code, struct er
         if (run_check(x->run, err) < 0)
             return -1;
         CURLMcode code = curl_multi_perform(multi, &running);
-        tell_sent(x);
+        report_sent(x);
         const CURLMsg *message = code == CURLM_OK ? curl_multi_info_read(multi, &queued) : NULL;
         if (message && message->msg == CURLMSG_DONE) {
             *ret_code = message->data.result;
@@ -189,14 +190,14 @@ static int exchange_run(struct exchange *x, CURLM *multi, struct err *err)
     if (driven == 0 && curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         status = 0;
     curl_multi_remove_handle(multi, x->easy);
-    if (x->failed) { /* a callback's error says more */
+    if (x->failed) { /* the callback's own error is more specific */
         *err = x->why;
         return -1;
     }
     if (driven < 0)
         return -1;
-    if (code == CURLE_OK &&
-        (status < 200 || !x->head_whole)) /* libcurl takes a truncated header for a complete one */
+    /* libcurl takes a truncated header for a complete one */
+    if (code == CURLE_OK && (status < 200 || !x->head_whole))
         code = CURLE_GOT_NOTHING;
     if (code != CURLE_OK)
         return transport_failed(&x->transport, x->easy, code, x->where, err);

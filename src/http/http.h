@@ -2,17 +2,17 @@
  *
  * In:    a request: method, URL, headers, a body from memory or from a range of a file.
  * Out:   the answer, whatever its status: a 4xx, a 5xx and a 3xx are answers too. Redirects are not followed.
- * Fails: ERR_NETWORK: no answer, one that was cut, or none in time: worth another attempt, and the request
- *        may have been carried out. ERR_VERIFY: a certificate nobody vouches for, or a URL that may not be
- *        asked. ERR_REMOTE: an answer over its cap, or a proxy that refuses. ERR_IO: the body's file.
+ * Fails: ERR_NETWORK: no answer, an incomplete one, or none in time: worth another attempt, but the server
+ *        may have carried the request out. ERR_VERIFY: an untrusted certificate, or a URL that requests may
+ *        not go to. ERR_REMOTE: an answer over its cap, or a proxy that refuses. ERR_IO: the body's file.
  *        ERR_USAGE: a malformed proxy in the environment. ERR_INTERRUPTED within 200 ms.
  * Owns:  a struct http owns its connections; an answer is the caller's until http_answer_free(), which wipes.
- * Never: sends a header to another host than the URL's; speaks plain http but to this machine (or, asked to,
- *        to a metadata server), and then through no proxy; shows a header, a body or a URL's query in a
- *        message; repeats a body by itself.
+ * Never: sends a header to a host other than the URL's; uses plain http except to this machine (or, where the
+ *        request says so, to a metadata server), and then never a proxy; shows a header, a body or a URL's
+ *        query in a message; sends a body a second time.
  *
- * A struct http may be used by several threads at once: each exchange takes a connection of its own, and
- * gives it back for the next. Proxies of https come from the environment as in curl(1).
+ * Several threads may share a struct http: each exchange takes a connection of its own and returns it for the
+ * next. Proxies for https come from the environment as in curl(1).
  */
 #ifndef BAKE_HTTP_HTTP_H
 #define BAKE_HTTP_HTTP_H
@@ -30,8 +30,8 @@ struct http;
 
 struct http_options {
     unsigned connect_timeout_ms; /* 0: 15,000 */
-    unsigned low_speed;          /* bytes a second, in either direction ... 0: 1,024 */
-    unsigned low_speed_s;        /* ... for this many seconds are a cut connection; 0: 30 */
+    unsigned low_speed;          /* fewer bytes a second than this, both directions together; 0: 1,024 ... */
+    unsigned low_speed_s;        /* ... for this many seconds count as a cut connection; 0: 30 */
     unsigned answer_s;           /* from the request's last byte to the answer's; 0: 180 */
     uint64_t upload_rate;        /* bytes a second of all bodies together; 0: no limit */
     struct ca_source ca;         /* empty: the system's. Borrowed until http_free(). */
@@ -51,7 +51,7 @@ struct http_header {
 };
 
 enum http_body {
-    HTTP_NO_BODY, /* GET, HEAD, DELETE; a POST, PUT or PATCH then says Content-Length: 0 */
+    HTTP_NO_BODY, /* GET, HEAD, DELETE; a POST, PUT or PATCH sends Content-Length: 0 */
     HTTP_MEMORY,
     HTTP_FILE /* read with pread() only: threads may share the descriptor */
 };
@@ -64,7 +64,7 @@ struct http_request {
     const char *what;                  /* for messages: "upload of part 3"; NULL: METHOD and URL */
     const struct http_header *headers; /* User-Agent and Content-Length are added */
     size_t header_count;
-    const char *bearer; /* goes into Authorization; NULL: none */
+    const char *bearer; /* token for the Authorization header; NULL: none */
 
     enum http_body body;
     const void *memory;
@@ -72,19 +72,19 @@ struct http_request {
     uint64_t off;
     uint64_t len; /* bytes, of memory or of the file */
 
-    /* Bytes of the body handed over in this attempt so far, from the calling thread; NULL: not reported. */
+    /* Called in the calling thread with the bytes of the body sent so far; NULL: not reported. */
     void (*sent)(void *ctx, uint64_t bytes);
     void *sent_ctx;
 
     size_t answer_max; /* cap of the answer's body in memory; 0: HTTP_ANSWER_MAX */
-    /* Takes the body of a 200 or 206 instead of the answer's buffer; answer_max does not count then, and
-     * answer_s counts to its first byte only. -1 with err filled ends the exchange. NULL: into the buffer. */
+    /* Receives the body of a 200 or 206 instead of the answer's buffer: answer_max does not apply then, and
+     * answer_s ends with the first byte. -1 with err filled ends the exchange. NULL: into the buffer. */
     int (*sink)(void *ctx, const void *bytes, size_t len, struct err *err);
     void *sink_ctx;
 
     unsigned connect_timeout_ms; /* 0: the options' */
     unsigned answer_s;           /* 0: the options' */
-    bool metadata;               /* a metadata server's: plain http to any host is allowed */
+    bool metadata;               /* to a metadata server: plain http to any host is allowed */
     bool secret;                 /* the answer holds a secret: its buffer is never reallocated */
 };
 

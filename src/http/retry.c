@@ -94,7 +94,8 @@ static int64_t retry_after_ms(const struct retry *retry, const char *value)
     return (seconds < cap_s ? seconds : cap_s) * 1000;
 }
 
-/* Full jitter spreads many clients that failed at the same time; a centered one never retries at once. */
+/* Full jitter spreads out many clients that failed at the same time; centered jitter never retries
+ * immediately. */
 static int64_t backoff_ms(const struct retry *retry)
 {
     const struct retry_policy *p = &retry->policy;

@@ -9,28 +9,27 @@
 
 enum { DOWNLOAD_BUFFER = 256 << 10 };
 
-#define CHECK_HOST  "check the host's name, and this machine's network and DNS"
+#define CHECK_HOST  "check the host name, and this machine's network and DNS"
 #define CHECK_ROUTE "check this machine's network and firewall, and whether a proxy is needed (https_proxy)"
 #define TRY_LATER   "the connection was cut: check the network and any proxy on the way, or try again later"
-#define CHECK_TLS   "no TLS connection came about: check that this is an https server, and any proxy on the way"
-#define TRUST                                                                                                \
-    "if a proxy or a company's CA is to be trusted, name its certificate with --ca-file or SSL_CERT_FILE"
+#define CHECK_TLS   "the TLS handshake failed: check that this is an https server, and any proxy on the way"
+#define TRUST       "to trust a company's or a proxy's CA, name its certificate with --ca-file or SSL_CERT_FILE"
 #define INSTALL_CA                                                                                           \
     "install the system's CA certificates (package ca-certificates), or name a file with --ca-file"
-#define OWN_TLS "the TLS library of this machine does not do what is needed"
+#define OWN_TLS "this machine's TLS library lacks something that bake needs"
 
 struct meaning {
     CURLcode code;
     enum err_kind kind;
-    const char *advice; /* NULL: libcurl's words say it all */
+    const char *advice; /* NULL: libcurl's message is enough */
 };
 
-/* What can come of http and https. Codes not listed count as temporary. */
+/* The errors that http and https can lead to. Codes not listed count as temporary. */
 static const struct meaning meanings[] = {
     {CURLE_COULDNT_RESOLVE_HOST, ERR_NETWORK, CHECK_HOST},
     {CURLE_COULDNT_CONNECT, ERR_NETWORK, CHECK_ROUTE},
     {CURLE_OPERATION_TIMEDOUT, ERR_NETWORK,
-     "nothing came, or too slowly: check the network, or try again later"},
+     "no data arrived, or too slowly: check the network, or try again later"},
     {CURLE_SSL_CONNECT_ERROR, ERR_NETWORK, CHECK_TLS},
     {CURLE_GOT_NOTHING, ERR_NETWORK, TRY_LATER},
     {CURLE_PARTIAL_FILE, ERR_NETWORK, TRY_LATER},
@@ -54,10 +53,11 @@ static const struct meaning meanings[] = {
     {CURLE_SSL_CACERT_BADFILE, ERR_IO, INSTALL_CA},
     {CURLE_SSL_CRL_BADFILE, ERR_IO, INSTALL_CA},
 
-    {CURLE_SSL_CLIENTCERT, ERR_REMOTE, "the server wants a client's certificate, which bake does not have"},
+    {CURLE_SSL_CLIENTCERT, ERR_REMOTE,
+     "the server requires a client certificate, which bake does not support"},
     {CURLE_AUTH_ERROR, ERR_REMOTE, NULL},
     {CURLE_BAD_CONTENT_ENCODING, ERR_REMOTE, NULL},
-    {CURLE_URL_MALFORMAT, ERR_RECIPE, "libcurl does not take this URL"},
+    {CURLE_URL_MALFORMAT, ERR_RECIPE, "libcurl rejects this URL"},
 
     {CURLE_FAILED_INIT, ERR_INTERNAL, NULL},
     {CURLE_NOT_BUILT_IN, ERR_INTERNAL, NULL},
@@ -66,7 +66,7 @@ static const struct meaning meanings[] = {
     {CURLE_UNKNOWN_OPTION, ERR_INTERNAL, NULL},
     {CURLE_RECURSIVE_API_CALL, ERR_INTERNAL, NULL},
     {CURLE_UNRECOVERABLE_POLL, ERR_INTERNAL, NULL},
-    {CURLE_READ_ERROR, ERR_INTERNAL, NULL}, /* these three: a callback failed without a reason */
+    {CURLE_READ_ERROR, ERR_INTERNAL, NULL}, /* these three: a callback failed and gave no reason */
     {CURLE_WRITE_ERROR, ERR_INTERNAL, NULL},
     {CURLE_ABORTED_BY_CALLBACK, ERR_INTERNAL, NULL},
     {CURLE_SSL_ENGINE_NOTFOUND, ERR_INTERNAL, OWN_TLS},
@@ -124,8 +124,8 @@ int transport_begin(const struct transport *how, CURL **easy, struct err *err)
     if (!*easy)
         return err_oom(err);
     how->why[0] = '\0';
-    /* These only help: a libcurl that does not take one works without. An interrupted run does not wait for
-     * the resolver's thread; after a failure, what was looked up before may be what is wrong. */
+    /* These are optional: a libcurl that rejects one works without it. QUICK_EXIT: an interrupted run does
+     * not wait for the resolver's thread. DNS_CACHE_TIMEOUT: a cached address may have caused the failure. */
     (void)curl_easy_setopt(*easy, CURLOPT_QUICK_EXIT, 1L);
     (void)curl_easy_setopt(*easy, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(*easy, CURLOPT_BUFFERSIZE, (long)DOWNLOAD_BUFFER);
@@ -134,8 +134,7 @@ int transport_begin(const struct transport *how, CURL **easy, struct err *err)
     return transport_set(set_needed(*easy, how), err);
 }
 
-/* The variable that libcurl takes the proxy of URL from, before it looks at no_proxy; NULL when there is
- * none. */
+/* The variable from which libcurl takes the proxy for the URL, before it looks at no_proxy; NULL: none. */
 static const char *proxy_variable(const struct transport *how)
 {
     static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"};
@@ -148,18 +147,18 @@ static const char *proxy_variable(const struct transport *how)
     return NULL;
 }
 
-/* The proxy answered CONNECT with no tunnel. */
+/* The proxy answered CONNECT, but opened no tunnel. */
 static int proxy_refused(long status, const char *variable, const char *where, struct err *err)
 {
     bool passes = retry_status((int)status);
     const char *advice = passes          ? "it cannot reach the server now"
-                         : status == 407 ? "put USER:PASSWORD@ before its host's name"
-                                         : "ask who runs it, or name the server in no_proxy";
+                         : status == 407 ? "put USER:PASSWORD@ before its host name"
+                                         : "ask its operator, or list the server in no_proxy";
     return err_set(err, passes ? ERR_NETWORK : ERR_REMOTE, 0,
                    "%s: the proxy that %s names answered HTTP %ld: %s", where, variable, status, advice);
 }
 
-/* libcurl's words, and the system's where libcurl leaves out whether it was refused or there is no route. */
+/* libcurl's message; for a failed connect also the system's, which tells a refusal from a missing route. */
 static void reason_of(const struct transport *how, CURL *easy, CURLcode code, char to[static CURL_ERROR_SIZE])
 {
     long number = 0;
@@ -170,7 +169,7 @@ static void reason_of(const struct transport *how, CURL *easy, CURLcode code, ch
         snprintf(to + n, (size_t)(CURL_ERROR_SIZE - n), " (%s)", strerror_r((int)number, text, sizeof text));
 }
 
-/* Do libcurl's words name the server? They have it without port and brackets. */
+/* Whether libcurl's message names the server; it does so without port and brackets. */
 static bool names_host(const char *reason, const char *host)
 {
     char name[URL_HOST_CAP];
@@ -187,17 +186,17 @@ static bool proxy_failed(const struct transport *how, CURL *easy, CURLcode code,
     long status = 0;
     if (!variable)
         return false;
-    if (strncmp(reason, "Unsupported proxy", 17) == 0) /* libcurl goes on with the proxy's password */
+    if (strncmp(reason, "Unsupported proxy", 17) == 0) /* libcurl's message continues with its password */
         err_set(err, ERR_USAGE, 0,
-                "%s: %s in the environment is not a proxy that can be used: it must be like http://HOST:PORT",
-                where, variable);
+                "%s: %s in the environment is not a usable proxy: it must look like http://HOST:PORT", where,
+                variable);
     else if (curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status) == CURLE_OK && status >= 300)
         proxy_refused(status, variable, where, err);
     else if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY ||
              (strncmp(reason, "Failed to connect", 17) == 0 && !names_host(reason, host)))
         err_set(err, ERR_NETWORK, 0,
-                "%s: no way through the proxy: %s; check %s (and no_proxy) in the environment", where, reason,
-                variable);
+                "%s: cannot connect through the proxy: %s; check %s (and no_proxy) in the environment", where,
+                reason, variable);
     else
         return false;
     return true;

@@ -15,7 +15,7 @@ static void curlu_free(CURLU **url)
     curl_url_cleanup(*url);
 }
 
-/* What every URL must be before it is parsed. */
+/* Checks that apply to every URL before it is parsed. */
 static int check_text(const char *text, struct err *err)
 {
     size_t len = strnlen(text, HTTP_URL_MAX + 1);
@@ -212,7 +212,7 @@ static int copy_host(CURLU *url, struct url_parts *made, struct err *err)
     for (size_t i = 0; fits && i < len; i++)
         made->host[i] = (char)tolower((unsigned char)host[from + i]);
     curl_free(host);
-    return fits ? 0 : err_set(err, ERR_RECIPE, 0, "not a URL: its host's name is empty or too long");
+    return fits ? 0 : err_set(err, ERR_RECIPE, 0, "not a URL: its host name is empty or too long");
 }
 
 int url_parts(const char *url, struct url_parts *ret, struct err *err)
@@ -222,7 +222,7 @@ int url_parts(const char *url, struct url_parts *ret, struct err *err)
         return -1;
     made.https = strncmp(url, "https://", 8) == 0;
     if (!made.https && strncmp(url, "http://", 7) != 0)
-        return err_set(err, ERR_RECIPE, 0, "not a URL of https:// or http://");
+        return err_set(err, ERR_RECIPE, 0, "not an https:// or http:// URL");
     cleanup(curlu_free) CURLU *parsed = NULL;
     if (parse_http(url, &parsed, err) < 0)
         return -1;

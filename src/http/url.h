@@ -24,7 +24,7 @@ struct url {
     char *clean;           /* without user, password and fragment */
     char *shown;           /* clean with the query, which may be a signature, as "...": for messages */
     char *site;            /* "https://host:port": who may get the credentials; NULL for files */
-    char *user, *password; /* decoded; NULL when there are none */
+    char *user, *password; /* decoded; NULL: none */
     char *path;            /* file URLs: decoded and absolute */
 };
 
@@ -40,9 +40,9 @@ struct url_parts {
     char host[256];  /* lower case, without brackets */
 };
 
-/* http and https URLs (in lower case); a user, a password or a fragment is refused. */
+/* http and https URLs (scheme in lower case); a user, a password or a fragment is refused. */
 must_check int url_parts(const char *url, struct url_parts *ret, struct err *err);
-/* The host is DOMAIN or ends in ".DOMAIN". */
+/* True if the host is DOMAIN or ends in ".DOMAIN". */
 bool url_host_under(const struct url_parts *parts, const char *domain);
 
 /* "host" or "host:port" of any URL, for messages; truncated where it does not fit. */

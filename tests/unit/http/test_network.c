@@ -390,7 +390,7 @@ static void proxies_that_are_wrong(void **state)
     both("https://cut.test/x", ERR_NETWORK, ATTEMPTS, "cut.test");
     rawserver_stop(&net.raw);
     setenv("https_proxy", "foo://u:geheim@bar:1", 1);
-    both("https://s200.test/x", ERR_USAGE, 1, "https_proxy in the environment is not a proxy");
+    both("https://s200.test/x", ERR_USAGE, 1, "https_proxy in the environment is not a usable proxy");
     assert_null(strstr(net.err.text, "geheim"));
     setenv("no_proxy", "bake.test", 1); /* then none of this matters */
     snprintf(url, sizeof url, "https://bake.test:%u/x", net.nginx.tls_port);

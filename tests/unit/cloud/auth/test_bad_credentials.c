@@ -97,7 +97,7 @@ static void test_external_files(void **state)
          "\"certificate\" sources are not supported"},
         {EA("{\"url\":\"http://10.0.0.1/secret\"}"), "not from http://10.0.0.1"},
         {EA("{\"url\":\"http://example.com/\"}"), "not from http://example.com"},
-        {EA("{\"url\":\"file:///etc/shadow\"}"), "not a URL of https"},
+        {EA("{\"url\":\"file:///etc/shadow\"}"), "not an https:// or http:// URL"},
         {EA("{\"url\":\"https://u:secret-2@a/\"}"), "a user, a password"},
         {EA("{\"url\":\"$/subject\",\"headers\":{\"Host\":\"a\"}}"), "may not be set"},
         {EA("{\"url\":\"$/subject\",\"headers\":{\"transfer-encoding\":\"chunked\"}}"), "may not be set"},
@@ -132,7 +132,7 @@ static void test_hosts(void **state)
         {"http://oauth2.googleapis.com/token", "over https only, not to http://oauth2.googleapis.com"},
         {"http://169.254.169.254/token", "over https only"},
         {"https://oauth2.googleapis.com@evil.example/", "a user"},
-        {"//evil.example/", "not a URL"},
+        {"//evil.example/", "not an https:// or http:// URL"},
         {"https://", "URL"},
         {"https://a b/", "space"},
     };
