@@ -10,8 +10,7 @@
 /* In the order in which they are read: variables before their uses, inputs before what refers to them. */
 static int (*const sections[])(struct recipe_reader *r, const cJSON *root) = {
     read_vars,       read_general, read_base,  read_disk,      read_inputs,
-    read_kubernetes, read_files,   read_units, read_manifests, recipe_check_components,
-    read_image,
+    read_kubernetes, read_files,   read_units, read_manifests, read_image,
 };
 
 static int read_recipe(struct recipe_reader *r)

@@ -6,6 +6,7 @@
 
 #include "embedded/embedded.h"
 #include "io/file.h"
+#include "kube/versions.h"
 #include "verify/verify.h"
 
 enum { MAX_VARS = OPTION_LIST_MAX, SEEN_MAX = 8 << 20 };
@@ -163,6 +164,7 @@ int inputs_recipe(const struct recipe_options *options, struct inputs *inputs, s
     if (sha256_of(start, text.len, &inputs->recipe_sha256, err) < 0)
         return -1;
     if (recipe_parse(start, text.len, name, dir, &all, &inputs->recipe, err) < 0 ||
+        kube_check_recipe(&inputs->recipe, options->untested_kubernetes, err) < 0 ||
         buf_check(&seen, "the values of variables", err) < 0)
         return -1;
     return sha256_of(seen.data, seen.len, &inputs->variables_sha256, err);

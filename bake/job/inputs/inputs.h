@@ -24,6 +24,7 @@ struct recipe_options {
     const char *lock_tag;     /* bake.TAG.lock.json, a lock for these variables; NULL: bake.lock.json */
     bool require_digests;     /* pin nothing on trust; the recipe may require this, too */
     bool update;              /* resolve again and rewrite the lock */
+    bool untested_kubernetes; /* accept a Kubernetes newer than the built-in files were run with */
     bool allow_downgrade;     /* with update: accept a release older than the locked one */
     const char *shared_cache; /* gs://BUCKET/FOLDER; NULL: none */
     const struct session_options *session; /* credentials for the shared cache; NULL without one */

@@ -9,6 +9,8 @@ static const struct option recipe_rows[] = {
      "keep locks here, else beside the recipe"},
     {"require-digests", 0, FLAG_OF(struct recipe_options, require_digests), NULL,
      "lock only inputs that a digest or signature vouches for"},
+    {"untested-kubernetes", 0, FLAG_OF(struct recipe_options, untested_kubernetes), NULL,
+     "accept a version newer than those tested"},
     {"out", 'o', STRING_OF(struct recipe_options, out_dir), "DIR", "write packages here (out)"},
     {0},
 };

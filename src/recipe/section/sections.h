@@ -18,8 +18,6 @@ must_check int read_kubernetes(struct recipe_reader *r, const cJSON *root);
 must_check int read_files(struct recipe_reader *r, const cJSON *root);
 must_check int read_units(struct recipe_reader *r, const cJSON *root);
 must_check int read_manifests(struct recipe_reader *r, const cJSON *root);
-/* Not a section: checks that the built-in units and manifests in use suit the version of Kubernetes. */
-must_check int recipe_check_components(struct recipe_reader *r, const cJSON *root);
 must_check int read_image(struct recipe_reader *r, const cJSON *root);
 
 /* "10GiB", "512MiB", "4096": bytes. Units B, KiB, MiB, GiB, TiB. False for anything else and on overflow. */

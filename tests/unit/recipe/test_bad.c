@@ -52,16 +52,6 @@ static const struct row rows[] = {
     {BODY, "\"disk\":[]", "r:4:8: \"disk\" must be an object, not an array"},
     {BODY, "\"kubernetes\":{\"form\":\"hyperkube\"}", "r:4:14: \"input\" is missing here"},
     {BODY, "\"kubernetes\":{\"input\":\"a\"}", "r:4:14: \"form\" is missing here"},
-    {BODY,
-     "\"kubernetes\":{\"input\":\"a\",\"form\":\"binaries\",\"version\":\"v1.24.0\"},\"units\":[{\"name\":"
-     "\"kubelet.service\",\"builtin\":true}]",
-     "r:4:14: Kubernetes v1.24.0 does not work with the built-in kubelet.service, whose flags are for 1.20 "
-     "to 1.23: use one of these, or replace it with a unit or manifest of your own"},
-    {BODY,
-     "\"kubernetes\":{\"input\":\"a\",\"form\":\"hyperkube\",\"version\":\"1.36.2\"},\"manifests\":[{"
-     "\"name\":\"mine.yaml\",\"text\":\"x\"},{\"name\":\"kube-scheduler.yaml\",\"builtin\":true}]",
-     "r:4:14: Kubernetes 1.36.2 does not work with the built-in kube-scheduler.yaml, whose flags are for "
-     "1.20 to 1.23: use one of these, or replace it with a unit or manifest of your own"},
     {BODY, "\"kubernetes\":{\"input\":\"b\",\"form\":\"binaries\"}",
      "r:4:23: there is no input \"b\"; known are: a"},
     {BODY, "\"kubernetes\":{\"input\":\"a\",\"form\":\"binary\"}",
