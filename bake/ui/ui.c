@@ -141,7 +141,7 @@ static void show_event(void *ctx, const struct event *event)
 
 struct run ui_run(struct ui *ui, const volatile sig_atomic_t *stop)
 {
-    return (struct run){.stop = stop, .tell = show_event, .ctx = ui};
+    return (struct run){.stop = stop, .on_event = show_event, .ctx = ui};
 }
 
 void ui_step(struct ui *ui, const char *stage, const char *fmt, ...)

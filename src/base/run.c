@@ -11,22 +11,22 @@ int run_check(const struct run *run, struct err *err)
 
 void run_progress(const struct run *run, const char *stage, const char *what, uint64_t done, uint64_t total)
 {
-    if (!run || !run->tell)
+    if (!run || !run->on_event)
         return;
     struct event event = {.kind = EVENT_PROGRESS, .stage = stage, .what = what, .done = done, .total = total};
-    run->tell(run->ctx, &event);
+    run->on_event(run->ctx, &event);
 }
 
 print_like(4, 0) static void emit(const struct run *run, enum event_kind kind, const char *stage,
                                   const char *fmt, va_list ap)
 {
-    if (!run || !run->tell)
+    if (!run || !run->on_event)
         return;
     char text[ERR_TEXT_MAX];
     if (vsnprintf(text, sizeof text, fmt, ap) < 0)
         return;
     struct event event = {.kind = kind, .stage = stage, .what = text};
-    run->tell(run->ctx, &event);
+    run->on_event(run->ctx, &event);
 }
 
 void run_note(const struct run *run, const char *stage, const char *fmt, ...)

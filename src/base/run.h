@@ -31,7 +31,7 @@ struct event {
 
 struct run {
     const volatile sig_atomic_t *stop; /* the number of the signal received, else 0; may be NULL */
-    void (*tell)(void *ctx, const struct event *event);
+    void (*on_event)(void *ctx, const struct event *event);
     void *ctx;
 };
 

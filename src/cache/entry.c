@@ -117,7 +117,7 @@ int cache_adopt(struct cache_entry *entry, int fd, const char *path, struct err 
 
 /* Gives the content its name. Removes the old content's meta file first, so that it is never taken for the
  * new content's. */
-static int take_name(struct cache_entry *entry, const char *rel, struct err *err)
+static int link_content(struct cache_entry *entry, const char *rel, struct err *err)
 {
     struct cache *cache = entry->cache;
     cache_remove(cache, entry->kind, entry->key);
@@ -146,7 +146,7 @@ static int commit(struct cache_entry *entry, const struct sha256 *sha256, bool s
         return -1;
     if (fchmod(entry->fd, 0400) < 0 || (sync && fsync(entry->fd) < 0))
         return err_sys(err, errno, "store %s/%s", cache->dir, rel);
-    if (take_name(entry, rel, err) < 0)
+    if (link_content(entry, rel, err) < 0)
         return -1;
     /* Taking the name changed the ctime: only now is the identity final. A process killed before this point
      * leaves content without a meta file, which does not count as an entry. */

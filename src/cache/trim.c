@@ -79,11 +79,11 @@ static bool evict(struct cache *cache, const char *kind, const char *key)
         cache_try_lock(cache, kind, key, &lock, &ignored) < 0 || lock < 0)
         return false;
     cleanup_close int fd = openat(cache->fd, rel, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    bool free_to_go = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (free_to_go)
+    bool unused = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (unused)
         cache_remove(cache, kind, key);
     cache_unlock(cache, kind, key, &lock);
-    return free_to_go;
+    return unused;
 }
 
 /* Removes a meta file without content, content without a meta file, or an unfinished meta file: unless the
@@ -171,7 +171,7 @@ static int list_kind(struct cache *cache, const char *kind, struct candidates *l
     return 0;
 }
 
-static int older(const void *a, const void *b)
+static int by_last_use(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
     if (x->used_s != y->used_s)
@@ -179,7 +179,7 @@ static int older(const void *a, const void *b)
     return (x->used_ns > y->used_ns) - (x->used_ns < y->used_ns);
 }
 
-static bool may_go(const struct cache *cache, const struct candidate *item)
+static bool may_evict(const struct cache *cache, const struct candidate *item)
 {
     const struct timespec *since = &cache->keep_since;
     return since->tv_sec == 0 || item->used_s < since->tv_sec ||
@@ -207,8 +207,9 @@ int cache_trim(struct cache *cache, struct err *err)
             return -1;
     if (cache->max_bytes == 0 || list.bytes <= cache->max_bytes || list.count == 0)
         return 0;
-    qsort(list.items, list.count, sizeof *list.items, older);
-    for (size_t i = 0; i < list.count && list.bytes > cache->max_bytes && may_go(cache, &list.items[i]); i++)
+    qsort(list.items, list.count, sizeof *list.items, by_last_use);
+    for (size_t i = 0; i < list.count && list.bytes > cache->max_bytes && may_evict(cache, &list.items[i]);
+         i++)
         if (evict(cache, list.items[i].kind, list.items[i].key))
             list.bytes -= list.items[i].bytes;
     return 0;

@@ -68,7 +68,7 @@ int disk_in_memory(uint64_t size, struct disk *ret, struct err *err)
     return 0;
 }
 
-static int inside(const struct disk *disk, size_t len, uint64_t off, struct err *err)
+static int check_range(const struct disk *disk, size_t len, uint64_t off, struct err *err)
 {
     if (off <= disk->size && len <= disk->size - off)
         return 0;
@@ -78,14 +78,14 @@ static int inside(const struct disk *disk, size_t len, uint64_t off, struct err 
 
 int disk_read(const struct disk *disk, void *bytes, size_t len, uint64_t off, struct err *err)
 {
-    if (inside(disk, len, off, err) < 0)
+    if (check_range(disk, len, off, err) < 0)
         return -1;
     return disk->ops->read(disk, bytes, len, off, err);
 }
 
 int disk_write(struct disk *disk, const void *bytes, size_t len, uint64_t off, struct err *err)
 {
-    if (inside(disk, len, off, err) < 0)
+    if (check_range(disk, len, off, err) < 0)
         return -1;
     return disk->ops->write(disk, bytes, len, off, err);
 }

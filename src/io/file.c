@@ -18,7 +18,7 @@ bool file_is_private(const struct stat *st)
     return (st->st_mode & others) == 0;
 }
 
-static int range_ok(size_t len, uint64_t off, const char *name, struct err *err)
+static int check_offset(size_t len, uint64_t off, const char *name, struct err *err)
 {
     if (off > INT64_MAX || len > INT64_MAX - off)
         return err_set(err, ERR_IO, 0, "%s: offset beyond the largest possible file", name);
@@ -27,7 +27,7 @@ static int range_ok(size_t len, uint64_t off, const char *name, struct err *err)
 
 int file_pread(int fd, void *bytes, size_t len, uint64_t off, const char *name, struct err *err)
 {
-    if (range_ok(len, off, name, err) < 0)
+    if (check_offset(len, off, name, err) < 0)
         return -1;
     unsigned char *at = bytes;
     while (len > 0) {
@@ -48,7 +48,7 @@ int file_pread(int fd, void *bytes, size_t len, uint64_t off, const char *name, 
 
 int file_pwrite(int fd, const void *bytes, size_t len, uint64_t off, const char *name, struct err *err)
 {
-    if (range_ok(len, off, name, err) < 0)
+    if (check_offset(len, off, name, err) < 0)
         return -1;
     const unsigned char *at = bytes;
     while (len > 0) {
@@ -120,7 +120,7 @@ int file_check_end(int fd, uint64_t size, const char *name, struct err *err)
 {
     char byte;
     ssize_t n = 0;
-    if (range_ok(sizeof byte, size, name, err) < 0)
+    if (check_offset(sizeof byte, size, name, err) < 0)
         return -1;
     do
         n = pread(fd, &byte, sizeof byte, (off_t)size);
@@ -146,7 +146,7 @@ int file_read(const char *path, size_t max, struct buf *ret, struct err *err)
 
 enum { TICKS_MAX = 50, TICK_NS = 1000000 };
 
-static bool later(const struct timespec *a, const struct timespec *b)
+static bool is_after(const struct timespec *a, const struct timespec *b)
 {
     return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
 }
@@ -160,7 +160,7 @@ int file_identify(int fd, struct file_identity *ret, struct err *err)
         if (fstat(fd, &st) < 0 || clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
             return err_sys(err, errno, "stat a file");
         /* do not wait for a time far in the future */
-        if (later(&now, &st.st_ctim) || st.st_ctim.tv_sec > now.tv_sec + 1)
+        if (is_after(&now, &st.st_ctim) || st.st_ctim.tv_sec > now.tv_sec + 1)
             break;
         nanosleep(&tick, NULL);
     }
@@ -221,7 +221,7 @@ static int copy_data(int src, uint64_t src_off, int dst, uint64_t dst_off, uint6
 int file_copy(int src, uint64_t src_off, int dst, uint64_t dst_off, uint64_t len, const struct run *run,
               struct err *err)
 {
-    if (range_ok(len, src_off, "copy", err) < 0 || range_ok(len, dst_off, "copy", err) < 0)
+    if (check_offset(len, src_off, "copy", err) < 0 || check_offset(len, dst_off, "copy", err) < 0)
         return -1;
     uint64_t end = src_off + len;
     for (uint64_t at = src_off; at < end;) {

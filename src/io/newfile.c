@@ -7,7 +7,7 @@
 
 /* True for the errors that mean a file system lacks a feature: FAT has no links or modes, a FUSE server may
  * lack any call, and a network file system may lack flags. */
-static bool lacks(int why)
+static bool is_unsupported(int why)
 {
     return why == EPERM || why == ENOSYS || why == EOPNOTSUPP || why == EINVAL || why == EMLINK;
 }
@@ -51,10 +51,10 @@ enum { PART_SUFFIX = 5 /* strlen(".part") */ };
 
 /* Sets MODE regardless of the umask, so that outputs do not depend on who runs the program. On FAT and the
  * like all files have the same mode: an error only for a file that others must not read. */
-static int give_mode(int fd, mode_t mode, const char *path, struct err *err)
+static int set_mode(int fd, mode_t mode, const char *path, struct err *err)
 {
     struct stat st;
-    if (fchmod(fd, mode) < 0 && !lacks(errno))
+    if (fchmod(fd, mode) < 0 && !is_unsupported(errno))
         return err_sys(err, errno, "set the mode of %s", path);
     if (fstat(fd, &st) < 0)
         return err_sys(err, errno, "stat %s", path);
@@ -85,7 +85,7 @@ int newfile_open(struct newfile *file, const char *final_path, mode_t mode, stru
     }
     if (made.fd < 0)
         err_sys(err, errno, "make a file in %s", dir);
-    if (made.fd < 0 || give_mode(made.fd, mode, final_path, err) < 0) {
+    if (made.fd < 0 || set_mode(made.fd, mode, final_path, err) < 0) {
         newfile_abort(&made);
         return -1;
     }
@@ -101,7 +101,7 @@ static int link_unnamed(int fd, const char *to)
 }
 
 /* An unnamed file cannot replace an existing one: it first gets a temporary name. */
-static int give_temp_name(struct newfile *file)
+static int link_temp_name(struct newfile *file)
 {
     for (int tries = 0; tries < 100; tries++) {
         char *temp = temp_name(file->final);
@@ -132,7 +132,7 @@ static int rename_new(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
         return 0;
-    if (!lacks(errno))
+    if (!is_unsupported(errno))
         return -1;
     cleanup_close int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -146,20 +146,20 @@ static int rename_new(const char *from, const char *to)
 }
 
 /* A temporary file gets its final name by rename, which every file system supports; EXCL needs more. */
-static int take_name(struct newfile *file, bool excl)
+static int set_final_name(struct newfile *file, bool excl)
 {
     int r;
     if (!file->temp) {
         /* one step if the name is free, so no temporary name can be left behind */
         r = link_unnamed(file->fd, file->final);
-        if (r == 0 || errno != EEXIST || excl || give_temp_name(file) < 0)
+        if (r == 0 || errno != EEXIST || excl || link_temp_name(file) < 0)
             return r == 0 ? 0 : -1;
     }
     if (!excl)
         r = rename(file->temp, file->final);
     else if ((r = link(file->temp, file->final)) == 0)
         return 0; /* newfile_abort() removes the temporary name */
-    else if (lacks(errno))
+    else if (is_unsupported(errno))
         r = rename_new(file->temp, file->final);
     if (r == 0)
         free(steal_ptr(file->temp));
@@ -174,7 +174,7 @@ static int sync_dir(const char *path, struct err *err)
     if (dir_of(path, dir, err) < 0)
         return -1;
     cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if ((fd < 0 && errno != EACCES) || (fd >= 0 && fsync(fd) < 0 && !lacks(errno)))
+    if ((fd < 0 && errno != EACCES) || (fd >= 0 && fsync(fd) < 0 && !is_unsupported(errno)))
         return err_sys(err, errno, "sync folder %s", dir);
     return 0;
 }
@@ -183,7 +183,7 @@ int newfile_commit(struct newfile *file, bool excl, struct err *err)
 {
     if (fsync(file->fd) < 0)
         return err_sys(err, errno, "sync %s", file->final);
-    if (take_name(file, excl) < 0)
+    if (set_final_name(file, excl) < 0)
         return err_sys(err, errno, "write %s", file->final);
     int synced = sync_dir(file->final, err);
     newfile_abort(file);

@@ -14,7 +14,7 @@
 
 enum { POLL_STEP_MS = 100, GRACE_MS = 2000, SEARCH_MAX = 64 << 10 };
 
-static bool kept(const int *list, int fd)
+static bool has_fd(const int *list, int fd)
 {
     for (; list && *list >= 0; list++)
         if (*list == fd)
@@ -158,7 +158,7 @@ static int spawn(const struct proc_spec *spec, int out, int err_fd, pid_t *ret_p
     cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0)
         return err_sys(err, errno, "open /dev/null");
-    if (kept(spec->pass_fds, 0) || kept(spec->pass_fds, 1) || kept(spec->pass_fds, 2))
+    if (has_fd(spec->pass_fds, 0) || has_fd(spec->pass_fds, 1) || has_fd(spec->pass_fds, 2))
         return err_set(err, ERR_INTERNAL, 0, "start %s", spec->argv[0]);
     cleanup_free char *search = search_path();
     cleanup_free char *program = NULL;

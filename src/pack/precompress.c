@@ -171,7 +171,7 @@ int precompress_begin(const struct pack_options *options, struct progress *progr
     precompress->progress = progress;
     precompress->run = run;
     precompress->own = (struct run){
-        .stop = &precompress->stop, .tell = run ? run->tell : NULL, .ctx = run ? run->ctx : NULL};
+        .stop = &precompress->stop, .on_event = run ? run->on_event : NULL, .ctx = run ? run->ctx : NULL};
     precompress->store = (struct store){.writing = CACHE_ENTRY_EMPTY};
     precompress->out = malloc(deflate_bound(PACK_SEGMENT));
     int r = precompress->out ? worker_scratch_init(&precompress->scratch, engine, err) : err_oom(err);

@@ -43,7 +43,7 @@ static size_t consumed_by_all(const struct pool *pool)
 }
 
 /* Waits until the next job's slot is free; false when no job is left. The caller holds the lock. */
-static bool claim(struct pool *pool, size_t *ret_job)
+static bool claim_job(struct pool *pool, size_t *ret_job)
 {
     const struct workers *spec = pool->spec;
     if (pool->over || pool->next >= spec->jobs)
@@ -71,7 +71,7 @@ static void *worker(void *arg)
     struct err err = {0};
     size_t job = 0;
     pthread_mutex_lock(&pool->lock);
-    while (claim(pool, &job)) {
+    while (claim_job(pool, &job)) {
         pthread_mutex_unlock(&pool->lock);
         int r = do_job(spec, job, own, &err);
         pthread_mutex_lock(&pool->lock);
@@ -137,8 +137,8 @@ static unsigned count_consumers(const struct workers *spec)
 }
 
 /* Starts the workers and all consumers but the first. The counts are set even when it fails. */
-static void start(struct pool *pool, struct pool_thread *threads, unsigned *ret_threads,
-                  struct pool_thread *consumers, unsigned *ret_consumers)
+static void start_threads(struct pool *pool, struct pool_thread *threads, unsigned *ret_threads,
+                          struct pool_thread *consumers, unsigned *ret_consumers)
 {
     const struct workers *spec = pool->spec;
     unsigned caller = !spec->slots; /* without slots the caller's thread is also a worker */
@@ -183,7 +183,7 @@ static void destroy_pool(struct pool *pool)
 }
 
 /* The caller's thread runs the first consumer or, without slots, a worker. */
-static void take_part(struct pool *pool)
+static void run_caller(struct pool *pool)
 {
     struct pool_thread caller = {.pool = pool, .index = pool->spec->threads - 1};
     if (pool->spec->slots)
@@ -205,8 +205,8 @@ int workers_run(const struct workers *spec, struct err *err)
     struct pool_thread consumers[WORKERS_CONSUMERS] = {0};
     unsigned worker_count = 0, consumer_count = 0;
     init_conditions(&pool);
-    start(&pool, threads, &worker_count, consumers, &consumer_count);
-    take_part(&pool);
+    start_threads(&pool, threads, &worker_count, consumers, &consumer_count);
+    run_caller(&pool);
     for (unsigned i = 0; i < worker_count; i++)
         pthread_join(threads[i].id, NULL);
     for (unsigned i = 1; i < consumer_count; i++)

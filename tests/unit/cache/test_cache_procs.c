@@ -248,7 +248,7 @@ static void waiting_is_told_and_can_be_stopped(void **state)
     struct err err = {0};
     struct cache_entry mine = CACHE_ENTRY_EMPTY, other = CACHE_ENTRY_EMPTY;
     assert_int_equal(cache_begin(rig->cache, "base", "k", &mine, NULL, &err), 0);
-    struct run run = {.stop = &stop, .tell = count_notes};
+    struct run run = {.stop = &stop, .on_event = count_notes};
     struct itimerval timer = {.it_value = {.tv_usec = 600000}};
     signal(SIGALRM, on_alarm);
     stop = 0;

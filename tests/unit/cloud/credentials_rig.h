@@ -142,7 +142,7 @@ static int rig_setup(void **state)
     assert_int_equal(http_new(NULL, &rig->http, &rig->err), 0);
     fake_clock_init(&rig->clock);
     rig->clock.random = 0;
-    rig->run = (struct run){.tell = rig_tell, .ctx = rig};
+    rig->run = (struct run){.on_event = rig_tell, .ctx = rig};
     rig->said[0] = '\0';
     memset(rig->special, 0, sizeof rig->special);
     rig->env = (struct cloud_env){.application_credentials = rig->path, .home = rig->dir};

@@ -39,7 +39,7 @@ static inline void rig_open(struct fetch_rig *rig)
     assert_int_equal(cache_open(&options, &rig->cache, &err), 0);
     struct fetch_options how = {.retries = 3, .backoff_ms = 20, .connect_timeout_ms = 3000, .low_speed_s = 5};
     assert_int_equal(fetcher_new(&how, &rig->fetcher, &err), 0);
-    rig->run = (struct run){.stop = &rig->stop, .tell = rig_tell, .ctx = rig};
+    rig->run = (struct run){.stop = &rig->stop, .on_event = rig_tell, .ctx = rig};
 }
 
 static inline int rig_up(void **state)

@@ -59,7 +59,7 @@ static unsigned fetch_counted(struct fetch_rig *rig, const char *text)
     struct err err = {0};
     struct artifact artifact = ARTIFACT_EMPTY;
     struct fetch_request req = {.name = "local", .url = url};
-    struct run run = {.tell = count_progress};
+    struct run run = {.on_event = count_progress};
     events = 0;
     assert_int_equal(fetch_all(rig->fetcher, rig->cache, &req, 1, &run, &artifact, &err), 0);
     rig_expect(&artifact, text, strlen(text));

@@ -424,7 +424,7 @@ static int up(void **state)
     snprintf(net.ca_path, sizeof net.ca_path, "%s/tls.crt", net.nginx.dir);
     snprintf(token, sizeof token, "%s/token", net.dir);
     net.ca = ca_choose(net.ca_path);
-    net.run = (struct run){.tell = tell};
+    net.run = (struct run){.on_event = tell};
     net.env = (struct cloud_env){.home = net.dir, .no_gce_check = "true"};
     const struct fetch_options how = {
         .retries = ATTEMPTS - 1, .backoff_ms = 20, .connect_timeout_ms = 600, .low_speed_s = 1, .ca = net.ca};

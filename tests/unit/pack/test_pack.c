@@ -384,7 +384,7 @@ static void interrupted(void **state)
     for (uint64_t at = 1; at <= 7; at += 3) {
         cleanup_packed struct packed packed = {0};
         struct stopper stopper = {.at = at};
-        const struct run run = {.stop = &stopper.stop, .tell = stop_at, .ctx = &stopper};
+        const struct run run = {.stop = &stopper.stop, .on_event = stop_at, .ctx = &stopper};
         const struct pack_options options = {.threads = 2};
         cleanup_close int fd = archive_new("stop");
         assert_int_equal(pack_disk(&disk, &options, fd, &run, &packed, &err), -1);

@@ -83,7 +83,7 @@ static const char *verdict(const void *data, size_t len, const char *signature, 
     struct buf sig = {0};
     if (signature)
         sig = fixture(signature);
-    struct run run = {.tell = listen, .ctx = log};
+    struct run run = {.on_event = listen, .ctx = log};
     struct verify_spec spec = {.name = "base",
                                .keyring = ring,
                                .signature = signature ? sig.data : NULL,
@@ -189,7 +189,7 @@ static const char *verdict_of_two(const char *first, const char *second, const c
     static const char version_6[] = "\x88\x0a\x06\x00\x1b\x0a\x00\x00\x00\x00\x00\x00";
     static struct err err;
     err = (struct err){0};
-    struct run run = {.tell = listen, .ctx = log};
+    struct run run = {.on_event = listen, .ctx = log};
     cleanup_buf struct buf sig = BUF_INIT(SIGNATURE_MAX);
     const char *names[] = {first, second};
     for (unsigned i = 0; i < 2; i++) {
@@ -410,7 +410,7 @@ static void nothing_is_trusted_without_a_reason(void **state)
     (void)state;
     struct err err = {0};
     struct log log = {0};
-    struct run run = {.tell = listen, .ctx = &log};
+    struct run run = {.on_event = listen, .ctx = &log};
     cleanup_artifact struct artifact artifact = artifact_of(DATA, strlen(DATA));
     struct trusted trusted = TRUSTED_EMPTY;
     struct verify_spec spec = {.name = "etcd"};

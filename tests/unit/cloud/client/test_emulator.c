@@ -67,7 +67,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(e->dir));
     start(e);
     assert_int_equal(http_new(NULL, &e->http, &e->err), 0);
-    e->run = (struct run){.tell = record_event, .ctx = e};
+    e->run = (struct run){.on_event = record_event, .ctx = e};
     *state = e;
     return 0;
 }

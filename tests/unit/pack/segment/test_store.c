@@ -106,7 +106,7 @@ static struct sha256 pack(const struct disk *disk, struct cache *cache, bool vie
 {
     int fd = -1;
     cleanup_packed struct packed packed = {0};
-    const struct run run = {.tell = hear, .ctx = heard};
+    const struct run run = {.on_event = hear, .ctx = heard};
     const struct pack_options options = {
         .threads = threads, .cache = cache, .base = view ? &base_name : NULL, .epoch = 7};
     OK(file_scratch(dir, &fd, &err));
