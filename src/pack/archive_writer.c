@@ -61,8 +61,8 @@ static int copy_pending(struct archive_writer *writer, struct err *err)
     return 0;
 }
 
-static int place(struct archive_writer *writer, const unsigned char *bytes,
-                 const struct segment_record *record, int from, struct err *err)
+static int append_bytes(struct archive_writer *writer, const unsigned char *bytes,
+                        const struct segment_record *record, int from, struct err *err)
 {
     struct pending *pending = &writer->pending;
     bool continues = pending->len > 0 && pending->fd == from && pending->from + pending->len == record->off;
@@ -86,7 +86,7 @@ int archive_writer_append(struct archive_writer *writer, const unsigned char *by
                           struct err *err)
 {
     struct packed *packed = &writer->packed;
-    if (place(writer, bytes, record, from, err) < 0)
+    if (append_bytes(writer, bytes, record, from, err) < 0)
         return -1;
     packed->segments[packed->segment_count++] = (struct segment){.raw_off = raw_off,
                                                                  .raw_len = raw_len,

@@ -24,7 +24,7 @@ static const struct {
 
 #define ADDONS_UNIT "bake-addons.service"
 
-static bool has(const struct plan *plan, const char *image_path)
+static bool plan_has(const struct plan *plan, const char *image_path)
 {
     for (size_t i = 0; i < plan->op_count; i++)
         if (plan->ops[i].kind != PLAN_REMOVE && plan->ops[i].kind != PLAN_DIR &&
@@ -62,7 +62,7 @@ int build_check_needs(const struct builder *b, const struct recipe *recipe)
             continue;
         snprintf(path, sizeof path, "%s%s%s", needs[i].cni ? CNI : bin, needs[i].cni ? "" : "/",
                  needs[i].cni ? needs[i].cni : needs[i].other);
-        if (!has(b->plan, path))
+        if (!plan_has(b->plan, path))
             buf_printf(&missing, "%s%s", missing.len > 0 ? ", " : "", path);
     }
     if (buf_check(&missing, "what a network needs", b->err) < 0)

@@ -28,7 +28,7 @@ static int verify_manifest(const char *text, size_t len, const char *signature, 
 }
 
 /* FILE in the folder of PATH. Owned by the caller. */
-static char *beside(const char *path, const char *file)
+static char *path_beside(const char *path, const char *file)
 {
     const char *slash = strrchr(path, '/');
     char *made = NULL;
@@ -39,7 +39,7 @@ static char *beside(const char *path, const char *file)
 static int read_beside(const char *manifest_path, const char *file, size_t max, struct sealed_file *ret,
                        struct err *err)
 {
-    cleanup_free char *path = beside(manifest_path, file);
+    cleanup_free char *path = path_beside(manifest_path, file);
     cleanup_buf struct buf text = BUF_INIT(max);
     if (!path)
         return err_oom(err);
@@ -125,7 +125,7 @@ int package_open(const char *manifest_path, const struct minisign_public *key, s
 int package_check_archive(const struct package *package, const char *manifest_path, const struct run *run,
                           int *ret_fd, struct err *err)
 {
-    cleanup_free char *path = beside(manifest_path, package->archive.path);
+    cleanup_free char *path = path_beside(manifest_path, package->archive.path);
     cleanup_close int fd = -1;
     struct sha256 found;
     uint64_t size = 0;

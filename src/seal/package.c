@@ -79,7 +79,7 @@ int seal_package(const struct seal_input *input, const struct signing_key *key, 
     return 0;
 }
 
-static int write_one(const char *dir, const struct sealed_file *file, struct err *err)
+static int write_sealed_file(const char *dir, const struct sealed_file *file, struct err *err)
 {
     cleanup_free char *path = NULL;
     if (asprintf(&path, "%s/%s", dir, file->name) < 0)
@@ -87,7 +87,7 @@ static int write_one(const char *dir, const struct sealed_file *file, struct err
     return file_put(path, file->text, file->len, 0644, err);
 }
 
-static int remove_one(const char *dir, const char *name, const char *suffix, struct err *err)
+static int remove_file(const char *dir, const char *name, const char *suffix, struct err *err)
 {
     cleanup_free char *path = NULL;
     if (asprintf(&path, "%s/%s%s", dir, name, suffix) < 0)
@@ -99,7 +99,7 @@ static int remove_one(const char *dir, const char *name, const char *suffix, str
 
 /* Removes the manifest of an older package of the same name before any of its files is replaced, so that a
  * mix of both never looks complete. A package that is written again unchanged stays complete throughout. */
-static int retire_older(const struct sealed *sealed, const char *dir, struct err *err)
+static int remove_older_manifest(const struct sealed *sealed, const char *dir, struct err *err)
 {
     cleanup_free char *path = NULL;
     cleanup_buf struct buf old = BUF_INIT(MANIFEST_MAX);
@@ -111,16 +111,16 @@ static int retire_older(const struct sealed *sealed, const char *dir, struct err
     if (file_read(path, MANIFEST_MAX, &old, &ignored) == 0 && old.len == sealed->manifest.len &&
         memcmp(old.data, sealed->manifest.text, old.len) == 0)
         return 0;
-    return remove_one(dir, sealed->name, ".manifest.json", err);
+    return remove_file(dir, sealed->name, ".manifest.json", err);
 }
 
 int seal_write(const struct sealed *sealed, const char *dir, struct err *err)
 {
-    if (retire_older(sealed, dir, err) < 0 || write_one(dir, &sealed->provenance, err) < 0 ||
-        write_one(dir, &sealed->spdx, err) < 0)
+    if (remove_older_manifest(sealed, dir, err) < 0 || write_sealed_file(dir, &sealed->provenance, err) < 0 ||
+        write_sealed_file(dir, &sealed->spdx, err) < 0)
         return -1;
-    if (sealed->signature.name ? write_one(dir, &sealed->signature, err) < 0
-                               : remove_one(dir, sealed->name, ".manifest.json.minisig", err) < 0)
+    if (sealed->signature.name ? write_sealed_file(dir, &sealed->signature, err) < 0
+                               : remove_file(dir, sealed->name, ".manifest.json.minisig", err) < 0)
         return -1;
-    return write_one(dir, &sealed->manifest, err);
+    return write_sealed_file(dir, &sealed->manifest, err);
 }

@@ -69,7 +69,7 @@ static uint64_t blocks_wanted(const struct ext *ext, const struct plan_op *ops, 
     return blocks;
 }
 
-static const char *largest(const struct plan_op *ops, size_t count)
+static const char *largest_file(const struct plan_op *ops, size_t count)
 {
     const struct plan_op *found = NULL;
     for (size_t i = 0; i < count; i++)
@@ -95,11 +95,11 @@ int ext_check(struct ext *ext, const struct plan_op *ops, size_t count, const st
         if (ext->last != EXT2_ET_BLOCK_ALLOC_FAIL)
             return -1;
         uint64_t used = before.blocks > at_start ? before.blocks - at_start : 0;
-        return no_blocks(ext, &before, used + blocks_wanted(ext, ops + i, count - i), largest(ops, count),
-                         err);
+        return no_blocks(ext, &before, used + blocks_wanted(ext, ops + i, count - i),
+                         largest_file(ops, count), err);
     }
     struct free_space after = free_space_of(ext);
     if (after.blocks < after.reserved && after.blocks < before.blocks)
-        return no_blocks(ext, &before, before.blocks - after.blocks, largest(ops, count), err);
+        return no_blocks(ext, &before, before.blocks - after.blocks, largest_file(ops, count), err);
     return 0;
 }

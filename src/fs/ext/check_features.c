@@ -70,7 +70,7 @@ static int check_features(const struct partition *partition, const struct ext2_s
 
 /* Checks the numbers that libext2fs uses as buffer sizes without checking them all. A group's bitmap fits
  * into one block. */
-static bool sound(const struct ext2_super_block *sb)
+static bool numbers_ok(const struct ext2_super_block *sb)
 {
     uint64_t size = UINT64_C(1024) << sb->s_log_block_size;
     bool dynamic = sb->s_rev_level > EXT2_GOOD_OLD_REV;
@@ -86,7 +86,7 @@ static bool sound(const struct ext2_super_block *sb)
 
 static int check_size(const struct partition *partition, const struct ext2_super_block *sb, struct err *err)
 {
-    if (sb->s_log_block_size > BLOCK_LOG_MAX || !sound(sb))
+    if (sb->s_log_block_size > BLOCK_LOG_MAX || !numbers_ok(sb))
         return refuse(partition, err, "its superblock is damaged: run e2fsck -f on the base");
     uint64_t blocks = sb->s_blocks_count, size = UINT64_C(1024) << sb->s_log_block_size;
     if (sb->s_feature_incompat & EXT4_FEATURE_INCOMPAT_64BIT)

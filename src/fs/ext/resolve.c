@@ -51,7 +51,7 @@ int ext_read_link(struct ext *ext, ext2_ino_t ino, struct ext2_inode *inode, con
     return 0;
 }
 
-static void to_top(struct walk *walk)
+static void go_to_root(struct walk *walk)
 {
     walk->stack[0] = EXT2_ROOT_INO;
     walk->ends[0] = 0;
@@ -59,7 +59,7 @@ static void to_top(struct walk *walk)
     walk->place->path[0] = '\0';
 }
 
-static void up(struct walk *walk)
+static void go_up(struct walk *walk)
 {
     if (walk->depth > 1)
         walk->depth--;
@@ -81,7 +81,7 @@ static int follow_link(struct walk *walk, ext2_ino_t ino, struct ext2_inode *ino
     if (target[0] == '/' && walk->ext->partition->role != ROLE_ROOT)
         return walk_error(walk, "an absolute symbolic link on the way leads to another partition");
     if (target[0] == '/')
-        to_top(walk);
+        go_to_root(walk);
     /* the target is relative to this folder, and "/" or "." ends in it */
     walk->place->ino = walk->stack[walk->depth - 1];
     walk->place->is_dir = true;
@@ -200,7 +200,7 @@ int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place
         return err_oom(err);
     *walk = (struct walk){.ext = ext, .whole = path, .place = &place, .err = err};
     snprintf(walk->todo, sizeof walk->todo, "%s", path);
-    to_top(walk);
+    go_to_root(walk);
     int r = 0;
     while (r == 0) {
         char name[NAME_CAP], rest[2 * PATH_CAP];
@@ -224,7 +224,7 @@ int ext_resolve(struct ext *ext, const char *path, bool follow, struct ext_place
                 r = walk_error(walk, "a symbolic link on the way leads to another partition");
                 break;
             }
-            up(walk);
+            go_up(walk);
             place.ino = walk->stack[walk->depth - 1];
             place.is_dir = true;
             continue;

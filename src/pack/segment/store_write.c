@@ -27,7 +27,7 @@ static bool all_there(const struct store *store, const struct sparse *sparse)
 }
 
 /* Uses the entry when another run has just made it. */
-static int begin(struct store *store, const char *name, struct err *err)
+static int begin_entry(struct store *store, const char *name, struct err *err)
 {
     char key[80];
     struct err why = {0};
@@ -56,12 +56,12 @@ int store_begin(struct store *store, const struct sparse *sparse, const struct s
         return 0;
     hex_encode(tree->bytes, SHA256_SIZE, hex);
     store->whole = store->entry_count >= STORE_ENTRIES_MAX;
-    return begin(store, hex, err);
+    return begin_entry(store, hex, err);
 }
 
 int store_begin_precompress(struct store *store, struct err *err)
 {
-    return store->cache && store->entry_count < STORE_ENTRIES_MAX ? begin(store, "ahead", err) : 0;
+    return store->cache && store->entry_count < STORE_ENTRIES_MAX ? begin_entry(store, "ahead", err) : 0;
 }
 
 static int write_to_entry(struct store *store, const void *bytes, size_t len, struct err *err)
@@ -110,7 +110,7 @@ static int join_known(struct store *store, struct err *err)
     return 0;
 }
 
-static int commit(struct store *store, struct err *err)
+static int commit_entry(struct store *store, struct err *err)
 {
     cleanup_buf struct buf index = BUF_INIT(SEGINDEX_MAX);
     cleanup_close int fd = -1;
@@ -134,7 +134,7 @@ int store_commit(struct store *store, struct err *err)
         snprintf(made, sizeof made, "%s", store->writing.key);
         if (join_known(store, err) < 0)
             return -1;
-        if (commit(store, &why) < 0) {
+        if (commit_entry(store, &why) < 0) {
             made[0] = '\0';
             if (give_up(store, &why, err) < 0)
                 return -1;
