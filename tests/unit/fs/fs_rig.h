@@ -22,7 +22,7 @@ static const int64_t RIG_EPOCH = 1600000000;
 
 static char rig_dir[] = "/tmp/bake-test-fs.XXXXXX";
 
-/* Runs SCRIPT by bash with the scratch folder as $1; its output, if wanted, goes to OUT. */
+/* Runs SCRIPT in bash with the scratch folder as $1; its output goes to OUT, which may be NULL. */
 static int print_like(2, 3) rig_output(struct buf *out, const char *script, ...)
 {
     char text[4096];

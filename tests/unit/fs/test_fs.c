@@ -1,4 +1,4 @@
-/* The fs stage on real file systems made by mke2fs, judged by e2fsck and debugfs. */
+/* The fs stage on real file systems made by mke2fs, checked by e2fsck and debugfs. */
 #include "fs_rig.h"
 #include "text/hex.h"
 
@@ -194,7 +194,7 @@ static void content_comes_from_files_too(void **state)
     const struct plan plan = {.ops = ops, .op_count = 1, .epoch = 1600000000};
     apply_ok(&disk, &layout, &plan);
     rig_fsck("disk");
-    /* and one that changed since it was planned is found */
+    /* a file that changed since it was planned is detected */
     assert_int_equal(file_pwrite(fd, "!", 1, 5000, "payload", &err), 0);
     cleanup_fs_changes struct fs_changes changes = {0};
     assert_int_equal(fs_apply(&disk, &layout, &plan, NULL, &changes, &err), -1);

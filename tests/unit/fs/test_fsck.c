@@ -1,5 +1,5 @@
-/* The second judge: sound file systems pass, on disks in files and on views, and damage of each kind is found
- * and told. */
+/* e2fsck: sound file systems pass, on disks in files and on views, and damage of each kind is found and
+ * reported. */
 #include "fs_rig.h"
 
 static void fill_tree(void)
@@ -42,7 +42,7 @@ static struct disk view_of(const char *name)
     return view;
 }
 
-/* Whatever has blocks of its own must be in what e2fsck is given, or it would complain here. */
+/* Everything with blocks of its own must be in the outline, or e2fsck would report errors here. */
 static void sound_ones_pass(void **state)
 {
     (void)state;
@@ -106,8 +106,7 @@ static void damage_is_found(void **state)
     }
 }
 
-/* Programs of these names come first in PATH: what a judge that cannot judge, and a resize2fs that leaves
- * damage, come to. */
+/* Programs that come first in PATH: an e2fsck that cannot check, and a resize2fs that leaves damage. */
 static void put_program(const char *name, const char *text)
 {
     assert_int_equal(

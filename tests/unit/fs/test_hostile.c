@@ -1,12 +1,12 @@
-/* Damaged and hostile images: an answer comes in bounded time, nothing crashes, no byte outside the partition
- * changes. */
+/* Damaged and hostile images: every call returns in bounded time, nothing crashes, and no byte outside the
+ * partition changes. */
 #include <time.h>
 
 #include "fs_rig.h"
 
 enum { ROUNDS = 120, SIZE_MIB = 4 };
 
-static uint64_t next(uint64_t *seed) /* xorshift64*: the same damage at every run */
+static uint64_t next(uint64_t *seed) /* xorshift64*: the same damage in every run */
 {
     *seed ^= *seed >> 12;
     *seed ^= *seed << 25;
@@ -43,7 +43,7 @@ static void damage(struct disk *disk, uint64_t *seed)
     for (unsigned i = 0; i < hits; i++) {
         size_t at = (size_t)(next(seed) % (SIZE_MIB * MIB));
         for (unsigned tries = 0; tries < 4096 && part[at] == 0; tries++)
-            at = (at + 509) % (SIZE_MIB * MIB); /* mostly zeros: look for something that means something */
+            at = (at + 509) % (SIZE_MIB * MIB); /* mostly zeros: skip to a byte that matters */
         if (next(seed) % 4 == 0)
             at = 1024 + (size_t)(next(seed) % 256);
         static const unsigned char likely[] = {0, 1, 2, 0x7f, 0x80, 0xff};
@@ -127,7 +127,7 @@ static void lay_maze(struct disk *disk)
     memcpy(blocks + 3 * 1024, empty, sizeof empty);
 }
 
-/* Built by hand: what random damage does not find. */
+/* Crafted damage that random changes do not reach. */
 static void traps_are_answered(void **state)
 {
     (void)state;
@@ -137,9 +137,9 @@ static void traps_are_answered(void **state)
                      0);
     const struct {
         const char *kind, *commands;
-        const char *message; /* NULL: it may pass, too */
+        const char *message; /* NULL: it may also pass */
     } cases[] = {
-        /* a folder that holds itself, and one that is named twice */
+        /* a folder that contains itself, and one with two names */
         {"-t ext2 -b 1024 -N 256", "ln <2> /opt/sub/a/b/up", "directory corrupted"},
         {"-t ext2 -b 1024 -N 256", "ln /opt/sub/a /opt/sub/a/b/up", "directory corrupted"},
         {"-t ext2 -b 1024 -N 256", "ln /opt/sub/a/b /opt/sub/again", "directory corrupted"},

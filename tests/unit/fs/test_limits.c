@@ -1,4 +1,4 @@
-/* The edges: full file systems, indexed folders, times, links, and what memory held before. */
+/* Limits: full file systems, indexed folders, times, links, and uninitialized memory. */
 #include <malloc.h>
 
 #include "fs_rig.h"
@@ -60,7 +60,7 @@ static void the_check_is_exact(void **state)
     free(bytes);
 }
 
-/* Removals come first, and make room. */
+/* Removals come first and free space. */
 static void what_is_removed_makes_room(void **state)
 {
     (void)state;
@@ -98,7 +98,7 @@ static void inodes_run_out_before_anything_is_written(void **state)
     assert_true(sha256_equal(&before, &after));
 }
 
-/* Folders that have an index: names are added through it, and it splits as it must. */
+/* Indexed folders: names are added through the index, which splits when it must. */
 static void indexed_folders_stay_indexed(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static void links_and_what_must_stay(void **state)
     assert_int_equal(fs_stat(&disk, &root, RIG_NUMBER, "/b", &b, &err), 0);
 }
 
-/* More folders than a link count can tell, where the file system cannot say "many". */
+/* More folders than a link count can hold, on a file system without dir_nlink. */
 static void too_many_folders_are_refused(void **state)
 {
     (void)state;
@@ -226,7 +226,7 @@ static void too_many_folders_are_refused(void **state)
     refused(&disk, &layout, rig_op(PLAN_DIR, "/many/one", 0755), "/many/one: Too many links");
 }
 
-/* What malloc() gives is not zeroed here; nothing of it may reach the disk. */
+/* malloc() returns memory with old content here; none of it may reach the disk. */
 static void memory_does_not_show(void **state)
 {
     (void)state;

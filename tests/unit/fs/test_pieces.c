@@ -1,4 +1,4 @@
-/* Free space in pieces, and files beyond 32 bits: trees of extents, judged by e2fsck and read by debugfs. */
+/* Fragmented free space, and files beyond 32 bits: extent trees, checked by e2fsck and read by debugfs. */
 #include "fs_rig.h"
 #include "text/hex.h"
 
@@ -24,7 +24,7 @@ static int tear_down(void **state)
     return rig_tear_down(state);
 }
 
-/* A disk full of small files, of which every other one is gone: no free piece is longer than a few blocks. */
+/* A disk full of small files, with every other one removed: no free extent is longer than a few blocks. */
 static struct disk in_pieces(const char *kind)
 {
     struct disk disk = rig_disk("disk", kind, 24);
@@ -85,8 +85,7 @@ static const char *const kinds[] = {
     "-t ext2 -N 8000 -b 1024",
 };
 
-/* A file is written, replaced by a shorter one and removed: each time all counts are right, and in the end
- * nothing is lost. */
+/* A file is written, replaced by a shorter one and removed: all counts stay right, and no block is lost. */
 static void files_in_many_extents_are_counted_rightly(void **state)
 {
     (void)state;
@@ -162,7 +161,7 @@ static void what_the_base_has_in_pieces_is_freed(void **state)
     }
 }
 
-/* What the view reads as, to $1/disk, with holes where it is zeros. */
+/* Copies the view to $1/disk, with holes where it is zeros. */
 static void write_out(const struct disk *view)
 {
     struct err err = {0};
@@ -196,7 +195,7 @@ static void same_at_both(uint64_t at)
         0);
 }
 
-/* Sizes and places beyond 4 GiB: a sparse file of that size into a view takes no room and little time. */
+/* Sizes and offsets beyond 4 GiB: a sparse file of that size in a view needs no space and little time. */
 static void files_beyond_32_bits_are_written_whole(void **state)
 {
     (void)state;

@@ -61,7 +61,7 @@ static void same_disk(const struct disk *a, const struct disk *b, const struct d
         if (memcmp(one, other, len) != 0)
             fail_msg("they differ between byte %llu and %llu", (unsigned long long)at,
                      (unsigned long long)(at + len));
-        /* what is not said to be changed is the base's */
+        /* outside the reported ranges, the base is unchanged */
         memset(before, 0, sizeof before);
         if (at < base->size)
             assert_int_equal(
@@ -94,7 +94,7 @@ static void the_same_bytes(void **state)
     for (size_t f = 0; f < sizeof features / sizeof *features; f++) {
         struct plan_op ops[OPS + MANY];
         size_t n = 0;
-        ops[n++] = rig_op(PLAN_REMOVE, "/opt/old", 0); /* its blocks are taken again by what follows */
+        ops[n++] = rig_op(PLAN_REMOVE, "/opt/old", 0); /* later operations reuse its blocks */
         ops[n++] = rig_op(PLAN_DIR, "/opt/bin", 0755);
         ops[n++] = from_file("/opt/bin/big", &big);
         ops[n++] = from_file("/opt/bin/small", &small);
@@ -152,7 +152,7 @@ static void it_grows_the_same(void **state)
     rig_fsck("grow");
     uint64_t off, end, before = 0, changed = 0;
     for (uint64_t at = 0; disk_next_change(&view, at, &off, &end); at = before = end) {
-        assert_true(before == 0 || off > before); /* adjacent ranges are one */
+        assert_true(before == 0 || off > before); /* adjacent ranges are merged */
         changed += end - off;
     }
     assert_true(changed > 0 && changed < 4 * MIB); /* not all that was copied */
@@ -173,7 +173,7 @@ static void what_is_not_as_planned_is_refused(void **state)
     assert_int_equal(rig_shell("printf x | dd of=$1/changing bs=1 seek=1000000 conv=notrunc status=none"), 0);
     assert_int_equal(fs_apply(&view, &layout, &plan, NULL, &changes, &err), -1);
     assert_int_equal(err.kind, ERR_VERIFY);
-    /* a file whose identity is known is not read again, but must be the same, now and when all is packed */
+    /* a file of known identity is not read again, but must be unchanged, now and when the disk is packed */
     struct blob known = blob_in_file("known", BIG, 6);
     assert_int_equal(file_identify(known.fd, &known.identity, &err), 0);
     ops[0] = from_file("/x", &known);

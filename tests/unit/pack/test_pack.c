@@ -52,7 +52,7 @@ static void in_dir(const char *format, ...)
     shell(script, NULL, 0);
 }
 
-/* The sparse map of the archive NAME ends with an empty piece at SIZE, as read by hand. */
+/* Checks that the sparse map of archive NAME ends with an empty entry at SIZE. */
 static const char last_piece[] =
     "import gzip, sys\n"
     "def number(f):\n"
@@ -83,7 +83,7 @@ static void disk_new(struct disk *disk, uint64_t size)
     OK(disk_from_fd(fd, disk, &err));
 }
 
-/* LEN bytes that neither repeat nor are zero, told apart by SEED. */
+/* LEN bytes that neither repeat nor are zero; each SEED gives others. */
 static void put(struct disk *disk, uint64_t off, size_t len, uint32_t seed)
 {
     unsigned char *bytes = malloc(len);
@@ -114,7 +114,7 @@ static void same_as(const char *hex_command, const uint8_t *digest, size_t len)
         fail_msg("%s gives %s, not %s", hex_command, out, hex);
 }
 
-/* Packs to NAME, checks it by pack_check and by the readers' listings. */
+/* Packs to NAME and checks it with pack_check() and the readers' listings. */
 static void pack_and_list(const struct disk *disk, const char *name, struct packed *packed)
 {
     char command[512];
@@ -147,7 +147,7 @@ static const char python_tree[] = "import hashlib, os, struct, sys\n"
                                   "        h.update(struct.pack('<Q', off) + hashlib.sha256(data).digest())\n"
                                   "print(h.hexdigest())\n";
 
-/* The same, and what GNU tar extracts is the disk, as sparse as it was. */
+/* As above, and GNU tar must extract the same disk, equally sparse. */
 static void pack_and_read(const struct disk *disk, const char *name, struct packed *packed)
 {
     char command[2048];
@@ -197,7 +197,7 @@ static void empty_disk(void **state)
     assert_true(packed.archive_size < 2 * 4096);
 }
 
-/* Holes at odd places, the first and the last byte, pieces that share a block, 1 to 150 pieces. */
+/* Holes at odd places, the first and the last byte, extents that share a block, 1 to 150 extents. */
 static void odd_places(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static void odd_places(void **state)
     python_reads(&disk, "odd");
 }
 
-/* 4, 5, 25, 26 and 46 pieces: where the header and each extension block are just full. */
+/* 4, 5, 25, 26 and 46 extents: where the header and each extension block are just full. */
 static void map_boundaries(void **state)
 {
     (void)state;
@@ -259,7 +259,7 @@ static void over_8_gib(void **state)
            getpid(), disk.fd, (unsigned long long)(9 * GIB), (unsigned long long)(9 * GIB));
 }
 
-/* What GNU tar itself makes of a disk with data at its end, and of one without. */
+/* GNU tar's own archives of a disk with data at its end, and of one without. */
 static void gnu_tar_ends_its_map_so(void **state)
 {
     (void)state;
@@ -290,7 +290,7 @@ static void dense(void **state)
     assert_int_equal(packed.segment_count, GIB / PACK_SEGMENT + 2);
 }
 
-/* The bytes depend on the disk's bytes: not on threads, nor on what the file system has as a hole. */
+/* The archive depends only on the disk's bytes, not on threads or on the file system's holes. */
 static void same_bytes(void **state)
 {
     (void)state;
@@ -307,7 +307,7 @@ static void same_bytes(void **state)
             OK(disk_from_fd(scratch, &disk, &err));
             for (uint32_t i = 0; i < 40; i++) {
                 static const unsigned char zero[300000];
-                if (zeros) /* allocated, and yet zero */
+                if (zeros) /* allocated, but zero */
                     OK(disk_write(&disk, zero, sizeof zero, i * 999999U + 500000, &err));
                 put(&disk, i * 999999U, 30000 + i * 3333, i);
             }
@@ -393,7 +393,7 @@ static void interrupted(void **state)
     }
 }
 
-/* One byte changed anywhere, in the archive or on the disk, is seen. */
+/* A changed byte anywhere, in the archive or on the disk, is detected. */
 static void check_sees_changes(void **state)
 {
     (void)state;
@@ -433,7 +433,7 @@ static void check_sees_changes(void **state)
     assert_int_equal(err.kind, ERR_VERIFY);
 }
 
-/* A segment that is deflated again alone, or read alone, is the same: what the segment cache will rest on. */
+/* A segment deflated or read alone is the same, which the segment cache relies on. */
 static void segments_are_consecutive(void **state)
 {
     (void)state;
@@ -458,7 +458,7 @@ static void segments_are_consecutive(void **state)
         changed += !sha256_equal(&a.segments[i].packed_sha256, &b.segments[i].packed_sha256);
     }
     assert_int_equal(at, a.archive_size);
-    assert_int_equal(changed, 2); /* the one that was written, and the trailer with the CRC */
+    assert_int_equal(changed, 2); /* the changed segment, and the trailer with the CRC */
 }
 
 static int set_up(void **state)

@@ -1,4 +1,4 @@
-/* Plans from recipes: places, enabling, conflicts, order, digest, pictures. */
+/* Plans from recipes: places, enabling, conflicts, order, digest, output. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "text/hex.h"
 
 /* ROOT is partition 9, OEM partition 6 at /oem and, as on old releases, /usr/share/oem; the rest of /usr is
- * closed: the layout of a Container Linux disk, as far as a plan looks at it. */
+ * read-only: the parts of a Container Linux layout that a plan uses. */
 static int map(const struct layout *layout, const char *image_path, unsigned *ret_number,
                char ret_path[PATH_CAP], struct err *err)
 {
@@ -237,7 +237,7 @@ static void json_is_json_and_repeats(void **state)
                    "\"xattrs\":{\"user.a\":\"Mg==\",\"user.b\":\"MQ==\"}}"));
 }
 
-/* The serialisation is a format: a change of it makes every package's name change, and must be meant. */
+/* The serialisation is a format: changing it changes every package's name, so it must be deliberate. */
 static void the_digest_is_pinned(void **state)
 {
     (void)state;
@@ -325,7 +325,7 @@ static void a_network_has_what_it_needs(void **state)
     assert_int_equal(m.result, -1);
     assert_non_null(strstr(m.err.text, "provide: /opt/bin/calico-node, /opt/cni/bin/calico-ipam: list"));
     made_free(&m);
-    /* Without the agent, the network is the recipe's own matter. */
+    /* Without the agent, the network is up to the recipe. */
     m = (struct made){0};
     make(&m, "\"network\":\"calico\",\"agent\":false", NULL, 0);
     assert_int_equal(m.result, 0);
@@ -613,7 +613,7 @@ static void bakes_own_files_are_added_afterwards(void **state)
     assert_false(sha256_equal(&with.digest, &m.plan.digest));
     assert_int_equal(plan_with(&with, &layout, map, &extra, 1, &twice, &err), -1);
     assert_string_equal(err.text, "bake: /opt/bake/contents.json is already created by the plan");
-    /* The new plan stands on its own. */
+    /* The new plan does not depend on the old one. */
     made_free(&m);
     assert_memory_equal(find(&with, "/etc/systemd/system-preset/20-bake.preset")->content.memory,
                         "# Written by bake", 17);

@@ -174,7 +174,7 @@ static void a_manifest_reads_back(void **state)
     assert_string_equal(p.image, s.input.image);
 }
 
-/* FROM in the manifest becomes TO. */
+/* Replaces FROM in the manifest by TO. */
 static int read_changed(const struct sealed *sealed, const char *from, const char *to, struct err *err)
 {
     const char *at = strstr(sealed->manifest.text, from);

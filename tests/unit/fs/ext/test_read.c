@@ -1,4 +1,4 @@
-/* What the reader says of an image, and that it and the kernel agree on what the two backends wrote. */
+/* Reading images through libext2fs, and that it and the kernel agree on what bake wrote. */
 #include "tests/unit/fs/fs_rig.h"
 
 static void fill_tree(void)
@@ -24,7 +24,7 @@ static struct plan some_plan(struct plan_op ops[static OPS])
     ops[n++] = rig_op(PLAN_DIR, "/opt/bin", 02751);
     ops[n - 1].uid = 70000;
     ops[n - 1].gid = 3;
-    ops[n++] = rig_op(PLAN_DIR, "/conf", 0700); /* a link to a folder that is there: left alone */
+    ops[n++] = rig_op(PLAN_DIR, "/conf", 0700); /* a link to an existing folder: left alone */
     ops[n++] = rig_file("/opt/bin/tool", 06755, "#!/bin/sh\n", 10);
     ops[n - 1].uid = 12;
     ops[n - 1].gid = 4000000000;
@@ -140,8 +140,8 @@ static void what_is_not_there_is_said(void **state)
     assert_non_null(strstr(err.text, "no partition 8"));
 }
 
-/* Flatcar's OEM is btrfs, Fedora's root XFS: neither can be written, as root or not, and the message says
- * what can. */
+/* Flatcar's OEM is btrfs, Fedora's root XFS: neither can be written, even as root, and the message names
+ * the alternative. */
 static void other_file_systems_are_refused(void **state)
 {
     (void)state;

@@ -52,7 +52,7 @@ static void inflates_to(const unsigned char *packed, size_t len, const unsigned 
     free(out);
 }
 
-/* Pieces of many sizes, from noise that does not shrink to a single byte, join to one stream. */
+/* Segments of many sizes, from incompressible noise to a single byte, join into one stream. */
 static void pieces_join(void **state)
 {
     enum deflate_engine engine = *(enum deflate_engine *)*state;
@@ -85,7 +85,7 @@ static void pieces_join(void **state)
     free(packed);
 }
 
-/* Whatever is missing to whole blocks. */
+/* Padding of every length. */
 static void fills_up(void **state)
 {
     (void)state;
@@ -96,12 +96,12 @@ static void fills_up(void **state)
         size_t want = (len + DEFLATE_ALIGN - 1) / DEFLATE_ALIGN * DEFLATE_ALIGN;
         assert_true(filled == want || filled == want + DEFLATE_ALIGN);
         assert_true(filled < len + DEFLATE_FILL_MAX);
-        assert_int_equal(out[filled], 0xaa); /* and nothing behind it was touched */
+        assert_int_equal(out[filled], 0xaa); /* nothing behind it was written */
         inflates_to(out + len, filled - len, out, 0, filled == len ? Z_BUF_ERROR : Z_OK);
     }
 }
 
-/* What a deflater did before must not show: a segment's bytes are a function of its content. */
+/* A deflater keeps no state: a segment's bytes depend only on its content. */
 static void no_memory(void **state)
 {
     enum deflate_engine engine = *(enum deflate_engine *)*state;
@@ -152,9 +152,8 @@ static void reference(void **state)
 }
 
 /* ISA-L takes a hash from the address of its stream when a stream begins with more than 16 bytes at once.
- * Bytes that are repeated from the very beginning make that show: one address in three thousand gives another
- * result. Here are addresses chosen so that the hash meets those of the first, the second and the third byte,
- * and none. */
+ * With bytes that repeat from the very beginning, one address in three thousand changes the result. These
+ * addresses make the hash equal those of the first, the second and the third byte, and none. */
 static uint32_t software_crc32c(uint32_t value)
 {
     for (int i = 0; i < 32; i++)
@@ -211,7 +210,7 @@ static void address_does_not_matter(void **state)
     assert_int_not_equal(first_len, 0);
 }
 
-/* What verification says of a piece whose bits were changed. */
+/* Verifies segments with changed bits. */
 static void verify_sees_changes(void **state)
 {
     enum deflate_engine engine = *(enum deflate_engine *)*state;
@@ -233,12 +232,12 @@ static void verify_sees_changes(void **state)
     deflater_free(&deflater);
 }
 
-/* This program again on other processors: the samples must come out as recorded on each. */
+/* Runs this program on other processors: each must give the recorded samples. */
 static void other_processors(void **state)
 {
     (void)state;
 #ifdef SANITIZED
-    skip(); /* an emulated process has no room for the sanitizer's shadow */
+    skip(); /* an emulated process has no address space for the sanitizer's shadow */
 #endif
     static const char *const cpus[] = {"Nehalem", "Westmere", "SandyBridge", "Haswell", "max"};
     char self[4096];
@@ -257,8 +256,7 @@ static void other_processors(void **state)
     }
 }
 
-/* RFC 3720 B.4's polynomial, with the check value of every catalogue of CRCs; and joined from parts of all
- * lengths. */
+/* CRC-32C (RFC 3720 B.4) against the well-known check value, and joined from parts of all lengths. */
 static void crc32c_vector(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* The segment cache: the same bytes whatever is in it, and whatever happens to it. */
+/* The segment cache: the archive is the same whatever is in the cache and whatever happens to it. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -70,7 +70,7 @@ static void put(struct disk *disk, uint64_t off, size_t len, uint32_t seed)
     free(bytes);
 }
 
-/* A base of 12 segments with data, SEED apart. */
+/* A base of 12 segments with data; each SEED gives another. */
 static int base_new(uint32_t seed)
 {
     int fd = -1;
@@ -126,7 +126,7 @@ static void same(const struct sha256 *a, struct sha256 b)
     assert_memory_equal(a->bytes, b.bytes, SHA256_SIZE);
 }
 
-/* Entries, and their bytes together. */
+/* Counts the entries and their total bytes. */
 static unsigned entries(const char *name, uint64_t *ret_bytes, char path[static 400])
 {
     char folder[128];
@@ -149,7 +149,7 @@ static unsigned entries(const char *name, uint64_t *ret_bytes, char path[static 
     return count;
 }
 
-/* A second pack of the same writes nothing; one of a change keeps only the change. */
+/* Packing the same disk again writes nothing; packing a changed one keeps only the change. */
 static void only_what_is_new(void **state)
 {
     (void)state;
@@ -171,14 +171,14 @@ static void only_what_is_new(void **state)
     assert_int_equal(entries("new", &second, path), 2);
     assert_in_range(second - first, 1, first / 5);
     same(&want_changed, pack(&changed, cache, true, 2, &heard));
-    same(&want, pack(&plain, cache, false, 2, &heard)); /* found by content, too */
-    assert_int_equal(entries("new", &second, path), 3); /* under another name: that no base is known */
+    same(&want, pack(&plain, cache, false, 2, &heard)); /* also found by content */
+    assert_int_equal(entries("new", &second, path), 3); /* with another prefix: no base is known */
     assert_int_equal(heard.warnings, 0);
     cache_close(cache);
 }
 
-/* What is known of a base is not read: another base under its name goes unnoticed, but for what was
- * changed. */
+/* Known segments of a base are not read: another base with the same digest goes unnoticed except where the
+ * view changed it. */
 static void base_is_not_read(void **state)
 {
     (void)state;
@@ -200,7 +200,7 @@ static void base_is_not_read(void **state)
     cache_close(cache);
 }
 
-/* A file of 5 MiB in the middle of the disk, under a name. */
+/* Maps a named file of 5 MiB into the middle of the disk. */
 static int embed(struct disk *disk, uint32_t seed, const struct sha256 *name)
 {
     int fd = -1;
@@ -214,8 +214,8 @@ static int embed(struct disk *disk, uint32_t seed, const struct sha256 *name)
     return fd;
 }
 
-/* Neither is what is known of a file that lies in it, by the file's name, at another place of the base,
- * too. */
+/* Nor are known segments of a file mapped into the disk, found by the file's name, even elsewhere in the
+ * base. */
 static void files_are_not_read(void **state)
 {
     (void)state;
@@ -232,13 +232,12 @@ static void files_are_not_read(void **state)
         assert_int_equal(memcmp(cold(&disk).bytes, packed[i].bytes, SHA256_SIZE) == 0, i != 1);
         close(file);
     }
-    same(&packed[0], packed[1]); /* another content under its name goes unnoticed */
+    same(&packed[0], packed[1]); /* other content with the same name goes unnoticed */
     assert_memory_not_equal(packed[1].bytes, packed[2].bytes, SHA256_SIZE);
     cache_close(cache);
 }
 
-/* A base that is being unpacked: copied piece by piece, with its holes. WHOLE false: it is given up in the
- * middle. */
+/* Unpacks a base: copies it piece by piece, with its holes. With WHOLE false, gives up in the middle. */
 static void unpack_slowly(int from, int to, struct progress *progress, bool whole)
 {
     static unsigned char bytes[700000];
@@ -283,10 +282,10 @@ static void ahead_of_the_bake(void **state)
         assert_non_null(precompress);
         unpack_slowly(base, to, progress, whole);
         for (int i = 0; whole && i < 100 && entries("ahead", &size, path) == 0; i++)
-            usleep(100000); /* it would be ended at once */
+            usleep(100000); /* else it would be ended at once */
         precompress_end(precompress);
         progress_free(progress);
-        /* of what was given up nothing is kept */
+        /* nothing is kept of an abandoned base */
         assert_int_equal(entries("ahead", &size, path), whole);
     }
     assert_true(strstr(path, "-ahead"));
@@ -304,7 +303,7 @@ static void ahead_of_the_bake(void **state)
     precompress_end(precompress);
     progress_free(progress);
     assert_int_equal(entries("ahead", &size, path), 2);
-    /* nobody unpacks at all */
+    /* nothing is unpacked at all */
     OK(progress_new(&progress, &err));
     OK(precompress_begin(&options, progress, NULL, &precompress, &err));
     precompress_end(precompress);
@@ -314,7 +313,7 @@ static void ahead_of_the_bake(void **state)
     cache_close(cache);
 }
 
-/* Changes a byte and lets the note tell of the file as it is now, as a disk does that lies. */
+/* Changes a byte and updates the note to match, as if the disk had silently returned wrong data. */
 static void spoil(struct cache *cache, const char *path, uint64_t at)
 {
     unsigned char byte;
@@ -350,13 +349,13 @@ static void damaged(void **state)
         struct heard heard = {0};
         spoil(cache, path, i == 7 ? size - 1 : i == 6 ? size - 100 : size * i / 7);
         same(&want, pack(&disk, cache, true, 3, &heard));
-        /* with and without a warning, it is rebuilt and good again */
+        /* with or without a warning, it is rebuilt */
         same(&want, pack(&disk, cache, true, 3, &none));
         same(&want, pack(&disk, cache, true, 3, &none));
         assert_int_equal(none.warnings, 0);
         assert_int_equal(entries("damaged", &size, path), 1);
     }
-    for (off_t cut = (off_t)size - 1; cut > 0; cut /= 3) { /* and shorter: the cache itself sees that */
+    for (off_t cut = (off_t)size - 1; cut > 0; cut /= 3) { /* truncated: the cache detects that */
         struct heard heard = {0};
         assert_int_equal(chmod(path, 0600), 0);
         assert_int_equal(truncate(path, cut), 0);
@@ -476,7 +475,7 @@ static void blocks_are_shared(void **state)
     assert_int_equal(heard.warnings, 0);
 }
 
-/* Two bakes of the same, two of other disks, and one that prunes everything it may, all at once. */
+/* Two bakes of one disk, two of others, and one that prunes everything it may, all at once. */
 static void shared(void **state)
 {
     (void)state;
@@ -509,7 +508,7 @@ static void shared(void **state)
     }
 }
 
-/* Entries do not pile up: a new one holds all that was used, and replaces the others. */
+/* Entries do not accumulate: a new one holds all segments in use and replaces the others. */
 static void entries_are_bounded(void **state)
 {
     (void)state;
@@ -533,7 +532,7 @@ static void entries_are_bounded(void **state)
     cache_close(cache);
 }
 
-/* The index comes back as it was written, and any change of it is seen. */
+/* The index is read as it was written, and any change to it is detected. */
 static void index_is_read_back(void **state)
 {
     (void)state;

@@ -4,7 +4,7 @@
 #include <grp.h>
 #include <sys/wait.h>
 
-/* Weak on purpose: libsodium's minimum, 16 MiB and no time. */
+/* Weak on purpose: libsodium's minimum, 16 MiB and hardly any time. */
 static const struct minisign_kdf quick = {32768, 16 << 20};
 
 static int give(void *ctx, const char *path, char *out, size_t room, size_t *ret_len, struct err *err)

@@ -97,7 +97,7 @@ static void no_byte_can_change(void **state)
     }
     for (size_t cut = 0; cut + 1 < sig.len; cut++)
         assert_int_equal(check(sig.data, cut, &key, DATA, NULL, &err), -1);
-    assert_int_equal(check(sig.data, sig.len - 1, &key, DATA, NULL, &err), 0); /* the last line end alone */
+    assert_int_equal(check(sig.data, sig.len - 1, &key, DATA, NULL, &err), 0); /* only the last line end */
     cleanup_buf struct buf more = BUF_INIT(MINISIGN_FILE_MAX);
     buf_add(&more, sig.data, sig.len);
     buf_str(&more, "x\n");
