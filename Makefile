@@ -25,7 +25,7 @@ ifneq ($(findstring clang,$(CC)),)
 override B := $(B)/clang
 endif
 
-PKGS := zlib libarchive libcurl libsodium libcjson libssl libcrypto ext2fs com_err fdisk blkid libisal libdeflate libmicrohttpd
+PKGS := zlib libarchive libcurl libsodium libcjson libssl libcrypto ext2fs com_err fdisk blkid libisal libdeflate libmicrohttpd yaml-0.1
 
 WARN_COMMON := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
   -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wcast-align -Wwrite-strings -Wformat=2 \
@@ -108,6 +108,13 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(SUPPORT_OBJ) $(B)/libfront.a $(B)/libbake
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CMOCKA_LIBS) $(PKG_LIBS)
+
+# What tests run in the cage: a static program, as the payload's are, that tries to get out.
+$(B)/caged: tests/support/caged.c $(FLAGS_MK)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD    $@")
+	$(Q)$(CC) $(STD) -O1 $(filter-out -f% $(SAN_FLAGS),$(PROBED)) -D_GNU_SOURCE -static -s -o $@ $<
+$(B)/unit/kube/test_cage $(B)/unit/kube/test_flags: | $(B)/caged
 
 $(B)/bench-tool: $(B)/obj/tests/bench/bench_tool.o $(B)/libbake.a
 	$(if $(V),,@echo "  LD    $@")

@@ -245,10 +245,25 @@ static int collect(const struct proc_spec *spec, const struct run *run, struct p
         }
         if (run_check(run, err) < 0)
             return -1;
-        if (clock_now_ms() > deadline)
-            return err_set(err, ERR_IO, 0, "%s did not end within %u ms and was stopped", spec->argv[0],
-                           spec->timeout_ms);
+        if (clock_now_ms() > deadline) {
+            err_set(err, ERR_IO, 0, "%s did not end within %u ms and was stopped", spec->argv[0],
+                    spec->timeout_ms);
+            err->errnum = ETIMEDOUT;
+            return -1;
+        }
     }
+}
+
+int proc_collect(const struct proc_spec *spec, const struct run *run, struct proc *proc, int *out, int *errs,
+                 struct proc_result *ret, struct err *err)
+{
+    cleanup_proc_result struct proc_result made = {.out = BUF_INIT(spec->max_output),
+                                                   .err = BUF_INIT(spec->max_output)};
+    if (collect(spec, run, proc, out, errs, &made, err) < 0)
+        return -1;
+    *ret = made;
+    made = (struct proc_result){0};
+    return 0;
 }
 
 int proc_run(const struct proc_spec *spec, const struct run *run, struct proc_result *ret, struct err *err)
@@ -269,13 +284,7 @@ int proc_run(const struct proc_spec *spec, const struct run *run, struct proc_re
     out_write = -1;
     cleanup_close_fn(&err_write);
     err_write = -1;
-    cleanup_proc_result struct proc_result made = {.out = BUF_INIT(spec->max_output),
-                                                   .err = BUF_INIT(spec->max_output)};
-    if (collect(spec, run, &proc, &out_read, &err_read, &made, err) < 0)
-        return -1;
-    *ret = made;
-    made = (struct proc_result){0};
-    return 0;
+    return proc_collect(spec, run, &proc, &out_read, &err_read, ret, err);
 }
 
 void proc_result_free(struct proc_result *result)

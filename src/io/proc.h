@@ -3,7 +3,7 @@
  * In:    argv, the environment, descriptors to pass, a time limit.
  * Out:   exit status and capped output.
  * Fails: ERR_IO when the program is not installed (errnum is ENOENT, the text names the package) or cannot
- *        start, and when it takes too long; ERR_INTERRUPTED.
+ *        start, and when it takes too long (errnum is ETIMEDOUT); ERR_INTERRUPTED.
  * Owns:  the child, which is killed with its process group and reaped when the scope is left.
  * Never: passes secrets in argv; leaves a zombie or an orphan (PR_SET_PDEATHSIG).
  */
@@ -48,6 +48,10 @@ struct proc {
 must_check int proc_start(const struct proc_spec *spec, struct proc *ret, int *ret_out_fd, struct err *err);
 /* Waits at most TIMEOUT_MS; *ret_status is -1 while it still runs. */
 must_check int proc_wait(struct proc *proc, unsigned timeout_ms, int *ret_status, struct err *err);
+/* The rest of proc_run() for a child that was started otherwise: reads OUT and ERRS, pipes that become -1 at
+ * their end, and waits. Of SPEC the time limit, the cap and the name are used. */
+must_check int proc_collect(const struct proc_spec *spec, const struct run *run, struct proc *proc, int *out,
+                            int *errs, struct proc_result *ret, struct err *err);
 /* SIGTERM, SIGKILL after 2 s; reaps the child. An empty proc is allowed. */
 void proc_kill(struct proc *proc);
 #define cleanup_proc cleanup(proc_kill)

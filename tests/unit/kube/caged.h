@@ -1,0 +1,48 @@
+/* The program of tests/support/caged.c, and whether this machine can run it in a cage at all. */
+#ifndef BAKE_TEST_CAGED_H
+#define BAKE_TEST_CAGED_H
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kube/cage.h"
+
+/* FILE of the build folder, where this test itself is unit/kube/NAME; or an absolute path. */
+static void caged_blob(const char *file, struct blob *ret, int *ret_fd)
+{
+    char path[PATH_MAX], self[PATH_MAX] = "";
+    struct err err = {0};
+    uint64_t size = 0;
+    assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    for (int i = 0; i < 3; i++)
+        *strrchr(self, '/') = '\0';
+    snprintf(path, sizeof path, "%.3000s/%s", file[0] == '/' ? "" : self, file);
+    if (file_open(path, ret_fd, &size, &err) < 0)
+        fail_msg("%s", err.text);
+    *ret = (struct blob){.fd = *ret_fd, .size = size};
+    assert_int_equal(file_sha256(*ret_fd, 0, size, NULL, &ret->sha256, &err), 0);
+}
+
+/* A message that says why a test was skipped. */
+static bool caged_possible(void)
+{
+    cleanup_close int fd = -1;
+    cleanup_cage struct cage cage = CAGE_EMPTY;
+    cleanup_proc_result struct proc_result said = {0};
+    struct blob blob;
+    struct err err = {0};
+    const char *const argv[] = {"caged", "look", NULL};
+    caged_blob("caged", &blob, &fd);
+    if (cage_open(&blob, NULL, &cage, &err) == 0 && cage_run(&cage, argv, NULL, &said, &err) == 0)
+        return true;
+    if (err.errnum != CAGE_NOT_HERE)
+        fail_msg("%s", err.text);
+    print_message("no cage on this machine: %s\n", err.text);
+    return false;
+}
+
+#endif

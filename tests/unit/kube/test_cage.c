@@ -1,0 +1,203 @@
+/* The cage: what a hostile program cannot do in it, and that nothing is left of it. */
+#include "caged.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+
+static struct blob program;
+static int program_fd = -1;
+
+static int run_caged(const char *what, unsigned timeout_ms, const struct run *run, struct proc_result *ret,
+                     struct err *err)
+{
+    cleanup_cage struct cage cage = CAGE_EMPTY;
+    const char *const argv[] = {"caged", what, NULL};
+    if (cage_open(&program, run, &cage, err) < 0)
+        return -1;
+    if (timeout_ms > 0)
+        cage.timeout_ms = timeout_ms;
+    return cage_run(&cage, argv, run, ret, err);
+}
+
+/* No child is left, and as many files are open as before. */
+static size_t open_files(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static void assert_nothing_left(size_t files)
+{
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    assert_int_equal(open_files(), files);
+}
+
+static void harmless(const char *what)
+{
+    struct err err = {0};
+    cleanup_proc_result struct proc_result said = {0};
+    size_t files = open_files();
+    if (run_caged(what, 0, NULL, &said, &err) < 0)
+        fail_msg("%s: %s", what, err.text);
+    if (said.status != 0)
+        fail_msg("%s: status %d: %s", what, said.status, said.out.data ? said.out.data : "");
+    assert_nothing_left(files);
+}
+
+static void test_status_output_and_arguments(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    cleanup_proc_result struct proc_result said = {0};
+    assert_int_equal(run_caged("show", 0, NULL, &said, &err), 0);
+    assert_int_equal(said.status, 7);
+    assert_string_equal(said.out.data, "caged show\n"); /* and no environment */
+    assert_string_equal(said.err.data, "said\n");
+}
+
+static void test_it_can_do_nothing(void **state)
+{
+    (void)state;
+    harmless("look");
+    harmless("write");
+    harmless("network");
+    harmless("rights");
+    harmless("memory");
+}
+
+/* They hold the output open, too: without an end to them this would wait for ever. */
+static void test_children_end_with_it(void **state)
+{
+    (void)state;
+    int64_t began = clock_now_ms();
+    harmless("leave");
+    assert_true(clock_now_ms() - began < CAGE_TIMEOUT_MS / 2);
+}
+
+static void stopped(const char *what)
+{
+    struct err err = {0};
+    cleanup_proc_result struct proc_result said = {0};
+    size_t files = open_files();
+    assert_int_equal(run_caged(what, 700, NULL, &said, &err), -1);
+    assert_int_equal(err.errnum, ETIMEDOUT);
+    assert_nothing_left(files);
+}
+
+static void test_time_limit(void **state)
+{
+    (void)state;
+    stopped("forever");
+    stopped("multiply");
+    stopped("endless");
+}
+
+static void test_interruption(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    volatile sig_atomic_t stop = SIGINT;
+    const struct run run = {.stop = &stop};
+    cleanup_cage struct cage cage = CAGE_EMPTY;
+    cleanup_proc_result struct proc_result said = {0};
+    const char *const argv[] = {"caged", "forever", NULL};
+    size_t files = open_files();
+    assert_int_equal(cage_open(&program, NULL, &cage, &err), 0);
+    assert_int_equal(cage_run(&cage, argv, &run, &said, &err), -1);
+    assert_int_equal(err.kind, ERR_INTERRUPTED);
+    cage_close(&cage);
+    assert_nothing_left(files);
+}
+
+/* Killed where it cannot clean up: the caged program ends all the same. It holds the pipe that this reads. */
+static void test_parent_killed(void **state)
+{
+    (void)state;
+    int fds[2];
+    char byte;
+    assert_int_equal(pipe(fds), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        struct err err = {0};
+        cleanup_proc_result struct proc_result said = {0};
+        close(fds[0]);
+        _exit(run_caged("forever", 0, NULL, &said, &err) == 0);
+    }
+    close(fds[1]);
+    clock_sleep_ms(300);
+    kill(parent, SIGKILL);
+    waitpid(parent, NULL, 0);
+    assert_int_equal(read(fds[0], &byte, 1), 0);
+    close(fds[0]);
+}
+
+static void test_dynamic_program(void **state)
+{
+    (void)state;
+    struct blob blob;
+    cleanup_close int fd = -1;
+    cleanup_cage struct cage cage = CAGE_EMPTY;
+    cleanup_proc_result struct proc_result said = {0};
+    const char *const argv[] = {"cat", "--version", NULL};
+    struct err err = {0};
+    caged_blob("/bin/cat", &blob, &fd);
+    assert_int_equal(cage_open(&blob, NULL, &cage, &err), 0);
+    assert_true(cage.dynamic);
+    if (cage_run(&cage, argv, NULL, &said, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(said.status, 0);
+    assert_non_null(strstr(said.out.data, "cat"));
+}
+
+static void test_not_a_program_of_this_machine(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "#!/bin/sh\necho not in the cage, and long enough for the header of a program\n";
+    struct err err = {0};
+    struct blob blob;
+    cleanup_cage struct cage cage = CAGE_EMPTY;
+    assert_int_equal(blob_from_memory(script, sizeof script - 1, &blob, &err), 0);
+    assert_int_equal(cage_open(&blob, NULL, &cage, &err), -1);
+    assert_int_equal(err.errnum, CAGE_NOT_HERE);
+    char head[128];
+    assert_int_equal(blob_read(&program, head, sizeof head, 0, &err), 0);
+    head[18] = 0x15; /* e_machine: PowerPC64 */
+    head[19] = 0;
+    assert_int_equal(blob_from_memory(head, sizeof head, &blob, &err), 0);
+    assert_int_equal(cage_open(&blob, NULL, &cage, &err), -1);
+    assert_int_equal(err.errnum, CAGE_NOT_HERE);
+    assert_non_null(strstr(err.text, "another kind of machine"));
+    head[18] = 62; /* x86-64 again, with its table of segments cut off */
+    head[32] = 127;
+    assert_int_equal(blob_from_memory(head, 127, &blob, &err), 0);
+    assert_int_equal(cage_open(&blob, NULL, &cage, &err), -1);
+    assert_int_equal(err.errnum, CAGE_NOT_HERE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest always[] = {cmocka_unit_test(test_not_a_program_of_this_machine)};
+    const struct CMUnitTest caged[] = {
+        cmocka_unit_test(test_status_output_and_arguments),
+        cmocka_unit_test(test_it_can_do_nothing),
+        cmocka_unit_test(test_children_end_with_it),
+        cmocka_unit_test(test_time_limit),
+        cmocka_unit_test(test_interruption),
+        cmocka_unit_test(test_parent_killed),
+        cmocka_unit_test(test_dynamic_program),
+    };
+    caged_blob("caged", &program, &program_fd);
+    int failed = cmocka_run_group_tests(always, NULL, NULL);
+    return caged_possible() ? failed + cmocka_run_group_tests(caged, NULL, NULL) : failed;
+}
