@@ -3,7 +3,7 @@
  * In:    sizes and strings.
  * Out:   zeroed, aligned memory that lives as long as the arena.
  * Fails: NULL if out of memory or over the arena's cap.
- * Owns:  everything it handed out; arena_free() releases it at once.
+ * Owns:  everything it handed out; arena_free() releases it all at once.
  */
 #ifndef BAKE_BASE_ARENA_H
 #define BAKE_BASE_ARENA_H

@@ -3,7 +3,7 @@
  * In:    variables declared with one of the cleanup_* attributes.
  * Out:   what they own is released when the scope is left, on every path.
  * Never: changes errno: the error being reported survives its clean-up.
- * Owns:  the variable it is attached to, until steal_*() takes the value away.
+ * Owns:  the variable's value, until steal_*() takes it away.
  */
 #ifndef BAKE_BASE_CLEANUP_H
 #define BAKE_BASE_CLEANUP_H

@@ -6,8 +6,8 @@
  *
  * A struct err lives on the stack of the operation's first caller.
  *
- * Functions take `struct err *err` last, return 0 or -1, fill err on -1, and leave their ret_ parameters
- * alone then. Callers prepend context on the way up with err_wrap(): "outer: inner".
+ * Functions take `struct err *err` last and return 0 or -1. On -1 they have filled err and left their ret_
+ * parameters alone. Callers prepend context on the way up with err_wrap(): "outer: inner".
  */
 #ifndef BAKE_BASE_ERR_H
 #define BAKE_BASE_ERR_H

@@ -48,7 +48,7 @@ struct cache_options {
     bool recheck;
 };
 
-/* The front end works out the default directory, $XDG_CACHE_HOME/bake or else $HOME/.cache/bake. */
+/* The front end supplies the default directory, $XDG_CACHE_HOME/bake or else $HOME/.cache/bake. */
 must_check int cache_open(const struct cache_options *options, struct cache **ret, struct err *err);
 void cache_close(struct cache *cache);
 

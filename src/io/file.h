@@ -2,7 +2,7 @@
  *
  * In:    paths and file descriptors (O_CLOEXEC everywhere).
  * Out:   whole transfers: short reads and writes are completed, EINTR is retried.
- * Fails: ERR_IO, or ERR_SPACE when the file system is full.
+ * Fails: ERR_IO; ERR_SPACE when the file system is full; ERR_VERIFY for a file that is larger than allowed.
  * Owns:  a struct newfile owns its descriptor and unnamed or temporary file until newfile_commit().
  * Never: leaves a partial file under its final name.
  */

@@ -2,7 +2,7 @@
  *
  * In:    the first bytes of a file; MAGIC_BYTES of them are enough for every format.
  * Out:   a description such as "a qcow2 image: make it raw with qemu-img convert -O raw", or NULL.
- * Never: used to choose a decoder: only to explain an error.
+ * Never: chooses a decoder; the text only explains errors.
  */
 #ifndef BAKE_IO_MAGIC_H
 #define BAKE_IO_MAGIC_H

@@ -1,6 +1,6 @@
 /* Reads what is on a disk and decides where things go.
  *
- * In:    an unpacked base (a file disk).
+ * In:    an unpacked base: a disk in a file, or a view of one that is still unchanged.
  * Out:   struct layout (layout/types.h).
  * Fails: ERR_LAYOUT: no GPT, a damaged or overlapping table, not Container Linux or Flatcar, a base that has
  *        booted, a path that may not be written; ERR_SPACE when a disk cannot be grown.

@@ -1,6 +1,6 @@
 /* UTF-8 (RFC 3629): no surrogates, no overlong forms, nothing over U+10FFFF.
  *
- * In:    bytes and their number; no terminating NUL.
+ * In:    bytes and their number; a terminating NUL is not needed.
  */
 #ifndef BAKE_TEXT_UTF8_H
 #define BAKE_TEXT_UTF8_H
