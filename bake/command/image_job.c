@@ -46,7 +46,7 @@ static int load_key(const char *path, struct passphrase_options *passphrase, str
 
 static void report_package(struct common *common, const char *manifest, bool unchanged)
 {
-    ui_step(&common->ui, "image", unchanged ? "unchanged: it is there already" : "done");
+    ui_step(&common->ui, "image", unchanged ? "unchanged: it already exists" : "done");
     struct ui_line line;
     ui_line_open(&line, &common->ui, "image");
     json_string(&line.json, "result", unchanged ? "unchanged" : "built");

@@ -38,7 +38,7 @@ static int run_init(struct common *common, int argc, char **argv, struct err *er
         return -1;
     if (newfile_commit(&file, true, err) < 0) {
         if (err->errnum == EEXIST)
-            return err_set(err, ERR_USAGE, 0, "%s is there already: give another FILE", path);
+            return err_set(err, ERR_USAGE, 0, "%s already exists: give another FILE", path);
         return -1;
     }
     ui_step(&common->ui, "init", "wrote %s: edit it, then run bake lock %s", path, path);

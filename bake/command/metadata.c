@@ -22,11 +22,10 @@ struct metadata_command {
 static const struct option metadata_rows[] = {
     {"name", 'n', STRING_OF(struct metadata_command, cluster.name), "NAME", "the cluster's name"},
     {"nodes", 0, STRING_OF(struct metadata_command, cluster.nodes), "LIST",
-     "NAME=ADDRESS,...; at most 9, the order counts"},
+     "NAME=ADDRESS,...; at most 9, the order matters"},
     {"first-address", 0, STRING_OF(struct metadata_command, cluster.first_address), "IP",
      "with --nodes NAME,...: count addresses up from here"},
-    {"role", 0, PAIRS_OF(struct metadata_command, cluster.roles), "NODE=ROLE",
-     "node, or witness: etcd and nothing else"},
+    {"role", 0, PAIRS_OF(struct metadata_command, cluster.roles), "NODE=ROLE", "node, or witness: only etcd"},
     {"format", 'f', STRING_OF(struct metadata_command, format), "FORMAT",
      "gcloud (default), terraform or json", .choices = "gcloud terraform json"},
     {"pod-cidr", 0, STRING_OF(struct metadata_command, cluster.pod_cidr), "CIDR",
@@ -112,11 +111,10 @@ static int write_secret(const char *path, const struct cluster *cluster, struct 
         return -1;
     if (newfile_commit(&file, true, err) < 0)
         return err->errnum == EEXIST
-                   ? err_set(
-                         err, ERR_USAGE, 0,
-                         "%s is there already, and some cluster may live by it: use it with --secret-file, "
-                         "or name another",
-                         path)
+                   ? err_set(err, ERR_USAGE, 0,
+                             "%s already exists, and a cluster may depend on it: use it with --secret-file, "
+                             "or name another file",
+                             path)
                    : -1;
     return 0;
 }
@@ -187,11 +185,11 @@ const struct command command_metadata = {
     .name = "metadata",
     .title = "print the attributes of a cluster's nodes",
     .usage = "bake metadata --name NAME --nodes LIST [options]",
-    .summary = "Prints the attributes that make a cluster of instances of one image, checked as\n"
-               "the nodes will check them.",
+    .summary = "Prints the attributes that turn instances of one image into a cluster, checked\n"
+               "as the nodes will check them.",
     .more = "gcloud: a line for each node, arguments of `gcloud compute instances create`.\n"
             "terraform: locals for a module, and a variable for the secret.\n"
-            "json: a document with everything, the secret too unless --secret-out takes it.",
+            "json: a document with everything, including the secret without --secret-out.",
     .options = (const struct option_use[]){{&metadata_group, 0}, {&common_output_group, 0}, {0}},
     .run = run_metadata,
 };

@@ -54,9 +54,9 @@ const struct command command_promote = {
     .title = "make an image the head of its family",
     .usage = "bake promote IMAGE --family NAME [options]\n"
              "       bake promote [IMAGE] --family NAME --rollback [options]",
-    .summary = "Makes IMAGE the head of the family: new instances of the family use it. Images\n"
-               "before it are deprecated, with it as their replacement. The family has a head\n"
-               "at every moment.",
+    .summary = "Makes IMAGE the head of the family: new instances of the family use it. Older\n"
+               "images are deprecated, with it as their replacement. The family is never\n"
+               "without a head.",
     .more = "The last line of stdout is the name of the family's head.",
     .options = (const struct option_use[]){{&promote_group, 0},
                                            {&session_group, offsetof(struct promote_options, session)},

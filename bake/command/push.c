@@ -61,9 +61,9 @@ const struct command command_push = {
     .name = "push",
     .title = "upload a package, register it as an image",
     .usage = "bake push PACKAGE --bucket NAME [options]",
-    .summary = "Uploads what the bucket lacks of PACKAGE (NAME.manifest.json, or NAME.tar.gz\n"
-               "beside it) and registers it as an image, in no family yet. A package that is\n"
-               "registered already is not sent again; an interrupted push continues.",
+    .summary = "Uploads the parts of PACKAGE (NAME.manifest.json, or NAME.tar.gz beside it) that\n"
+               "the bucket lacks, and registers it as an image, in no family yet. A package that\n"
+               "is already registered is not sent again; an interrupted push continues.",
     .more = "The last line of stdout is the image's name. Credentials, in this order:\n"
             "--access-token-file, $GOOGLE_APPLICATION_CREDENTIALS, gcloud's application\n"
             "default credentials, the metadata server. bake(1) lists the roles they need.",

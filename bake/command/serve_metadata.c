@@ -161,9 +161,9 @@ static int run_serve_metadata(struct common *common, int argc, char **argv, stru
 const struct command command_serve_metadata = {
     .name = "serve-metadata",
     .usage = "bake serve-metadata FILE [options]",
-    .summary = "Answers as Compute Engine's metadata server does. The instances of FILE are told\n"
-               "apart by the address they ask from. For tests. FILE is read again when it\n"
-               "changes, and on SIGHUP.",
+    .summary = "Answers like Compute Engine's metadata server, for tests. The instances in FILE\n"
+               "are recognised by the client's address. FILE is read again when it changes, and\n"
+               "on SIGHUP.",
     .more = "FILE is JSON: {\"project\": {\"id\", \"number\", \"attributes\"}, \"instances\":\n"
             "[{\"name\", \"ip\", \"zone\", \"id\", \"attributes\"}, ...]}\n"
             "It prints \"ready ADDR:PORT\" on stdout once it listens.",

@@ -205,7 +205,7 @@ dns_trouble() {
     rig kubectl n1 -n kube-system describe pods -l k8s-app=kube-dns 2>&1 | tail -n 30 | sed 's/^/# /'
     rig kubectl n1 -n kube-system logs -l k8s-app=kube-dns --tail=10 2>&1 | sed 's/^/# /'
 }
-# each pod resolves the API's and the web service's names, short and whole, a name outside, and not what is not there
+# each pod resolves the API's and the web service's names, short and full, and an external name, but no unknown name
 pods_resolve() {
     local asked=$1 pods name node _ service script domain
     pods=$(web_pods "$asked") && [ -n "$pods" ] || return 1

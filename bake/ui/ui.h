@@ -5,7 +5,7 @@
  * Fails: a result that cannot be made or written (no memory, a full disk, a closed pipe) is reported by
  *        ui_finish().
  * Owns:  nothing but its line of progress on a terminal.
- * Never: colours or redraws where stderr is not a terminal; prints secrets, since nobody hands it any.
+ * Never: colours or redraws where stderr is not a terminal; prints secrets: none are passed to it.
  */
 #ifndef BAKE_FRONT_UI_UI_H
 #define BAKE_FRONT_UI_UI_H

@@ -1,4 +1,4 @@
-"""As much of GitHub Actions as the example leans on: which events start which jobs, a job's container with the runner's folders in
+"""As much of GitHub Actions as the example uses: which events start which jobs, a job's container with the runner's folders in
 it, checkout, cache, Google's identity, and steps that are scripts."""
 
 import fnmatch
@@ -17,7 +17,7 @@ GROUP = 127
 
 
 def starts(workflow, event, ref):
-    """Does EVENT on REF start this workflow? YAML parses the key "on" as true."""
+    """Whether EVENT on REF starts this workflow. YAML parses the key "on" as true."""
     rules = workflow.get("on", workflow.get(True))
     if event not in rules:
         return False

@@ -1,4 +1,4 @@
-"""As much of Kubernetes as the examples lean on: kubectl's create, apply and replace for what they create, and pods as a kubelet
+"""As much of Kubernetes as the examples use: kubectl's create, apply and replace for what they create, and pods as a kubelet
 starts them: volumes with their owners and modes, init containers first, users, environment, working folder, mounts."""
 
 import base64

@@ -102,7 +102,7 @@ def _jwt_bearer(emulator, request, form):
             "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable "
             "timeframe. Check your iat and exp values in the JWT claim.",
         )
-    if "target_audience" in claims:  # an identity token; nobody here checks one, so it is not signed
+    if "target_audience" in claims:  # an identity token; none is checked here, so it is not signed
         claims = {
             "iss": "https://accounts.google.com",
             "aud": claims["target_audience"],

@@ -133,7 +133,7 @@ static void the_last_good_metadata_serves(void **state)
     assert_says(last, "is unusable: /var/lib/bake/metadata.json: ");
 }
 
-/* As on a full disk: what is there is good enough to boot from. */
+/* As on a full disk: the existing files are good enough to boot from. */
 static void a_copy_that_cannot_be_kept_is_no_fault(void **state)
 {
     struct place *place = *state;

@@ -143,7 +143,7 @@ static void bad_nodes_fail(void **state)
     fails_with(place, ill_then_well, "FAIL /opt/bake/contents.json is missing");
 }
 
-/* systemd shows a unit whose requirement failed as one that nobody ever wanted. */
+/* systemd shows a unit whose requirement failed like one that was never started. */
 static void enabled_units_must_start(void **state)
 {
     struct place *place = *state;

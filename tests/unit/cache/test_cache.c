@@ -146,7 +146,7 @@ static void recheck_sees_what_identity_cannot(void **state)
     struct cache_rig *rig = *state;
     struct err err = {0};
     rig_store(rig, "base", "k", "content");
-    /* bytes rot under an unchanged inode: here the note is made to vouch for other bytes */
+    /* bytes decay under an unchanged inode: here the note is changed to vouch for other bytes */
     struct cache_meta meta;
     assert_true(cache_meta_read(rig->cache, "base", "k", &meta));
     meta.sha256.bytes[0] ^= 1;
@@ -210,14 +210,14 @@ static void trimming_spares_what_this_run_used(void **state)
     assert_int_equal(cache_trim(rig->cache, &err), 0);
     assert_int_equal(rig_find(rig, "segment", "old"), -1);
     assert_int_equal(rig_find(rig, "segment", "idle"), -1);
-    assert_int_equal(rig_files(rig, "segment"), 4); /* "new" and "reused", which nobody has open */
-    /* to a later run they are old */
+    assert_int_equal(rig_files(rig, "segment"), 4); /* "new" and "reused", though no process has them open */
+    /* for a later run they are old */
     rig->cache->keep_since.tv_sec += 3600;
     assert_int_equal(cache_trim(rig->cache, &err), 0);
     assert_int_equal(rig_files(rig, "segment"), 0);
 }
 
-/* Bytes of small entries are mostly in what is beside their content. */
+/* Small entries use most of their space beside their content. */
 static void trimming_counts_notes_and_folders(void **state)
 {
     struct cache_rig *rig = *state;

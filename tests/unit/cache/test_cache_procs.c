@@ -35,7 +35,7 @@ static void nap_us(long us)
     nanosleep(&nap, NULL);
 }
 
-/* Content that shows on its own whether it is whole: PIECES pieces, each filled with the key's letter. */
+/* Content that can be checked for completeness: PIECES pieces, each filled with the key's letter. */
 static int make_entry(struct cache *cache, unsigned key, unsigned pieces, bool *ret_made, struct err *err)
 {
     char name[8], piece[PIECE];
@@ -87,7 +87,7 @@ _Noreturn static void churn(const struct cache_rig *rig, bool named, atomic_uint
     }
 }
 
-/* Whatever is found must be whole: its digest is the recorded one, and every byte is the key's letter. */
+/* Every entry found must be complete: its digest is the recorded one, and every byte is the key's letter. */
 static unsigned check_all(struct cache_rig *rig)
 {
     unsigned found = 0;
@@ -144,7 +144,7 @@ static void killed_at_any_moment(struct cache_rig *rig, bool named)
     munmap(commits, sizeof *commits);
     assert_true(found > KILLS / 4); /* else nothing was ever committed and the test shows nothing */
     assert_int_equal(cache_trim(rig->cache, &err), 0);
-    /* nothing is left but whole entries: content and note */
+    /* only complete entries are left: content and note */
     int files = rig_files(rig, "member");
     assert_int_equal(files, 2 * (int)check_all(rig));
     assert_int_equal(rig_files(rig, "partial"), 0);
@@ -170,7 +170,7 @@ static void several_processes_make_one_content(void **state)
             pids[w] = fork();
             if (pids[w] == 0) {
                 bool made = false;
-                /* each would write another length: what is found tells that one maker was enough */
+                /* each would write a different length, which shows that only one did */
                 if (make_entry(rig->cache, 0, w + 1, &made, &err) < 0)
                     _exit(100);
                 _exit(made ? 1 : 0);

@@ -127,7 +127,7 @@ static void like_an_array(void **state)
     assert_int_equal(disk_view_fd(&disk), -1);
     assert_int_equal(disk_check_files(&disk, &err), 0);
     assert_int_equal(file_pread(check, bytes, 64 * KIB, 0, "the base", &err), 0);
-    assert_memory_equal(bytes, base, 64 * KIB); /* nobody wrote there */
+    assert_memory_equal(bytes, base, 64 * KIB); /* unwritten */
     assert_int_equal(disk_read(&disk, bytes, 2, GROWN - 1, &err), -1);
     assert_int_equal(err.kind, ERR_LAYOUT);
     close(check);

@@ -111,7 +111,7 @@ static inline int rig_files(const struct fetch_rig *rig, const char *kind)
     return n;
 }
 
-/* Size of the one partial download there is, 0 when there is none. */
+/* Size of the only partial download, 0 if there is none. */
 static inline uint64_t rig_partial(const struct fetch_rig *rig)
 {
     char path[512];

@@ -74,7 +74,7 @@ static pid_t fetch_in_child(struct fetch_rig *rig, const struct fetch_request *r
     _exit(fetched == 0 && artifact.size == SIZE ? 0 : 1);
 }
 
-/* kill -9 once some of it has come. Gives what is there then. */
+/* kill -9 once some bytes have arrived. Returns the size of the partial file. */
 static uint64_t kill_midway(struct fetch_rig *rig, const struct fetch_request *req)
 {
     int status = 0;
@@ -379,7 +379,7 @@ static void an_interrupted_run_stops_within_200_ms(void **state)
     assert_int_equal(fetcher_new(&patient, &rig->fetcher, &err), 0);
     struct fetch_request nobody = {.name = "x", .url = "http://127.0.0.1:1/x"};
     stops_at_once(rig, &nobody, 300);
-    /* while a name is looked up or a host does not answer: 192.0.2.0/24 is nobody's (RFC 5737) */
+    /* while a name is looked up or a host does not answer: 192.0.2.0/24 is reserved (RFC 5737) */
     struct fetch_request silent = {.name = "x", .url = "http://192.0.2.1/x"};
     stops_at_once(rig, &silent, 300);
 }

@@ -172,7 +172,7 @@ static void the_same_plan_gives_the_same_bytes(void **state)
     cleanup_disk struct disk second = DISK_EMPTY;
     assert_int_equal(disk_from_fd(open(path, O_RDWR | O_CLOEXEC), &second, &err), 0);
     apply_ok(&first, &layout, &plan);
-    sleep(2); /* ext4's times have seconds */
+    sleep(2); /* ext4's times have a resolution of seconds */
     apply_ok(&second, &layout, &plan);
     struct sha256 a = rig_digest(&first), b = rig_digest(&second);
     assert_true(sha256_equal(&a, &b));

@@ -114,8 +114,8 @@ static void damaged_images_are_survived(void **state)
     }
 }
 
-/* Blocks 3000 to 3002 (of 1 KiB) are full of pointers to the next one, and 3003 is a block of a folder
- * without names. */
+/* Blocks 3000 to 3002 (of 1 KiB) are full of pointers to the next one, and 3003 is a folder's block without
+ * names. */
 static void lay_maze(struct disk *disk)
 {
     unsigned char *blocks = disk->memory + RIG_OFFSET + 3000 * 1024;

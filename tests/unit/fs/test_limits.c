@@ -259,7 +259,7 @@ static void memory_does_not_show(void **state)
     }
 }
 
-/* Two partitions, operations of both mixed: each gets its own, and the bytes between stay. */
+/* Mixed operations on two partitions: each gets its own, and the bytes between them stay. */
 static void each_partition_gets_its_own(void **state)
 {
     (void)state;

@@ -179,7 +179,7 @@ static void write_out(const struct disk *view)
         }
 }
 
-/* The block at byte AT of /large, as debugfs finds it, is the one of $1/source. */
+/* The block at byte AT of /large, as debugfs finds it, equals that of $1/source. */
 static void same_at_both(uint64_t at)
 {
     assert_int_equal(

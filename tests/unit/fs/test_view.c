@@ -35,7 +35,7 @@ static void base_tree(void)
                      0);
 }
 
-/* $1/NAME as a file that is the disk, and $1/NAME.base as the base of a view. */
+/* $1/NAME is the disk as a file, and $1/NAME.base is the base of a view. */
 static void make_both(const char *name, const char *features, unsigned size_mib, struct disk *file,
                       struct disk *view)
 {
@@ -86,7 +86,7 @@ static void the_same_bytes(void **state)
     base_tree();
     struct blob big = blob_in_file("big", BIG, 0), other = blob_in_file("other", 5 * MIB, 9),
                 small = blob_in_file("small", 100, 3);
-    struct blob part = other; /* a piece of a file, as members of the cache are */
+    struct blob part = other; /* a range of a file, as cached members are */
     struct err err = {0};
     part.off = 4096 * 3 + 17;
     part.size = 1000001;
@@ -155,7 +155,7 @@ static void it_grows_the_same(void **state)
         assert_true(before == 0 || off > before); /* adjacent ranges are merged */
         changed += end - off;
     }
-    assert_true(changed > 0 && changed < 4 * MIB); /* not all that was copied */
+    assert_true(changed > 0 && changed < 4 * MIB); /* less than was copied */
 }
 
 static void what_is_not_as_planned_is_refused(void **state)

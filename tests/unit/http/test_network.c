@@ -223,7 +223,7 @@ static void both(const char *url, enum err_kind kind, unsigned attempts, const c
 static void names_that_do_not_resolve(void **state)
 {
     (void)state;
-    ask_dns_at("127.0.0.1"); /* nobody is there */
+    ask_dns_at("127.0.0.1"); /* no server listens there */
     both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "Could not resolve host: mirror.invalid; check");
     ask_dns_at(HOLE);
     both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "Resolving timed out");
@@ -255,7 +255,7 @@ static void hosts_that_are_not_reached(void **state)
     both("https://127.0.0.1:1/x", ERR_NETWORK, ATTEMPTS, "Connection refused");
 }
 
-/* Where nobody names one it may be missing, but one failed look-up does not say so. */
+/* Unless it is configured, a metadata server may not exist, but one failed look-up does not prove that. */
 static void a_metadata_server_is_looked_for_more_than_once(void **state)
 {
     const struct credentials_options options = {.env = &(struct cloud_env){.home = net.dir}};

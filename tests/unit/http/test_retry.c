@@ -165,7 +165,7 @@ static void test_deadline(void **state)
                 &clock.source);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(answered(&retry, &answer, &err), 0);
-        retry_progress(&retry); /* it goes on: counting begins anew */
+        retry_progress(&retry); /* progress: counting restarts */
     }
     http_answer_free(&answer);
 }

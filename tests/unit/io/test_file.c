@@ -230,8 +230,7 @@ static void children_run_and_are_reaped(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
 }
 
-/* Services run with no PATH, ordinary users of Debian with one that has no sbin. What stands in PATH goes
- * first. */
+/* Services run without PATH, ordinary users of Debian with one without sbin. Folders in PATH come first. */
 static void programs_are_found_where_debian_puts_them(void **state)
 {
     (void)state;
@@ -266,7 +265,7 @@ static void a_missing_program_is_named_with_its_package(void **state)
     assert_non_null(
         strstr(err.text, "no-such-program-here is not installed (Debian: apt-get install some-package)"));
 
-    /* in the current folder, or not a program: not taken */
+    /* in the current folder, or not a program: not used */
     assert_int_equal(file_put(in_dir("no-such-program-here"), "#!/bin/sh\n", 10, 0644, &err), 0);
     char *before = strdup(getenv("PATH")), cwd[4096];
     assert_non_null(getcwd(cwd, sizeof cwd));

@@ -1,4 +1,4 @@
-/* New files on file systems that lack things. The kernel refuses the calls itself (seccomp), in a child; a
+/* New files on file systems that lack features. The kernel itself refuses the calls (seccomp), in a child; a
  * real file system without them, exFAT, is in tests/e2e/machine-test. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,8 +43,7 @@ static int tear_down(void **state)
 
 enum { NO_TMPFILE = 1, NO_LINK = 2, NO_RENAME_FLAGS = 4, NO_CHMOD = 8 };
 
-/* From here on this process gets WHY from the calls that LACKS names. The order of the filter: each row tests
- * one call. */
+/* From here on the calls in LACKS fail with WHY in this process. In the filter each row tests one call. */
 static void lose(unsigned lacks, int why)
 {
     struct sock_filter code[40];

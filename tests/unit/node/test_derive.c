@@ -52,7 +52,7 @@ static void keys_are_blake2b_of_version_label_and_cluster(void **state)
     }
 }
 
-/* The labels' ends count: neither can one pair of label and cluster stand for another. */
+/* Labels are delimited: no two pairs of label and cluster give the same result. */
 static void no_two_uses_share_a_key(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Real disks through pack_disk(), read by every reader that matters: GNU tar, bsdtar, gzip, Python. */
+/* Real disks through pack_disk(), read with GNU tar, bsdtar, gzip and Python. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,7 +135,7 @@ static void pack_and_list(const struct disk *disk, const char *name, struct pack
            name, (unsigned long long)disk->size, name, name, (unsigned long long)disk->size);
 }
 
-/* disk_tree by another implementation. */
+/* Another implementation of disk_tree. */
 static const char python_tree[] = "import hashlib, os, struct, sys\n"
                                   "d = open(sys.argv[1], 'rb')\n"
                                   "size = os.fstat(d.fileno()).st_size\n"
@@ -235,7 +235,7 @@ static void map_boundaries(void **state)
     }
 }
 
-/* Offsets and a size that octal cannot hold. */
+/* Offsets and a size that do not fit octal fields. */
 static void over_8_gib(void **state)
 {
     (void)state;

@@ -59,8 +59,7 @@ static void made_free(struct made *m)
 
 static const char unit_text[] = "[Unit]\nDescription=x\n[Install]\nWantedBy=multi-user.target\n";
 
-/* What a loader would answer: texts as they are, units an [Install] section, everything else its own label.
- */
+/* A stub of the loader: texts as they are, an [Install] section for units, everything else its own label. */
 static void load(struct made *m, const struct plan_tree_entry *tree, size_t tree_count)
 {
     m->contents = calloc(m->wants.count + 1, sizeof *m->contents);
@@ -348,7 +347,7 @@ static void add_ons_are_templates(void **state)
     assert_int_equal(m.result, 0);
     assert_int_equal(find(&m.plan, "/opt/bake/templates/addon-x.yaml")->mode, 0644);
     assert_int_equal(find(&m.plan, "/etc/kubernetes/manifests/x.yaml")->mode, 0644);
-    /* a mark that the agent fills in makes a template of any YAML */
+    /* a placeholder for the agent makes any YAML a template */
     assert_int_equal(find(&m.plan, "/opt/bake/templates/pod.yaml")->mode, 0644);
     assert_int_equal(find(&m.plan, "/etc/kubernetes/manifests/at.yaml")->mode, 0644);
     assert_int_equal(find(&m.plan, "/etc/kubernetes/manifests/p.json")->mode, 0644);
@@ -521,7 +520,7 @@ static void is(const struct plan *plan, const char *path, uint32_t mode, uint32_
         fail_msg("%s: %04o %u:%u", path, op->mode, op->uid, op->gid);
 }
 
-/* What the recipe says, what becomes of "su", 6755 of 998:9 in the archive, and whether each kind of loss is
+/* The recipe's keys, the result for "su" (6755 of 998:9 in the archive), and whether each kind of loss is
  * reported. */
 static void archives_owners_and_modes(void **state)
 {

@@ -209,7 +209,7 @@ static void the_inputs_digest_changes_with_what_counts(void **state)
     parse_full(&r);
     assert_int_equal(recipe_inputs_digest(&r, &first, &err), 0);
     struct recipe_input *in = (struct recipe_input *)(uintptr_t)&r.inputs[1];
-    /* it leaves out credentials and what differs between machines */
+    /* credentials and values that differ between machines are left out */
     assert_string_equal(in->portable_url, "https://h/v1.20.tar.gz");
     in->url = "https://other:secret@h/v1.21.tar.gz";
     assert_int_equal(recipe_inputs_digest(&r, &other, &err), 0);
@@ -227,7 +227,7 @@ static void the_inputs_digest_changes_with_what_counts(void **state)
     assert_false(sha256_equal(&first, &other));
 }
 
-/* Folders that variables stand for are escaped in file: URLs and nowhere else. */
+/* Folders in variables are escaped in file: URLs and nowhere else. */
 static void folders_in_urls_are_escaped(void **state)
 {
     (void)state;

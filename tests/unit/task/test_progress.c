@@ -78,7 +78,7 @@ static void given_up(void **state)
     assert_int_equal(progress_wait(progress, 1, NULL, &now, &err), -1);
     assert_int_equal(err.kind, ERR_INTERNAL);
     progress_free(progress);
-    progress_advance(NULL, 0, 1); /* nobody reads along */
+    progress_advance(NULL, 0, 1); /* without a reader */
     progress_end(NULL, true);
 }
 

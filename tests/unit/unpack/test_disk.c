@@ -11,8 +11,7 @@
 #include "unpack/unpack.h"
 #include "unpack/unpacking.h"
 
-/* A 64 MiB disk with a partition table's mark, data at both ends and in the middle, and zeros that are
- * stored. */
+/* A 64 MiB disk with a partition table's signature, data at both ends and in the middle, and stored zeros. */
 static const char make_disk[] = "truncate -s 64M disk.raw\n"
                                 "put() { dd of=disk.raw conv=notrunc bs=1 seek=\"$1\" status=none; }\n"
                                 "printf '\\x55\\xaa' | put 510\n"
@@ -47,7 +46,7 @@ static void unpacks(const char *name)
     is_disk(&second, "disk.raw");
     disk_close(&first);
     disk_close(&second);
-    /* the same as a view of the cache's own file, which is never written to */
+    /* the same with a view of the cache's own file, which is never written to */
     OK(unpack_base(&base, cache, NULL, NULL, NULL, &first, &err));
     OK(unpack_base(&base, cache, NULL, NULL, NULL, &second, &err));
     is_disk(&first, "disk.raw");
@@ -194,7 +193,7 @@ static void bombs(void **state)
     trusted_free(&base);
 }
 
-/* Cut at every sixteenth and at the last bytes: always refused. */
+/* Truncated at every sixteenth and at the last bytes: always refused. */
 static void cut_short(void **state)
 {
     (void)state;
@@ -366,13 +365,13 @@ static void during_the_download(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct sha256 other = {{(uint8_t)i, 77}};
         artifact(names[i], &base);
-        if (i != 3) { /* cut short: given up, nothing is kept */
+        if (i != 3) { /* truncated: nothing is kept */
             while_fetched(names[i], NULL, base.size / 2, &disk, &over);
             assert_false(over);
             assert_null(disk.ops);
             in_the_cache(&base.sha256, false);
         }
-        /* other bytes than the lock's: what they unpack to is never returned */
+        /* bytes that differ from the lock: the disk is never returned */
         while_fetched(names[i], &other, UINT64_MAX, &disk, &over);
         assert_false(over);
         assert_null(disk.ops);

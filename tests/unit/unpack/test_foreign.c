@@ -1,5 +1,5 @@
-/* Archives as other programs write them: frames without data, many members, padding, names beyond ASCII; and
- * files of other kinds, which the message names. */
+/* Archives from other programs: frames without data, many members, padding, non-ASCII names; and files of
+ * other kinds, which the message names. */
 #include "archives.h"
 
 #include "unpack/member/member.h"

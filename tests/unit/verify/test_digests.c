@@ -117,7 +117,7 @@ static void only_signature_packets_pass(void **state)
         {"\xc2\xff\x00", 3, -1},
         {"\x08\x01x", 3, -1},
         {"\x88\x00\xcb\x00", 4, -1},
-        /* what has to be passed over: a marker, padding, a type that is not critical */
+        /* packets to skip: a marker, padding, a type that is not critical */
         {"\xca\x03PGP\x88\x01x", 8, 0},
         {"\x88\x01x\xd5\x02zz", 7, 0},
         {"\x88\x01x\xe8\x01z", 6, 0},

@@ -161,8 +161,7 @@ static void expired_keys_count_only_for_what_they_signed_before(void **state)
                "keyring.gpg", NULL, NULL);
 }
 
-/* A publisher adds a signing subkey every year. Those that have expired say nothing of what another one
- * signed. */
+/* A publisher adds a signing subkey every year. Expired ones do not affect signatures by the others. */
 static void every_subkey_counts_by_its_own_end(void **state)
 {
     (void)state;
@@ -232,7 +231,7 @@ static void one_good_signature_is_enough(void **state)
             says(log.text, cases[i].note);
             says(log.text, second ? "signature 1 of 2" : "signature 2 of 2");
         }
-        /* and beside one that does not count either it is no better than alone */
+        /* two signatures that do not count are no better than one */
         assert_string_not_equal(verdict_of_two(cases[i].other, "stranger.sig", NULL, NULL), "");
         says(verdict_of_two(NULL, cases[i].other, NULL, NULL), cases[i].note);
     }
@@ -310,7 +309,7 @@ static void bad_keyrings_are_refused(void **state)
     check_says("no public key", DATA, strlen(DATA), "good.sig", "other.sig", NULL, NULL);
 }
 
-/* Every way to cut or flip a signature is refused, and nothing crashes on it. */
+/* Every truncated or flipped signature is refused, without a crash. */
 static void damaged_signatures_are_refused(void **state)
 {
     (void)state;
@@ -328,7 +327,7 @@ static void damaged_signatures_are_refused(void **state)
             assert_int_equal(verify_artifact(&artifact, &spec, NULL, &trusted, &err), -1);
             assert_int_equal(err.kind, ERR_VERIFY);
         }
-        /* past the hashed part of the signature lies the number itself */
+        /* after the hashed part of the signature comes the number itself */
         size_t at = which == 0 ? sig.len - 40 : sig.len - 80;
         sig.data[at] = sig.data[at] == 'A' ? 'B' : 'A';
         struct err err = {0};

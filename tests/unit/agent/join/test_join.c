@@ -252,7 +252,7 @@ static void a_disk_that_lost_its_data_never_starts_new(void **state)
     struct member_roster roster = roster_with(&m, id);
     assert_int_equal(member_state_decide(&place->root, &roster, &last), 0);
     assert_int_equal(joined_run(&place->root, &last), 0);
-    assert_int_equal(join(place, &m), -1); /* nobody is there to take it in */
+    assert_int_equal(join(place, &m), -1); /* there is no member to add it */
     assert_says(last, "it took too long");
     assert_false(there(place, JOIN_ENV));
     assert_int_equal(member_state_load(&place->root, &disk, &last), 0);

@@ -457,7 +457,7 @@ static void a_run_may_die_before_any_file(void **state)
     for (unsigned nth = 0;; nth++) {
         int r = dies_at_rename(place, &m, of[nth % 2], nth);
         if (r == -2)
-            skip(); /* a machine that lets nobody trace */
+            skip(); /* tracing is not allowed on this machine */
         assert_in_range(r + 1, 0, 1);
         if (r == -1)
             break;

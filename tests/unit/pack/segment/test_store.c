@@ -135,7 +135,7 @@ static unsigned entries(const char *name, uint64_t *ret_bytes, char path[static 
     *ret_bytes = 0;
     snprintf(folder, sizeof folder, "%s/%s/segment", dir, name);
     DIR *d = opendir(folder);
-    if (!d) /* nothing was ever kept */
+    if (!d) /* nothing was cached yet */
         return 0;
     for (struct dirent *e; (e = readdir(d));) {
         if (e->d_name[0] == '.' || strchr(e->d_name, '.'))
@@ -293,7 +293,7 @@ static void ahead_of_the_bake(void **state)
     same(&want, pack(&disk, cache, true, 2, &heard));
     assert_int_equal(entries("ahead", &size, path), 2);
     assert_in_range(size - before, 1, before / 5); /* only what the view changed */
-    /* when the base is unpacked once more, there is nothing to do */
+    /* when the base is unpacked again, there is nothing to do */
     struct progress *progress = NULL;
     struct precompress *precompress = NULL;
     OK(progress_new(&progress, &err));
@@ -383,7 +383,7 @@ static void deleted_in_use(void **state)
     cache_close(cache);
 }
 
-/* A cache that cannot be used costs a warning. */
+/* A cache that cannot be used causes only a warning. */
 static void unusable(void **state)
 {
     (void)state;
@@ -401,7 +401,7 @@ static void unusable(void **state)
     cache_close(cache);
 }
 
-/* Full, then read-only: on file systems that really are. */
+/* Caches on file systems that are full, then read-only. */
 static void full_and_read_only(void **state)
 {
     (void)state;
@@ -436,7 +436,7 @@ static void full_and_read_only(void **state)
     assert_int_equal(umount2(path, MNT_DETACH), 0);
 }
 
-/* On a file system that can, the archive shares its blocks with the cache. */
+/* Where the file system supports it, the archive shares its blocks with the cache. */
 static void blocks_are_shared(void **state)
 {
     (void)state;
