@@ -41,7 +41,7 @@ static int add_word(struct buf *ret, const char *word, struct err *err)
         return 0;
     }
     if (strpbrk(word, "'\n"))
-        return err_set(err, ERR_USAGE, 0, "\"%s\": no quote and no line break, please", word);
+        return err_set(err, ERR_USAGE, 0, "\"%s\": quotes and line breaks are not allowed", word);
     buf_printf(ret, "'%s'", word);
     return 0;
 }

@@ -29,14 +29,14 @@ must_check int bake_plan(struct common *common, const struct recipe_options *opt
                                       const struct layout *layout, struct err *err),
                          struct err *err);
 
-/* Is a complete package there already, made from the same things? Looks at files, not into them; writes
- * nothing, and needs no key. *ret_manifest is its manifest's path, owned by the caller; NULL: bake_image()
- * has to find out. */
+/* Whether a complete package from the same inputs already exists. Checks the files' state, not their content;
+ * writes nothing, and needs no key. *ret_manifest is its manifest's path, owned by the caller; NULL:
+ * bake_image() has to find out. */
 must_check int bake_unchanged(const struct common *common, const struct image_options *options,
                               char **ret_manifest, struct err *err);
 
 /* The whole job. KEY NULL: unsigned. *ret_manifest is the path of the package's manifest, owned by the
- * caller; *ret_unchanged: it was there already. */
+ * caller; *ret_unchanged: it already existed. */
 must_check int bake_image(struct common *common, const struct image_options *options,
                           const struct signing_key *key, char **ret_manifest, bool *ret_unchanged,
                           struct err *err);

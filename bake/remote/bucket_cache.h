@@ -32,7 +32,7 @@ must_check int bucket_cache_open(struct common *common, const struct bucket_cach
 void bucket_cache_close(struct bucket_cache *remote);
 #define cleanup_bucket_cache cleanup(bucket_cache_close)
 
-/* Copies the input with that digest from the bucket into the local cache, unless it is there already. SIZE 0:
+/* Copies the input with that digest from the bucket into the local cache, unless it has it already. SIZE 0:
  * unknown. NAME is for messages. -1: interrupted, or the local cache failed. */
 must_check int bucket_cache_take(struct bucket_cache *remote, struct cache *cache, const char *name,
                                  const struct sha256 *sha256, uint64_t size, struct err *err);

@@ -46,7 +46,7 @@ void session_close(struct session *session);
 struct images session_images(const struct session *session);
 struct storage session_storage(const struct session *session, const struct session_options *options);
 
-/* Adds "KEY=VALUE" texts to LABELS; a key that is there already gets the new value. NAME is the option's, for
+/* Adds "KEY=VALUE" texts to LABELS; an existing key gets the new value. NAME is the option's, for
  * messages. */
 must_check int session_labels(const struct option_list *list, const char *name, struct arena *arena,
                               struct label *labels, size_t *count, size_t max, struct err *err);
