@@ -26,7 +26,7 @@ static int write_run(struct disk_writer *writer, const unsigned char *bytes, siz
     writer->data += len;
     if (writer->data > writer->data_max)
         return err_set(err, ERR_VERIFY, 0,
-                       "%s: it unpacks to more than %llu bytes of data, too much for an archive of its size: "
+                       "%s: it unpacks to more than %llu bytes of data, too many for an archive of its size: "
                        "it looks like a decompression bomb",
                        writer->name, (unsigned long long)writer->data_max);
     start_writeback(writer);

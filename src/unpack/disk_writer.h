@@ -1,4 +1,4 @@
-/* A sparse file for a disk: what it is given in order, blocks of zeros as holes, a CRC-32C of each MiB.
+/* Writes a disk as a sparse file: blocks of zeros become holes, and each MiB gets a CRC-32C.
  *
  * In:    data and holes, in order, from byte 0.
  * Fails: ERR_VERIFY over `data_max`; ERR_SPACE, ERR_IO from the file.
@@ -17,20 +17,20 @@
 struct disk_writer {
     int fd;            /* a new file */
     uint64_t at;       /* bytes of the disk so far, holes included */
-    uint64_t data;     /* bytes of them that were written */
-    uint64_t data_max; /* more data than this is taken for a decompression bomb */
-    uint64_t flushed;
+    uint64_t data;     /* bytes of them written, without holes */
+    uint64_t data_max; /* more data than this counts as a decompression bomb */
+    uint64_t flushed;  /* the value of `data` at the last start_writeback() */
     struct sums *sums;
-    const char *name;          /* for messages */
-    struct progress *progress; /* of the disk; may be NULL */
-    unsigned char block[DISK_SUM_BLOCK];
+    const char *name;                    /* for messages */
+    struct progress *progress;           /* of the disk; may be NULL */
+    unsigned char block[DISK_SUM_BLOCK]; /* the block that `at` is in, so far */
 };
 
 must_check int disk_writer_add(struct disk_writer *writer, const unsigned char *bytes, size_t len,
                                struct err *err);
 /* A hole from `at` up to TO. */
 must_check int disk_writer_hole(struct disk_writer *writer, uint64_t to, struct err *err);
-/* Writes the last block, if it is not whole. The caller gives the file its size. */
+/* Writes the last block, if it is not whole. The caller sets the file's size. */
 must_check int disk_writer_end(struct disk_writer *writer, struct err *err);
 
 #endif

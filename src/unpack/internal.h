@@ -8,8 +8,8 @@
 
 extern const char unpack_kind[]; /* of the cache's entries */
 
-/* Writes the disk in INPUT to FD, a new file. PROGRESS may be NULL. SUMS, empty at first, is the caller's to
- * free. */
+/* Writes the disk in INPUT to FD, a new file. PROGRESS may be NULL. The caller passes empty SUMS and frees
+ * them. */
 must_check int unpack_to(const struct reader_input *input, const struct unpack_limits *limits,
                          const struct run *run, struct progress *progress, int fd, struct sums *sums,
                          struct err *err);

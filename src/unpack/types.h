@@ -1,4 +1,4 @@
-/* What unpack makes besides the disk: files out of verified artifacts. Plain data, read-only once made. */
+/* What unpack makes besides the disk: files from verified artifacts. Plain data, read-only once made. */
 #ifndef BAKE_UNPACK_TYPES_H
 #define BAKE_UNPACK_TYPES_H
 
@@ -10,7 +10,7 @@
 #include "base/file_meta.h"
 #include "io/blob.h"
 
-/* One file. It owns the descriptor that its blob reads from: keep it as long as the blob. */
+/* One file. It owns the descriptor that its blob reads from: keep it while the blob is in use. */
 struct member {
     int fd; /* -1 when empty */
     struct blob blob;
@@ -33,7 +33,7 @@ struct tree_entry {
 };
 
 /* Entries are in byte order of their paths, so parents come before their children. Parents that the archive
- * leaves out are added with mode 0755. All blobs read from the one fd. */
+ * leaves out are added with mode 0755. All blobs read from `fd`. */
 struct tree {
     struct arena arena;
     int fd; /* -1 when empty */

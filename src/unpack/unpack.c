@@ -14,11 +14,11 @@
 
 enum { RATIO = 2000, SECTOR = 512 };
 static const uint64_t SIZE_MAX_DEFAULT = UINT64_C(64) << 30;
-static const uint64_t RATIO_FREE = UINT64_C(64) << 20; /* less data is allowed at any ratio */
+static const uint64_t RATIO_FREE = UINT64_C(64) << 20; /* data up to this size may have any ratio */
 static const uint64_t DISK_MIN = UINT64_C(1) << 20;
 const char unpack_kind[] = "disk";
 
-/* All data of the current entry, or of a bare stream. The disk has at least SIZE bytes. */
+/* Copies all data of the current entry, or of a bare stream. The disk gets at least SIZE bytes. */
 static int copy_data(struct disk_writer *writer, struct reader *reader, uint64_t size, struct err *err)
 {
     const unsigned char *bytes = NULL;
@@ -58,11 +58,11 @@ static int check_entry(const struct reader_entry *entry, bool have, uint64_t max
         why = "a second file";
     if (why)
         return err_set(err, ERR_VERIFY, 0,
-                       "%s: \"%.200s\" in it is %s; the archive of a base holds one file, disk.raw", name,
+                       "%s: its entry \"%.200s\" is %s; the archive of a base holds one file, disk.raw", name,
                        entry->name, why);
     if (entry->size > max)
-        return err_set(err, ERR_VERIFY, 0, "%s: the disk in it has %llu bytes, more than the %llu allowed",
-                       name, (unsigned long long)entry->size, (unsigned long long)max);
+        return err_set(err, ERR_VERIFY, 0, "%s: its disk has %llu bytes, more than the %llu allowed", name,
+                       (unsigned long long)entry->size, (unsigned long long)max);
     return 0;
 }
 
@@ -97,7 +97,7 @@ static int copy_bare(struct disk_writer *writer, struct reader *reader, struct e
     if (len < SECTOR || bytes[SECTOR - 2] != 0x55 || bytes[SECTOR - 1] != 0xaa)
         return err_set(err, ERR_VERIFY, 0,
                        "%s: neither a disk (it has no partition table) nor a tar archive, plain or "
-                       "compressed by gzip, xz, bzip2, zstd or lz4%s",
+                       "compressed with gzip, xz, bzip2, zstd or lz4%s",
                        writer->name, words);
     if (disk_writer_add(writer, bytes, len, err) < 0)
         return -1;
@@ -122,7 +122,7 @@ int unpack_to(const struct reader_input *input, const struct unpack_limits *limi
     writer->sums = sums;
     writer->data_max = data_max;
     writer->name = input->origin ? input->origin : "the base";
-    /* the tar around the disk: header, map of holes, end */
+    /* leave room for the tar around the disk: header, map of holes, end */
     uint64_t stream_max = max > UINT64_MAX / 2 ? max : max + max / 16 + (1 << 20);
     cleanup_reader struct reader *reader = NULL;
     if (reader_open(input, stream_max, run, &reader, err) < 0)
@@ -137,25 +137,25 @@ int unpack_to(const struct reader_input *input, const struct unpack_limits *limi
         return err_set(err, ERR_VERIFY, 0, "%s: a disk cannot have %llu bytes", writer->name,
                        (unsigned long long)writer->at);
     if (ftruncate(fd, (off_t)writer->at) < 0)
-        return err_sys(err, errno, "give the disk its size");
+        return err_sys(err, errno, "set the disk's size");
     progress_advance(progress, fd, writer->at);
     return 0;
 }
 
-/* The entry as it is in the cache, or unpacked into it. The cache verifies an entry of doubtful identity by
- * the recorded digest; here that is the artifact's, which no disk has, so such a disk is unpacked again. That
- * is faster than hashing a disk with its holes. */
+/* Finds the entry in the cache, or unpacks the disk into it. When an entry's identity has changed, the cache
+ * checks its content against the recorded digest. Here that is the artifact's, which never matches a disk, so
+ * the disk is unpacked again. That is faster than hashing a disk with its holes. */
 static int find_or_unpack(const struct trusted *artifact, struct cache *cache,
                           const struct unpack_limits *limits, const struct run *run,
                           struct progress *progress, int *ret_fd, struct sums *sums, struct err *err)
 {
     char key[SHA256_HEX];
-    bool vouched = false;
+    bool have_sums = false;
     hex_encode(artifact->sha256.bytes, SHA256_SIZE, key);
-    if (sums_read(cache, key, sums, &vouched, run, err) < 0)
+    if (sums_read(cache, key, sums, &have_sums, run, err) < 0)
         return -1;
     /* a disk without sums cannot be checked: unpack it again */
-    if ((cache_rechecks(cache) || !vouched) && cache_drop(cache, unpack_kind, key, run, err) < 0)
+    if ((cache_rechecks(cache) || !have_sums) && cache_drop(cache, unpack_kind, key, run, err) < 0)
         return -1;
     if (cache_find(cache, unpack_kind, key, ret_fd, NULL, run, err) < 0)
         return -1;
@@ -167,7 +167,7 @@ static int find_or_unpack(const struct trusted *artifact, struct cache *cache,
         return -1;
     if (entry.found_fd >= 0) {
         *ret_fd = steal_fd(&entry.found_fd);
-        return sums_read(cache, key, sums, &vouched, run, err);
+        return sums_read(cache, key, sums, &have_sums, run, err);
     }
     const struct reader_input input = reader_input_of(artifact);
     if (unpack_to(&input, limits, run, progress, entry.fd, sums, err) < 0 ||
@@ -212,7 +212,7 @@ int unpack_disk(const struct trusted *artifact, struct cache *cache, const struc
     if (ioctl(to, FICLONE, from) < 0 && file_copy(from, 0, to, 0, base.size, run, err) < 0)
         return err_wrap(err, "copy the base");
     if (ftruncate(to, (off_t)base.size) < 0)
-        return err_sys(err, errno, "give the disk its size");
+        return err_sys(err, errno, "set the disk's size");
     if (disk_from_fd(to, ret, err) < 0)
         return -1;
     to = -1;

@@ -43,7 +43,7 @@ static void *run_unpack(void *arg)
     struct err err = {0};
     unpacking->whole = unpack_download(unpacking, &err) == 0;
     if (!unpacking->whole && unpacking->entry.fd >= 0 && err.kind != ERR_INTERRUPTED)
-        run_note(unpacking->run, "unpack", "not possible during the download: %s", err.text);
+        run_note(unpacking->run, "unpack", "could not unpack during the download: %s", err.text);
     return NULL;
 }
 

@@ -12,8 +12,8 @@ static uint32_t id_of(int64_t id)
     return id >= 0 && id < UINT32_MAX ? (uint32_t)id : UINT32_MAX;
 }
 
-/* In the form in which the kernel shows it to the agent, which compares: revision 3 of user 0 appears as
- * revision 2, older revisions not at all. All numbers are little-endian (linux/capability.h). */
+/* Converts to the form that the kernel shows the agent, which compares the two: revision 3 with root user 0
+ * appears as revision 2, older ones do not appear. All numbers are little-endian (linux/capability.h). */
 static bool read_capability(const unsigned char *value, size_t size, struct file_meta *meta)
 {
     enum { MAGIC_HIGH = 3, ROOT_AT = XATTR_CAPS_SZ_2 };

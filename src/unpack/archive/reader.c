@@ -22,13 +22,14 @@ struct reader {
     uint64_t at;                     /* in the artifact: bytes read, or the position of zip's reader */
     struct byte_source file, member; /* the artifact; the data.tar.* in a .deb */
     struct archive *outer;           /* .deb: ar */
-    struct stream *stream;           /* plain bytes of the tar */
-    uint64_t stream_at;              /* bytes out of the stream, and its last block */
+    struct stream *stream;           /* plain bytes of the tar, or of a bare input */
+    uint64_t stream_at;              /* bytes read from it, including its last block */
     const unsigned char *block;
     size_t block_len;
     struct archive *archive;
     struct archive_entry *entry;
-    locale_t utf8; /* zip: libarchive converts names to the thread's locale, and the C locale is ASCII only */
+    locale_t
+        utf8; /* zip: libarchive converts names to the thread's locale, and the C locale knows ASCII only */
     unsigned entries;
     uint64_t entry_at; /* end of the last piece: pieces ascend */
     unsigned char *chunk;
@@ -115,7 +116,7 @@ static la_int64_t seek_file(struct archive *archive, void *ctx, la_int64_t offse
     return (la_int64_t)reader->at;
 }
 
-/* A .deb's member, read through `outer`. */
+/* Reads a .deb's member through `outer`. */
 static int read_member(void *ctx, void *bytes, size_t capacity, size_t *ret_len, struct err *err)
 {
     struct reader *reader = ctx;
@@ -126,20 +127,20 @@ static int read_member(void *ctx, void *bytes, size_t capacity, size_t *ret_len,
     return 0;
 }
 
-/* The checksum field of a tar header: octal, over the block with the field as spaces. */
+/* Checks the checksum field of a tar header: octal, over the block with spaces in that field. */
 static bool is_tar(const unsigned char *bytes, size_t len)
 {
     if (len < TAR_BLOCK || bytes[0] == '\0')
         return false;
-    unsigned sum = 0, said = 0;
+    unsigned sum = 0, stored = 0;
     for (size_t i = 0; i < TAR_BLOCK; i++)
         sum += i >= 148 && i < 156 ? ' ' : bytes[i];
     size_t i = 148;
     while (i < 156 && bytes[i] == ' ')
         i++;
     for (; i < 156 && bytes[i] >= '0' && bytes[i] <= '7'; i++)
-        said = said * 8 + (unsigned)(bytes[i] - '0');
-    return said == sum;
+        stored = stored * 8 + (unsigned)(bytes[i] - '0');
+    return stored == sum;
 }
 
 static int open_archive(struct reader *reader, struct archive **ret, int (*format)(struct archive *),
@@ -150,7 +151,7 @@ static int open_archive(struct reader *reader, struct archive **ret, int (*forma
         return err_oom(err);
     if (format(archive) != ARCHIVE_OK)
         return err_set(err, ERR_INTERNAL, 0, "libarchive lacks a format");
-    /* all of them allocate; opening crashes when one failed */
+    /* each of these allocates, and opening crashes if one failed */
     if (archive_read_set_read_callback(archive, read) != ARCHIVE_OK ||
         (seekable && archive_read_set_seek_callback(archive, seek_file) != ARCHIVE_OK) ||
         archive_read_set_callback_data(archive, reader) != ARCHIVE_OK ||
@@ -159,7 +160,7 @@ static int open_archive(struct reader *reader, struct archive **ret, int (*forma
     return 0;
 }
 
-/* Opens the stream on SOURCE and, when a tar is in it, the tar. */
+/* Opens the stream on SOURCE and, if it holds a tar, the tar. */
 static int open_stream(struct reader *reader, const struct byte_source *source, bool *ret_tar,
                        struct err *err)
 {
@@ -273,7 +274,7 @@ const char *reader_words(struct reader *reader, char out[static READER_WORDS])
     return out;
 }
 
-/* The rest of the stream must be zeros. Reading it also checks the compressed data to its end. */
+/* The rest of the stream must be zeros. Reading it also checks the compressed data up to its end. */
 static int check_rest(struct reader *reader, struct err *err)
 {
     if (!reader->stream)

@@ -1,10 +1,10 @@
-/* The entries of an archive, one after the other.
+/* Reads the entries of an archive, one after the other.
  *
- * In:    an artifact: tar (bare or compressed), zip, .deb; told by content.
+ * In:    an artifact: tar (plain or compressed), zip, .deb; recognised by content.
  * Out:   entries and their data. Anything else is READER_BARE: a stream of bytes.
- * Fails: ERR_VERIFY when it is damaged, cut short, too large, or followed by anything but zeros.
+ * Fails: ERR_VERIFY when it is damaged, truncated, too large, or followed by anything but zeros.
  * Owns:  everything, until reader_close(); the artifact stays the caller's.
- * Never: makes a file, runs a program, trusts a name.
+ * Never: creates a file, runs a program, trusts a name.
  */
 #ifndef BAKE_UNPACK_ARCHIVE_READER_H
 #define BAKE_UNPACK_ARCHIVE_READER_H
@@ -32,7 +32,7 @@ struct reader_input {
     int fd;
     uint64_t size;      /* bytes */
     const char *origin; /* for messages; NULL: "the input" */
-    /* Not NULL: it is still being fetched, and read as its bytes arrive, from the progress's descriptor. */
+    /* Set: the input is still being fetched; it is read as it arrives, from the progress's descriptor. */
     struct progress *progress;
 };
 static inline struct reader_input reader_input_of(const struct trusted *artifact)
@@ -51,14 +51,14 @@ static inline void reader_close_fn(struct reader *const *reader)
 #define cleanup_reader cleanup(reader_close_fn)
 
 enum reader_kind reader_kind(const struct reader *reader);
-/* For READER_BARE, before any reader_data(): ": it is a qcow2 image: ...", or "". For messages. */
+/* What a READER_BARE is, for messages: ": it is a qcow2 image: ...", or "". Call it before reader_data(). */
 const char *reader_words(struct reader *reader, char out[static READER_WORDS]);
 
 /* 1 and an entry, or 0 at the end, once the rest has been checked. */
 must_check int reader_next(struct reader *reader, struct reader_entry *ret, struct err *err);
 
-/* The next piece of the entry's data, at OFF in the file; *ret_len is 0 at the end. Between pieces are holes.
- * For READER_BARE: the next piece of all bytes, without reader_next(). */
+/* The next piece of the entry's data, at *ret_off in the file; *ret_len is 0 at the end. Gaps between pieces
+ * are holes. For READER_BARE: the next piece of the whole input, without reader_next(). */
 must_check int reader_data(struct reader *reader, const unsigned char **ret, size_t *ret_len,
                            uint64_t *ret_off, struct err *err);
 

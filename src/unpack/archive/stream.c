@@ -29,7 +29,7 @@ struct stream {
     struct err source_err;
 };
 
-/* Makes in[in_used] the next byte; in_len == in_used only at the end of the source. */
+/* Reads more if none is left. in[in_used] is the next byte; in_len == in_used only at the source's end. */
 static int more_input(struct stream *stream, struct err *err)
 {
     if (stream->in_used < stream->in_len || stream->in_end)
@@ -64,13 +64,13 @@ int stream_archive_error(const struct byte_source *source, struct archive *archi
         return err_set(
             err, ERR_VERIFY, 0,
             "%s: unpacking it needs a window of more than 128 MiB (zstd --long, --ultra): compress it with "
-            "--long=27 or less",
+            "--long=27 or lower",
             source->name);
     if (text && strstr(text, "Out of memory"))
         return err_set(
             err, ERR_VERIFY, 0,
             "%s: unpacking it needs more memory than the 1 GiB allowed (xz with a large dictionary): "
-            "compress it with xz -9 or less",
+            "compress it with xz -9 or lower",
             source->name);
     if (text && (strstr(text, "Passphrase") || strstr(text, "ncrypt")))
         return err_set(err, ERR_VERIFY, 0, "%s: it is encrypted: pack it again without a password",
@@ -178,7 +178,7 @@ static int open_libarchive(struct stream *stream, struct err *err)
     struct archive *archive = stream->archive = archive_read_new();
     if (!archive)
         return err_oom(err);
-    /* ARCHIVE_WARN would mean an external program */
+    /* ARCHIVE_WARN means that libarchive would run an external program */
     if (archive_read_support_filter_xz(archive) != ARCHIVE_OK ||
         archive_read_support_filter_bzip2(archive) != ARCHIVE_OK ||
         archive_read_support_filter_zstd(archive) != ARCHIVE_OK ||
@@ -210,9 +210,9 @@ static int look_ahead(struct stream *stream, size_t len, struct err *err)
     return 0;
 }
 
-/* zstd and lz4 allow frames without data anywhere: one of 16 magic numbers and a length. Programs that
- * compress in parts (pzstd, seekable zstd) start with one; decoders skip the later ones themselves. RFC 8878,
- * 3.1.2. */
+/* zstd and lz4 allow skippable frames anywhere: one of 16 magic numbers and a length (RFC 8878, 3.1.2).
+ * Programs that compress in parts (pzstd, seekable zstd) start with one; decoders skip later ones on their
+ * own. */
 static int skip_frames(struct stream *stream, struct err *err)
 {
     for (;;) {

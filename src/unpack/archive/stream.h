@@ -3,7 +3,7 @@
  * In:    a source of bytes: a verified artifact, or a member of an archive.
  * Out:   the content of gzip (ISA-L; CRCs checked, members joined), xz, bzip2, zstd and lz4 (libarchive),
  *        recognised by magic numbers, after skippable frames; anything else unchanged.
- * Fails: ERR_VERIFY, with the offset, when data is damaged, cut short or followed by anything but zeros; the
+ * Fails: ERR_VERIFY, with the offset, when data is damaged, truncated or followed by anything but zeros; the
  *        source's own errors.
  * Owns:  its buffers, until stream_close(); the source stays the caller's.
  * Never: runs an external filter program.
@@ -20,7 +20,7 @@ struct archive;
 
 struct byte_source {
     void *ctx;
-    /* Up to CAPACITY bytes; 0 at the end. */
+    /* Reads up to CAPACITY bytes; 0 at the end. */
     int (*read)(void *ctx, void *bytes, size_t capacity, size_t *ret_len, struct err *err);
     const char *name; /* for messages */
 };

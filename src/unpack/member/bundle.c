@@ -89,7 +89,7 @@ void bundle_free(struct bundle_writer *writer)
 
 static int not_a_bundle(struct err *err)
 {
-    return err_set(err, ERR_IO, 0, "a cache entry has changed since it was made: use --recheck");
+    return err_set(err, ERR_IO, 0, "a cache entry was changed after it was written: use --recheck");
 }
 
 int bundle_read(int fd, struct bundle_index *ret, struct err *err)

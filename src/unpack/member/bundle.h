@@ -37,7 +37,7 @@ must_check int bundle_end(struct bundle_writer *writer, struct sha256 *ret, stru
 void bundle_free(struct bundle_writer *writer);
 #define cleanup_bundle_writer cleanup(bundle_free)
 
-/* Reading the index. Failures are sticky: all further numbers are 0, and bundle_read_end() reports it. */
+/* Reading the index. Failures are sticky: all further numbers are 0, and bundle_read_end() fails. */
 struct bundle_index {
     struct buf buf;
     size_t used;
@@ -46,7 +46,7 @@ struct bundle_index {
 };
 must_check int bundle_read(int fd, struct bundle_index *ret, struct err *err);
 uint64_t bundle_get_number(struct bundle_index *index);
-/* Copied to ARENA, followed by a NUL. */
+/* A NUL-terminated copy in ARENA. */
 const char *bundle_get_string(struct bundle_index *index, struct arena *arena);
 void bundle_get_bytes(struct bundle_index *index, void *bytes, size_t len);
 /* Fails unless the whole index has been read without failure. */

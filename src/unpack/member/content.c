@@ -15,8 +15,8 @@ struct copy {
 static int add_bytes(struct copy *copy, const unsigned char *bytes, size_t len, struct err *err)
 {
     if (len > CONTENT_MAX - copy->size)
-        return err_set(err, ERR_VERIFY, 0, "\"%s\" in it is larger than the %llu bytes allowed", copy->name,
-                       (unsigned long long)CONTENT_MAX);
+        return err_set(err, ERR_VERIFY, 0, "its entry \"%s\" is larger than the %llu bytes allowed",
+                       copy->name, (unsigned long long)CONTENT_MAX);
     copy->size += len;
     for (size_t i = 0; i < copy->count; i++)
         if (bundle_add(copy->writers[i], bytes, len, err) < 0)
@@ -113,7 +113,7 @@ int content_key(const struct trusted *artifact, const char *text, char ret[stati
 {
     cleanup_hasher struct hasher hasher = {0};
     struct sha256 sha256;
-    static const char format[] = "with owners"; /* never finds entries of earlier versions */
+    static const char format[] = "with owners"; /* so that entries of earlier versions do not match */
     if (hasher_init(&hasher, DIGEST_SHA256, err) < 0 || hasher_add(&hasher, format, sizeof format, err) < 0 ||
         hasher_add(&hasher, artifact->sha256.bytes, SHA256_SIZE, err) < 0 ||
         hasher_add(&hasher, text, strlen(text), err) < 0 || hasher_end(&hasher, sha256.bytes, err) < 0)

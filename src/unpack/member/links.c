@@ -39,7 +39,7 @@ bool member_below(const char *name, const char *prefix, const char **ret_rest)
     return **ret_rest != '\0';
 }
 
-/* Makes space for one more of SIZE bytes. */
+/* Makes space for one more element of SIZE bytes. */
 static bool grow(void *array, size_t size, size_t count, size_t *capacity)
 {
     if (count < *capacity)
@@ -96,7 +96,7 @@ static int leads_out(const char *path, struct err *err)
     return err_set(err, ERR_VERIFY, 0, "\"%s\" leads out of the archive", path);
 }
 
-/* Puts TARGET in place of the last component of DONE: "todo" becomes TARGET and what was still to do. */
+/* Replaces a link by its target: TODO becomes TARGET and then REST, the components after the link. */
 static int splice(char *todo, const char *target, const char *rest, struct err *err)
 {
     char joined[PATH_CAP];
@@ -113,7 +113,7 @@ static void drop_last(char *path)
     *(slash ? slash : path) = '\0';
 }
 
-/* Appends one component to DONE; ".." takes one away. */
+/* Appends one component to DONE; ".." removes one. */
 static int add_component(char *done, const char *part, size_t len, const char *path, struct err *err)
 {
     size_t have = strlen(done);
@@ -153,7 +153,7 @@ int links_resolve(struct links *links, const char *path, char out[static PATH_CA
         if (++deep > LINKS_DEEP)
             return err_set(err, ERR_VERIFY, 0, "\"%s\" leads through more than %d links", path, LINKS_DEEP);
         if (link->hard || link->target[0] == '/')
-            done[0] = '\0'; /* a path from the top of the archive */
+            done[0] = '\0'; /* the target is relative to the top of the archive */
         else
             drop_last(done);
         if (splice(todo, link->target, rest, err) < 0)
@@ -176,7 +176,7 @@ void links_near(const struct links *links, const char *path, char *out, size_t s
             bool near = loose ? strcasestr(tail, base) || strcasestr(base, tail) : strcmp(tail, base) == 0;
             if (!near)
                 continue;
-            int n = snprintf(out + len, size - len, "%s%s", count ? ", " : "; near: ", name);
+            int n = snprintf(out + len, size - len, "%s%s", count ? ", " : "; similar: ", name);
             if (n < 0 || (size_t)n >= size - len) {
                 out[len] = '\0';
                 return;

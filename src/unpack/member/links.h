@@ -1,10 +1,10 @@
-/* Names inside an archive: their normal form, the links between them, suggestions for one that is missing.
+/* Names inside an archive: their normal form, the links between them, suggestions for a missing one.
  *
  * In:    names as in archives.
- * Out:   relative, normal names; the name that links inside the archive lead to.
+ * Out:   relative, normal names; the names to which links inside the archive lead.
  * Fails: ERR_VERIFY when a link leads out of the archive or more than LINKS_DEEP must be followed.
  * Owns:  copies of the names, until links_free().
- * Never: looks at a file system.
+ * Never: accesses a file system.
  */
 #ifndef BAKE_UNPACK_MEMBER_LINKS_H
 #define BAKE_UNPACK_MEMBER_LINKS_H
@@ -19,7 +19,7 @@ enum { LINKS_DEEP = 8, LINKS_MAX = 200000 };
 
 struct link {
     const char *path, *target;
-    bool hard; /* the target is a name of the archive, not relative to the link */
+    bool hard; /* the target is a name in the archive, not relative to the link */
 };
 
 struct links {
@@ -35,7 +35,7 @@ struct links {
  * a component is "..", too long, or not a valid name (control characters, not UTF-8). */
 bool member_name(const char *name, char out[static PATH_CAP]);
 
-/* True when NAME is below PREFIX ("" has everything below); *ret_rest is the part after it. */
+/* True if NAME is below PREFIX (everything is below ""); *ret_rest is then the part after it. */
 bool member_below(const char *name, const char *prefix, const char **ret_rest);
 
 must_check int links_add(struct links *links, const char *path, const char *target, bool hard,
@@ -45,7 +45,7 @@ void links_note(struct links *links, const char *path);
 /* Follows links in every component of PATH. */
 must_check int links_resolve(struct links *links, const char *path, char out[static PATH_CAP],
                              struct err *err);
-/* "; near: a, b" or "". */
+/* "; similar: a, b" or "". */
 void links_near(const struct links *links, const char *path, char *out, size_t size);
 void links_free(struct links *links);
 #define cleanup_links cleanup(links_free)

@@ -8,10 +8,10 @@
 
 static const char kind[] = "member";
 
-/* One wanted file. Several elements of the caller's list may want the same. */
+/* One wanted file. The caller's list may name the same file several times. */
 struct want {
     const char *path;    /* normal */
-    char real[PATH_CAP]; /* after links */
+    char real[PATH_CAP]; /* with links followed */
     char key[SHA256_HEX];
     int fd; /* the finished cache entry */
     struct cache_entry entry;
@@ -49,8 +49,8 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct want *)a)->key, ((const struct want *)b)->key);
 }
 
-/* Sorted by key, without duplicates: all processes lock the cache's entries in this order, so there is no
- * deadlock. */
+/* Sorts by key and drops duplicates: all processes lock cache entries in this order, which prevents
+ * deadlocks. */
 static int make_wants(const struct trusted *artifact, const char *const *paths, size_t count,
                       struct wants *wants, struct err *err)
 {
@@ -82,7 +82,7 @@ static int make_wants(const struct trusted *artifact, const char *const *paths, 
     return 0;
 }
 
-/* Opens what the cache has, and begins entries for the rest. */
+/* Opens what the cache has and begins entries for the rest. */
 static int look_up(struct wants *wants, struct cache *cache, bool *ret_all, const struct run *run,
                    struct err *err)
 {
@@ -106,7 +106,7 @@ static int look_up(struct wants *wants, struct cache *cache, bool *ret_all, cons
     return 0;
 }
 
-/* Copies the entry's data to every want of its name. */
+/* Copies the entry's data to every want that has its name. */
 static int copy_entry(struct reader *reader, const struct reader_entry *entry, const char *name,
                       struct wants *wants, const struct trusted *artifact, struct err *err)
 {
@@ -118,7 +118,7 @@ static int copy_entry(struct reader *reader, const struct reader_entry *entry, c
         if (want->fd >= 0 || strcmp(want->real, name) != 0)
             continue;
         if (want->written)
-            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" is in it twice", name_of(artifact), name);
+            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" occurs twice", name_of(artifact), name);
         writing[count] = want;
         writers[count++] = &want->writer;
     }
@@ -169,7 +169,7 @@ static int read_archive(const struct trusted *artifact, struct wants *wants, str
     return r;
 }
 
-/* A second pass for wants that links lead to another name. */
+/* Makes a second pass for wanted files that are links to another name. */
 static int follow_links(const struct trusted *artifact, struct wants *wants, struct links *links,
                         const struct run *run, struct err *err)
 {
@@ -178,7 +178,7 @@ static int follow_links(const struct trusted *artifact, struct wants *wants, str
         struct want *want = &wants->items[i];
         if (want->fd >= 0)
             continue;
-        if (want->written) { /* done: match no name again */
+        if (want->written) { /* done: no name may match again */
             want->real[0] = '\0';
             continue;
         }
@@ -196,8 +196,8 @@ static int missing(const struct trusted *artifact, const struct want *want, cons
     links_near(links, want->path, near, sizeof near);
     if (strcmp(want->real, want->path) != 0)
         snprintf(via, sizeof via, " (a link to \"%.1000s\")", want->real);
-    return err_set(err, ERR_VERIFY, 0, "%s: there is no file \"%.1000s\"%s in it%s", name_of(artifact),
-                   want->path, via, near);
+    return err_set(err, ERR_VERIFY, 0, "%s: it has no file \"%.1000s\"%s%s", name_of(artifact), want->path,
+                   via, near);
 }
 
 static int extract(const struct trusted *artifact, struct wants *wants, const struct run *run,

@@ -1,4 +1,4 @@
-/* unpack_tree(): everything below a folder of an archive, as one entry of the cache. */
+/* unpack_tree(): everything below a folder of an archive, as one cache entry. */
 #include <string.h>
 
 #include "unpack/member/member.h"

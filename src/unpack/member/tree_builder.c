@@ -47,7 +47,7 @@ static bool target_ok(const char *target)
     return target[0] != '\0' && strlen(target) < PATH_CAP;
 }
 
-/* Names in Latin-1 and the like are refused only below the prefix: manifests and contents lists need
+/* Refuses names in Latin-1 and the like, but only below the prefix: manifests and contents lists need
  * UTF-8. */
 static int other_charset(const struct tree_builder *builder, const struct reader_entry *entry,
                          struct err *err)
@@ -58,11 +58,11 @@ static int other_charset(const struct tree_builder *builder, const struct reader
     if (!member_below(name, builder->prefix, &rest))
         return 0;
     return err_set(err, ERR_VERIFY, 0,
-                   "%s: the name \"%.200s\" in it is not UTF-8: rename the file and pack the archive again",
+                   "%s: its name \"%.200s\" is not UTF-8: rename the file and pack the archive again",
                    builder->name, entry->name);
 }
 
-/* What ENTRY, NAME in its normal form, becomes in the tree. HARD has PATH_CAP bytes for a hard link's
+/* Makes ENTRY's item for the tree. NAME is its name in normal form; HARD has PATH_CAP bytes for a hard link's
  * target. */
 static int make_item(struct tree_builder *builder, struct reader *reader, const struct reader_entry *entry,
                      const char *name, char *hard, struct tree_item *item, struct err *err)
@@ -90,8 +90,8 @@ static int make_item(struct tree_builder *builder, struct reader *reader, const 
         item->type = MEMBER_FILE;
         item->hard = hard;
         if (!member_name(entry->target, hard))
-            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" is a hard link out of the archive", builder->name,
-                           name);
+            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" is a hard link that leads out of the archive",
+                           builder->name, name);
         return 0;
     case ENTRY_OTHER:
         break;
@@ -140,7 +140,7 @@ static struct tree_item *find_item(const struct tree_builder *builder, size_t co
     return NULL;
 }
 
-/* Refuses duplicate paths, except of folders, where the later one counts. */
+/* Refuses duplicate paths, except those of folders, where the last one counts. */
 static int merge_duplicates(struct tree_builder *builder, struct err *err)
 {
     size_t kept = 0;
@@ -152,7 +152,7 @@ static int merge_duplicates(struct tree_builder *builder, struct err *err)
         else if (last->type == MEMBER_DIR && item->type == MEMBER_DIR)
             *last = *item;
         else
-            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" below \"%s\" is in it twice", builder->name,
+            return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" below \"%s\" occurs twice", builder->name,
                            item->path, builder->prefix);
     }
     builder->count = kept;
@@ -170,14 +170,14 @@ static int add_parents(struct tree_builder *builder, struct err *err)
         for (char *slash = strrchr(path, '/'); slash; slash = strrchr(path, '/')) {
             *slash = '\0';
             if (i > 0 && member_below(builder->items[i - 1].path, path, &rest))
-                break; /* done with the item before */
+                break; /* added for the item before */
             const struct tree_item *parent = find_item(builder, named, path);
             if (parent && parent->type != MEMBER_DIR)
                 return err_set(err, ERR_VERIFY, 0, "%s: \"%s\" lies below \"%s\", which is not a folder",
                                builder->name, builder->items[i].path, path);
             const struct tree_item implied = {.path = path, .type = MEMBER_DIR, .meta.mode = 0755};
             if (parent)
-                break; /* its own turn covers its parents */
+                break; /* its own parents are added in its turn */
             if (add_item(builder, &implied, err) < 0)
                 return -1;
         }
@@ -192,7 +192,7 @@ static bool is_outside(const struct tree_builder *builder, const struct tree_ite
     return item->hard && !member_below(item->hard, builder->prefix, &rest);
 }
 
-/* Copies the file NAME, outside the prefix, for the hard links below it that lead there. */
+/* Copies the file NAME, outside the prefix, for the hard links from below the prefix that lead there. */
 static int copy_outside(struct tree_builder *builder, struct tree_item *const *links, size_t count,
                         struct reader *reader, const struct reader_entry *entry, const char *name,
                         struct err *err)
@@ -267,7 +267,7 @@ static int resolve_hard(struct tree_builder *builder, struct err *err)
     return 0;
 }
 
-/* All entries of the archive, those below the prefix as items. */
+/* Reads all entries of the archive; those below the prefix become items. */
 static int read_entries(const struct trusted *artifact, const struct run *run, struct tree_builder *builder,
                         struct err *err)
 {

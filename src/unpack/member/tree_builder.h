@@ -1,7 +1,7 @@
-/* The items of a tree out of an archive's entries.
+/* Makes the items of a tree from an archive's entries.
  *
- * In:    a verified archive, the folder in it that is wanted.
- * Out:   items in byte order of their paths, each once, every parent among them; their content in a bundle.
+ * In:    a verified archive, and the folder in it that is wanted.
+ * Out:   items in byte order of their paths, each once, with all their parents; their content in a bundle.
  * Fails: ERR_VERIFY: names that are hostile or not UTF-8, a path given twice or below something that is not a
  *        folder, a device, FIFO or socket, hard links that lead nowhere, too many files or bytes, nothing
  *        below the prefix.
@@ -17,7 +17,7 @@ struct tree_item {
     const char *path, *target;
     enum member_type type;
     struct file_meta meta;
-    const char *hard; /* a hard link: the name of its target, until it is resolved */
+    const char *hard; /* an unresolved hard link: the name of its target; else NULL */
     struct bundle_piece content;
     size_t order; /* in the archive */
 };
@@ -29,7 +29,7 @@ struct tree_builder {
     struct tree_item *items;
     size_t count, capacity;
     struct bundle_writer *writer;
-    struct links names; /* for near ones */
+    struct links names; /* for suggestions */
 };
 
 /* The caller sets prefix, name and writer; the rest starts as zeros. A hard link whose target is outside the
