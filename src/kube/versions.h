@@ -11,7 +11,7 @@
 #define BAKE_KUBE_VERSIONS_H
 
 #include "base/err.h"
-#include "kube/number.h"
+#include "kube/program/number.h"
 #include "recipe/types.h"
 
 enum kube_support {

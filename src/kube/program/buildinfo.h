@@ -10,7 +10,7 @@
 #define BAKE_KUBE_PROGRAM_BUILDINFO_H
 
 #include "base/buf.h"
-#include "kube/number.h"
+#include "kube/program/number.h"
 #include "kube/program/elf.h"
 
 enum { BUILDINFO_MAX = 1 << 20 };

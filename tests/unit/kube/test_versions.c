@@ -23,7 +23,7 @@ static void numbers(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *read; /* NULL: is none */
+        const char *text, *read; /* NULL: not a number */
     } cases[] = {
         {"1.36.3", "1.36.3"},
         {"v1.36.3", "1.36.3"},

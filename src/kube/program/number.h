@@ -3,8 +3,8 @@
  *
  * Fails: a number that cannot be read has no parts; nothing is ever compared with it.
  */
-#ifndef BAKE_KUBE_NUMBER_H
-#define BAKE_KUBE_NUMBER_H
+#ifndef BAKE_KUBE_PROGRAM_NUMBER_H
+#define BAKE_KUBE_PROGRAM_NUMBER_H
 
 #include <stdbool.h>
 #include <stddef.h>

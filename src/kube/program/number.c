@@ -1,4 +1,4 @@
-#include "kube/number.h"
+#include "kube/program/number.h"
 
 #include <stdio.h>
 
