@@ -114,7 +114,7 @@ $(B)/caged: tests/support/caged.c $(FLAGS_MK)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD    $@")
 	$(Q)$(CC) $(STD) -O1 $(filter-out -f% $(SAN_FLAGS),$(PROBED)) -D_GNU_SOURCE -static -s -o $@ $<
-$(B)/unit/kube/test_cage $(B)/unit/kube/test_flags: | $(B)/caged
+$(B)/unit/kube/cage/test_cage $(B)/unit/kube/test_flags: | $(B)/caged
 
 $(B)/bench-tool: $(B)/obj/tests/bench/bench_tool.o $(B)/libbake.a
 	$(if $(V),,@echo "  LD    $@")

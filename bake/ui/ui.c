@@ -73,7 +73,8 @@ static void bar_line(struct ui *ui, const struct event *event)
                  (unsigned)((double)part / (double)event->total * 100), done, ui_bytes(event->total, total),
                  event->what);
     } else {
-        snprintf(line, sizeof line, "%-7s %s  %.60s", event->stage, done, event->what);
+        snprintf(line, sizeof line, "%-7s %s%s%.60s", event->stage, event->done > 0 ? done : "",
+                 event->done > 0 ? "  " : "", event->what);
     }
     if (strlen(line) >= width)
         line[width - 1] = '\0';

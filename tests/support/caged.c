@@ -159,8 +159,11 @@ static int component(int argc, char **argv)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    const char *slash = strrchr(argv[0], '/');
     if (strncmp(name, "kube", 4) == 0)
         return component(argc - 1, argv + 1);
+    if (strncmp(slash ? slash + 1 : argv[0], "kube", 4) == 0)
+        return component(argc, argv);
     if (strcmp(name, "show") == 0)
         return show(argc, argv);
     if (strcmp(name, "write") == 0)

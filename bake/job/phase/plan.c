@@ -1,5 +1,6 @@
 #include "bake/job/phase/plan.h"
 
+#include "kube/flags.h"
 #include "layout/layout.h"
 
 void planned_free(struct planned *planned)
@@ -32,7 +33,12 @@ int phase_plan(const struct bake_job *job, const struct fetched *fetched, const 
                                    .wants = &ret->wants,
                                    .contents = ret->payload.contents,
                                    .epoch = base->epoch};
-    if (plan_make(&args, &ret->plan, err) < 0)
+    const struct flags_args flags = {.recipe = recipe,
+                                     .plan = &ret->plan,
+                                     .wants = &ret->wants,
+                                     .contents = ret->payload.contents,
+                                     .cache = job->cache};
+    if (plan_make(&args, &ret->plan, err) < 0 || flags_check(&flags, &job->common->run, err) < 0)
         return err_wrap(err, "plan");
     report_plan(job->common, &ret->plan);
     return 0;

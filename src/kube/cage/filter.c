@@ -1,4 +1,4 @@
-#include "kube/cage_filter.h"
+#include "kube/cage/filter.h"
 
 #include <linux/audit.h>
 #include <linux/filter.h>

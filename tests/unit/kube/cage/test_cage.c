@@ -1,5 +1,5 @@
 /* The cage: what a hostile program cannot do in it, and that nothing is left of it. */
-#include "caged.h"
+#include "tests/support/lib/caged.h"
 
 #include <dirent.h>
 #include <signal.h>

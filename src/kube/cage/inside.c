@@ -1,4 +1,4 @@
-#include "kube/cage_inside.h"
+#include "kube/cage/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kube/cage_filter.h"
+#include "kube/cage/filter.h"
 
 enum { CPU_SECONDS = 30, PROCESSES = 512, FILES = 256, LINK_CAP = 256, CAPABILITIES_MAX = 64 };
 #define DATA_MAX  ((rlim_t)8 << 30) /* bytes */

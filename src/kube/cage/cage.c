@@ -1,4 +1,4 @@
-#include "kube/cage.h"
+#include "kube/cage/cage.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "kube/cage_inside.h"
-#include "kube/native.h"
+#include "kube/cage/inside.h"
+#include "kube/cage/native.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10U
@@ -36,7 +36,7 @@ static int copy_program(const struct blob *program, int to, const struct run *ru
 
 int cage_open(const struct blob *program, const struct run *run, struct cage *ret, struct err *err)
 {
-    struct native native;
+    struct native_facts native;
     if (native_read(program, &native, err) < 0)
         return -1;
     if (native.kind != NATIVE_HERE)

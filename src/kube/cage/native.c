@@ -1,4 +1,4 @@
-#include "kube/native.h"
+#include "kube/cage/native.h"
 
 #include <elf.h>
 #include <string.h>
@@ -38,10 +38,10 @@ static int find_loader(const struct blob *program, const Elf64_Ehdr *head, bool 
     return 0;
 }
 
-int native_read(const struct blob *program, struct native *ret, struct err *err)
+int native_read(const struct blob *program, struct native_facts *ret, struct err *err)
 {
     Elf64_Ehdr head;
-    struct native made = {.kind = NATIVE_NOT_ELF};
+    struct native_facts made = {.kind = NATIVE_NOT_ELF};
     if (program->size >= sizeof head) {
         bool ok = false;
         if (blob_read(program, &head, sizeof head, 0, err) < 0)

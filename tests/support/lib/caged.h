@@ -9,17 +9,22 @@
 
 #include <cmocka.h>
 
-#include "kube/cage.h"
+#include "kube/cage/cage.h"
 
-/* FILE of the build folder, where this test itself is unit/kube/NAME; or an absolute path. */
+/* FILE of the build folder, where this test itself is below unit; or an absolute path. */
 static void caged_blob(const char *file, struct blob *ret, int *ret_fd)
 {
     char path[PATH_MAX], self[PATH_MAX] = "";
     struct err err = {0};
     uint64_t size = 0;
     assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
-    for (int i = 0; i < 3; i++)
-        *strrchr(self, '/') = '\0';
+    char *unit = NULL;
+    for (char *at = strstr(self, "/unit/"); at; at = strstr(at + 1, "/unit/"))
+        unit = at;
+    if (!unit)
+        fail_msg("%s is not below unit", self);
+    else
+        *unit = '\0';
     snprintf(path, sizeof path, "%.3000s/%s", file[0] == '/' ? "" : self, file);
     if (file_open(path, ret_fd, &size, &err) < 0)
         fail_msg("%s", err.text);

@@ -2,19 +2,20 @@
  *
  * In:    a program's content, and arguments.
  * Out:   its exit status and output, capped.
- * Fails: ERR_IO with errnum CAGE_NOT_HERE: the program is for other machines, or this one cannot confine it
- * (no user namespaces, for example); the text says which. ERR_IO with ETIMEDOUT; ERR_INTERRUPTED. Owns:  a
- * struct cage owns a sealed copy of the program in memory, until cage_close(). Never: runs a program outside
- * of the cage; leaves a process, a mount or a file.
+ * Fails: ERR_IO with errnum CAGE_NOT_HERE: the program is for other machines, or this one cannot confine
+ *        it (no user namespaces, for example); the text says which. ERR_IO with ETIMEDOUT.
+ *        ERR_INTERRUPTED.
+ * Owns:  a struct cage owns a sealed copy of the program in memory, until cage_close().
+ * Never: runs a program outside of the cage; leaves a process, a mount or a file.
  *
  * The program runs as nobody, in user, mount, process, network, IPC and host name namespaces of its own: its
  * root is empty and read-only (a program that names a loader sees this machine's libraries there), it has no
  * network, no capabilities, no environment and no open files but its output. A filter refuses the system
- * calls that reach further (kube/cage_filter.h), limits bound what it uses, and it ends with bake, whatever
+ * calls that reach further (kube/cage/filter.h), limits bound what it uses, and it ends with bake, whatever
  * it does.
  */
-#ifndef BAKE_KUBE_CAGE_H
-#define BAKE_KUBE_CAGE_H
+#ifndef BAKE_KUBE_CAGE_CAGE_H
+#define BAKE_KUBE_CAGE_CAGE_H
 
 #include <errno.h>
 
@@ -36,7 +37,7 @@ struct cage {
 
 must_check int cage_open(const struct blob *program, const struct run *run, struct cage *ret,
                          struct err *err);
-/* ARGV[0] is what the program is told to be called. */
+/* ARGV[0] is what the program takes for its name. */
 must_check int cage_run(const struct cage *cage, const char *const *argv, const struct run *run,
                         struct proc_result *ret, struct err *err);
 void cage_close(struct cage *cage);
