@@ -1,9 +1,8 @@
 #include "kube/cage/native.h"
 
 #include <elf.h>
-#include <string.h>
 
-enum { SEGMENTS_MAX = 256 };
+#include "kube/program/elf.h"
 
 #if defined(__x86_64__)
 enum { MACHINE = EM_X86_64 };
@@ -13,46 +12,27 @@ enum { MACHINE = EM_AARCH64 };
 enum { MACHINE = EM_NONE };
 #endif
 
-/* Both architectures above are little-endian, and so is what this reads. */
-static bool is_native(const Elf64_Ehdr *head)
+static int read_elf(const struct program *program, struct native_facts *made, struct err *err)
 {
-    return MACHINE != EM_NONE && head->e_ident[EI_CLASS] == ELFCLASS64 &&
-           head->e_ident[EI_DATA] == ELFDATA2LSB && head->e_machine == MACHINE;
-}
-
-/* Does a segment name a loader? False in *ret_ok: the table lies outside of the file. */
-static int find_loader(const struct blob *program, const Elf64_Ehdr *head, bool *ret_ok, bool *ret,
-                       struct err *err)
-{
-    Elf64_Phdr segments[SEGMENTS_MAX];
-    size_t count = head->e_phnum, size = count * sizeof *segments;
-    *ret_ok = *ret = false;
-    if (head->e_phentsize != sizeof *segments || count == 0 || count > SEGMENTS_MAX ||
-        head->e_phoff > program->size || size > program->size - head->e_phoff)
-        return 0;
-    if (blob_read(program, segments, size, head->e_phoff, err) < 0)
+    struct elf elf;
+    char loader[ELF_INTERP_CAP];
+    if (elf_read(program, &elf, err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
-        *ret = *ret || segments[i].p_type == PT_INTERP;
-    *ret_ok = true;
+    if (!elf.is_elf)
+        return 0;
+    if (elf_interp(&elf, loader, err) < 0)
+        return -1;
+    bool here = MACHINE != EM_NONE && elf.wide && !elf.big && elf.machine == MACHINE;
+    *made = (struct native_facts){.kind = here ? NATIVE_HERE : NATIVE_FOREIGN, .dynamic = loader[0] != '\0'};
     return 0;
 }
 
 int native_read(const struct blob *program, struct native_facts *ret, struct err *err)
 {
-    Elf64_Ehdr head;
+    const struct program file = program_of_blob(program);
     struct native_facts made = {.kind = NATIVE_NOT_ELF};
-    if (program->size >= sizeof head) {
-        bool ok = false;
-        if (blob_read(program, &head, sizeof head, 0, err) < 0)
-            return -1;
-        if (memcmp(head.e_ident, ELFMAG, SELFMAG) == 0)
-            made.kind = is_native(&head) ? NATIVE_HERE : NATIVE_FOREIGN;
-        if (made.kind == NATIVE_HERE && find_loader(program, &head, &ok, &made.dynamic, err) < 0)
-            return -1;
-        if (made.kind == NATIVE_HERE && !ok)
-            made.kind = NATIVE_NOT_ELF;
-    }
+    if (read_elf(&file, &made, err) < 0 && err->kind != ERR_VERIFY)
+        return -1;
     *ret = made;
     return 0;
 }

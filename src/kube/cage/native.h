@@ -16,7 +16,7 @@ enum native_kind { NATIVE_NOT_ELF, NATIVE_FOREIGN, NATIVE_HERE };
 
 struct native_facts {
     enum native_kind kind;
-    bool dynamic; /* NATIVE_HERE: it names a loader */
+    bool dynamic; /* it names a loader */
 };
 
 must_check int native_read(const struct blob *program, struct native_facts *ret, struct err *err);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -30,6 +31,18 @@ static void caged_blob(const char *file, struct blob *ret, int *ret_fd)
         fail_msg("%s", err.text);
     *ret = (struct blob){.fd = *ret_fd, .size = size};
     assert_int_equal(file_sha256(*ret_fd, 0, size, NULL, &ret->sha256, &err), 0);
+}
+
+/* The same program for a PowerPC; *ret_bytes is the caller's. */
+static void caged_foreign(const struct blob *program, struct blob *ret, char **ret_bytes)
+{
+    struct err err = {0};
+    enum { E_MACHINE = 18, PPC64 = 21 };
+    *ret_bytes = malloc((size_t)program->size);
+    assert_non_null(*ret_bytes);
+    assert_int_equal(blob_read(program, *ret_bytes, (size_t)program->size, 0, &err), 0);
+    (*ret_bytes)[E_MACHINE] = PPC64;
+    assert_int_equal(blob_from_memory(*ret_bytes, program->size, ret, &err), 0);
 }
 
 /* A message that says why a test was skipped. */

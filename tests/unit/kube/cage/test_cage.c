@@ -170,17 +170,12 @@ static void test_not_a_program_of_this_machine(void **state)
     assert_int_equal(blob_from_memory(script, sizeof script - 1, &blob, &err), 0);
     assert_int_equal(cage_open(&blob, NULL, &cage, &err), -1);
     assert_int_equal(err.errnum, CAGE_NOT_HERE);
-    char head[128];
-    assert_int_equal(blob_read(&program, head, sizeof head, 0, &err), 0);
-    head[18] = 0x15; /* e_machine: PowerPC64 */
-    head[19] = 0;
-    assert_int_equal(blob_from_memory(head, sizeof head, &blob, &err), 0);
+    cleanup_free char *bytes = NULL;
+    caged_foreign(&program, &blob, &bytes);
     assert_int_equal(cage_open(&blob, NULL, &cage, &err), -1);
     assert_int_equal(err.errnum, CAGE_NOT_HERE);
     assert_non_null(strstr(err.text, "another kind of machine"));
-    head[18] = 62; /* x86-64 again, with its table of segments cut off */
-    head[32] = 127;
-    assert_int_equal(blob_from_memory(head, 127, &blob, &err), 0);
+    blob.size = 127; /* of a program that is cut short */
     assert_int_equal(cage_open(&blob, NULL, &cage, &err), -1);
     assert_int_equal(err.errnum, CAGE_NOT_HERE);
 }
