@@ -3,17 +3,26 @@
 #include "bake/job/pipeline.h"
 #include "plan/plan.h"
 
-static int print_plan(struct common *common, const struct plan *plan, const struct layout *layout,
+static int print_plan(struct common *common, const struct planned *planned, const struct layout *layout,
                       struct err *err)
 {
+    const struct plan *plan = &planned->plan;
     cleanup_buf struct buf text = BUF_INIT(64 << 20);
     struct ui_line line;
     if (common->ui.json) {
+        if (planned->kubernetes.form != KUBERNETES_NONE) {
+            ui_line_open(&line, &common->ui, "kubernetes");
+            kube_variant_json(&planned->kubernetes, &line.json);
+            ui_line_print(&line);
+        }
         ui_line_open(&line, &common->ui, "plan");
         plan_print_json(plan, &line.json);
         ui_line_print(&line);
         return 0;
     }
+    kube_variant_text(&planned->kubernetes, &text);
+    if (text.len > 0)
+        buf_str(&text, "\n");
     if (plan_print_text(plan, layout, &text, err) < 0)
         return -1;
     ui_text(&common->ui, "%s", text.data);

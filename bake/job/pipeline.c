@@ -21,7 +21,7 @@ int bake_lock(struct common *common, const struct recipe_options *options, char 
 }
 
 int bake_plan(struct common *common, const struct recipe_options *options,
-              int (*print)(struct common *common, const struct plan *plan, const struct layout *layout,
+              int (*print)(struct common *common, const struct planned *planned, const struct layout *layout,
                            struct err *err),
               struct err *err)
 {
@@ -34,7 +34,7 @@ int bake_plan(struct common *common, const struct recipe_options *options,
         phase_plan(&job, &fetched, &base, &planned, err) < 0 ||
         fs_check(&base.disk, &base.layout, &planned.plan, &common->run, err) < 0)
         return -1;
-    return print(common, &planned.plan, &base.layout, err);
+    return print(common, &planned, &base.layout, err);
 }
 
 static struct up_to_date_query query_of(const struct image_options *options)

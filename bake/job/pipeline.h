@@ -14,9 +14,8 @@
 #define BAKE_FRONT_JOB_PIPELINE_H
 
 #include "bake/job/phase/options.h"
+#include "bake/job/phase/plan.h"
 #include "bake/ui/common.h"
-#include "layout/types.h"
-#include "plan/types.h"
 #include "seal/sign/key.h"
 
 /* *ret_path, owned by the caller, is the lock's path; *ret_written: it is new or has changed. */
@@ -25,7 +24,7 @@ must_check int bake_lock(struct common *common, const struct recipe_options *opt
 
 /* Makes the plan, checks that it would fit and go through, and gives it to PRINT. */
 must_check int bake_plan(struct common *common, const struct recipe_options *options,
-                         int (*print)(struct common *common, const struct plan *plan,
+                         int (*print)(struct common *common, const struct planned *planned,
                                       const struct layout *layout, struct err *err),
                          struct err *err);
 

@@ -9,53 +9,32 @@
     {                                                                                                        \
         .parts = sizeof(unsigned[]){__VA_ARGS__} / sizeof(unsigned), .part = { __VA_ARGS__ }                 \
     }
-#define CRI_V1   AT(1, 6)
-#define CRI_ONLY AT(2) /* containerd 2 has CRI v1 only */
 
-/* The first row that holds a minor counts. */
+static const char too_old[] = "its kubelet and its API server lack what the built-in files ask for";
+static const char no_cri_v1[] =
+    "its kubelet speaks only CRI v1alpha2, which containerd 2 does not have, and needs "
+    "--container-runtime=remote";
+static const char wants_docker[] =
+    "its kubelet looks for Docker unless --container-runtime=remote is given, which "
+    "is gone since 1.27";
+static const char all_anonymous[] =
+    "its API server cannot restrict anonymous requests to the health checks: that "
+    "came with 1.32";
+
+/* The first row that holds a minor counts. 1.37: its kubelet asks the runtime for the cgroup driver
+ * (RuntimeConfig) and has no fallback. */
 static const struct kube_release releases[] = {
-    /* Goes with the payload of scripts/hyperkube: remove this row with it. */
-    {20, 20, KUBE_SUPPORTED, NULL, AT(1), CRI_ONLY, AT(3, 4), AT(3, 4)},
-    {0,
-     19,
-     KUBE_OLD,
-     "its kubelet and its API server lack what the built-in files ask for",
-     AT(1),
-     CRI_ONLY,
-     {0},
-     {0}},
-    {20,
-     22,
-     KUBE_OLD,
-     "its kubelet speaks only CRI v1alpha2, which containerd 2 does not have, and needs "
-     "--container-runtime=remote",
-     AT(1),
-     CRI_ONLY,
-     {0},
-     {0}},
-    {23,
-     23,
-     KUBE_OLD,
-     "its kubelet looks for Docker unless --container-runtime=remote is given, which is gone since 1.27",
-     CRI_V1,
-     {0},
-     {0},
-     {0}},
-    {24,
-     31,
-     KUBE_OLD,
-     "its API server cannot restrict anonymous requests to the health checks: that came with 1.32",
-     CRI_V1,
-     {0},
-     {0},
-     {0}},
-    {32, 32, KUBE_SUPPORTED, NULL, CRI_V1, {0}, AT(3, 5, 11), AT(3, 5, 16)},
-    {33, 33, KUBE_SUPPORTED, NULL, CRI_V1, {0}, AT(3, 5, 11), AT(3, 5, 21)},
-    {34, 34, KUBE_SUPPORTED, NULL, CRI_V1, {0}, AT(3, 5, 21), AT(3, 6, 4)},
-    {35, 35, KUBE_SUPPORTED, NULL, CRI_V1, {0}, AT(3, 5, 24), AT(3, 6, 6)},
-    {36, 36, KUBE_SUPPORTED, NULL, CRI_V1, {0}, AT(3, 5, 24), AT(3, 6, 8)},
-    /* its kubelet asks the runtime for the cgroup driver (RuntimeConfig), without a fallback */
-    {37, UINT_MAX, KUBE_UNTESTED, NULL, AT(2), {0}, AT(3, 5, 24), AT(3, 6, 8)},
+    /* Goes with the payload of scripts/hyperkube and the recipes of its day: remove this row with them. */
+    {16, 20, KUBE_SUPPORTED, NULL, AT(1), AT(2), AT(3, 4), AT(3, 4)},
+    {0, 19, KUBE_OLD, too_old, AT(1), AT(2), {0}, {0}},
+    {20, 22, KUBE_OLD, no_cri_v1, AT(1), AT(2), {0}, {0}},
+    {23, 23, KUBE_OLD, wants_docker, AT(1), {0}, {0}, {0}},
+    {24, 25, KUBE_OLD, all_anonymous, AT(1), {0}, {0}, {0}},
+    {26, 31, KUBE_OLD, all_anonymous, AT(1, 6), {0}, {0}, {0}},
+    {32, 33, KUBE_SUPPORTED, NULL, AT(1, 6), {0}, AT(3, 4), AT(3, 5, 11)},
+    {34, 34, KUBE_SUPPORTED, NULL, AT(1, 6), {0}, AT(3, 4), AT(3, 5, 21)},
+    {35, 36, KUBE_SUPPORTED, NULL, AT(1, 6), {0}, AT(3, 4), AT(3, 5, 24)},
+    {37, UINT_MAX, KUBE_UNTESTED, NULL, AT(2), {0}, AT(3, 4), AT(3, 5, 24)},
 };
 
 const struct kube_release *kube_release_of(const struct kube_number *version)

@@ -23,11 +23,11 @@ enum kube_support {
 struct kube_release {
     unsigned first, last; /* minors, of major 1 */
     enum kube_support support;
-    const char *why;                     /* KUBE_OLD: what it does not have */
-    struct kube_number containerd;       /* the oldest that its kubelet speaks with */
-    struct kube_number containerd_end;   /* the first that it does not speak with; no parts: none */
-    struct kube_number etcd;             /* the oldest that its own kubeadm accepts; no parts: not known */
-    struct kube_number etcd_recommended; /* what it is released with; no parts: not known */
+    const char *why;                   /* KUBE_OLD: what it does not have */
+    struct kube_number containerd;     /* the oldest that its kubelet speaks with */
+    struct kube_number containerd_end; /* the first that it does not speak with; no parts: none */
+    struct kube_number etcd;           /* the oldest that its API server works with */
+    struct kube_number etcd_advised;   /* the oldest that its own kubeadm accepts; no parts: not known */
 };
 
 /* NULL for another major than 1, and for a number without a minor. */

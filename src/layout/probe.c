@@ -1,5 +1,7 @@
 #include "layout/probe.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <blkid.h>
@@ -96,32 +98,130 @@ static int read_inode(ext2_filsys fs, ext2_ino_t ino, const char *path, size_t m
     return buf_check(ret, path, err);
 }
 
-int probe_ext_file(const struct disk *disk, const struct partition *partition, const char *path, size_t max,
-                   bool *ret_found, struct buf *ret, struct err *err)
+static int open_fs(const struct disk *disk, const struct partition *partition, ext2_filsys *ret,
+                   struct err *err)
 {
     char device[DISK_PATH_CAP], options[48];
     disk_path(disk, device);
     snprintf(options, sizeof options, "offset=%llu", (unsigned long long)partition->start);
-    cleanup(close_fs) ext2_filsys fs = NULL;
-    errcode_t code = ext2fs_open2(device, options, EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &fs);
+    errcode_t code = ext2fs_open2(device, options, EXT2_FLAG_64BITS, 0, 0, unix_io_manager, ret);
     if (code)
         return err_set(err, ERR_LAYOUT, 0, "partition %u (%s): %s", partition->number, partition->label,
                        ext_why(code));
+    return 0;
+}
+
+typedef errcode_t (*namei_fn)(ext2_filsys fs, ext2_ino_t root, ext2_ino_t cwd, const char *path,
+                              ext2_ino_t *ret);
+
+/* *RET is 0 when PATH does not exist. */
+static int find_inode(ext2_filsys fs, const struct partition *partition, namei_fn namei, const char *path,
+                      ext2_ino_t *ret, struct err *err)
+{
+    *ret = 0;
+    errcode_t code = namei(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, ret);
+    if (code == EXT2_ET_FILE_NOT_FOUND) /* also the answer when memory for a folder ran out */
+        code = namei(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, ret);
+    if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_SYMLINK_LOOP)
+        *ret = 0;
+    else if (code)
+        return err_set(err, ERR_LAYOUT, 0, "partition %u (%s): %s: %s", partition->number, partition->label,
+                       path, ext_why(code));
+    return 0;
+}
+
+int probe_ext_file(const struct disk *disk, const struct partition *partition, const char *path, size_t max,
+                   bool *ret_found, struct buf *ret, struct err *err)
+{
+    cleanup(close_fs) ext2_filsys fs = NULL;
     ext2_ino_t ino = 0;
-    code = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino);
-    if (code == EXT2_ET_FILE_NOT_FOUND) /* also returned when memory for a folder ran out */
-        code = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &ino);
-    if (code == EXT2_ET_FILE_NOT_FOUND || code == EXT2_ET_SYMLINK_LOOP) {
-        *ret_found = false;
+    if (open_fs(disk, partition, &fs, err) < 0 ||
+        find_inode(fs, partition, ext2fs_namei_follow, path, &ino, err) < 0)
+        return -1;
+    if (ino != 0 && read_inode(fs, ino, path, max, ret, err) < 0)
+        return err_wrap(err, "partition %u (%s)", partition->number, partition->label);
+    *ret_found = ino != 0;
+    return 0;
+}
+
+struct probe_fs {
+    ext2_filsys fs;
+    struct partition partition;
+};
+
+struct probe_file {
+    ext2_file_t file;
+    uint64_t size;
+};
+
+int probe_fs_open(const struct disk *disk, const struct partition *partition, struct probe_fs **ret,
+                  struct err *err)
+{
+    cleanup(probe_fs_close) struct probe_fs *made = calloc(1, sizeof *made);
+    if (!made)
+        return err_oom(err);
+    made->partition = *partition;
+    if (open_fs(disk, partition, &made->fs, err) < 0)
+        return -1;
+    *ret = steal_ptr(made);
+    return 0;
+}
+
+void probe_fs_close(struct probe_fs **fs)
+{
+    if (*fs)
+        close_fs(&(*fs)->fs);
+    free(*fs);
+    *fs = NULL;
+}
+
+void probe_file_close(struct probe_file **file)
+{
+    if (*file)
+        close_ext_file(&(*file)->file);
+    free(*file);
+    *file = NULL;
+}
+
+int probe_file_open(const struct probe_fs *fs, const char *path, struct probe_file **ret, struct err *err)
+{
+    cleanup_probe_file struct probe_file *made = calloc(1, sizeof *made);
+    const struct partition *partition = &fs->partition;
+    ext2_ino_t ino = 0;
+    __u64 size = 0;
+    if (!made)
+        return err_oom(err);
+    if (find_inode(fs->fs, partition, ext2fs_namei, path, &ino, err) < 0)
+        return -1;
+    if (ino == 0)
         return 0;
-    }
+    errcode_t code = ext2fs_file_open(fs->fs, ino, 0, &made->file);
+    if (!code)
+        code = ext2fs_file_get_lsize(made->file, &size);
     if (code)
         return err_set(err, ERR_LAYOUT, 0, "partition %u (%s): %s: %s", partition->number, partition->label,
                        path, ext_why(code));
-    if (read_inode(fs, ino, path, max, ret, err) < 0)
-        return err_wrap(err, "partition %u (%s)", partition->number, partition->label);
-    *ret_found = true;
+    made->size = size;
+    *ret = steal_ptr(made);
     return 0;
+}
+
+uint64_t probe_file_size(const struct probe_file *file)
+{
+    return file->size;
+}
+
+int probe_file_read(const struct probe_file *file, void *bytes, size_t len, uint64_t off, struct err *err)
+{
+    errcode_t code = ext2fs_file_llseek(file->file, off, EXT2_SEEK_SET, NULL);
+    for (size_t done = 0; !code && done < len;) {
+        unsigned got = 0, want = len - done < INT_MAX ? (unsigned)(len - done) : INT_MAX;
+        code = ext2fs_file_read(file->file, (char *)bytes + done, want, &got);
+        if (!code && (got == 0 || got > want))
+            return err_set(err, ERR_LAYOUT, 0, "a file of the base is shorter than it says");
+        done += got;
+    }
+    return code ? err_set(err, ERR_LAYOUT, 0, "a file of the base: %s", ext_why(code)) : 0;
 }
 
 int probe_fat_has(const struct disk *disk, const struct partition *partition, const char *path,

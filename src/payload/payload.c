@@ -84,31 +84,87 @@ static void adopt_member(struct payload *payload, struct member *member, struct 
     payload->members[payload->member_count++] = *member;
 }
 
+/* Where a release of Kubernetes says its version: PLACES new strings, for binaries in the folder BIN. */
+enum { PLACES = 2 };
+static int version_places(const char *bin, struct arena *arena, const char **ret, struct err *err)
+{
+    static const char tail[] = "server/bin";
+    size_t len = strlen(bin), tail_len = sizeof tail - 1;
+    bool usual = len >= tail_len && strcmp(bin + len - tail_len, tail) == 0;
+    ret[0] = arena_printf(arena, "%.*sversion", usual ? (int)(len - tail_len) : 0, bin);
+    ret[1] = arena_printf(arena, "%s%skube-apiserver.docker_tag", bin, bin[0] ? "/" : "");
+    return ret[0] && ret[1] ? 0 : err_oom(err);
+}
+
+/* The first line of the first that is there. */
+static int read_version(struct member *places, char *ret, struct err *err)
+{
+    for (size_t i = 0; i < PLACES; i++) {
+        const struct blob *blob = &places[i].blob;
+        size_t len = blob->size < PAYLOAD_VERSION_CAP - 1 ? (size_t)blob->size : PAYLOAD_VERSION_CAP - 1;
+        if (len == 0)
+            continue;
+        if (blob_read(blob, ret, len, 0, err) < 0)
+            return -1;
+        ret[len] = '\0';
+        ret[strcspn(ret, "\n")] = '\0';
+        return 0;
+    }
+    return 0;
+}
+
+/* The members of one archive that are wanted, each with the number of its want; and behind them what may be
+ * there. */
+struct member_batch {
+    const char *paths[MEMBERS_MAX];
+    size_t indexes[MEMBERS_MAX], count, optional;
+    struct member members[MEMBERS_MAX];
+};
+
+static int collect_members(const struct payload_sources *sources, const struct plan_wants *wants,
+                           size_t first, const bool *loaded, struct arena *arena, struct member_batch *to,
+                           struct err *err)
+{
+    const struct recipe_kubernetes *kubernetes = &sources->recipe->kubernetes;
+    const struct recipe_input *input = wants->items[first].source.input;
+    for (size_t i = first; i < wants->count && to->count < MEMBERS_MAX - PLACES; i++) {
+        const struct recipe_source *source = &wants->items[i].source;
+        if (source->kind == SOURCE_MEMBER && source->input == input && !loaded[i]) {
+            to->paths[to->count] = source->member;
+            to->indexes[to->count++] = i;
+        }
+    }
+    if (kubernetes->form == KUBERNETES_BINARIES && kubernetes->input == input) {
+        if (version_places(kubernetes->member, arena, &to->paths[to->count], err) < 0)
+            return -1;
+        to->optional = PLACES;
+    }
+    for (size_t i = 0; i < to->count + to->optional; i++)
+        to->members[i] = (struct member)MEMBER_EMPTY;
+    return 0;
+}
+
 /* Reads all members that the recipe takes from one archive in one pass: a server tarball has hundreds of
  * MB. */
 static int load_members(const struct payload_sources *sources, const struct plan_wants *wants, size_t first,
                         const struct run *run, struct payload *payload, bool *loaded, struct err *err)
 {
     const struct recipe_input *input = wants->items[first].source.input;
-    const char *paths[MEMBERS_MAX];
-    size_t indexes[MEMBERS_MAX], count = 0;
-    for (size_t i = first; i < wants->count && count < MEMBERS_MAX; i++) {
-        const struct recipe_source *source = &wants->items[i].source;
-        if (source->kind == SOURCE_MEMBER && source->input == input && !loaded[i]) {
-            paths[count] = source->member;
-            indexes[count++] = i;
-        }
-    }
-    struct member members[MEMBERS_MAX];
-    for (size_t i = 0; i < count; i++)
-        members[i] = (struct member)MEMBER_EMPTY;
-    if (unpack_members(trusted_of(sources, input), paths, count, sources->cache, run, members, err) < 0)
+    struct member_batch batch = {0};
+    if (collect_members(sources, wants, first, loaded, &payload->arena, &batch, err) < 0)
+        return -1;
+    if (unpack_members(trusted_of(sources, input), batch.paths, batch.count + batch.optional, batch.optional,
+                       sources->cache, run, batch.members, err) < 0)
         return err_wrap(err, "input %s", input->name);
-    for (size_t i = 0; i < count; i++) {
-        adopt_member(payload, &members[i], &payload->contents[indexes[i]]);
-        loaded[indexes[i]] = true;
+    for (size_t i = 0; i < batch.count; i++) {
+        adopt_member(payload, &batch.members[i], &payload->contents[batch.indexes[i]]);
+        loaded[batch.indexes[i]] = true;
     }
-    return 0;
+    struct member *places = &batch.members[batch.count];
+    int r = batch.optional > 0 ? read_version(places, payload->kubernetes_version, err) : 0;
+    for (size_t i = 0; i < batch.optional; i++)
+        member_free(&places[i]);
+    return r;
 }
 
 static int load_tree(const struct payload_sources *sources, const struct plan_want *want,

@@ -16,6 +16,8 @@ struct payload_sources {
     struct cache *cache;          /* of unpacked members and trees */
 };
 
+enum { PAYLOAD_VERSION_CAP = 64 };
+
 struct payload {
     struct arena arena;
     struct plan_content *contents; /* one for each want, in the wants' order */
@@ -25,6 +27,9 @@ struct payload {
     size_t tree_count;
     int *fds;
     size_t fd_count;
+    char
+        kubernetes_version[PAYLOAD_VERSION_CAP]; /* what the archive of Kubernetes' binaries says beside them;
+                                                    "" when it does not */
 };
 
 #endif

@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         disk_close(&disk);
     else if (err.kind != ERR_VERIFY && err.kind != ERR_INTERNAL)
         abort();
-    if (unpack_members(&input, (const char *const[]){"a/b"}, 1, cache, NULL, &member, &err) == 0)
+    if (unpack_members(&input, (const char *const[]){"a/b"}, 1, 0, cache, NULL, &member, &err) == 0)
         member_free(&member);
     if (unpack_tree(&input, "", cache, NULL, &tree, &err) == 0)
         tree_free(&tree);

@@ -8,6 +8,7 @@
 
 #include "bake/job/inputs/fetch.h"
 #include "bake/job/phase/unpack.h"
+#include "kube/variant.h"
 #include "payload/payload.h"
 #include "plan/plan.h"
 
@@ -15,6 +16,7 @@ struct planned {
     struct plan_wants wants;
     struct payload payload;
     struct plan plan; /* without bake's own lists */
+    struct kube_variant kubernetes;
 };
 
 must_check int phase_plan(const struct bake_job *job, const struct fetched *fetched,

@@ -5,10 +5,12 @@
 #include "bake/job/inputs/epoch.h"
 #include "fs/fs.h"
 #include "layout/layout.h"
+#include "layout/probe.h"
 #include "unpack/unpack.h"
 
 void unpacked_free(struct unpacked *unpacked)
 {
+    probe_fs_close(&unpacked->usr);
     disk_close(&unpacked->disk);
 }
 
@@ -47,6 +49,15 @@ static int read_layout(const struct bake_job *job, const struct disk *disk, stru
     return 0;
 }
 
+/* As released: a disk that has grown can no longer be opened. */
+static int open_usr(const struct bake_job *job, struct unpacked *to, struct err *err)
+{
+    const struct partition *usr = &to->layout.partitions[to->layout.usr];
+    if (job->inputs.recipe.kubernetes.form == KUBERNETES_NONE || usr->fs != FS_EXT)
+        return 0;
+    return probe_fs_open(&to->disk, usr, &to->usr, err) < 0 ? err_wrap(err, "layout") : 0;
+}
+
 /* Always to whole GiB; with the recipe's disk.size, ROOT takes the new space. */
 static int grow_disk(const struct bake_job *job, struct unpacked *to, struct err *err)
 {
@@ -72,7 +83,7 @@ int phase_unpack(const struct bake_job *job, const struct fetched *fetched, stru
 {
     if (settle_epoch(&job->inputs.lock, &ret->epoch, err) < 0 ||
         give_disk(job, &fetched->base, threads, &ret->disk, err) < 0 ||
-        read_layout(job, &ret->disk, &ret->layout, err) < 0)
+        read_layout(job, &ret->disk, &ret->layout, err) < 0 || open_usr(job, ret, err) < 0)
         return -1;
     return grow_disk(job, ret, err);
 }

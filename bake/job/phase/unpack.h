@@ -18,7 +18,8 @@ struct unpacked {
     struct disk disk;
     struct layout layout; /* of the disk as it will be: grown when the recipe says so */
     bool root_grown;
-    int64_t epoch; /* of everything written from here on: SOURCE_DATE_EPOCH, else the lock's */
+    struct probe_fs *usr; /* the base's /usr, when it can be read and the recipe has Kubernetes; else NULL */
+    int64_t epoch;        /* of everything written from here on: SOURCE_DATE_EPOCH, else the lock's */
 };
 #define UNPACKED_EMPTY                                                                                       \
     {                                                                                                        \

@@ -13,6 +13,7 @@ struct want {
     const char *path;    /* normal */
     char real[PATH_CAP]; /* with links followed */
     char key[SHA256_HEX];
+    bool optional;
     int fd; /* the finished cache entry */
     struct cache_entry entry;
     struct bundle_writer writer;
@@ -49,9 +50,17 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct want *)a)->key, ((const struct want *)b)->key);
 }
 
+/* An optional file may be in the cache as an empty one, which another recipe must not get. */
+static int want_key(const struct trusted *artifact, struct want *want, struct err *err)
+{
+    char text[PATH_CAP + 2];
+    snprintf(text, sizeof text, "%s%s", want->optional ? "//" : "", want->path);
+    return content_key(artifact, text, want->key, err);
+}
+
 /* Sorts by key and drops duplicates: all processes lock cache entries in this order, which prevents
  * deadlocks. */
-static int make_wants(const struct trusted *artifact, const char *const *paths, size_t count,
+static int make_wants(const struct trusted *artifact, const char *const *paths, size_t count, size_t optional,
                       struct wants *wants, struct err *err)
 {
     if (count > MEMBERS_MAX)
@@ -70,7 +79,8 @@ static int make_wants(const struct trusted *artifact, const char *const *paths, 
         want->path = arena_strdup(&wants->arena, want->real);
         if (!want->path)
             return err_oom(err);
-        if (content_key(artifact, want->path, want->key, err) < 0)
+        want->optional = i >= count - optional;
+        if (want_key(artifact, want, err) < 0)
             return -1;
     }
     qsort(wants->items, wants->count, sizeof *wants->items, by_key);
@@ -209,7 +219,7 @@ static int extract(const struct trusted *artifact, struct wants *wants, const st
         return -1;
     for (size_t i = 0; i < wants->count; i++) {
         struct want *want = &wants->items[i];
-        if (want->fd < 0 && !want->written)
+        if (want->fd < 0 && !want->written && !want->optional)
             return missing(artifact, want, &links, err);
     }
     for (size_t i = 0; i < wants->count; i++) {
@@ -247,7 +257,7 @@ static int open_member(const struct want *want, struct member *ret, struct err *
     return 0;
 }
 
-static int open_members(const struct wants *wants, const char *const *paths, size_t count,
+static int open_members(const struct wants *wants, const char *const *paths, size_t count, size_t optional,
                         struct member *made, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
@@ -255,18 +265,21 @@ static int open_members(const struct wants *wants, const char *const *paths, siz
         if (!member_name(paths[i], name))
             return err_set(err, ERR_INTERNAL, 0, "a member's name changed");
         for (size_t k = 0; k < wants->count; k++)
-            if (strcmp(wants->items[k].path, name) == 0 && open_member(&wants->items[k], &made[i], err) < 0)
+            if (strcmp(wants->items[k].path, name) == 0 &&
+                wants->items[k].optional == (i >= count - optional) &&
+                open_member(&wants->items[k], &made[i], err) < 0)
                 return -1;
     }
     return 0;
 }
 
-int unpack_members(const struct trusted *artifact, const char *const *paths, size_t count,
+int unpack_members(const struct trusted *artifact, const char *const *paths, size_t count, size_t optional,
                    struct cache *cache, const struct run *run, struct member *ret, struct err *err)
 {
     cleanup(wants_free) struct wants wants = {0};
     bool all = false;
-    if (make_wants(artifact, paths, count, &wants, err) < 0 || look_up(&wants, cache, &all, run, err) < 0)
+    if (make_wants(artifact, paths, count, optional, &wants, err) < 0 ||
+        look_up(&wants, cache, &all, run, err) < 0)
         return -1;
     if (!all && extract(artifact, &wants, run, err) < 0)
         return -1;
@@ -275,7 +288,7 @@ int unpack_members(const struct trusted *artifact, const char *const *paths, siz
         return err_oom(err);
     for (size_t i = 0; i < count; i++)
         made[i] = (struct member)MEMBER_EMPTY;
-    if (open_members(&wants, paths, count, made, err) < 0) {
+    if (open_members(&wants, paths, count, optional, made, err) < 0) {
         for (size_t i = 0; i < count; i++)
             member_free(&made[i]);
         return -1;

@@ -23,9 +23,9 @@ enum { MEMBERS_MAX = 256, TREE_ENTRIES_MAX = 100000 };
 
 /* Extracts COUNT (at most MEMBERS_MAX) regular files in one pass, or in two if symbolic or hard links inside
  * the archive must be followed. RET has COUNT elements, in the order of PATHS; on failure they are
- * unchanged. */
+ * unchanged. The last OPTIONAL of them may be missing in the archive: they are empty files then. */
 must_check int unpack_members(const struct trusted *artifact, const char *const *paths, size_t count,
-                              struct cache *cache, const struct run *run, struct member *ret,
+                              size_t optional, struct cache *cache, const struct run *run, struct member *ret,
                               struct err *err);
 
 /* Extracts all below the folder PREFIX ("": the whole archive). Devices, FIFOs and sockets are refused. */

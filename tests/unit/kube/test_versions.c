@@ -92,7 +92,7 @@ static void every_minor(void **state)
         if (release->containerd_end.parts > 0)
             assert_true(kube_number_compare(&release->containerd, &release->containerd_end) < 0);
         if (release->support == KUBE_SUPPORTED)
-            assert_true(kube_number_compare(&release->etcd, &release->etcd_recommended) <= 0 &&
+            assert_true(kube_number_compare(&release->etcd, &release->etcd_advised) <= 0 &&
                         release->etcd.parts > 0);
     }
     struct kube_number none = {0}, next = number("2.0"), major = number("1");

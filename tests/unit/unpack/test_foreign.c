@@ -98,7 +98,7 @@ static void names_beyond_ascii(void **state)
         assert_int_equal(tree.entry_count, 2);
         assert_string_equal(tree.entries[0].path, "Gr\xc3\xb6\xc3\x9f"
                                                   "e\xe2\x82\xac");
-        OK(unpack_members(&input, (const char *const[]){"p/tool"}, 1, cache, NULL, &tool, &err));
+        OK(unpack_members(&input, (const char *const[]){"p/tool"}, 1, 0, cache, NULL, &tool, &err));
         member_free(&tool);
         tree_free(&tree);
         trusted_free(&input);
@@ -139,7 +139,7 @@ static void other_files_are_named(void **state)
         assert_int_equal(unpack_base(&input, cache, NULL, NULL, NULL, &disk, &err), -1);
         if (err.kind != ERR_VERIFY || !strstr(err.text, files[i].words))
             fail_msg("%s: %s", files[i].make, err.text);
-        assert_int_equal(unpack_members(&input, (const char *const[]){"a"}, 1, cache, NULL, &member, &err),
+        assert_int_equal(unpack_members(&input, (const char *const[]){"a"}, 1, 0, cache, NULL, &member, &err),
                          -1);
         if (err.kind != ERR_VERIFY || !strstr(err.text, files[i].words))
             fail_msg("%s: %s", files[i].make, err.text);

@@ -59,7 +59,7 @@ static void gives(const char *name, const char *member, const char *reference, u
     struct member got = MEMBER_EMPTY;
     artifact(name, &input);
     for (int again = 0; again < 2; again++) {
-        if (unpack_members(&input, (const char *const[]){member}, 1, cache, NULL, &got, &err) < 0)
+        if (unpack_members(&input, (const char *const[]){member}, 1, 0, cache, NULL, &got, &err) < 0)
             fail_msg("%s: %s: %s", name, member, err.text);
         is_file(&got.blob, reference);
         assert_true(got.has_meta);
@@ -74,7 +74,7 @@ static void refuses(const char *name, const char *member, enum err_kind kind, co
     struct trusted input;
     struct member got = MEMBER_EMPTY;
     artifact(name, &input);
-    if (unpack_members(&input, (const char *const[]){member}, 1, cache, NULL, &got, &err) == 0)
+    if (unpack_members(&input, (const char *const[]){member}, 1, 0, cache, NULL, &got, &err) == 0)
         fail_msg("%s: %s was found", name, member);
     if (err.kind != kind || !strstr(err.text, why))
         fail_msg("%s: %s: kind %d: %s (wanted: %s)", name, member, (int)err.kind, err.text, why);
@@ -143,18 +143,32 @@ static void many(void **state)
     struct member got[6];
     for (size_t i = 0; i < 6; i++)
         got[i] = (struct member)MEMBER_EMPTY;
-    OK(unpack_members(&input, paths, 2, cache, NULL, got, &err));
+    OK(unpack_members(&input, paths, 2, 0, cache, NULL, got, &err));
     member_free(&got[0]);
     member_free(&got[1]);
-    OK(unpack_members(&input, paths, 5, cache, NULL, got, &err));
+    OK(unpack_members(&input, paths, 5, 0, cache, NULL, got, &err));
     for (size_t i = 0; i < 5; i++) {
         is_file(&got[i].blob, wants[i]);
         member_free(&got[i]);
     }
     const char *bad[] = {"a b", "missing"};
-    assert_int_equal(unpack_members(&input, bad, 2, cache, NULL, got, &err), -1);
+    assert_int_equal(unpack_members(&input, bad, 2, 0, cache, NULL, got, &err), -1);
     assert_int_equal(got[0].fd, -1);
-    OK(unpack_members(&input, bad, 0, cache, NULL, got, &err));
+    OK(unpack_members(&input, bad, 0, 0, cache, NULL, got, &err));
+    /* what may be missing is empty then, from the archive as well as from the cache */
+    for (unsigned i = 0; i < 2; i++) {
+        OK(unpack_members(&input, bad, 2, 1, cache, NULL, got, &err));
+        is_file(&got[0].blob, "a b");
+        assert_int_equal(got[1].blob.size, 0);
+        member_free(&got[0]);
+        member_free(&got[1]);
+    }
+    assert_int_equal(unpack_members(&input, bad, 2, 0, cache, NULL, got, &err), -1);
+    const char *there[] = {"k", "a b"};
+    OK(unpack_members(&input, there, 2, 2, cache, NULL, got, &err));
+    is_file(&got[1].blob, "a b");
+    member_free(&got[0]);
+    member_free(&got[1]);
     trusted_free(&input);
 }
 
@@ -250,7 +264,7 @@ static void metadata_of_archives(void **state)
         bool pax = i / 2 == 0;
         artifact(names[i / 2], &input);
         OK(unpack_tree(&input, "p", cache, NULL, &tree, &err));
-        OK(unpack_members(&input, (const char *const[]){"p/hard"}, 1, cache, NULL, &member, &err));
+        OK(unpack_members(&input, (const char *const[]){"p/hard"}, 1, 0, cache, NULL, &member, &err));
         meta_is(&tree, "tmp", 01777, 7, 8, 0);
         meta_is(&tree, "ping", 06755, 998, 3000000, 0);
         meta_is(&tree, "hard", 06755, 998, 3000000, 0);
@@ -340,8 +354,8 @@ static void cut_short(void **state)
             struct tree tree = TREE_EMPTY;
             cut.size = input.size * k / 16;
             cut.sha256.bytes[1] = (uint8_t)(cut.sha256.bytes[1] ^ (k + 1));
-            assert_int_equal(unpack_members(&cut, (const char *const[]){"a b"}, 1, cache, NULL, &got, &err),
-                             -1);
+            assert_int_equal(
+                unpack_members(&cut, (const char *const[]){"a b"}, 1, 0, cache, NULL, &got, &err), -1);
             assert_int_equal(err.kind, ERR_VERIFY);
             assert_int_equal(unpack_tree(&cut, "kubernetes", cache, NULL, &tree, &err), -1);
             assert_int_equal(err.kind, ERR_VERIFY);
