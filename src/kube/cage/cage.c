@@ -16,7 +16,7 @@
 
 static int not_here(struct err *err, int why, const char *what)
 {
-    err_set(err, ERR_IO, why, "%s", what);
+    err_set(err, ERR_IO, why, "%s%s", why != 0 ? "this machine cannot confine it: " : "", what);
     err->errnum = CAGE_NOT_HERE;
     return -1;
 }
@@ -66,15 +66,23 @@ static bool write_map(pid_t pid, const char *name, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
-/* Maps the user inside to nobody or, for an ordinary user, to himself: all that he may. */
-static bool map_user(pid_t pid, bool from_root)
+static bool map_to(pid_t pid, uid_t user, gid_t group)
 {
     char uid[48], gid[48];
-    snprintf(uid, sizeof uid, "%u %u 1\n", (unsigned)CAGE_USER, from_root ? (unsigned)CAGE_USER : geteuid());
-    snprintf(gid, sizeof gid, "%u %u 1\n", (unsigned)CAGE_USER, from_root ? (unsigned)CAGE_USER : getegid());
+    snprintf(uid, sizeof uid, "%u %u 1\n", (unsigned)CAGE_USER, user);
+    snprintf(gid, sizeof gid, "%u %u 1\n", (unsigned)CAGE_USER, group);
+    return write_map(pid, "gid_map", gid) && write_map(pid, "uid_map", uid);
+}
+
+/* Maps the user inside to nobody. An ordinary user, and a root who has no other users, may only map himself.
+ */
+static bool map_user(pid_t pid)
+{
     (void)!write_map(pid, "oom_score_adj", "1000"); /* the first to go when memory is short */
-    return (from_root || write_map(pid, "setgroups", "deny")) && write_map(pid, "gid_map", gid) &&
-           write_map(pid, "uid_map", uid);
+    if (geteuid() == 0 && map_to(pid, CAGE_USER, CAGE_USER))
+        return true;
+    (void)!write_map(pid, "setgroups", "deny");
+    return map_to(pid, geteuid(), getegid());
 }
 
 static int report_failure(int report, struct err *err)
@@ -101,7 +109,8 @@ static int start_child(const struct cage_setup *setup, int gate, struct proc *re
     if (pid < 0)
         return not_here(err, errno, "make namespaces");
     ret->pid = pid;
-    if (!map_user(pid, setup->from_root))
+    setpgid(pid, pid); /* by which it is killed */
+    if (!map_user(pid))
         return not_here(err, errno, "map a user into a namespace");
     return write(gate, "", 1) == 1 ? 0 : err_sys(err, errno, "write to a child");
 }
@@ -137,8 +146,7 @@ int cage_run(const struct cage *cage, const char *const *argv, const struct run 
                                      .gate_parent = gate,
                                      .report = report_child,
                                      .argv = (char *const *)(uintptr_t)argv,
-                                     .dynamic = cage->dynamic,
-                                     .from_root = geteuid() == 0};
+                                     .dynamic = cage->dynamic};
     if (start_child(&setup, gate, &proc, err) < 0)
         return -1;
     int *const given[] = {&out_child, &errs_child, &report_child};

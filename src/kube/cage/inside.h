@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* The user and group inside, and of a parent that is root also outside: nobody. */
+/* The user and group inside; outside of it they are the same when the parent is root, else its own. */
 enum { CAGE_USER = 65534 };
 
 enum cage_step { CAGE_IDENTITY, CAGE_ROOT, CAGE_LIBRARIES, CAGE_RIGHTS, CAGE_START };
@@ -26,7 +26,6 @@ struct cage_setup {
     int report;
     char *const *argv;
     bool dynamic;
-    bool from_root;
 };
 
 _Noreturn void cage_inside(const struct cage_setup *setup);

@@ -2,8 +2,11 @@
 #include "tests/support/lib/caged.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -141,6 +144,66 @@ static void test_parent_killed(void **state)
     close(fds[0]);
 }
 
+/* In a child that PREPARE has changed: 0 when the cage holds there, 1 when it says why not. */
+static int in_other_surroundings(void (*prepare)(void))
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct err err = {0};
+        cleanup_proc_result struct proc_result said = {0};
+        prepare();
+        alarm(30);
+        int result = run_caged("look", 0, NULL, &said, &err);
+        bool nothing_left = waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
+        _exit(!nothing_left ? 3 : result == 0 ? said.status : err.errnum == CAGE_NOT_HERE ? 1 : 2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void put(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+        _exit(4);
+    close(fd);
+}
+
+/* Root of a namespace with no other user. */
+static void become_lonely_root(void)
+{
+    char users[32], groups[32];
+    snprintf(users, sizeof users, "0 %u 1", geteuid());
+    snprintf(groups, sizeof groups, "0 %u 1", getegid());
+    if (unshare(CLONE_NEWUSER) < 0)
+        _exit(4);
+    put("/proc/self/setgroups", "deny");
+    put("/proc/self/gid_map", groups);
+    put("/proc/self/uid_map", users);
+}
+
+static void forbid_namespaces(void)
+{
+    become_lonely_root();
+    put("/proc/sys/user/max_user_namespaces", "0");
+}
+
+static void hide_processes(void)
+{
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0 || mount("/dev", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0)
+        _exit(4);
+}
+
+static void test_other_surroundings(void **state)
+{
+    (void)state;
+    assert_int_equal(in_other_surroundings(become_lonely_root), 0);
+    assert_int_equal(in_other_surroundings(forbid_namespaces), 1);
+    assert_int_equal(in_other_surroundings(hide_processes), 1);
+}
+
 static void test_dynamic_program(void **state)
 {
     (void)state;
@@ -190,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_time_limit),
         cmocka_unit_test(test_interruption),
         cmocka_unit_test(test_parent_killed),
+        cmocka_unit_test(test_other_surroundings),
         cmocka_unit_test(test_dynamic_program),
     };
     caged_blob("caged", &program, &program_fd);
