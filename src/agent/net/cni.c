@@ -118,6 +118,7 @@ static void write_calico(const struct node_metadata *m, struct buf *ret)
                "\"mtu\": %d,\n"
                "      \"log_level\": \"info\", \"log_file_path\": \"/var/log/calico/cni/cni.log\",\n"
                "      \"ipam\": { \"type\": \"calico-ipam\" }, \"policy\": { \"type\": \"k8s\" },\n"
+               "      \"calico_api_group\": \"crd.projectcalico.org/v1\",\n"
                "      \"kubernetes\": { \"kubeconfig\": \"/etc/kubernetes/pki/network/kubeconfig\" }\n"
                "    },\n"
                "    { \"type\": \"portmap\", \"snat\": true, \"capabilities\": { \"portMappings\": true } }\n"

@@ -8,9 +8,9 @@
  *        range; ERR_IO.
  * Owns:  CNI_FILE, CNI_FLANNEL_NET.
  * Never: calls flannel's CNI plugin, which would only write what is written here.
- * Source: the CNI specification 0.4.0; the plugins' documentation; flannel v0.19.0, WriteSubnetFile in
- *         main.go (its values are the network, the range's first address with the range's bits, a number,
- *         true or false); calico v3.20, calico-config.yaml.
+ * Source: the CNI specification 0.4.0; the plugins' documentation; flannel v0.28, WriteSubnetFile
+ *         (its values are the network, the range's first address with the range's bits, a number,
+ *         true or false); calico v3.32, manifests/calico.yaml.
  */
 #ifndef BAKE_AGENT_NET_CNI_H
 #define BAKE_AGENT_NET_CNI_H

@@ -93,6 +93,7 @@ static void test_calico(void **state)
     assert_true(
         holds(place, CNI_FILE, "c['plugins'][0]['type'] == 'calico' and c['plugins'][0]['nodename'] == 'b'"));
     assert_true(holds(place, CNI_FILE, "c['plugins'][0]['ipam'] == {'type': 'calico-ipam'}"));
+    assert_true(holds(place, CNI_FILE, "c['plugins'][0]['calico_api_group'] == 'crd.projectcalico.org/v1'"));
     assert_true(
         holds(place, CNI_FILE,
               "c['plugins'][0]['kubernetes']['kubeconfig'] == '/etc/kubernetes/pki/network/kubeconfig'"));
