@@ -33,7 +33,7 @@ static int check_containerd(const struct kube_args *args, const struct kube_vari
 }
 
 static int check_etcd(const struct kube_args *args, const struct kube_variant *variant,
-                      const struct kube_release *release, const struct run *run, struct err *err)
+                      const struct kube_release *release, struct err *err)
 {
     char kubernetes[KUBE_NUMBER_CAP], etcd[KUBE_NUMBER_CAP], limit[KUBE_NUMBER_CAP];
     if (variant->etcd.parts == 0)
@@ -45,39 +45,39 @@ static int check_etcd(const struct kube_args *args, const struct kube_variant *v
                           kubernetes, kube_number_text(&release->etcd, limit), etcd);
     if (kube_number_compare(&variant->etcd, &release->etcd_advised) < 0)
         run_warn(
-            run, "plan",
+            args->run, "plan",
             "etcd %s is older than %s, the oldest that kubeadm accepts for Kubernetes %s: take a newer one",
             etcd, kube_number_text(&release->etcd_advised, limit), kubernetes);
     return 0;
 }
 
 static void warn_release(const struct kube_args *args, const struct kube_variant *variant,
-                         const struct kube_release *release, const struct run *run)
+                         const struct kube_release *release)
 {
     char text[KUBE_NUMBER_CAP], range[KUBE_RANGE_CAP];
     const char *name = kube_builtin(args->recipe);
     if (name && variant->kubernetes.parts == 0)
-        run_warn(run, "plan",
+        run_warn(args->run, "plan",
                  "nothing says which Kubernetes this is: the built-in %s is for %s. Give the recipe's "
                  "\"kubernetes\" its "
                  "\"version\"",
                  name, kube_supported(range));
     if (name && release && release->support == KUBE_UNTESTED)
-        run_warn(run, "plan", "Kubernetes %s is newer than any that the built-in %s is tested with (%s)",
+        run_warn(args->run, "plan",
+                 "Kubernetes %s is newer than any that the built-in %s is tested with (%s)",
                  kube_number_text(&variant->kubernetes, text), name, kube_supported(range));
 }
 
-int kube_check(const struct kube_args *args, const struct kube_variant *variant, const struct run *run,
-               struct err *err)
+int kube_check(const struct kube_args *args, const struct kube_variant *variant, struct err *err)
 {
     const struct kube_release *release = kube_release_of(&variant->kubernetes);
     if (variant->form == KUBERNETES_NONE)
         return 0;
     if (kube_check_supported(args->recipe, &variant->kubernetes, args->untested, err) < 0)
         return -1;
-    if (release && (check_containerd(args, variant, release, err) < 0 ||
-                    check_etcd(args, variant, release, run, err) < 0))
+    if (release &&
+        (check_containerd(args, variant, release, err) < 0 || check_etcd(args, variant, release, err) < 0))
         return -1;
-    warn_release(args, variant, release, run);
+    warn_release(args, variant, release);
     return 0;
 }

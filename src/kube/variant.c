@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <string.h>
 
+#include "kube/component.h"
 #include "kube/program/buildinfo.h"
 #include "kube/versions.h"
 
@@ -153,6 +154,40 @@ static bool is_kubernetes(const struct kube_args *args, const struct plan_op *op
             (args->recipe->kubernetes.form == KUBERNETES_BINARIES && strncmp(name, "kube", 4) == 0));
 }
 
+/* Asks one program for what all are. That it does not answer, or cannot run here, does not fail: kube/flags.h
+ * tells the user. */
+static int ask_version(const struct kube_args *args, const struct plan_op *op, struct kube_variant *variant,
+                       struct err *err)
+{
+    char text[COMPONENT_VERSION_CAP];
+    struct kube_number says;
+    struct err inner = {0};
+    bool hyperkube = variant->form == KUBERNETES_HYPERKUBE;
+    const char *name = hyperkube ? "kubelet" : base_name(op->image_path);
+    if (kube_component_version(&op->content, hyperkube, name, args->cache, args->run, text, &inner) < 0) {
+        if (inner.kind != ERR_INTERRUPTED)
+            return 0;
+        *err = inner;
+        return -1;
+    }
+    if (!kube_number_parse(text, strlen(text), &says) || says.part[0] == 0)
+        return 0;
+    return settle(args, op->image_path, &says, variant, err);
+}
+
+/* Without a program that says its version, or a file that does. */
+static int ask_any(const struct kube_args *args, struct kube_variant *variant, struct err *err)
+{
+    const char *wanted = variant->form == KUBERNETES_HYPERKUBE ? "hyperkube" : "kubelet";
+    for (size_t i = 0; i < args->plan->op_count; i++) {
+        const struct plan_op *op = &args->plan->ops[i];
+        if (op->kind == PLAN_FILE && is_kubernetes(args, op) &&
+            strcmp(base_name(op->image_path), wanted) == 0)
+            return ask_version(args, op, variant, err);
+    }
+    return 0;
+}
+
 static int read_op(const struct kube_args *args, const struct plan_op *op, struct kube_variant *variant,
                    struct err *err)
 {
@@ -232,6 +267,8 @@ int kube_variant_read(const struct kube_args *args, struct kube_variant *ret, st
     for (size_t i = 0; i < args->plan->op_count; i++)
         if (read_op(args, &args->plan->ops[i], &made, err) < 0)
             return -1;
+    if ((made.by_recipe || made.kubernetes.parts == 0) && ask_any(args, &made, err) < 0)
+        return -1;
     if (made.containerd_from == KUBE_NOWHERE)
         read_base(args, &made);
     *ret = made;

@@ -1,11 +1,11 @@
-/* Which Kubernetes goes into an image, and with which etcd and containerd: read from the programs, of which
- * none is run.
+/* Which Kubernetes goes into an image, and with which etcd and containerd: read from the programs. A
+ * Kubernetes that neither its build information nor its archive tells is asked for its version, in the cage.
  *
  * In:    a finished plan; the base, as far as it is known.
- * Out:   struct kube_variant.
+ * Out:   struct kube_variant: plain data.
  * Fails: ERR_RECIPE: a program is for another machine than the image, or its loader is not in the image; the
- *        programs, the archive that they come from, and the recipe say different versions. ERR_VERIFY: a
- * damaged program. Owns:  nothing: a variant is plain data.
+ *        programs, the archive that they come from, and the recipe say different versions.
+ *        ERR_VERIFY: a damaged program.
  *
  * A program that is not an ELF file, such as a script, says nothing of itself: it is taken as the recipe
  * describes it.
@@ -14,6 +14,7 @@
 #define BAKE_KUBE_VARIANT_H
 
 #include "base/buf.h"
+#include "base/run.h"
 #include "json/write.h"
 #include "kube/program/elf.h"
 #include "kube/program/number.h"
@@ -40,13 +41,17 @@ struct kube_base {
     const void *ctx;
 };
 
+struct cache;
+
 struct kube_args {
     const struct recipe *recipe;
     const struct layout *layout;
     const struct plan *plan;
     const struct kube_base *base;
-    const char *stated; /* what a file beside the programs in their archive says; NULL: none does */
-    bool untested;      /* accept a Kubernetes newer than the table */
+    const char *stated;  /* what a file beside the programs in their archive says; NULL: none does */
+    struct cache *cache; /* of what programs answered; may be NULL */
+    const struct run *run;
+    bool untested; /* accept a Kubernetes newer than the table */
 };
 
 must_check int kube_variant_read(const struct kube_args *args, struct kube_variant *ret, struct err *err);

@@ -152,7 +152,7 @@ static int component(int argc, char **argv)
         } else if (strcmp(argv[i], "--good=crash") == 0) {
             return raise(SIGSEGV);
         }
-    puts("Kubernetes v1.99.7");
+    puts("Kubernetes v1.36.97");
     return 0;
 }
 

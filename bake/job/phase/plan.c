@@ -53,6 +53,8 @@ static int check_kubernetes(const struct bake_job *job, const struct unpacked *b
                                    .plan = plan,
                                    .base = &known,
                                    .stated = payload->kubernetes_version,
+                                   .cache = job->cache,
+                                   .run = &job->common->run,
                                    .untested = job->options->untested_kubernetes};
     if (base->usr) {
         known.has = usr_has;
@@ -65,7 +67,7 @@ static int check_kubernetes(const struct bake_job *job, const struct unpacked *b
     }
     if (kube_variant_read(&args, ret, err) < 0)
         return -1;
-    return kube_check(&args, ret, &job->common->run, err);
+    return kube_check(&args, ret, err);
 }
 
 static void report_plan(struct common *common, const struct planned *planned)

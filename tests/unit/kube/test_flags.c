@@ -84,12 +84,12 @@ static void test_unknown_flags(void **state)
         check_hyperkube(POD("/opt/bin/hyperkube, kube-scheduler, --good, --port=0"), "", &said, &err), -1);
     assert_int_equal(err.kind, ERR_RECIPE);
     assert_string_equal(err.text,
-                        "r.json:3:4: manifest m.yaml: kube-scheduler of Kubernetes 1.99.7 does not know "
+                        "r.json:3:4: manifest m.yaml: kube-scheduler of Kubernetes 1.36.97 does not know "
                         "--port: remove it");
     assert_int_equal(
         check_hyperkube("", "[Service]\nExecStart=/opt/bin/hyperkube kubelet --bad\n", &said, &err), -1);
     assert_string_equal(err.text,
-                        "r.json:5:6: unit u.service: kubelet of Kubernetes 1.99.7 does not know --bad: "
+                        "r.json:5:6: unit u.service: kubelet of Kubernetes 1.36.97 does not know --bad: "
                         "remove it");
     assert_int_equal(check_hyperkube(POD("/opt/bin/hyperkube, kube-proxy, --good=bad"), "", &said, &err), -1);
     assert_non_null(strstr(err.text, "refuses its flags: invalid argument \"bad\""));
@@ -176,12 +176,12 @@ static void test_answers_are_kept(void **state)
     const struct cache_options options = {.dir = dir};
     assert_int_equal(cache_open(&options, &cache, &err), 0);
     assert_int_equal(kube_component_version(&program, true, "kubelet", cache, NULL, version, &err), 0);
-    assert_string_equal(version, "v1.99.7");
+    assert_string_equal(version, "v1.36.97");
     gone.fd = -1;
     memset(version, 0, sizeof version);
     if (kube_component_version(&gone, true, "kubelet", cache, NULL, version, &err) < 0)
         fail_msg("%s", err.text);
-    assert_string_equal(version, "v1.99.7");
+    assert_string_equal(version, "v1.36.97");
     assert_int_equal(kube_component_version(&gone, false, "kubelet", cache, NULL, version, &err), -1);
     cache_close(cache);
     nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -63,6 +63,7 @@ static void set_up_scene(struct scene *scene, const char *form, const char *vers
     scene->args = (struct kube_args){
         .recipe = &scene->recipe, .layout = &scene->layout, .plan = &scene->plan, .base = &scene->base};
     scene->run = (struct run){.on_event = on_event, .ctx = scene};
+    scene->args.run = &scene->run;
 }
 
 static void add_file(struct scene *scene, const char *path, const void *bytes, size_t len)
@@ -106,7 +107,7 @@ static int read_and_check(struct scene *scene, struct kube_variant *ret)
     *ret = (struct kube_variant){0};
     if (kube_variant_read(&scene->args, ret, &scene->err) < 0)
         return -1;
-    return kube_check(&scene->args, ret, &scene->run, &scene->err);
+    return kube_check(&scene->args, ret, &scene->err);
 }
 
 static void expect_error(struct scene *scene, enum err_kind kind, const char *says)
