@@ -15,8 +15,8 @@ enum { CAGE_USER = 65534 };
 
 enum cage_step { CAGE_IDENTITY, CAGE_ROOT, CAGE_LIBRARIES, CAGE_RIGHTS, CAGE_START };
 struct cage_failure {
-    int step; /* enum cage_step */
-    int why;  /* errno */
+    enum cage_step step;
+    int why; /* errno */
 };
 
 struct cage_setup {
