@@ -1,5 +1,6 @@
 #include "kube/check.h"
 
+#include "kube/hyperkube.h"
 #include "kube/versions.h"
 
 static const char *origin_name(const struct kube_variant *variant)
@@ -73,7 +74,8 @@ int kube_check(const struct kube_args *args, const struct kube_variant *variant,
     const struct kube_release *release = kube_release_of(&variant->kubernetes);
     if (variant->form == KUBERNETES_NONE)
         return 0;
-    if (kube_check_supported(args->recipe, &variant->kubernetes, args->untested, err) < 0)
+    if (kube_check_supported(args->recipe, &variant->kubernetes, args->untested, err) < 0 ||
+        kube_check_hyperkube(args, err) < 0)
         return -1;
     if (release &&
         (check_containerd(args, variant, release, err) < 0 || check_etcd(args, variant, release, err) < 0))

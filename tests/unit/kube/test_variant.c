@@ -329,6 +329,25 @@ static void programs_that_cannot_run(void **state)
     expect_error(&cut, ERR_VERIFY, "/opt/bin/hyperkube: a damaged ELF file");
 }
 
+static void hyperkubes_without_a_component(void **state)
+{
+    (void)state;
+    static const char proxy[] = ",\"units\":[{\"name\":\"kubelet.service\",\"builtin\":true},"
+                                "{\"name\":\"kube-proxy.service\",\"builtin\":true}]";
+    static const char names[] = "runtime.main k8s.io/kubernetes/cmd/kubelet/app.NewKubeletCommand "
+                                "k8s.io/kubernetes/cmd/kube-proxy/app/options.New";
+    cleanup_scene struct scene lacks, enough, other;
+    set_up_scene(&lacks, "hyperkube", "1.36.3", proxy);
+    add_elf(&lacks, "/opt/bin/hyperkube", &(struct elf_spec){.names = names});
+    expect_error(&lacks, ERR_RECIPE, "r:3:14: /opt/bin/hyperkube lacks kube-proxy, which the recipe's units");
+    set_up_scene(&enough, "hyperkube", "1.36.3", UNIT);
+    add_elf(&enough, "/opt/bin/hyperkube", &(struct elf_spec){.names = names});
+    expect_text(&enough, "kubernetes 1.36.3 (hyperkube, by the recipe)");
+    set_up_scene(&other, "hyperkube", "1.36.3", proxy);
+    add_elf(&other, "/opt/bin/hyperkube", &(struct elf_spec){.names = "main.main"});
+    expect_text(&other, "kubernetes 1.36.3 (hyperkube, by the recipe)");
+}
+
 static void etcds(void **state)
 {
     (void)state;
@@ -360,10 +379,15 @@ static void etcds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(versions_on_bases),        cmocka_unit_test(what_is_found),
-        cmocka_unit_test(what_is_not_known),        cmocka_unit_test(bases_by_release),
-        cmocka_unit_test(versions_disagree),        cmocka_unit_test(payloads_of_the_wrong_version),
-        cmocka_unit_test(programs_that_cannot_run), cmocka_unit_test(etcds),
+        cmocka_unit_test(versions_on_bases),
+        cmocka_unit_test(what_is_found),
+        cmocka_unit_test(what_is_not_known),
+        cmocka_unit_test(bases_by_release),
+        cmocka_unit_test(versions_disagree),
+        cmocka_unit_test(payloads_of_the_wrong_version),
+        cmocka_unit_test(programs_that_cannot_run),
+        cmocka_unit_test(hyperkubes_without_a_component),
+        cmocka_unit_test(etcds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

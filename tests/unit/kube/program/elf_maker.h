@@ -14,6 +14,7 @@ struct elf_spec {
     const char *interp; /* or NULL */
     const char *info;   /* lines of the build information, or NULL */
     bool no_sections;   /* as sstrip leaves it */
+    const char *names;  /* instead of info: the names of functions */
 };
 
 static inline void elf_number(struct buf *to, const struct elf_spec *spec, uint64_t value, unsigned size)
@@ -81,11 +82,13 @@ static inline void elf_section_header(struct buf *to, const struct elf_spec *spe
 
 static inline void elf_make(const struct elf_spec *spec, struct buf *to)
 {
-    static const char names[] = "\0.go.buildinfo\0.shstrtab";
+    static const char names[] = "\0.go.buildinfo\0.shstrtab\0.gopclntab";
     unsigned word = spec->narrow ? 4 : 8, header = spec->narrow ? 52 : 64;
     cleanup_buf struct buf info = BUF_INIT(1 << 20);
     if (spec->info)
         elf_info(&info, spec);
+    else if (spec->names)
+        buf_str(&info, spec->names);
     size_t interp_len = spec->interp ? strlen(spec->interp) + 1 : 0;
     size_t interp_at = header + 2 * (spec->narrow ? 32u : 56u),
            info_at = (interp_at + interp_len + 15) / 16 * 16, names_at = info_at + info.len,
@@ -117,7 +120,7 @@ static inline void elf_make(const struct elf_spec *spec, struct buf *to)
     buf_add(to, info.len ? info.data : "", info.len);
     buf_add(to, names, sizeof names);
     elf_section_header(to, spec, 0, SHT_NULL, 0, 0);
-    elf_section_header(to, spec, 1, SHT_PROGBITS, info_at, info.len);
+    elf_section_header(to, spec, spec->info ? 1 : 25, SHT_PROGBITS, info_at, info.len);
     elf_section_header(to, spec, 15, SHT_STRTAB, names_at, sizeof names);
 }
 
