@@ -58,15 +58,22 @@ static const char *log_text(const char *line)
     return text ? text + 2 : line;
 }
 
+/* What follows PREFIX, or NULL. */
+static const char *after(const char *line, const char *prefix)
+{
+    return strncmp(line, prefix, strlen(prefix)) == 0 ? line + strlen(prefix) : NULL;
+}
+
 /* Help texts of a thousand lines may come before or behind the one that says what is wrong. */
 static bool find_refusal(const char *output, char *ret, size_t cap)
 {
-    static const char prefix[] = "Error: ";
     for (const char *line = output; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        const char *text = strncmp(line, prefix, sizeof prefix - 1) == 0 ? line + sizeof prefix - 1
-                           : is_log_line(line)                           ? log_text(line)
-                                                                         : NULL;
+        const char *text = after(line, "Error: ");
+        if (!text)
+            text = after(line, "hyperkube: "); /* which has no such component */
+        if (!text && is_log_line(line))
+            text = log_text(line);
         if (!text)
             continue;
         copy_line(text, ret, cap);

@@ -1,6 +1,7 @@
 #include "kube/flags.h"
 
 #include <limits.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "kube/cage/native.h"
@@ -131,22 +132,28 @@ static const char *about(const struct answer *answer, const char *prefix, const 
     return at;
 }
 
-static int refuse(const struct flags_checker *c, const struct question *question, const char *version,
-                  const struct answer *answer)
+print_like(2, 3) static int refuse(const struct flags_checker *c, const char *fmt, ...)
 {
     const struct recipe_where *where = &c->want->source.where;
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return err_set(c->err, ERR_RECIPE, 0, "%s:%u:%u: %s: %s", c->args->recipe->file, where->line,
+                   where->column, c->want->label, text);
+}
+
+static int refuse_flags(const struct flags_checker *c, const struct question *question, const char *version,
+                        const struct answer *answer)
+{
     size_t len = 0;
     const char *flag = about(answer, "unknown flag: ", " ,", &len);
-    if (flag)
-        err_set(c->err, ERR_RECIPE, 0, "%s of Kubernetes %s does not know %.*s: %s", question->name,
-                version + 1, (int)len, flag,
-                c->want->source.kind == SOURCE_BUILTIN ? "the built-in file is not for this version"
-                                                       : "remove it");
-    else
-        err_set(c->err, ERR_RECIPE, 0, "%s of Kubernetes %s refuses its flags: %s", question->name,
-                version + 1, answer->text);
-    return err_wrap(c->err, "%s:%u:%u: %s", c->args->recipe->file, where->line, where->column,
-                    c->want->label);
+    if (!flag)
+        return refuse(c, "%s of Kubernetes %s refuses its flags: %s", question->name, version, answer->text);
+    return refuse(c, "%s of Kubernetes %s does not know %.*s: %s", question->name, version, (int)len, flag,
+                  c->want->source.kind == SOURCE_BUILTIN ? "the built-in file is not for this version"
+                                                         : "remove it");
 }
 
 /* What it says without flags tells a refusal from a program that answers nothing here. */
@@ -157,11 +164,13 @@ static int judge(struct flags_checker *c, const struct question *question, const
     const char *value = about(answer, "invalid argument \"", "", &len);
     if (ask_component(c, question, question->words, &plain) < 0)
         return -1;
+    if (plain.kind == ANSWER_REFUSAL && strncmp(plain.text, "unknown component", 17) == 0)
+        return refuse(c, "%s is not in %s: %s", question->name, question->argv[0], plain.text);
     if (plain.kind != ANSWER_VERSION)
         return skip(c, question->name, plain.text);
     if (value && call_has_stand_in(value))
         return skip(c, question->name, answer->text);
-    return refuse(c, question, plain.version, answer);
+    return refuse_flags(c, question, plain.version + 1, answer);
 }
 
 static int check_call(struct flags_checker *c, const struct program_call *call)

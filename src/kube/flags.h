@@ -3,7 +3,8 @@
  *
  * In:    a plan, and what it was made of.
  * Out:   notes on what could not be asked, and why.
- * Fails: ERR_RECIPE at the unit or manifest: a flag is unknown, or its value is refused.
+ * Fails: ERR_RECIPE at the unit or manifest: a flag is unknown, its value is refused, or a hyperkube lacks
+ *        the component.
  * Never: refuses a value that only a node will know; runs anything outside of the cage.
  */
 #ifndef BAKE_KUBE_FLAGS_H

@@ -160,6 +160,10 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     const char *slash = strrchr(argv[0], '/');
+    if (strcmp(name, "kube-controller-manager") == 0) {
+        fprintf(stderr, "hyperkube: unknown component \"%s\"\n", name);
+        return 2;
+    }
     if (strncmp(name, "kube", 4) == 0)
         return component(argc - 1, argv + 1);
     if (strncmp(slash ? slash + 1 : argv[0], "kube", 4) == 0)

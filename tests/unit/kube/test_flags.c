@@ -95,6 +95,17 @@ static void test_unknown_flags(void **state)
     assert_non_null(strstr(err.text, "refuses its flags: invalid argument \"bad\""));
 }
 
+static void test_missing_component(void **state)
+{
+    (void)state;
+    struct said said;
+    struct err err;
+    assert_int_equal(
+        check_hyperkube(POD("/opt/bin/hyperkube, kube-controller-manager, --good"), "", &said, &err), -1);
+    assert_string_equal(err.text, "r.json:3:4: manifest m.yaml: kube-controller-manager is not in "
+                                  "/opt/bin/hyperkube: unknown component \"kube-controller-manager\"");
+}
+
 /* The programs of their own, and the script that starts them. */
 static void test_single_programs(void **state)
 {
@@ -191,9 +202,9 @@ int main(void)
 {
     const struct CMUnitTest always[] = {cmocka_unit_test(test_foreign_program)};
     const struct CMUnitTest caged[] = {
-        cmocka_unit_test(test_known_flags),      cmocka_unit_test(test_unknown_flags),
-        cmocka_unit_test(test_single_programs),  cmocka_unit_test(test_not_refused),
-        cmocka_unit_test(test_answers_are_kept),
+        cmocka_unit_test(test_known_flags),     cmocka_unit_test(test_unknown_flags),
+        cmocka_unit_test(test_single_programs), cmocka_unit_test(test_missing_component),
+        cmocka_unit_test(test_not_refused),     cmocka_unit_test(test_answers_are_kept),
     };
     caged_blob("caged", &program, &program_fd);
     int failed = cmocka_run_group_tests(always, NULL, NULL);
