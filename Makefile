@@ -138,7 +138,7 @@ unit: unit-bins ## runs unit tests: T=pack/store (part of the path), C=damaged (
 # Set-up and tests use Debian's own tools, whatever else comes first in PATH.
 setup fixtures image test test-cluster test-native test-cloud lint bench fuzz unit: export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 
-# The fixtures: the stand-in base, the real hyperkube, Debian's etcd and CNI plugins. They live outside the tree, in
+# The fixtures: the stand-in base, and real programs: hyperkube, etcd, CNI plugins. They live outside the tree, in
 # $BAKE_FIXTURES or the user's cache.
 .PHONY: setup fixtures image test test-cluster test-native test-cloud check lint bench fuzz install uninstall dist clean help
 setup: ## installs the Debian packages that bake and its tests need
@@ -158,7 +158,7 @@ image: ## builds, and bakes an image into out/: RECIPE=FILE instead of the compi
 	@[ -e "$(KEY)" ] || $(B)/bake key new --no-passphrase --key "$(KEY)" >/dev/null
 	@# the stand-in's lock is updated when its inputs were made again
 	@new=; [ -n "$(RECIPE)" ] || [ ! -e out/standin.lock.json ] || \
-	  new=$$(find "$(FIXTURES)"/base "$(FIXTURES)"/debs "$(FIXTURES)"/hyperkube -type f -newer out/standin.lock.json -print -quit); \
+	  new=$$(find "$(FIXTURES)"/base "$(FIXTURES)"/payload "$(FIXTURES)"/hyperkube -type f -newer out/standin.lock.json -print -quit); \
 	  $(B)/bake image $(or $(RECIPE),--standin) $${new:+--update}
 
 # Everything is built twice, with and without sanitizers.

@@ -12,27 +12,26 @@
 package main
 
 import (
-	goflag "flag"
+	"context"
 	"fmt"
 	"io"
-	"math/rand"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
+	_ "time/tzdata" // CronJob's timeZone, in a static binary
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-	"go.etcd.io/etcd/pkg/logutil"
 
-	_ "k8s.io/client-go/plugin/pkg/client/auth/gcp"  // kubectl's login plug-ins,
-	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // less those of other clouds
-	cliflag "k8s.io/component-base/cli/flag"
+	_ "k8s.io/client-go/plugin/pkg/client/auth/exec" // kubectl's login plug-ins
+	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc"
+	"k8s.io/component-base/cli"
 	"k8s.io/component-base/logs"
+	_ "k8s.io/component-base/logs/json/register"          // --logging-format=json
 	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client metrics of all servers
 	_ "k8s.io/component-base/metrics/prometheus/version"  // the build_info metric
 	"k8s.io/component-base/version"
 	"k8s.io/kubectl/pkg/cmd"
+	"k8s.io/kubectl/pkg/cmd/util"
 
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
@@ -46,10 +45,6 @@ type component struct {
 	name string
 	what string
 	make func() *cobra.Command
-	// wordSep says that the component's own main accepts a_b for a-b in flags.
-	wordSep bool
-	// goFlags says that the component's own main adds the flags of package flag.
-	goFlags bool
 }
 
 // components is a function, not a variable: a table built at start-up would
@@ -58,10 +53,10 @@ func components() []component {
 	return []component{
 		{name: "kube-apiserver", what: "serves the Kubernetes API from etcd", make: apiserver.NewAPIServerCommand},
 		{name: "kube-controller-manager", what: "runs the control loops", make: controllermanager.NewControllerManagerCommand},
-		{name: "kube-scheduler", what: "assigns pods to nodes", make: func() *cobra.Command { return scheduler.NewSchedulerCommand() }, wordSep: true},
-		{name: "kube-proxy", what: "routes service addresses on a node", make: proxy.NewProxyCommand, wordSep: true, goFlags: true},
-		{name: "kubelet", what: "runs the pods of a node", make: kubelet.NewKubeletCommand},
-		{name: "kubectl", what: "talks to a cluster", make: cmd.NewDefaultKubectlCommand, wordSep: true, goFlags: true},
+		{name: "kube-scheduler", what: "assigns pods to nodes", make: func() *cobra.Command { return scheduler.NewSchedulerCommand() }},
+		{name: "kube-proxy", what: "routes service addresses on a node", make: proxy.NewProxyCommand},
+		{name: "kubelet", what: "runs the pods of a node", make: func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }},
+		{name: "kubectl", what: "talks to a cluster", make: cmd.NewDefaultKubectlCommand},
 	}
 }
 
@@ -118,21 +113,12 @@ func makeSymlinks(args []string) error {
 // because client-go puts it into the User-Agent, and kubectl into its help.
 func run(c *component, args []string) int {
 	os.Args = append([]string{c.name}, args...)
-	command := c.make()
-	if c.wordSep {
-		pflag.CommandLine.SetNormalizeFunc(cliflag.WordSepNormalizeFunc)
+	if c.name != "kubectl" {
+		return cli.Run(c.make())
 	}
-	if c.goFlags {
-		pflag.CommandLine.AddGoFlagSet(goflag.CommandLine)
-	}
-	// The API server opens a client of etcd for each of some seventy kinds of
-	// objects, and each has a logger that sets half a megabyte aside to count what
-	// it samples: a third of an idle server's heap. Nothing is sampled here.
-	logutil.DefaultZapLoggerConfig.Sampling = nil
-	logs.InitLogs()
-	defer logs.FlushLogs()
-	if err := command.Execute(); err != nil {
-		return 1
+	logs.GlogSetter(cmd.GetLogVerbosity(os.Args)) // as kubectl's own main
+	if err := cli.RunNoErrOutput(c.make()); err != nil {
+		util.CheckErr(err)
 	}
 	return 0
 }
@@ -174,7 +160,6 @@ func dispatch(argv []string) int {
 }
 
 func main() {
-	rand.Seed(time.Now().UnixNano())
 	if len(os.Args) == 0 {
 		usage(os.Stderr)
 		os.Exit(2)

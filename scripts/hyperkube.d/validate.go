@@ -16,9 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	encryption "k8s.io/apiserver/pkg/apis/config"
-	encryptionv1 "k8s.io/apiserver/pkg/apis/config/v1"
-	encryptionvalidation "k8s.io/apiserver/pkg/apis/config/validation"
+	apiserverconfig "k8s.io/apiserver/pkg/apis/apiserver"
+	apiserverinstall "k8s.io/apiserver/pkg/apis/apiserver/install"
+	apiservervalidation "k8s.io/apiserver/pkg/apis/apiserver/validation"
+	authenticationcel "k8s.io/apiserver/pkg/authentication/cel"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	clientcmdlatest "k8s.io/client-go/tools/clientcmd/api/latest"
 
@@ -44,9 +46,9 @@ const maxFile = 10 << 20
 func validateFiles(files []string) int {
 	if len(files) == 0 || strings.HasPrefix(files[0], "-") {
 		fmt.Fprint(os.Stderr, "Usage: hyperkube validate FILE...\n\n"+
-			"Checks static pods, KubeletConfiguration, KubeProxyConfiguration,\n"+
-			"EncryptionConfiguration and kubeconfig files in full, and the fields of every\n"+
-			"other Kubernetes object. Unknown and repeated fields are errors.\n")
+			"Checks static pods, KubeletConfiguration, KubeProxyConfiguration, Encryption-\n"+
+			"and AuthenticationConfiguration and kubeconfig files in full, and the fields of\n"+
+			"every other Kubernetes object. Unknown and repeated fields are errors.\n")
 		return 2
 	}
 	schemes, err := allSchemes()
@@ -74,14 +76,9 @@ func allSchemes() ([]*runtime.Scheme, error) {
 	if err != nil {
 		return nil, err
 	}
-	crypt := runtime.NewScheme()
-	if err := encryption.AddToScheme(crypt); err != nil {
-		return nil, err
-	}
-	if err := encryptionv1.AddToScheme(crypt); err != nil {
-		return nil, err
-	}
-	return []*runtime.Scheme{legacyscheme.Scheme, kubelet, proxyscheme.Scheme, crypt, clientcmdlatest.Scheme}, nil
+	server := runtime.NewScheme()
+	apiserverinstall.Install(server)
+	return []*runtime.Scheme{legacyscheme.Scheme, kubelet, proxyscheme.Scheme, server, clientcmdlatest.Scheme}, nil
 }
 
 // validateFile returns one name for each object in the file.
@@ -157,7 +154,7 @@ func decodeStrict(schemes []*runtime.Scheme, doc []byte) (runtime.Object, error)
 	}
 	gvk, err := json.DefaultMetaFactory.Interpret(js)
 	if err != nil {
-		return nil, errors.New("not an object: " + scrub(err, doc))
+		return nil, errors.New("not an object: " + scrub(err))
 	}
 	if gvk.Kind == "" || gvk.Version == "" {
 		return nil, errors.New("apiVersion and kind are required")
@@ -169,7 +166,7 @@ func decodeStrict(schemes []*runtime.Scheme, doc []byte) (runtime.Object, error)
 		opts := json.SerializerOptions{Yaml: true, Strict: true}
 		obj, _, err := json.NewSerializerWithOptions(json.DefaultMetaFactory, s, s, opts).Decode(doc, nil, nil)
 		if err != nil {
-			return nil, errors.New(gvk.Kind + ": " + scrub(err, doc))
+			return nil, errors.New(gvk.Kind + ": " + scrub(err))
 		}
 		s.Default(obj)
 		return s.UnsafeConvertToVersion(obj, runtime.InternalGroupVersioner)
@@ -181,34 +178,9 @@ func gvkVersion(gvk schema.GroupVersionKind) string {
 	return gvk.GroupVersion().String()
 }
 
-// scrub takes the file's content, which may be keys, out of a decoder's message.
-func scrub(err error, doc []byte) string {
-	msg := strings.TrimPrefix(err.Error(), "strict decoder error for "+string(doc)+": ")
-	const unknown = "found unknown field: "
-	if i := strings.Index(msg, unknown); i >= 0 {
-		// The decoder's own path is of fields it has read, not of this one.
-		name := strings.SplitN(msg[i+len(unknown):], ",", 2)[0]
-		return fmt.Sprintf("%sunknown field %q", lineOf(doc, name), name)
-	}
-	if i := strings.Index(msg, ", error found in #"); i >= 0 {
-		msg = msg[:i]
-	}
-	if i := strings.Index(msg, ", but found "); i >= 0 {
-		msg = msg[:i]
-	}
-	return strings.Join(strings.Fields(strings.TrimPrefix(msg, "error converting YAML to JSON: ")), " ")
-}
-
-// lineOf says where a document first has the key, "line N: ", or nothing. Lines
-// are counted from the start of the document.
-func lineOf(doc []byte, key string) string {
-	for i, line := range strings.Split(string(doc), "\n") {
-		line = strings.TrimLeft(line, " -{")
-		if strings.HasPrefix(line, key+":") || strings.HasPrefix(line, `"`+key+`":`) {
-			return fmt.Sprintf("line %d: ", i+1)
-		}
-	}
-	return ""
+// scrub makes one line of a decoder's message. It names fields, never values, which may be keys.
+func scrub(err error) string {
+	return strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")), " ")
 }
 
 func describe(obj runtime.Object) string {
@@ -231,11 +203,15 @@ func validateObject(obj runtime.Object) error {
 	case *core.Pod:
 		return validateStaticPod(o)
 	case *kubeletconfig.KubeletConfiguration:
-		return kubeletvalidation.ValidateKubeletConfiguration(o)
+		// It asks the machine it runs on, which is not the node.
+		o.FailCgroupV1 = false
+		return kubeletvalidation.ValidateKubeletConfiguration(o, utilfeature.DefaultFeatureGate)
 	case *proxyconfig.KubeProxyConfiguration:
 		return toError(proxyvalidation.Validate(o))
-	case *encryption.EncryptionConfiguration:
-		return toError(encryptionvalidation.ValidateEncryptionConfiguration(o))
+	case *apiserverconfig.EncryptionConfiguration:
+		return toError(apiservervalidation.ValidateEncryptionConfiguration(o, false))
+	case *apiserverconfig.AuthenticationConfiguration:
+		return toError(apiservervalidation.ValidateAuthenticationConfiguration(authenticationcel.NewDefaultCompiler(), o, nil))
 	case *clientcmdapi.Config:
 		return validateKubeconfig(o)
 	}
@@ -258,7 +234,7 @@ func validateStaticPod(pod *core.Pod) error {
 	}
 	pod.Spec.NodeName = "node"
 	pod.Status.Phase = core.PodPending
-	opts := corevalidation.PodValidationOptions{AllowMultipleHugePageResources: true}
+	opts := podutil.GetValidationOptionsFromPodSpecAndMeta(&pod.Spec, nil, &pod.ObjectMeta, nil)
 	list := corevalidation.ValidatePodCreate(pod, opts)
 
 	spec := field.NewPath("spec")
@@ -299,7 +275,7 @@ func checkFlags(argv []string) error {
 		return nil
 	}
 	cmd := c.make()
-	if cmd.DisableFlagParsing || c.goFlags {
+	if cmd.DisableFlagParsing {
 		return nil
 	}
 	cmd.SilenceUsage = true

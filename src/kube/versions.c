@@ -24,8 +24,6 @@ static const char all_anonymous[] =
 /* The first row that holds a minor counts. 1.37: its kubelet asks the runtime for the cgroup driver
  * (RuntimeConfig) and has no fallback. */
 static const struct kube_release releases[] = {
-    /* Goes with the payload of scripts/hyperkube and the recipes of its day: remove this row with them. */
-    {16, 20, KUBE_SUPPORTED, NULL, AT(1), AT(2), AT(3, 4), AT(3, 4)},
     {0, 19, KUBE_OLD, too_old, AT(1), AT(2), {0}, {0}},
     {20, 22, KUBE_OLD, no_cri_v1, AT(1), AT(2), {0}, {0}},
     {23, 23, KUBE_OLD, wants_docker, AT(1), {0}, {0}, {0}},

@@ -166,8 +166,7 @@ void pki_kubeconfig(const struct node_metadata *metadata, enum pki_folder folder
 }
 
 /* Source: Kubernetes, "Encrypting Secret Data at Rest", EncryptionConfiguration. "identity", last, only reads
- *         what was
- * written before there was a key. */
+ * what was written before there was a key. */
 void pki_encryption(const char base64[static PKI_KEY_BASE64], struct buf *ret)
 {
     buf_printf(ret,
@@ -182,4 +181,18 @@ void pki_encryption(const char base64[static PKI_KEY_BASE64], struct buf *ret)
                "              secret: %.*s\n"
                "      - identity: {}\n",
                PKI_KEY_BASE64, base64);
+}
+
+/* Source: Kubernetes, "Authenticating", AuthenticationConfiguration. v1beta1 is what 1.32 and 1.33 know, too;
+ * kubelet and load balancers ask these three paths. */
+void pki_authentication(struct buf *ret)
+{
+    buf_str(ret, "apiVersion: apiserver.config.k8s.io/v1beta1\n"
+                 "kind: AuthenticationConfiguration\n"
+                 "anonymous:\n"
+                 "  enabled: true\n"
+                 "  conditions:\n"
+                 "    - path: /livez\n"
+                 "    - path: /readyz\n"
+                 "    - path: /healthz\n");
 }

@@ -93,6 +93,9 @@ void pki_kubeconfig(const struct node_metadata *metadata, enum pki_folder folder
 /* The API server's encryption.yaml with one key. */
 void pki_encryption(const char base64[static PKI_KEY_BASE64], struct buf *ret);
 
+/* The API server's authentication.yaml: health checks need no certificate, everything else does. */
+void pki_authentication(struct buf *ret);
+
 /* The NTH address of the service range; the first one is the API's. */
 void pki_service_address(const struct node_metadata *metadata, unsigned nth, char ret[static VALUE_IP_CAP]);
 

@@ -75,7 +75,8 @@ void etcd_reason_parse(const char *text, size_t len, char *ret, size_t cap)
     struct err unused;
     char key[32], reason[REASON_MAX] = "";
     for (json_pull_open(&j, '{'); json_pull_key(&j, key, sizeof key);) {
-        if (strcmp(key, "error") == 0 && json_pull_peek(&j) == '"')
+        /* etcd 3.4 and 3.5 give both, 3.6 the second alone */
+        if ((strcmp(key, "error") == 0 || strcmp(key, "message") == 0) && json_pull_peek(&j) == '"')
             json_pull_string(&j, reason, sizeof reason);
         else
             json_pull_skip(&j);

@@ -139,8 +139,10 @@ static int try_replace(struct join *join, const char *why, char line[ERR_TEXT_MA
     struct etcd_members members;
     struct err failed = {0};
     *ret_done = replace_run(&join->replace, &members, &failed) == 0;
-    if (*ret_done)
+    if (*ret_done) {
+        log_once(join, why);
         return start_replacement(join, &members, err);
+    }
     if (failed.kind == ERR_IO || failed.kind == ERR_SPACE || failed.kind == ERR_INTERNAL) {
         *err = failed;
         return -1;

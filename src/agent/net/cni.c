@@ -192,5 +192,5 @@ int cni_write(const struct root *root, const struct node_metadata *metadata, con
         return -1;
     if (!*ret_ready)
         return root_remove(root, CNI_FILE, err);
-    return root_keep(root, CNI_FILE, text.data, text.len, 0644, &changed, err);
+    return root_keep(root, CNI_FILE, text.data, text.len, 0600, &changed, err);
 }

@@ -129,6 +129,15 @@ static int check_encryption(const struct pki_checker *checker)
     return good && same(&text, &wants) ? 0 : bad(checker, PKI_APISERVER, "encryption.yaml", "damaged");
 }
 
+static int check_authentication(const struct pki_checker *checker)
+{
+    cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
+    if (read_file(checker, PKI_APISERVER, "authentication.yaml", &text) < 0)
+        return -1;
+    pki_authentication(&wants);
+    return same(&text, &wants) ? 0 : bad(checker, PKI_APISERVER, "authentication.yaml", "damaged");
+}
+
 static int check_peer_key(const struct pki_checker *checker)
 {
     cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
@@ -152,7 +161,8 @@ static int check_kubeconfig(const struct pki_checker *checker, enum pki_folder f
 
 static int check_kubernetes(const struct pki_checker *checker)
 {
-    if (check_authority_key(checker) < 0 || check_token_keys(checker) < 0 || check_encryption(checker) < 0)
+    if (check_authority_key(checker) < 0 || check_token_keys(checker) < 0 || check_encryption(checker) < 0 ||
+        check_authentication(checker) < 0)
         return -1;
     for (enum pki_folder i = 0; i < PKI_FOLDERS; i++)
         if (check_kubeconfig(checker, i) < 0)

@@ -132,6 +132,13 @@ static int write_encryption(struct pki_writer *writer)
     return keep_file(writer, PKI_APISERVER, "encryption.yaml", "", &text);
 }
 
+static int write_authentication(struct pki_writer *writer)
+{
+    cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
+    pki_authentication(&text);
+    return keep_file(writer, PKI_APISERVER, "authentication.yaml", "", &text);
+}
+
 static void peer_key(const struct node_metadata *metadata, const struct cluster_secret *secret,
                      struct buf *ret)
 {
@@ -154,7 +161,8 @@ static int write_derived(struct pki_writer *writer)
         return 0;
     cleanup_x509_wipe struct buf ca = BUF_INIT(PKI_FILE_MAX);
     if (x509_write_key(writer->authorities[PKI_OF_CLUSTER].key, &ca, writer->err) < 0 ||
-        keep_file(writer, PKI_CONTROLLER_MANAGER, "ca.key", "", &ca) < 0 || write_token_keys(writer) < 0)
+        keep_file(writer, PKI_CONTROLLER_MANAGER, "ca.key", "", &ca) < 0 || write_token_keys(writer) < 0 ||
+        write_authentication(writer) < 0)
         return -1;
     return write_encryption(writer);
 }
@@ -214,6 +222,7 @@ static int remove_kubernetes(struct pki_writer *writer)
                {PKI_CONTROLLER_MANAGER, "sa.key"},
                {PKI_APISERVER, "sa.key"},
                {PKI_APISERVER, "sa.pub"},
+               {PKI_APISERVER, "authentication.yaml"},
                {PKI_APISERVER, "encryption.yaml"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (remove_file(writer, all[i].folder, all[i].file, "") < 0)
