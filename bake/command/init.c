@@ -11,7 +11,7 @@ struct init_options {
 
 static const struct option init_rows[] = {
     {"like", 0, STRING_OF(struct init_options, like), "NAME", "the example to start from (flatcar)",
-     .choices = "flatcar coreos-hyperkube standin"},
+     .choices = "flatcar flannel calico standin"},
     {0},
 };
 static const struct option_group init_group = {.rows = init_rows};
@@ -55,7 +55,7 @@ const struct command command_init = {
     .title = "write a starter recipe",
     .usage = "bake init [FILE] [options]",
     .summary = "Writes a commented starter recipe to FILE (bake.json). Nothing is overwritten.",
-    .more = "Examples to start from: flatcar, coreos-hyperkube, standin.",
+    .more = "Examples to start from: flatcar, flannel, calico, standin.",
     .options = (const struct option_use[]){{&init_group, 0}, {&common_output_group, 0}, {0}},
     .arguments_max = 1,
     .run = run_init,

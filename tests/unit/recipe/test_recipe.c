@@ -249,7 +249,7 @@ static void folders_in_urls_are_escaped(void **state)
 static void the_examples_parse(void **state)
 {
     (void)state;
-    static const char *const names[] = {"standin", "flatcar", "coreos-hyperkube", "flannel", "calico"};
+    static const char *const names[] = {"standin", "flatcar", "flannel", "calico"};
     static const struct recipe_pair fixtures[] = {{"fixtures", "/fixtures"}};
     const struct recipe_vars v = {.builtins = fixtures, .builtin_count = 1};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
