@@ -144,14 +144,20 @@ static void a_refusal_has_its_body(void **state)
 {
     const struct place *place = *state;
     struct tls_files files = {&place->root, "/ca.crt", "/client.crt", "/client.key"};
-    struct server server = serve(place, "server", ANSWER,
-                                 "HTTP/1.1 503 No\r\nConnection: close\r\n\r\n{\"error\":\"etcdserver: "
-                                 "unhealthy\\u0001 cluster\",\"code\":14}");
-    struct etcd_api api = {&files, {"127.0.0.1", server.port}};
-    assert_int_equal(etcd_member_remove(&api, "17", &last), -1);
-    stop(&server);
-    assert_int_equal(last.kind, ERR_REMOTE);
-    assert_string_equal(last.text, "etcdserver: unhealthy? cluster");
+    static const char *const bodies[] = {
+        "{\"error\":\"etcdserver: unhealthy\\u0001 cluster\",\"code\":14}",
+        "{\"code\":14,\"message\":\"etcdserver: unhealthy\\u0001 cluster\",\"details\":[]}", /* etcd 3.6 */
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        char answer[256];
+        snprintf(answer, sizeof answer, "HTTP/1.1 503 No\r\nConnection: close\r\n\r\n%s", bodies[i]);
+        struct server server = serve(place, "server", ANSWER, answer);
+        struct etcd_api api = {&files, {"127.0.0.1", server.port}};
+        assert_int_equal(etcd_member_remove(&api, "17", &last), -1);
+        stop(&server);
+        assert_int_equal(last.kind, ERR_REMOTE);
+        assert_string_equal(last.text, "etcdserver: unhealthy? cluster");
+    }
 }
 
 static void servers_that_are_not_trusted(void **state)
