@@ -48,6 +48,36 @@ static int check_addons(const struct builder *b, const struct recipe *recipe)
     return 0;
 }
 
+static bool has_manifest(const struct recipe *recipe, const char *name)
+{
+    for (size_t i = 0; i < recipe->manifest_count; i++)
+        if (strcmp(recipe->manifests[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* These built-in units name a file that the agent renders from a manifest, and stop without it. */
+static int check_configuration(const struct builder *b, const struct recipe *recipe)
+{
+    static const char *const units[][2] = {{"kubelet.service", "kubelet.yaml"},
+                                           {"kube-proxy.service", "kube-proxy.yaml"}};
+    char path[PATH_CAP];
+    for (size_t i = 0; i < recipe->unit_count; i++) {
+        const struct recipe_unit *unit = &recipe->units[i];
+        for (size_t k = 0; k < sizeof units / sizeof *units; k++) {
+            if (unit->source.kind != SOURCE_BUILTIN || strcmp(unit->source.name, units[k][0]) != 0)
+                continue;
+            snprintf(path, sizeof path, "/etc/kubernetes/%s", units[k][1]);
+            if (!has_manifest(recipe, units[k][1]) && !plan_has(b->plan, path))
+                return build_error(b, "units", unit->where,
+                                   "the built-in %s needs its configuration: \"manifests\" needs { \"name\": "
+                                   "\"%s\", \"builtin\": \"config/%s\" }",
+                                   units[k][0], units[k][1], units[k][1]);
+        }
+    }
+    return 0;
+}
+
 int build_check_needs(const struct builder *b, const struct recipe *recipe)
 {
     cleanup_buf struct buf missing = BUF_INIT(8192);
@@ -55,7 +85,7 @@ int build_check_needs(const struct builder *b, const struct recipe *recipe)
     char path[PATH_CAP];
     if (!recipe->agent)
         return 0;
-    if (check_addons(b, recipe) < 0)
+    if (check_addons(b, recipe) < 0 || check_configuration(b, recipe) < 0)
         return -1;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
         if (needs[i].network != recipe->network)

@@ -371,6 +371,11 @@ static void what_the_agent_would_refuse_is_refused(void **state)
         {MANIFESTS(MANIFEST("addon-x.json", "a")), "an add-on's name must end in .yaml"},
         {MANIFESTS(MANIFEST("pod.yaml", "a") "," MANIFEST("addon-x.yaml", "a")),
          "nothing applies addon-x.yaml to the cluster: \"units\" needs { \"name\": \"bake-addons.service\""},
+        {"\"units\":[{\"name\":\"kubelet.service\",\"builtin\":true}]",
+         "the built-in kubelet.service needs its configuration: \"manifests\" needs { \"name\": "
+         "\"kubelet.yaml\""},
+        {"\"units\":[{\"name\":\"p.service\",\"builtin\":\"kube-proxy.service\"}]",
+         "the built-in kube-proxy.service needs its configuration"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
