@@ -25,7 +25,6 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth/exec" // kubectl's login plug-ins
 	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc"
 	"k8s.io/component-base/cli"
-	"k8s.io/component-base/logs"
 	_ "k8s.io/component-base/logs/json/register"          // --logging-format=json
 	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client metrics of all servers
 	_ "k8s.io/component-base/metrics/prometheus/version"  // the build_info metric
@@ -55,9 +54,20 @@ func components() []component {
 		{name: "kube-controller-manager", what: "runs the control loops", make: controllermanager.NewControllerManagerCommand},
 		{name: "kube-scheduler", what: "assigns pods to nodes", make: func() *cobra.Command { return scheduler.NewSchedulerCommand() }},
 		{name: "kube-proxy", what: "routes service addresses on a node", make: proxy.NewProxyCommand},
-		{name: "kubelet", what: "runs the pods of a node", make: func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }},
+		{name: "kubelet", what: "runs the pods of a node", make: newKubelet},
 		{name: "kubectl", what: "talks to a cluster", make: cmd.NewDefaultKubectlCommand},
 	}
+}
+
+// newKubelet also builds with 1.32, whose kubelet takes no context.
+func newKubelet() *cobra.Command {
+	switch make := any(kubelet.NewKubeletCommand).(type) {
+	case func(context.Context) *cobra.Command:
+		return make(context.Background())
+	case func() *cobra.Command:
+		return make()
+	}
+	panic("kubelet's command is made in another way")
 }
 
 func find(name string) *component {
@@ -116,7 +126,6 @@ func run(c *component, args []string) int {
 	if c.name != "kubectl" {
 		return cli.Run(c.make())
 	}
-	logs.GlogSetter(cmd.GetLogVerbosity(os.Args)) // as kubectl's own main
 	if err := cli.RunNoErrOutput(c.make()); err != nil {
 		util.CheckErr(err)
 	}
