@@ -8,6 +8,7 @@
 #include "kube/command/pod.h"
 #include "kube/command/unit.h"
 #include "kube/component.h"
+#include "text/path.h"
 
 enum { TEXT_MAX = 1 << 20, TEXTS_MAX = 64 };
 
@@ -29,12 +30,6 @@ static void free_checker(struct flags_checker *c)
 {
     component_close(&c->component);
     arena_free(&c->arena);
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
 }
 
 static bool is_component(const char *name)
@@ -70,12 +65,12 @@ static int understand(const struct flags_checker *c, const struct program_call *
 {
     struct native_facts native = {0};
     const char *path = call->argv[0];
-    bool hyperkube = strcmp(base_name(path), "hyperkube") == 0 && call->count > 1;
+    bool hyperkube = strcmp(path_base(path), "hyperkube") == 0 && call->count > 1;
     *ret = (struct question){.program = find_file(c->args->plan, path),
                              .argv = call->argv,
                              .count = call->count,
                              .words = hyperkube ? 2 : 1,
-                             .name = hyperkube ? call->argv[1] : base_name(path)};
+                             .name = hyperkube ? call->argv[1] : path_base(path)};
     *ret_ok = is_component(ret->name) && ret->program;
     if (!*ret_ok)
         return 0;
@@ -84,7 +79,7 @@ static int understand(const struct flags_checker *c, const struct program_call *
     if (!hyperkube || native.kind != NATIVE_NOT_ELF)
         return 0;
     cleanup_buf struct buf beside = BUF_INIT(PATH_MAX);
-    buf_printf(&beside, "%.*s%s", (int)(base_name(path) - path), path, ret->name);
+    buf_printf(&beside, "%.*s%s", (int)(path_base(path) - path), path, ret->name);
     if (buf_check(&beside, "a path", c->err) < 0)
         return -1;
     ret->program = find_file(c->args->plan, beside.data);

@@ -6,6 +6,7 @@
 #include "kube/component.h"
 #include "kube/program/buildinfo.h"
 #include "kube/versions.h"
+#include "text/path.h"
 
 /* Which module or main package says a program's version; without VERSION it says its own. */
 struct sign {
@@ -138,16 +139,10 @@ static int settle(const struct kube_args *args, const char *who, const struct ku
     return 0;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* The programs of Kubernetes are those that its form brings. */
 static bool is_kubernetes(const struct kube_args *args, const struct plan_op *op)
 {
-    const char *bin = args->layout->places[PLACE_BIN].path, *name = base_name(op->image_path);
+    const char *bin = args->layout->places[PLACE_BIN].path, *name = path_base(op->image_path);
     size_t len = strlen(bin);
     return strncmp(op->image_path, bin, len) == 0 && op->image_path + len + 1 == name &&
            (strcmp(name, "hyperkube") == 0 ||
@@ -163,7 +158,7 @@ static int ask_version(const struct kube_args *args, const struct plan_op *op, s
     struct kube_number says;
     struct err inner = {0};
     bool hyperkube = variant->form == KUBERNETES_HYPERKUBE;
-    const char *name = hyperkube ? "kubelet" : base_name(op->image_path);
+    const char *name = hyperkube ? "kubelet" : path_base(op->image_path);
     if (kube_component_version(&op->content, hyperkube, name, args->cache, args->run, text, &inner) < 0) {
         if (inner.kind != ERR_INTERRUPTED)
             return 0;
@@ -182,7 +177,7 @@ static int ask_any(const struct kube_args *args, struct kube_variant *variant, s
     for (size_t i = 0; i < args->plan->op_count; i++) {
         const struct plan_op *op = &args->plan->ops[i];
         if (op->kind == PLAN_FILE && is_kubernetes(args, op) &&
-            strcmp(base_name(op->image_path), wanted) == 0)
+            strcmp(path_base(op->image_path), wanted) == 0)
             return ask_version(args, op, variant, err);
     }
     return 0;
@@ -191,7 +186,7 @@ static int ask_any(const struct kube_args *args, struct kube_variant *variant, s
 static int read_op(const struct kube_args *args, const struct plan_op *op, struct kube_variant *variant,
                    struct err *err)
 {
-    const char *name = base_name(op->image_path);
+    const char *name = path_base(op->image_path);
     struct kube_number says = {0};
     if (op->kind != PLAN_FILE)
         return 0;
@@ -275,10 +270,10 @@ int kube_variant_read(const struct kube_args *args, struct kube_variant *ret, st
     return 0;
 }
 
+static const char *const forms[] = {[KUBERNETES_HYPERKUBE] = "hyperkube", [KUBERNETES_BINARIES] = "binaries"};
+
 void kube_variant_text(const struct kube_variant *variant, struct buf *ret)
 {
-    static const char *const forms[] = {
-        [KUBERNETES_HYPERKUBE] = "hyperkube", [KUBERNETES_BINARIES] = "binaries"};
     char text[KUBE_NUMBER_CAP];
     if (variant->form == KUBERNETES_NONE)
         return;
@@ -305,8 +300,6 @@ static void put_number(struct json_writer *to, const char *name, const struct ku
 
 void kube_variant_json(const struct kube_variant *variant, struct json_writer *to)
 {
-    static const char *const forms[] = {
-        [KUBERNETES_HYPERKUBE] = "hyperkube", [KUBERNETES_BINARIES] = "binaries"};
     if (variant->form == KUBERNETES_NONE)
         return;
     json_string(to, "form", forms[variant->form]);

@@ -51,8 +51,7 @@ const char *kube_supported(char ret[static KUBE_RANGE_CAP])
     for (size_t i = 0; i < sizeof releases / sizeof *releases; i++) {
         if (releases[i].support != KUBE_SUPPORTED)
             continue;
-        /* the range is the one that ends with the newest */
-        first = releases[i].first == last + 1 ? first : releases[i].first;
+        first = first ? first : releases[i].first;
         last = releases[i].last;
     }
     snprintf(ret, KUBE_RANGE_CAP, "1.%u to 1.%u", first, last);
