@@ -6,7 +6,7 @@
 enum { FILLED_MAX = 4 << 20 };
 
 struct pod_reader {
-    yaml_document_t *document;
+    yaml_document_t document;
     struct call_list *list;
     struct call_vars *vars;
     struct err *err;
@@ -17,11 +17,6 @@ static void delete_parser(yaml_parser_t *parser)
     yaml_parser_delete(parser);
 }
 
-static void delete_document(yaml_document_t *document)
-{
-    yaml_document_delete(document);
-}
-
 static bool is_text(const yaml_node_t *node, const char *text)
 {
     return node && node->type == YAML_SCALAR_NODE && node->data.scalar.length == strlen(text) &&
@@ -29,24 +24,24 @@ static bool is_text(const yaml_node_t *node, const char *text)
 }
 
 /* The member NAME of a mapping, or NULL. */
-static const yaml_node_t *member(const struct pod_reader *r, const yaml_node_t *map, const char *name)
+static const yaml_node_t *member(struct pod_reader *r, const yaml_node_t *map, const char *name)
 {
     if (!map || map->type != YAML_MAPPING_NODE)
         return NULL;
     for (const yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top;
          pair++)
-        if (is_text(yaml_document_get_node(r->document, pair->key), name))
-            return yaml_document_get_node(r->document, pair->value);
+        if (is_text(yaml_document_get_node(&r->document, pair->key), name))
+            return yaml_document_get_node(&r->document, pair->value);
     return NULL;
 }
 
 /* Element I of a list; NULL after the last. */
-static const yaml_node_t *element(const struct pod_reader *r, const yaml_node_t *list, size_t i)
+static const yaml_node_t *element(struct pod_reader *r, const yaml_node_t *list, size_t i)
 {
     if (!list || list->type != YAML_SEQUENCE_NODE ||
         i >= (size_t)(list->data.sequence.items.top - list->data.sequence.items.start))
         return NULL;
-    return yaml_document_get_node(r->document, list->data.sequence.items.start[i]);
+    return yaml_document_get_node(&r->document, list->data.sequence.items.start[i]);
 }
 
 static int read_vars(struct pod_reader *r, const yaml_node_t *env)
@@ -114,7 +109,7 @@ static int read_containers(struct pod_reader *r, const yaml_node_t *containers)
 
 static int read_document(struct pod_reader *r)
 {
-    const yaml_node_t *root = yaml_document_get_root_node(r->document), *spec = member(r, root, "spec");
+    const yaml_node_t *root = yaml_document_get_root_node(&r->document), *spec = member(r, root, "spec");
     if (!is_text(member(r, root, "kind"), "Pod"))
         return 0;
     return read_containers(r, member(r, spec, "initContainers")) < 0
@@ -133,14 +128,13 @@ static int yaml_error(const yaml_parser_t *parser, struct err *err)
 static int read_stream(yaml_parser_t *parser, struct pod_reader *r)
 {
     for (;;) {
-        cleanup(delete_document) yaml_document_t document = {0};
-        if (!yaml_parser_load(parser, &document))
+        if (!yaml_parser_load(parser, &r->document))
             return yaml_error(parser, r->err);
-        if (!yaml_document_get_root_node(&document))
-            return 0;
-        r->document = &document;
-        if (read_document(r) < 0)
-            return -1;
+        bool more = yaml_document_get_root_node(&r->document);
+        int done = more ? read_document(r) : 0;
+        yaml_document_delete(&r->document);
+        if (done < 0 || !more)
+            return done;
     }
 }
 

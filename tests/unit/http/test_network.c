@@ -34,8 +34,10 @@ struct net {
     char dir[64], resolv[96];
     struct nginx nginx, mute; /* mute refuses every handshake */
     struct rawserver raw;
-    struct fetcher *fetcher;
-    struct http *http;
+    struct clients {
+        struct fetcher *fetcher;
+        struct http *http;
+    } patient, hasty, *clients;
     struct credentials *credentials;
     struct cloud_env env;
     struct proc dns;
@@ -170,14 +172,15 @@ static void tell(void *ctx, const struct event *event)
 static int by_fetch(const char *url)
 {
     cleanup_buf struct buf text = BUF_INIT(64 << 10);
-    return fetch_text(net.fetcher, url, 4096, &text, &net.run, &net.err);
+    return fetch_text(net.clients->fetcher, url, 4096, &text, &net.run, &net.err);
 }
 
 static int by_cloud(const char *url)
 {
     cleanup_http_answer struct http_answer answer = HTTP_ANSWER_EMPTY;
-    const struct client client = {
-        .http = net.http, .credentials = net.credentials, .retry = {.attempts = ATTEMPTS, .first_ms = 20}};
+    const struct client client = {.http = net.clients->http,
+                                  .credentials = net.credentials,
+                                  .retry = {.attempts = ATTEMPTS, .first_ms = 20}};
     const struct http_request req = {.method = "GET", .url = url, .what = "the list"};
     if (client_call(&client, &req, &net.run, &answer, &net.err) < 0)
         return -1;
@@ -218,6 +221,15 @@ static void both(const char *url, enum err_kind kind, unsigned attempts, const c
         expect(&ways[i], url, kind, attempts, says);
 }
 
+/* What never answers. The patient clients would wait for it; on a busy machine the hasty ones give up on what
+ * does answer. */
+static void in_vain(const char *url, const char *says)
+{
+    net.clients = &net.hasty;
+    both(url, ERR_NETWORK, ATTEMPTS, says);
+    net.clients = &net.patient;
+}
+
 /* --- conditions --- */
 
 static void names_that_do_not_resolve(void **state)
@@ -226,8 +238,8 @@ static void names_that_do_not_resolve(void **state)
     ask_dns_at("127.0.0.1"); /* no server listens there */
     both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "Could not resolve host: mirror.invalid; check");
     ask_dns_at(HOLE);
-    both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "Resolving timed out");
-    both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "and DNS");
+    in_vain("https://mirror.invalid/x", "Resolving timed out");
+    in_vain("https://mirror.invalid/x", "and DNS");
     ask_dns_at("127.0.0.1");
     dns_start();
     both("https://mirror.invalid/x", ERR_NETWORK, ATTEMPTS, "Could not resolve host: mirror.invalid; check");
@@ -251,7 +263,7 @@ static void hosts_that_are_not_reached(void **state)
 {
     (void)state;
     both("https://198.51.100.1/x", ERR_NETWORK, ATTEMPTS, "Network is unreachable");
-    both("https://" HOLE "/x", ERR_NETWORK, ATTEMPTS, HOLE);
+    in_vain("https://" HOLE "/x", HOLE);
     both("https://127.0.0.1:1/x", ERR_NETWORK, ATTEMPTS, "Connection refused");
 }
 
@@ -263,13 +275,13 @@ static void a_metadata_server_is_looked_for_more_than_once(void **state)
     struct err err = {0};
     (void)state;
     net.warnings = 0;
-    assert_int_equal(credentials_open(&options, net.http, &net.run, &found, &err), -1);
+    assert_int_equal(credentials_open(&options, net.patient.http, &net.run, &found, &err), -1);
     assert_int_equal(err.kind, ERR_USAGE); /* it says which credentials to give */
     assert_int_equal(net.warnings, 2);
 
     net.warnings = 0;
     net.heals = true;
-    if (credentials_open(&options, net.http, &net.run, &found, &err) < 0)
+    if (credentials_open(&options, net.patient.http, &net.run, &found, &err) < 0)
         fail_msg("%s", err.text);
     net.heals = false;
     dns_stop();
@@ -332,7 +344,7 @@ static void answers_that_are_cut(void **state)
         snprintf(host, sizeof host, "127.0.0.1:%u", net.raw.port);
         snprintf(url, sizeof url, "http://%s/%u", host, i);
         print_message("# %s\n", breaches[i].name);
-        both(url, ERR_NETWORK, ATTEMPTS, host);
+        in_vain(url, host);
         assert_int_equal(net.raw.log->count, WAYS * ATTEMPTS);
         rawserver_stop(&net.raw);
     }
@@ -349,7 +361,7 @@ static void handshakes_that_fail(void **state)
     both(url, ERR_NETWORK, ATTEMPTS, "https server");
     assert_int_equal(rawserver_start(&net.raw, breach), 0); /* says nothing to a ClientHello */
     snprintf(url, sizeof url, "https://127.0.0.1:%u/x", net.raw.port);
-    both(url, ERR_NETWORK, ATTEMPTS, "SSL connection timeout");
+    in_vain(url, "SSL connection timeout");
     rawserver_stop(&net.raw);
     snprintf(url, sizeof url, "https://other.test:%u/x", net.nginx.tls_port);
     both(url, ERR_VERIFY, 1, "certificate is not trusted");
@@ -380,7 +392,7 @@ static void proxies_that_are_wrong(void **state)
     setenv("https_proxy", "http://127.0.0.1:1", 1);
     both("https://s200.test/x", ERR_NETWORK, ATTEMPTS, "check https_proxy");
     setenv("https_proxy", "http://" HOLE ":3128", 1);
-    both("https://s200.test/x", ERR_NETWORK, ATTEMPTS, "check https_proxy");
+    in_vain("https://s200.test/x", "check https_proxy");
     assert_int_equal(rawserver_start(&net.raw, proxy_says), 0);
     snprintf(proxy, sizeof proxy, "http://u:geheim@127.0.0.1:%u", net.raw.port);
     setenv("https_proxy", proxy, 1);
@@ -398,6 +410,25 @@ static void proxies_that_are_wrong(void **state)
     unsetenv("no_proxy");
     unsetenv("https_proxy");
     dns_stop();
+}
+
+static int clients_new(struct clients *ret, unsigned connect_ms, unsigned silence_s)
+{
+    const struct fetch_options how = {.retries = ATTEMPTS - 1,
+                                      .backoff_ms = 20,
+                                      .connect_timeout_ms = connect_ms,
+                                      .low_speed_s = silence_s,
+                                      .ca = net.ca};
+    const struct http_options http = {
+        .connect_timeout_ms = connect_ms, .low_speed_s = silence_s, .answer_s = silence_s, .ca = net.ca};
+    return fetcher_new(&how, &ret->fetcher, &net.err) < 0 || http_new(&http, &ret->http, &net.err) < 0 ? -1
+                                                                                                       : 0;
+}
+
+static void clients_free(struct clients *clients)
+{
+    http_free(clients->http);
+    fetcher_free(clients->fetcher);
 }
 
 static int up(void **state)
@@ -426,15 +457,10 @@ static int up(void **state)
     net.ca = ca_choose(net.ca_path);
     net.run = (struct run){.on_event = tell};
     net.env = (struct cloud_env){.home = net.dir, .no_gce_check = "true"};
-    const struct fetch_options how = {
-        .retries = ATTEMPTS - 1, .backoff_ms = 20, .connect_timeout_ms = 600, .low_speed_s = 1, .ca = net.ca};
-    const struct http_options http = {
-        .connect_timeout_ms = 600, .low_speed_s = 1, .answer_s = 1, .ca = net.ca};
     const struct credentials_options credentials = {.token_file = token, .env = &net.env};
-    return file_put(token, "ya29.t\n", 7, 0600, &net.err) < 0 ||
-                   fetcher_new(&how, &net.fetcher, &net.err) < 0 ||
-                   http_new(&http, &net.http, &net.err) < 0 ||
-                   credentials_open(&credentials, net.http, NULL, &net.credentials, &net.err) < 0
+    return file_put(token, "ya29.t\n", 7, 0600, &net.err) < 0 || clients_new(&net.hasty, 600, 1) < 0 ||
+                   clients_new(&net.patient, WAIT_S * 1000, WAIT_S) < 0 ||
+                   credentials_open(&credentials, net.patient.http, NULL, &net.credentials, &net.err) < 0
                ? -1
                : 0;
 }
@@ -444,8 +470,8 @@ static int down(void **state)
     (void)state;
     dns_stop();
     credentials_free(net.credentials);
-    http_free(net.http);
-    fetcher_free(net.fetcher);
+    clients_free(&net.patient);
+    clients_free(&net.hasty);
     nginx_stop(&net.nginx);
     nginx_stop(&net.mute);
     return RUN("rm", "-rf", net.dir);
@@ -463,6 +489,7 @@ int main(void)
         cmocka_unit_test(proxies_that_are_wrong),
     };
     net.dns_out = -1;
+    net.clients = &net.patient;
     if (enter() < 0) /* before there are threads: they would stay outside */
         return 1;
     return cmocka_run_group_tests_name("http/network", tests, up, down);
