@@ -86,22 +86,22 @@ static int run_report(const struct call *call, struct err *err)
 static const struct command {
     const char *name, *what;
     int (*run)(const struct call *call, struct err *err); /* -1, or the exit code */
-    unsigned output;                                      /* bits of enum command_output */
     const char *wait_option, *wait_what;                  /* NULL: it takes no option */
     unsigned wait_s;                                      /* the default */
+    unsigned output;                                      /* bits of enum command_output */
 } commands[] = {
-    {"boot", "check the image's contents, read the metadata, configure the node", run_boot, TO_CONSOLE,
-     "metadata-timeout", "the metadata server", 120},
-    {"network", "set up the pod network and its firewall", run_network, TO_LOG, NULL, NULL, 0},
-    {"watch", "follow the metadata while the node runs, renew certificates; never ends", run_watch, TO_LOG,
-     NULL, NULL, 0},
-    {"hostname", "set the host's name to the node's, as boot found it", run_hostname, TO_LOG, NULL, NULL, 0},
-    {"join", "before etcd: decide how this node's member starts", run_join, TO_CONSOLE, "limit",
-     "other members; 0: forever", 0},
-    {"joined", "after etcd is ready: note that it has started", run_joined, TO_LOG, NULL, NULL, 0},
-    {"answer", "answer other members that join; never ends", run_answer, TO_LOG, NULL, NULL, 0},
-    {"report", "print on standard output and the console how the baked units fared", run_report,
-     TO_CONSOLE | TO_STDOUT, "timeout", "units, then for etcd", 120},
+    {"boot", "check the image's contents, read the metadata, configure the node", run_boot,
+     "metadata-timeout", "the metadata server", 120, TO_CONSOLE},
+    {"network", "set up the pod network and its firewall", run_network, NULL, NULL, 0, TO_LOG},
+    {"watch", "follow the metadata while the node runs, renew certificates; never ends", run_watch, NULL,
+     NULL, 0, TO_LOG},
+    {"hostname", "set the host's name to the node's, as boot found it", run_hostname, NULL, NULL, 0, TO_LOG},
+    {"join", "before etcd: decide how this node's member starts", run_join, "limit",
+     "other members; 0: forever", 0, TO_CONSOLE},
+    {"joined", "after etcd is ready: note that it has started", run_joined, NULL, NULL, 0, TO_LOG},
+    {"answer", "answer other members that join; never ends", run_answer, NULL, NULL, 0, TO_LOG},
+    {"report", "print on standard output and the console how the baked units fared", run_report, "timeout",
+     "units, then for etcd", 120, TO_CONSOLE | TO_STDOUT},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

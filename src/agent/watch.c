@@ -127,6 +127,6 @@ void watch_run(struct metadata_watch *watch)
         log_once(watch, watch_once(watch, &err) < 0 ? err.text : "");
         /* not a busy loop when the server is down or answers at once */
         if (acquire_wait(watch->peer, WATCH_WAIT_S, &err) < 0 || clock_now_ms() - began < 1000)
-            clock_sleep_ms(WATCH_STAGGER_S * 1000);
+            clock_sleep_ms(INT64_C(1000) * WATCH_STAGGER_S);
     }
 }

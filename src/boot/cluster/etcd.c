@@ -201,7 +201,8 @@ int etcd_range(struct etcd_client *client, const char *ip, const char *prefix, u
     if (len == 0 || len >= sizeof end)
         return err_set(err, ERR_INTERNAL, 0, "a prefix of %zu bytes", len);
     /* keys with PREFIX sort before PREFIX with its last byte incremented */
-    memcpy(end, prefix, len);
+    for (size_t i = 0; i < len; i++)
+        end[i] = prefix[i];
     end[len - 1]++;
     add_base64(&body, "{\"key\":", prefix, len, ",");
     add_base64(&body, "\"range_end\":", end, len, "}");

@@ -4,15 +4,9 @@
 #include <string.h>
 
 static const char MAGIC[] = "\xff Go buildinf:";
-enum {
-    MAGIC_LEN = sizeof MAGIC - 1,
-    HEADER = 32,
-    ALIGN = 16,
-    SEARCH_MAX = 64 << 10,
-    SENTINEL = 16,
-    VARINT_MAX = 10
-};
+enum { MAGIC_LEN = sizeof MAGIC - 1, HEADER = 32, ALIGN = 16, SEARCH_MAX = 64 << 10, VARINT_MAX = 10 };
 enum { INLINE_STRINGS = 2 };
+static const size_t SENTINEL = 16;
 
 static int read_range(const struct elf *elf, const struct elf_range *range, size_t max, char **ret,
                       size_t *ret_len, struct err *err)
