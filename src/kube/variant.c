@@ -262,6 +262,7 @@ int kube_variant_read(const struct kube_args *args, struct kube_variant *ret, st
     for (size_t i = 0; i < args->plan->op_count; i++)
         if (read_op(args, &args->plan->ops[i], &made, err) < 0)
             return -1;
+    made.by_files = made.kubernetes;
     if ((made.by_recipe || made.kubernetes.parts == 0) && ask_any(args, &made, err) < 0)
         return -1;
     if (made.containerd_from == KUBE_NOWHERE)

@@ -27,6 +27,7 @@ struct kube_variant {
     enum kubernetes_form form;     /* KUBERNETES_NONE: the rest is empty */
     struct kube_number kubernetes; /* each may be unknown, without parts */
     bool by_recipe;                /* kubernetes is what the recipe says; no file confirms it */
+    struct kube_number by_files;   /* kubernetes, without what a program answered: the same on any machine */
     struct kube_number etcd, containerd;
     bool has_etcd;
     enum kube_origin containerd_from;

@@ -38,6 +38,15 @@ static void add_file(struct json_writer *json, const char *key, const char *name
     json_close(json, '}');
 }
 
+static void add_kubernetes(struct json_writer *json, const struct seal_kubernetes *kubernetes)
+{
+    json_open_flat(json, "kubernetes", '{');
+    json_string_if(json, "version", kubernetes->version);
+    json_string_if(json, "etcd", kubernetes->etcd);
+    json_string_if(json, "containerd", kubernetes->containerd);
+    json_close(json, '}');
+}
+
 static void add_packed(struct json_writer *json, const struct seal_input *input)
 {
     const struct packed *packed = input->packed;
@@ -113,6 +122,8 @@ int document_manifest(const struct seal_input *input, const struct document *oth
     for (size_t i = 0; i < input->input_count; i++)
         add_source(&json, NULL, &input->inputs[i], NULL);
     json_close(&json, ']');
+    if (input->kubernetes)
+        add_kubernetes(&json, input->kubernetes);
     json_raw(&json, "image", input->image ? input->image : "{}");
     for (size_t i = 0; i < count; i++) {
         struct sha256 digest;

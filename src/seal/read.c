@@ -9,6 +9,8 @@
 #include "text/hex.h"
 #include "text/path.h"
 
+enum { VERSION_MAX = 31 };
+
 static const uint64_t exact_max = (1ULL << 53) - 1;
 
 struct manifest_reader {
@@ -241,6 +243,34 @@ static int read_packed(const struct manifest_reader *r, const cJSON *root, struc
     return read_segments(r, root, packed);
 }
 
+/* "1.36.3"; "" when it is not there. */
+static int get_version(const struct manifest_reader *r, const cJSON *object, const char *key,
+                       const char **ret)
+{
+    if (get_text(r, object, key, false, ret) < 0)
+        return -1;
+    size_t len = strlen(*ret);
+    if (len > VERSION_MAX || strspn(*ret, "0123456789.") != len)
+        return json_error(r->doc, object, r->err, "\"%s\" must be a version such as 1.36.3", key);
+    return 0;
+}
+
+static int read_kubernetes(const struct manifest_reader *r, const cJSON *root, struct package *package)
+{
+    static const char *const keys[] = {"version", "etcd", "containerd", NULL};
+    struct seal_kubernetes *to = &package->kubernetes;
+    const cJSON *object = NULL;
+    *to = (struct seal_kubernetes){"", "", ""};
+    if (json_get_object(r->doc, root, "kubernetes", false, &object, r->err) < 0)
+        return -1;
+    if (!object)
+        return 0;
+    if (json_only(r->doc, object, keys, r->err) < 0 || get_version(r, object, "version", &to->version) < 0 ||
+        get_version(r, object, "etcd", &to->etcd) < 0)
+        return -1;
+    return get_version(r, object, "containerd", &to->containerd);
+}
+
 static int read_image(const struct manifest_reader *r, const cJSON *root, struct package *package)
 {
     const cJSON *image = NULL;
@@ -257,9 +287,9 @@ static int read_image(const struct manifest_reader *r, const cJSON *root, struct
 
 static int read_head(const struct manifest_reader *r, const cJSON *root, struct package *package)
 {
-    static const char *const keys[] = {"format", "name",   "bake",    "created",  "recipe",
-                                       "base",   "inputs", "image",   "files",    "provenance",
-                                       "spdx",   "disk",   "archive", "segments", NULL};
+    static const char *const keys[] = {"format", "name",       "bake",     "created", "recipe",     "base",
+                                       "inputs", "kubernetes", "image",    "files",   "provenance", "spdx",
+                                       "disk",   "archive",    "segments", NULL};
     static const char *const recipe_keys[] = {"name", "sha256", "lock", "plan", NULL};
     const cJSON *recipe = NULL;
     uint64_t format = 0, created = 0;
@@ -299,8 +329,9 @@ int package_read(const char *text, size_t len, const char *name, struct package 
     const struct manifest_reader reader = {doc, &made.arena, err};
     const cJSON *root = json_root(doc);
     if (read_head(&reader, root, &made) < 0 || read_sources(&reader, root, &made) < 0 ||
-        read_image(&reader, root, &made) < 0 || read_documents(&reader, root, &made) < 0 ||
-        read_files(&reader, root, &made) < 0 || read_packed(&reader, root, &made) < 0)
+        read_kubernetes(&reader, root, &made) < 0 || read_image(&reader, root, &made) < 0 ||
+        read_documents(&reader, root, &made) < 0 || read_files(&reader, root, &made) < 0 ||
+        read_packed(&reader, root, &made) < 0)
         return -1;
     *ret = made;
     made = (struct package){0};

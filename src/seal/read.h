@@ -30,7 +30,8 @@ struct package {
     struct seal_source base;
     struct seal_source *inputs;
     size_t input_count;
-    struct packed packed; /* its segments are in the arena: do not packed_free() it */
+    struct seal_kubernetes kubernetes; /* "" without it, as in packages of older versions */
+    struct packed packed;              /* its segments are in the arena: do not packed_free() it */
     struct package_file archive, provenance, spdx;
     struct package_file *files; /* embedded, in byte order of path */
     size_t file_count;

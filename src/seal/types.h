@@ -29,6 +29,11 @@ struct seal_source {
     const char *version;  /* NULL or "" when unknown */
 };
 
+/* Versions such as "1.36.3"; "" when there is none or it is not known. */
+struct seal_kubernetes {
+    const char *version, *etcd, *containerd;
+};
+
 struct seal_input {
     const char *name;            /* of the package: the files are NAME.tar.gz, NAME.manifest.json, ... */
     const char *bake_version;    /* BAKE_VERSION */
@@ -40,6 +45,7 @@ struct seal_input {
     const char *os; /* "coreos", "flatcar", "fedora-coreos"; base.version is its version */
     const struct seal_source *inputs;
     size_t input_count;
+    const struct seal_kubernetes *kubernetes; /* NULL: none in the image */
     const struct plan *plan;
     const struct packed *packed;
     struct cache *cache; /* remembers digests of content; may be NULL */

@@ -85,6 +85,7 @@ int phase_patch(const struct bake_job *job, const struct fetched *fetched, const
                 struct err *err)
 {
     ret->base = base;
+    ret->planned = planned;
     if (add_lists(planned, name, key, ret, err) < 0 || write_files(job->common, &ret->plan, base, err) < 0)
         return -1;
     return check_file_systems(job, fetched, ret, err);

@@ -4,7 +4,7 @@
  * Out:   struct patched: the permit for pack. Only phase_patch() makes one.
  * Fails: as fs does. When e2fsck finds errors: ERR_LAYOUT if the base had them before anything was written,
  *        else ERR_INTERNAL.
- * Owns:  struct patched owns the lists that its plan reads from, and borrows disk and payload, until
+ * Owns:  struct patched owns the lists that its plan reads from, and borrows disk and plan, until
  *        patched_free().
  */
 #ifndef BAKE_FRONT_JOB_PHASE_PATCH_H
@@ -15,6 +15,7 @@
 
 struct patched {
     const struct unpacked *base;
+    const struct planned *planned;
     struct buf contents, signature, public_key; /* texts of bake's own files */
     struct plan plan;
 };

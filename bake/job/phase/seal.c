@@ -39,12 +39,27 @@ static void list_sources(const struct lock *lock, struct seal_source *sources, s
     }
 }
 
+/* The texts of what the plan found. */
+struct kubernetes_texts {
+    char version[KUBE_NUMBER_CAP], etcd[KUBE_NUMBER_CAP], containerd[KUBE_NUMBER_CAP];
+};
+
+static struct seal_kubernetes kubernetes_of(const struct kube_variant *variant, struct kubernetes_texts *to)
+{
+    return (struct seal_kubernetes){.version = kube_number_text(&variant->by_files, to->version),
+                                    .etcd = kube_number_text(&variant->etcd, to->etcd),
+                                    .containerd = kube_number_text(&variant->containerd, to->containerd)};
+}
+
 int phase_seal(const struct bake_job *job, const struct patched *patched, const struct packed_image *image,
                const struct package_id *id, const struct signing_key *key, struct sealed *ret,
                struct err *err)
 {
     const struct inputs *inputs = &job->inputs;
     const struct layout *layout = &patched->base->layout;
+    const struct kube_variant *variant = &patched->planned->kubernetes;
+    struct kubernetes_texts texts;
+    const struct seal_kubernetes kubernetes = kubernetes_of(variant, &texts);
     struct seal_input input = {.name = id->name,
                                .cache = job->cache,
                                .bake_version = BAKE_VERSION,
@@ -52,6 +67,7 @@ int phase_seal(const struct bake_job *job, const struct patched *patched, const 
                                .recipe = inputs->recipe.name,
                                .recipe_sha256 = inputs->recipe_sha256,
                                .os = os_kind_name(layout->os),
+                               .kubernetes = variant->form == KUBERNETES_NONE ? NULL : &kubernetes,
                                .plan = &patched->plan,
                                .packed = &image->packed,
                                .image = id->image_json.data};

@@ -273,6 +273,13 @@ static void versions_disagree(void **state)
     add_go(&mixed, "/opt/bin/kube-proxy", "mod\tk8s.io/kubernetes\tv1.35.3\n");
     expect_error(&mixed, ERR_RECIPE,
                  "other programs are of Kubernetes 1.36.3, but /opt/bin/kube-proxy is 1.35.3");
+    cleanup_scene struct scene newer;
+    set_up_scene(&newer, "binaries", "", UNIT);
+    add_go(&newer, "/opt/bin/kube-apiserver", "mod\tk8s.io/kubernetes\tv1.35.3\n");
+    add_go(&newer, "/opt/bin/kubelet", "mod\tk8s.io/kubernetes\tv1.36.0\n");
+    expect_error(&newer, ERR_RECIPE,
+                 "other programs are of Kubernetes 1.35.3, but /opt/bin/kubelet is 1.36.0: take all from one "
+                 "release");
     /* a minor agrees with all its patches */
     cleanup_scene struct scene minor;
     set_up_scene(&minor, "hyperkube", "1.36", UNIT);

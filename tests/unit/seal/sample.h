@@ -13,6 +13,7 @@ struct sample {
     struct segment segments[2];
     struct packed packed;
     struct seal_source inputs[2];
+    struct seal_kubernetes kubernetes;
     struct seal_input input;
 };
 
@@ -64,6 +65,7 @@ static inline void sample_fill(struct sample *s)
     s->inputs[0] =
         (struct seal_source){"kubernetes", "https://example.org/hyperkube", {{0x41}}, 9, NULL, "1.20.2"};
     s->inputs[1] = (struct seal_source){"note", "", {{0x42}}, 0, NULL, NULL};
+    s->kubernetes = (struct seal_kubernetes){"1.36.3", "3.6.16", ""};
     s->input = (struct seal_input){
         .name = "node-0123456789ab",
         .bake_version = "0.1.0",
@@ -80,6 +82,7 @@ static inline void sample_fill(struct sample *s)
         .os = "coreos",
         .inputs = s->inputs,
         .input_count = 2,
+        .kubernetes = &s->kubernetes,
         .plan = &s->plan,
         .packed = &s->packed,
         .image = "{\"family\":\"node\",\"labels\":{\"a\":\"b\"}}",

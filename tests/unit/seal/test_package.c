@@ -162,6 +162,9 @@ static void a_manifest_reads_back(void **state)
     assert_string_equal(p.base.version, "2512.3.0");
     assert_int_equal(p.input_count, 2);
     assert_string_equal(p.inputs[1].url, "");
+    assert_string_equal(p.kubernetes.version, "1.36.3");
+    assert_string_equal(p.kubernetes.etcd, "3.6.16");
+    assert_string_equal(p.kubernetes.containerd, "");
     assert_int_equal(p.packed.disk_size, 10ULL << 30);
     assert_int_equal(p.packed.archive_crc32c, 0x12345678);
     assert_memory_equal(&p.packed.archive_sha256, &s.packed.archive_sha256, SHA256_SIZE);
@@ -172,6 +175,23 @@ static void a_manifest_reads_back(void **state)
     assert_string_equal(p.files[1].path, "/opt/bin/hyperkube");
     assert_int_equal(p.files[1].size, 9);
     assert_string_equal(p.image, s.input.image);
+}
+
+/* As packages of older versions are, and those of images without Kubernetes. */
+static void a_manifest_without_kubernetes(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct sample s;
+    sample_fill(&s);
+    s.input.kubernetes = NULL;
+    cleanup_sealed struct sealed sealed = make(&s, NULL);
+    cleanup_package struct package p = {0};
+    assert_null(strstr(sealed.manifest.text, "\"kubernetes\": {"));
+    if (package_read(sealed.manifest.text, sealed.manifest.len, "m", &p, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(p.kubernetes.version, "");
+    assert_string_equal(p.kubernetes.etcd, "");
 }
 
 /* Replaces FROM in the manifest by TO. */
@@ -225,6 +245,12 @@ static void hostile_manifests_are_refused(void **state)
         {"\"crc32c\": \"EjRWeA==\"", "\"crc32c\": \"EjRWeA=\"", "crc32c"},
         {"\"bake\": \"0.1.0\"", "\"bake\": \"a\\u001b[2J\"", "control"},
         {"\"inputs\": [", "\"inputs\": [1, ", ""},
+        {"\"version\": \"1.36.3\"", "\"version\": \"v1.36.3\"", "must be a version such as"},
+        {"\"version\": \"1.36.3\"", "\"version\": \"1.36.36.36.36.36.36.36.36.36.36.36.3\"",
+         "must be a version"},
+        {"\"version\": \"1.36.3\"", "\"kubelet\": \"1.36.3\"", "kubelet"},
+        {"\"version\": \"1.36.3\"", "\"version\": 1", "version"},
+        {"\"kubernetes\": {\"version\"", "\"kubernetes\": {}, \"a\": {\"version\"", "unknown key"},
         {"\"image\": {", "\"image\": [{", ""},
         {"\"created\": 1600000000", "\"created\": -5", ""},
     };
@@ -399,6 +425,7 @@ int main(void)
         cmocka_unit_test(texts_are_the_golden_ones),
         cmocka_unit_test(spdx_keeps_its_rules),
         cmocka_unit_test(a_manifest_reads_back),
+        cmocka_unit_test(a_manifest_without_kubernetes),
         cmocka_unit_test(hostile_manifests_are_refused),
         cmocka_unit_test(what_cannot_be_sealed_is_refused),
         cmocka_unit_test(packages_open_when_all_is_as_signed),
