@@ -5,13 +5,15 @@
 struct promote_options {
     struct session_options session;
     const char *image, *family;
-    bool rollback;
+    struct skew_rules rules;
 };
 
 static const struct option promote_rows[] = {
     {"family", 0, STRING_OF(struct promote_options, family), "NAME", "the image family"},
-    {"rollback", 0, FLAG_OF(struct promote_options, rollback), NULL,
+    {"rollback", 0, FLAG_OF(struct promote_options, rules.rollback), NULL,
      "back to IMAGE, else to the image that the head replaced"},
+    {"skip-minors", 0, FLAG_OF(struct promote_options, rules.skip_minors), NULL,
+     "over minor versions: no cluster runs from the family"},
     {0},
 };
 static const struct option_group promote_group = {.rows = promote_rows};
@@ -20,14 +22,17 @@ static int promote_in_session(struct common *common, const struct promote_option
 {
     cleanup_session struct session session = {0};
     cleanup_cache struct cache *cache = NULL;
+    const struct promote promote = {.family = options->family,
+                                    .image = options->image,
+                                    .rules = options->rules,
+                                    .dry = options->session.dry_run ? &session.dry : NULL};
     struct promote_result result;
     int lock = -1;
     if (session_open(common, &options->session, &session, err) < 0 || common_cache(common, &cache, err) < 0)
         return -1;
     if (!options->session.dry_run && session_lock_family(&session, cache, options->family, &lock, err) < 0)
         return -1;
-    int r = promote_image(&session, options->family, options->image, options->rollback,
-                          options->session.dry_run, &result, err);
+    int r = promote_image(&session, &promote, &result, err);
     session_unlock_family(&session, cache, options->family, &lock);
     if (r == 0)
         ui_text(&common->ui, "%s\n", result.after);
@@ -42,7 +47,7 @@ static int run_promote(struct common *common, int argc, char **argv, struct err 
         return done ? 0 : -1;
     if (!options.family)
         return err_set(err, ERR_USAGE, 0, "no family: --family NAME says which");
-    if (!options.image && !options.rollback)
+    if (!options.image && !options.rules.rollback)
         return err_set(err, ERR_USAGE, 0, "no image: give its name, as bake push printed it");
     if (options.image && !image_name_ok(options.image))
         return err_set(err, ERR_USAGE, 0, "\"%.100s\" cannot be the name of an image", options.image);

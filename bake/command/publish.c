@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "bake/remote/promote.h"
 #include "bake/remote/push_package.h"
 #include "bake/trial/trial.h"
 
@@ -12,6 +11,8 @@ static const struct option publish_rows[] = {
     {"test-timeout", 0, UINT_OF(struct publish_options, test_timeout_s), "SECONDS", "limit for that (600)"},
     {"push", 0, FLAG_OF(struct publish_options, do_push), NULL, "then push it, as bake push does"},
     {"promote", 0, FLAG_OF(struct publish_options, do_promote), NULL, "then make it the head of its family"},
+    {"skip-minors", 0, FLAG_OF(struct publish_options, rules.skip_minors), NULL,
+     "over minor versions: no cluster runs from the family"},
     {"unchanged-exit", 0, UINT_OF(struct publish_options, unchanged_exit), "N",
      "exit code when nothing is new (0)"},
     {0},
@@ -22,6 +23,8 @@ int publish_options_check(const struct publish_options *options, struct err *err
 {
     if (options->do_promote && !options->do_push)
         return err_set(err, ERR_USAGE, 0, "--promote needs --push");
+    if (options->rules.skip_minors && !options->do_promote)
+        return err_set(err, ERR_USAGE, 0, "--skip-minors needs --promote");
     if (options->push.session.dry_run && !options->do_push)
         return err_set(err, ERR_USAGE, 0, "--dry-run needs --push: bake plan shows what an image would hold");
     if (options->unchanged_exit > 255)
@@ -74,6 +77,8 @@ static int push_and_promote(struct common *common, const struct publish_options 
     bool there = false;
     if (is_there(options, pushing, &there, err) < 0)
         return -1;
+    if (!there && options->do_promote && promote_check(&pushing->push, options->rules, err) < 0)
+        return -1;
     if (!there && options->do_test && test_manifest(common, options, manifest, key, err) < 0)
         return -1;
     if (push_package_run(pushing, session, cache, &pushed, err) < 0) /* checks again, and corrects labels */
@@ -81,7 +86,9 @@ static int push_and_promote(struct common *common, const struct publish_options 
     *ret_new = pushed.outcome == PUSH_DONE;
     if (!options->do_promote || pushed.outcome == PUSH_DRY)
         return 0;
-    if (promote_image(session, pushing->push.family, pushed.image, false, false, &promoted, err) < 0)
+    const struct promote promote = {
+        .family = pushing->push.family, .image = pushed.image, .rules = options->rules};
+    if (promote_image(session, &promote, &promoted, err) < 0)
         return -1;
     *ret_new = *ret_new || promoted.outcome == PROMOTE_DONE;
     return 0;

@@ -2,12 +2,14 @@
 #ifndef BAKE_FRONT_COMMAND_PUBLISH_H
 #define BAKE_FRONT_COMMAND_PUBLISH_H
 
+#include "bake/remote/promote.h"
 #include "bake/remote/push_options.h"
 #include "seal/sign/key.h"
 
 struct publish_options {
     struct push_options push;
     bool do_push, do_promote, do_test;
+    struct skew_rules rules;
     uint64_t test_timeout_s; /* 0: the default of bake test */
     uint64_t unchanged_exit; /* exit code when nothing was new */
 };

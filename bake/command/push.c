@@ -8,13 +8,32 @@ struct push_command {
     struct push_options push;
     struct package_options package;
     bool promote;
+    struct skew_rules rules;
 };
 
 static const struct option promote_rows[] = {
     {"promote", 0, FLAG_OF(struct push_command, promote), NULL, "then make it the head of its family"},
+    {"skip-minors", 0, FLAG_OF(struct push_command, rules.skip_minors), NULL,
+     "over minor versions: no cluster runs from the family"},
     {0},
 };
 static const struct option_group promote_group = {.rows = promote_rows};
+
+static int push_and_promote(const struct push_command *options, const struct push_package *pushing,
+                            const struct session *session, struct cache *cache, struct push_result *ret,
+                            struct err *err)
+{
+    struct promote_result promoted;
+    if (options->promote && promote_check(&pushing->push, options->rules, err) < 0)
+        return -1;
+    if (push_package_run(pushing, session, cache, ret, err) < 0)
+        return -1;
+    if (!options->promote || ret->outcome == PUSH_DRY)
+        return 0;
+    const struct promote promote = {
+        .family = pushing->push.family, .image = ret->image, .rules = options->rules};
+    return promote_image(session, &promote, &promoted, err);
+}
 
 static int push_in_session(struct common *common, const struct push_command *options, struct err *err)
 {
@@ -22,7 +41,6 @@ static int push_in_session(struct common *common, const struct push_command *opt
     cleanup_cache struct cache *cache = NULL;
     cleanup_push_package struct push_package pushing = PUSH_PACKAGE_EMPTY;
     struct push_result result;
-    struct promote_result promoted;
     int lock = -1;
     if (package_file_open(common, &options->package, "push", &pushing.package, &pushing.sealed, &pushing.fd,
                           err) < 0 ||
@@ -36,9 +54,7 @@ static int push_in_session(struct common *common, const struct push_command *opt
     if (options->promote && !options->push.session.dry_run &&
         session_lock_family(&session, cache, family, &lock, err) < 0)
         return -1;
-    int r = push_package_run(&pushing, &session, cache, &result, err);
-    if (r == 0 && options->promote && result.outcome != PUSH_DRY)
-        r = promote_image(&session, family, result.image, false, false, &promoted, err);
+    int r = push_and_promote(options, &pushing, &session, cache, &result, err);
     session_unlock_family(&session, cache, family ? family : "", &lock);
     if (r == 0)
         ui_text(&common->ui, "%s\n", result.image);
@@ -52,6 +68,8 @@ static int run_push(struct common *common, int argc, char **argv, struct err *er
     if (common_parse(common, &command_push, &options, argc, argv, &options.package.package, &done, err) < 0 ||
         done)
         return done ? 0 : -1;
+    if (options.rules.skip_minors && !options.promote)
+        return err_set(err, ERR_USAGE, 0, "--skip-minors needs --promote");
     if (package_options_check(&options.package, err) < 0 || push_options_check(&options.push, err) < 0)
         return -1;
     return push_in_session(common, &options, err);

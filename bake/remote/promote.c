@@ -22,16 +22,26 @@ static void report_promotion(const struct session *session, const char *family,
     ui_line_print(&line);
 }
 
-int promote_image(const struct session *session, const char *family, const char *image, bool rollback,
-                  bool dry, struct promote_result *ret, struct err *err)
+int promote_image(const struct session *session, const struct promote *promote, struct promote_result *ret,
+                  struct err *err)
 {
-    const struct promote promote = {.images = session_images(session),
-                                    .family = family,
-                                    .image = image,
-                                    .rollback = rollback,
-                                    .dry = dry ? &session->dry : NULL};
-    if (promote_run(&promote, ret, err) < 0)
+    struct promote wanted = *promote;
+    wanted.images = session_images(session);
+    if (promote_run(&wanted, ret, err) < 0)
         return -1;
-    report_promotion(session, family, ret, dry);
+    report_promotion(session, promote->family, ret, promote->dry);
     return 0;
+}
+
+int promote_check(const struct push *push, struct skew_rules rules, struct err *err)
+{
+    cleanup_image_list struct image_list head = {0};
+    char name[IMAGE_NAME_MAX + 1];
+    push_image_name(push->sealed->name, name);
+    const struct image image = {.name = name, .labels = push->versions, .label_count = push->version_count};
+    if (push->version_count == 0)
+        return 0;
+    if (images_head(&push->images, push->family, &head, err) < 0)
+        return -1;
+    return head.count ? skew_check(&head.items[0], &image, rules, push->images.api.run, err) : 0;
 }

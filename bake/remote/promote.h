@@ -5,8 +5,11 @@
 #include "bake/remote/session.h"
 #include "cloud/lifecycle/promote.h"
 
-/* IMAGE NULL: back to the image that the head replaced. DRY: nothing is changed, requests are printed. */
-must_check int promote_image(const struct session *session, const char *family, const char *image,
-                             bool rollback, bool dry, struct promote_result *ret, struct err *err);
+/* PROMOTE without its images, which are the session's. */
+must_check int promote_image(const struct session *session, const struct promote *promote,
+                             struct promote_result *ret, struct err *err);
+/* Before a package is tested and registered: could its image become the head of the family? Fails as
+ * skew_check() does. */
+must_check int promote_check(const struct push *push, struct skew_rules rules, struct err *err);
 
 #endif

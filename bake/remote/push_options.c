@@ -32,7 +32,7 @@ const struct option_group push_group = {.title = "Image and upload", .rows = pus
 int push_refuse_own_labels(const struct label *labels, size_t count, struct err *err)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(labels[i].key, LABEL_PACKAGE) == 0 || strcmp(labels[i].key, LABEL_FAMILY) == 0)
+        if (push_own_label(labels[i].key))
             return err_set(err, ERR_USAGE, 0, "the label %s is reserved by bake", labels[i].key);
     return 0;
 }

@@ -63,6 +63,23 @@ static int read_labels(const struct push_options *options, struct push_package *
     return 0;
 }
 
+static void add_version(struct push_package *pushing, const char *key, const char *version,
+                        char value[static PUSH_VERSION_LABEL])
+{
+    struct push *push = &pushing->push;
+    if (!*version)
+        return;
+    push_version_label(version, value);
+    pushing->versions[push->version_count++] = (struct label){key, value};
+}
+
+static void add_versions(struct push_package *pushing)
+{
+    add_version(pushing, LABEL_KUBERNETES, pushing->package.kubernetes.version, pushing->kubernetes);
+    add_version(pushing, LABEL_ETCD, pushing->package.kubernetes.etcd, pushing->etcd);
+    pushing->push.versions = pushing->versions;
+}
+
 /* A SEQUENCE with a length of two bytes, as all certificates of a key are. */
 static bool is_der(const struct buf *text)
 {
@@ -164,6 +181,7 @@ int push_package_prepare(const struct push_options *options, const struct sessio
         return -1;
     if (push->family && !image_name_ok(push->family))
         return err_set(err, ERR_VERIFY, 0, "the package's family \"%.100s\" cannot be one", push->family);
+    add_versions(pushing);
     spec->licenses = pushing->licenses;
     spec->features = pushing->features;
     spec->architecture = options->architecture ? options->architecture : "X86_64";

@@ -18,7 +18,8 @@ enum { PUSH_TEXTS_MAX = 2 * OPTION_LIST_MAX };
 struct push_package {
     struct arena arena;
     struct json_doc *image;
-    struct label labels[LABELS_MAX];
+    struct label labels[LABELS_MAX], versions[VERSION_LABELS_MAX];
+    char kubernetes[PUSH_VERSION_LABEL], etcd[PUSH_VERSION_LABEL]; /* values of versions */
     const char *licenses[PUSH_TEXTS_MAX], *features[PUSH_TEXTS_MAX];
     struct package package;
     struct sealed sealed;

@@ -136,9 +136,16 @@ class Rig:
         out = {**self.base_environment, "XDG_CACHE_HOME": cache or self.path("cache")}
         return {**out, **(emulator.environment() if emulator else {}), **more}
 
-    def recipe(self, name, files, size=None, **image):
-        """files: {path: bytes}; size of the disk"""
-        inputs = []
+    def recipe(self, name, files, size=None, kubernetes=None, **image):
+        """files: {path: bytes}; size of the disk; kubernetes: the version of a hyperkube, which is a text"""
+        inputs, more = [], {}
+        if kubernetes:
+            script = f"# {kubernetes}\n".encode()
+            with open(self.path("run", f"hyperkube-{kubernetes}"), "wb") as file:
+                file.write(script)
+            more = {"inputs": {"k": {"url": f"file:{self.path('run', f'hyperkube-{kubernetes}')}",
+                                     "sha256": hashlib.sha256(script).hexdigest()}},
+                    "kubernetes": {"input": "k", "form": "hyperkube", "version": kubernetes}}
         for path, content in files.items():
             local = hashlib.sha256(path.encode()).hexdigest()[:12]
             with open(self.path("run", local), "wb") as file:
@@ -147,7 +154,7 @@ class Rig:
         with open(self.path("base.tar.gz"), "rb") as file:
             digest = hashlib.sha256(file.read()).hexdigest()
         with open(self.path("run", f"{name}.json"), "w", encoding="utf-8") as file:
-            json.dump({**({"disk": {"size": size}} if size else {}), "name": name, "agent": False, "files": inputs, "image": image,
+            json.dump({**more, **({"disk": {"size": size}} if size else {}), "name": name, "agent": False, "files": inputs, "image": image,
                        "base": {"os": "coreos", "url": f"file:{self.path('base.tar.gz')}", "sha256": digest}}, file)
         return f"{name}.json"
 

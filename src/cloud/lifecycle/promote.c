@@ -76,11 +76,12 @@ static int check_candidate(const struct promote *promote, const struct image_lis
     if (meant && strcmp(meant, promote->family) != 0)
         return err_set(err, ERR_REMOTE, 0, "image %s was pushed for the family %s, not for %s", name, meant,
                        promote->family);
-    if (!promote->rollback && head && strcmp(head->name, name) != 0 && head->created_ms > image->created_ms)
+    if (!promote->rules.rollback && head && strcmp(head->name, name) != 0 &&
+        head->created_ms > image->created_ms)
         return err_set(err, ERR_REMOTE, 0,
                        "the family's head %s is newer than %s: use --rollback to go back to an older image",
                        head->name, name);
-    return 0;
+    return head ? skew_check(head, image, promote->rules, promote->images.api.run, err) : 0;
 }
 
 /* An image that was pushed for no family belongs to this one from now on. */
@@ -139,7 +140,7 @@ static int retire_others(const struct promote *promote, const struct image *imag
     for (size_t i = list.count; i-- > 0;) {
         const struct image *other = &list.items[i];
         if (other->state != IMAGE_ACTIVE || strcmp(other->name, image->name) == 0 ||
-            (!promote->rollback && other->created_ms > image->created_ms))
+            (!promote->rules.rollback && other->created_ms > image->created_ms))
             continue;
         (*ret_count)++;
         if (!report_only(promote, "POST", other->name, "deprecate", image->self_link) &&

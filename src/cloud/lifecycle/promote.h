@@ -4,8 +4,9 @@
  * In:    a family, and an image; or only the family, to go back to the image that its head replaced.
  * Out:   the image is the head, and the images that it replaced are deprecated and point to it. An image that
  *        bake pushed for no family gets the label of this one: prune goes by it.
- * Fails: ERR_REMOTE: the image does not exist, is not ready, or is older than the head without ROLLBACK.
- * Never: deprecates the last active image of a family; deprecates a newer one without ROLLBACK.
+ * Fails: ERR_REMOTE: the image does not exist, is not ready, or is older than the head without ROLLBACK; or
+ * its versions are not the next ones: cloud/lifecycle/skew.h. Never: deprecates the last active image of a
+ * family; deprecates a newer one without ROLLBACK.
  *
  * GCE gives readers of a family its newest image that is not deprecated. So a new image first enters the
  * family, which makes it the head, then the older ones are deprecated, the oldest first. Going back, the
@@ -23,13 +24,13 @@
 #define BAKE_CLOUD_LIFECYCLE_PROMOTE_H
 
 #include "cloud/client/dry_run.h"
-#include "cloud/compute/images.h"
+#include "cloud/lifecycle/skew.h"
 
 struct promote {
     struct images images;
     const char *family;
     const char *image; /* its name; NULL with rollback: the one that the head replaced */
-    bool rollback;
+    struct skew_rules rules;
     const struct dry_run *dry; /* NULL: do it */
 };
 

@@ -33,6 +33,23 @@ void push_label(const struct sealed *sealed, char out[static PACKAGE_LABEL])
     hex_encode(sealed->manifest_sha256.bytes, (PACKAGE_LABEL - 1) / 2, out);
 }
 
+bool push_own_label(const char *key)
+{
+    static const char *const own[] = {LABEL_PACKAGE, LABEL_FAMILY, LABEL_KUBERNETES, LABEL_ETCD};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(key, own[i]) == 0)
+            return true;
+    return false;
+}
+
+void push_version_label(const char *version, char out[static PUSH_VERSION_LABEL])
+{
+    size_t at = 0;
+    for (; version[at] && at < PUSH_VERSION_LABEL - 1; at++)
+        out[at] = (char)(version[at] == '.' ? '-' : version[at]);
+    out[at] = '\0';
+}
+
 print_like(3, 4) static int format_name(char out[static OBJECT_NAME_CAP], struct err *err, const char *fmt,
                                         ...)
 {

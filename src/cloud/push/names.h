@@ -13,17 +13,23 @@
 #include "cloud/storage/storage.h"
 #include "seal/types.h"
 
-#define SEGMENTS_FOLDER "segments/"
-#define CLAIMS_FOLDER   "claims/"
-#define LABEL_PACKAGE   "bake-package" /* the first 40 hex digits of the manifest's SHA-256 */
-#define LABEL_FAMILY    "bake-family"  /* the family the image is meant for, before it is in it and after */
+#define SEGMENTS_FOLDER  "segments/"
+#define CLAIMS_FOLDER    "claims/"
+#define LABEL_PACKAGE    "bake-package" /* the first 40 hex digits of the manifest's SHA-256 */
+#define LABEL_FAMILY     "bake-family"  /* the family the image is meant for, before it is in it and after */
+#define LABEL_KUBERNETES "bake-kubernetes" /* the version in the image, as 1-36-3 */
+#define LABEL_ETCD       "bake-etcd"
 
-enum { PACKAGE_LABEL = 41, OBJECT_NAME_CAP = OBJECT_NAME_MAX + 1 };
+enum { PACKAGE_LABEL = 41, PUSH_VERSION_LABEL = 32, OBJECT_NAME_CAP = OBJECT_NAME_MAX + 1 };
 
 /* The image's name: the package's, shortened before its digest, in characters that the API accepts. */
 void push_image_name(const char *package, char out[static IMAGE_NAME_MAX + 1]);
 /* The value of LABEL_PACKAGE. */
 void push_label(const struct sealed *sealed, char out[static PACKAGE_LABEL]);
+/* Is KEY one that only bake sets? */
+bool push_own_label(const char *key);
+/* A version as a label's value: "1.36.3" is 1-36-3. It is cut at PUSH_VERSION_LABEL. */
+void push_version_label(const char *version, char out[static PUSH_VERSION_LABEL]);
 
 struct push_names {
     const char *package;

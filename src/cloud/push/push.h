@@ -18,7 +18,9 @@
 #include "cloud/upload/upload.h"
 
 enum {
-    GIVEN_LABELS_MAX = LABELS_MAX - 2 /* bake's own two always have a place: promotion may add LABEL_FAMILY */
+    VERSION_LABELS_MAX = 2,
+    /* bake's own always have a place: promotion may add LABEL_FAMILY */
+    GIVEN_LABELS_MAX = LABELS_MAX - 2 - VERSION_LABELS_MAX
 };
 
 struct push {
@@ -27,9 +29,11 @@ struct push {
     const char *prefix; /* of all object names; "" or ends in '/' */
     const struct sealed *sealed;
     const struct packed *packed;
-    int fd;                 /* the archive; borrowed */
-    struct image_spec spec; /* without name, source, sha1; labels without bake's own */
-    const char *family;     /* that the image is meant for; NULL: none */
+    int fd;                       /* the archive; borrowed */
+    struct image_spec spec;       /* without name, source, sha1; labels without bake's own */
+    const char *family;           /* that the image is meant for; NULL: none */
+    const struct label *versions; /* LABEL_KUBERNETES, LABEL_ETCD: what is known of the image */
+    size_t version_count;
     bool create_bucket, no_compose;
     const char *location;      /* of a new bucket; NULL: the API's default */
     unsigned threads;          /* 0: the default */

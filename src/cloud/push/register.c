@@ -18,12 +18,14 @@ static int all_labels(const struct push *push, const struct push_names *names, s
 {
     size_t count = 0;
     if (push->spec.label_count > GIVEN_LABELS_MAX)
-        return err_set(err, ERR_USAGE, 0, "more than %d labels, beside bake's own two", GIVEN_LABELS_MAX);
+        return err_set(err, ERR_USAGE, 0, "more than %d labels, beside bake's own four", GIVEN_LABELS_MAX);
     for (size_t i = 0; i < push->spec.label_count; i++)
         labels[count++] = push->spec.labels[i];
     labels[count++] = (struct label){LABEL_PACKAGE, names->label};
     if (push->family)
         labels[count++] = (struct label){LABEL_FAMILY, push->family};
+    for (size_t i = 0; i < push->version_count; i++)
+        labels[count++] = push->versions[i];
     *ret_count = count;
     return 0;
 }

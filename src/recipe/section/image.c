@@ -5,7 +5,16 @@
 #include "recipe/section/keys.h"
 #include "recipe/section/sections.h"
 
-enum { LABELS_MAX = 62 /* of GCE's 64, bake uses two */, LABEL_MAX = 63, IMAGE_DESCRIPTION_MAX = 2048 };
+enum { LABELS_MAX = 60 /* of GCE's 64, bake uses four */, LABEL_MAX = 63, IMAGE_DESCRIPTION_MAX = 2048 };
+
+static bool is_reserved(const char *label)
+{
+    static const char *const reserved[] = {"bake-package", "bake-family", "bake-kubernetes", "bake-etcd"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (strcmp(label, reserved[i]) == 0)
+            return true;
+    return false;
+}
 
 static int read_labels(struct recipe_reader *r, const cJSON *image, struct recipe_image *ret)
 {
@@ -14,7 +23,8 @@ static int read_labels(struct recipe_reader *r, const cJSON *image, struct recip
         return -1;
     size_t count = object ? (size_t)cJSON_GetArraySize(object) : 0, i = 0;
     if (count > LABELS_MAX)
-        return read_error(r, object, "%zu labels: an image has at most 64, and bake uses two of them", count);
+        return read_error(r, object, "%zu labels: an image has at most 64, and bake uses four of them",
+                          count);
     struct recipe_pair *labels = arena_array(&r->recipe->arena, count + 1, sizeof *labels);
     if (!labels)
         return err_oom(r->err);
@@ -25,7 +35,7 @@ static int read_labels(struct recipe_reader *r, const cJSON *image, struct recip
             return read_error(
                 r, node, "label \"%.100s\": a key starts with a-z and has up to 63 of a-z, 0-9, '_', '-'",
                 key);
-        if (strcmp(key, "bake-package") == 0 || strcmp(key, "bake-family") == 0)
+        if (is_reserved(key))
             return read_error(r, node, "the label %s is reserved for bake", key);
         if (read_copy(r, key, &labels[i].name) < 0 ||
             read_string(r, node, key, TEXT_FREE, &labels[i].value) < 0)

@@ -28,6 +28,7 @@ static void options_are_checked(void **state)
         {{.session = {.bucket = "b"}, .labels = {{"a=b"}, 1}}, NULL},
         {{.session = {.bucket = "b"}, .labels = {{"a"}, 1}}, "--label needs KEY=VALUE"},
         {{.session = {.bucket = "b"}, .labels = {{"bake-package=x"}, 1}}, "bake-package"},
+        {{.session = {.bucket = "b"}, .labels = {{"bake-kubernetes=1-36"}, 1}}, "bake-kubernetes"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct err err = {0};

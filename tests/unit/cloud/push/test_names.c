@@ -48,11 +48,24 @@ static void objects_lie_under_the_prefix(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
+static void versions_as_labels(void **state)
+{
+    (void)state;
+    char label[PUSH_VERSION_LABEL];
+    push_version_label("1.36.3", label);
+    assert_string_equal(label, "1-36-3");
+    push_version_label("1234567890.1234567890.1234567890.1234567890", label);
+    assert_string_equal(label, "1234567890-1234567890-123456789");
+    assert_true(push_own_label("bake-kubernetes") && push_own_label("bake-family"));
+    assert_false(push_own_label("bake-") || push_own_label("kubernetes"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_images),
         cmocka_unit_test(objects_lie_under_the_prefix),
+        cmocka_unit_test(versions_as_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
