@@ -38,7 +38,7 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_F
 # The flags that this compiler takes, probed once per build folder.
 FLAGS_MK := $(B)/flags.mk
 # Goals that install the compiler first, or need none, skip this.
-ifeq ($(filter clean help setup fixtures image test test-cluster test-native test-cloud check lint bench fuzz uninstall dist,$(MAKECMDGOALS)),)
+ifeq ($(filter clean help setup fixtures image test test-cluster test-matrix test-native test-cloud check lint bench fuzz uninstall dist,$(MAKECMDGOALS)),)
 include $(FLAGS_MK)
 endif
 $(FLAGS_MK): Makefile
@@ -136,11 +136,11 @@ unit: unit-bins ## runs unit tests: T=pack/store (part of the path), C=damaged (
 	@tests/support/run-unit $(if $(C),-c "$(C)") $(UNIT_WANTED)
 
 # Set-up and tests use Debian's own tools, whatever else comes first in PATH.
-setup fixtures image test test-cluster test-native test-cloud lint bench fuzz unit: export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
+setup fixtures image test test-cluster test-matrix test-native test-cloud lint bench fuzz unit: export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
 
 # The fixtures: the stand-in base, and real programs: hyperkube, etcd, CNI plugins. They live outside the tree, in
 # $BAKE_FIXTURES or the user's cache.
-.PHONY: setup fixtures image test test-cluster test-native test-cloud check lint bench fuzz install uninstall dist clean help
+.PHONY: setup fixtures image test test-cluster test-matrix test-native test-cloud check lint bench fuzz install uninstall dist clean help
 setup: ## installs the Debian packages that bake and its tests need
 	@scripts/setup
 
@@ -177,6 +177,11 @@ test-cluster: ## a cluster of three nodes as containers, as root: NETWORK=, FLAN
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all fixtures
 	@bake/trial/scenario
+
+test-matrix: ## scripts/nightly/job.yaml and cronjob.yaml on such a cluster: a matrix of six, workers killed; as root
+	@scripts/setup build image test
+	@$(MAKE) --no-print-directory all fixtures
+	@tests/cluster/matrix
 
 test-native: ## bake test --native, that it leaves nothing behind, a node's ports and settings; as root
 	@scripts/setup build image test
