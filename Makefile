@@ -172,8 +172,8 @@ check: test ## the same as test
 
 # Three nodes of the compiled-in recipe as containers, as root: formed, used, killed, replaced.
 # The variables are the recipe's: see bake/trial/scenario --help.
-export NETWORK FLANNELD CALICO CALICO_CNI
-test-cluster: ## a cluster of three nodes as containers, as root: NETWORK=, FLANNELD=, CALICO=, CALICO_CNI=
+export NETWORK FLANNELD CALICO CALICO_CNI COREDNS HYPERKUBE ETCD ETCDCTL FROM_HYPERKUBE FROM_ETCD FROM_ETCDCTL
+test-cluster: ## a cluster of three nodes as containers, as root: NETWORK=, FLANNELD=, CALICO=, CALICO_CNI=, FROM_HYPERKUBE=
 	@scripts/setup build image test
 	@$(MAKE) --no-print-directory all fixtures
 	@bake/trial/scenario
