@@ -8,9 +8,10 @@
 enum { TEMPLATE_MAX = 1 << 20 }; /* the agent's limit */
 
 /* The marks that src/agent/config/render.c fills in. */
-static const char *const known[] = {"ETCD_SERVERS", "SERVICE_CIDR", "POD_CIDR",           "CLUSTER_DOMAIN",
-                                    "CLUSTER_NAME", "CLUSTER_DNS",  "NODE_NAME",          "NODE_IP",
-                                    "NODE_CIDR",    "MTU",          "ALLOCATE_NODE_CIDRS"};
+static const char *const known[] = {
+    "ETCD_SERVERS",        "SERVICE_CIDR", "POD_CIDR", "CLUSTER_DOMAIN", "CLUSTER_NAME",
+    "CLUSTER_DNS",         "NODE_NAME",    "NODE_IP",  "NODE_CIDR",      "MTU",
+    "ALLOCATE_NODE_CIDRS", "PROXY_MODE"};
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
 
 struct marks {

@@ -6,12 +6,13 @@
 
 #include "agent/config/hosts.h"
 #include "agent/config/template.h"
+#include "agent/net/services.h"
 #include "agent/net/slots.h"
 #include "agent/net/vxlan.h"
 #include "node/pki.h"
 #include "text/path.h"
 
-enum { RENDER_MAX = 16 << 10, TEMPLATE_MAX = 1 << 20, MARKS = 12, TEMPLATES_MAX = 256 };
+enum { RENDER_MAX = 16 << 10, TEMPLATE_MAX = 1 << 20, MARKS = 13, TEMPLATES_MAX = 256 };
 
 static const char addon_prefix[] = "addon-", api_server[] = "kube-apiserver.yaml";
 
@@ -83,6 +84,7 @@ static void make_marks(struct renderer *r, const char *network)
     add_mark(r, "ALLOCATE_NODE_CIDRS", strcmp(network, "flannel") == 0 ? "true" : "false");
     snprintf(r->mtu, sizeof r->mtu, "%d", VXLAN_MTU);
     add_mark(r, "MTU", r->mtu);
+    add_mark(r, "PROXY_MODE", services_mode(r->root));
 }
 
 static int write_env(struct renderer *r, const char *path,
