@@ -43,10 +43,8 @@ static bool is_component(const char *name)
 /* The embedded file that a node finds at PATH; NULL: the base's, or none. */
 static const struct blob *find_file(const struct plan *plan, const char *path)
 {
-    for (size_t i = 0; i < plan->op_count; i++)
-        if (plan->ops[i].kind == PLAN_FILE && strcmp(plan->ops[i].image_path, path) == 0)
-            return &plan->ops[i].content;
-    return NULL;
+    const struct plan_op *op = plan_find(plan, path);
+    return op && op->kind == PLAN_FILE ? &op->content : NULL;
 }
 
 /* What of a call is asked: a program, and its arguments from the name of the component on. */

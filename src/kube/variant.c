@@ -74,14 +74,6 @@ static int check_machine(const struct kube_args *args, const struct plan_op *op,
                       elf_machine_name(machine, wanted));
 }
 
-static bool plan_has(const struct plan *plan, const char *path)
-{
-    for (size_t i = 0; i < plan->op_count; i++)
-        if (plan->ops[i].kind != PLAN_REMOVE && strcmp(plan->ops[i].image_path, path) == 0)
-            return true;
-    return false;
-}
-
 /* On these systems /lib and /lib64 are links into /usr. */
 static int check_loader(const struct kube_args *args, const struct plan_op *op, const struct elf *elf,
                         struct err *err)
@@ -90,7 +82,7 @@ static int check_loader(const struct kube_args *args, const struct plan_op *op, 
     bool there = false;
     if (elf_interp(elf, loader, err) < 0)
         return err_wrap(err, "%s", op->image_path);
-    if (loader[0] != '/' || !args->base->has || plan_has(args->plan, loader))
+    if (loader[0] != '/' || !args->base->has || plan_find(args->plan, loader))
         return 0;
     if (args->base->has(args->base->ctx, loader + (strncmp(loader, "/usr/", 5) == 0 ? 4 : 0), &there, err) <
         0)

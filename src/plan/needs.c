@@ -24,13 +24,10 @@ static const struct {
 
 #define ADDONS_UNIT "bake-addons.service"
 
-static bool plan_has(const struct plan *plan, const char *image_path)
+static bool has_file(const struct plan *plan, const char *image_path)
 {
-    for (size_t i = 0; i < plan->op_count; i++)
-        if (plan->ops[i].kind != PLAN_REMOVE && plan->ops[i].kind != PLAN_DIR &&
-            strcmp(plan->ops[i].image_path, image_path) == 0)
-            return true;
-    return false;
+    const struct plan_op *op = plan_find(plan, image_path);
+    return op && op->kind != PLAN_DIR;
 }
 
 /* Add-ons have no effect unless a unit applies them. */
@@ -68,7 +65,7 @@ static int check_configuration(const struct builder *b, const struct recipe *rec
             if (unit->source.kind != SOURCE_BUILTIN || strcmp(unit->source.name, units[k][0]) != 0)
                 continue;
             snprintf(path, sizeof path, "/etc/kubernetes/%s", units[k][1]);
-            if (!has_manifest(recipe, units[k][1]) && !plan_has(b->plan, path))
+            if (!has_manifest(recipe, units[k][1]) && !has_file(b->plan, path))
                 return build_error(b, "units", unit->where,
                                    "the built-in %s needs its configuration: \"manifests\" needs { \"name\": "
                                    "\"%s\", \"builtin\": \"config/%s\" }",
@@ -92,7 +89,7 @@ int build_check_needs(const struct builder *b, const struct recipe *recipe)
             continue;
         snprintf(path, sizeof path, "%s%s%s", needs[i].cni ? CNI : bin, needs[i].cni ? "" : "/",
                  needs[i].cni ? needs[i].cni : needs[i].other);
-        if (!plan_has(b->plan, path))
+        if (!has_file(b->plan, path))
             buf_printf(&missing, "%s%s", missing.len > 0 ? ", " : "", path);
     }
     if (buf_check(&missing, "what a network needs", b->err) < 0)

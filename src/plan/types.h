@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/file_meta.h"
@@ -50,6 +51,15 @@ struct plan {
     int64_t epoch;        /* seconds since 1970: for all times written into the image */
     struct sha256 digest; /* over all operations and the epoch, but not where content is stored */
 };
+
+/* What puts PATH into the image; NULL: nothing does. Removals are not looked at. */
+static inline const struct plan_op *plan_find(const struct plan *plan, const char *path)
+{
+    for (size_t i = 0; i < plan->op_count; i++)
+        if (plan->ops[i].kind != PLAN_REMOVE && strcmp(plan->ops[i].image_path, path) == 0)
+            return &plan->ops[i];
+    return NULL;
+}
 
 enum plan_want_kind {
     WANT_KUBERNETES,
