@@ -158,7 +158,7 @@ leader_name() {
 # endpoints_are ASKED NODE...: the "kubernetes" service leads to these API servers
 endpoints_are() {
     local got wanted
-    got=$(get "$1" /api/v1/namespaces/default/endpoints/kubernetes | jq -r '[.subsets[]?.addresses[]?.ip] | sort | join(" ")')
+    got=$(get "$1" /apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes | jq -r '[.endpoints[]?.addresses[]?] | sort | join(" ")')
     wanted=$(for n in "${@:2}"; do ip_of "$n"; done | sort | xargs)
     [ "$got" = "$wanted" ] || { echo "endpoints $got, not $wanted" && return 1; }
 }
