@@ -65,7 +65,7 @@ static void add_mark(struct renderer *r, const char *name, const char *value)
  * loses its own member, its clients move on to another API server. */
 #define ETCD_SERVER "https://127.0.0.1:2379"
 
-static void make_marks(struct renderer *r, const char *network)
+static int make_marks(struct renderer *r, const char *network)
 {
     const struct node_metadata *m = r->metadata;
     pki_service_address(m, 10, r->dns);
@@ -84,7 +84,11 @@ static void make_marks(struct renderer *r, const char *network)
     add_mark(r, "ALLOCATE_NODE_CIDRS", strcmp(network, "flannel") == 0 ? "true" : "false");
     snprintf(r->mtu, sizeof r->mtu, "%d", VXLAN_MTU);
     add_mark(r, "MTU", r->mtu);
-    add_mark(r, "PROXY_MODE", services_mode(r->root));
+    const char *mode;
+    if (services_mode(r->root, &mode, r->err) < 0)
+        return -1;
+    add_mark(r, "PROXY_MODE", mode);
+    return 0;
 }
 
 static int write_env(struct renderer *r, const char *path,
@@ -184,8 +188,8 @@ int render_all(const struct root *root, const struct node_metadata *metadata, co
     bool hosts_changed = false;
     if (!names)
         return err_oom(err);
-    make_marks(&r, network);
-    if (slot_check(root, metadata, err) < 0 || list_templates(root, names, &count, err) < 0 ||
+    if (make_marks(&r, network) < 0 || slot_check(root, metadata, err) < 0 ||
+        list_templates(root, names, &count, err) < 0 ||
         hosts_render(root, metadata, &hosts_changed, err) < 0 ||
         write_env(&r, RENDER_NODE_ENV, render_node, RENDERED_MEMBERS) < 0)
         return -1;

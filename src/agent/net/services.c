@@ -26,7 +26,7 @@ bool services_at_least(const char *text, const char *prefix, const unsigned want
     return true;
 }
 
-const char *services_mode(const struct root *root)
+static bool can_nftables(const struct root *root)
 {
     const char *argv[] = {child_find(root, nft), "--version", NULL};
     const struct child child = {.argv = argv, .timeout_ms = NFT_MS};
@@ -34,9 +34,25 @@ const char *services_mode(const struct root *root)
     struct err ignored = {0};
     struct utsname kernel;
     int code = 0;
-    bool can = argv[0] && uname(&kernel) == 0 &&
-               services_at_least(kernel.release, "", (const unsigned[]){5, 13, 0}) &&
-               child_run(root, &child, &said, &code, &ignored) == 0 && code == 0 && said.data &&
-               services_at_least(said.data, "nftables v", (const unsigned[]){1, 0, 1});
-    return can ? "nftables" : "iptables";
+    return argv[0] && uname(&kernel) == 0 &&
+           services_at_least(kernel.release, "", (const unsigned[]){5, 13, 0}) &&
+           child_run(root, &child, &said, &code, &ignored) == 0 && code == 0 && said.data &&
+           services_at_least(said.data, "nftables v", (const unsigned[]){1, 0, 1});
+}
+
+/* Decided once: the unit that follows the metadata may not run nft, and a change would restart kube-proxy. */
+int services_mode(const struct root *root, const char **ret, struct err *err)
+{
+    static const char *const modes[] = {"iptables", "nftables"};
+    cleanup_buf struct buf kept = BUF_INIT(NFT_OUTPUT_MAX);
+    bool found = false;
+    if (root_read(root, SERVICES_MODE, &kept, &found, err) < 0)
+        return -1;
+    for (size_t i = 0; found && kept.data && i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(kept.data, modes[i]) == 0) {
+            *ret = modes[i];
+            return 0;
+        }
+    *ret = modes[can_nftables(root)];
+    return root_write(root, SERVICES_MODE, *ret, strlen(*ret), 0600, err);
 }

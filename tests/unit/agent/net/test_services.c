@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "agent/net/services.h"
+#include "tests/unit/agent/helper.h"
 
 static void versions_are_compared(void **state)
 {
@@ -37,20 +38,30 @@ static void versions_are_compared(void **state)
             fail_msg("\"%s\" is taken for %s", rows[i].text, rows[i].is ? "too old" : "new enough");
 }
 
-static void a_base_without_nft_uses_iptables(void **state)
+static void mode_is(const struct place *place, const char *wanted)
 {
-    cleanup_root struct root empty = ROOT_INIT;
     struct err err = {0};
-    (void)state;
-    assert_int_equal(root_open("/proc/self/task", &empty, &err), 0);
-    assert_string_equal(services_mode(&empty), "iptables");
+    const char *mode = NULL;
+    assert_int_equal(services_mode(&place->root, &mode, &err), 0);
+    assert_string_equal(mode, wanted);
+}
+
+/* What is decided stays, whatever nft says later; what is damaged is decided again. */
+static void the_first_decision_stays(void **state)
+{
+    const struct place *place = *state;
+    mode_is(place, "iptables"); /* there is no nft */
+    put(place, SERVICES_MODE, "nftables", 8, 0600);
+    mode_is(place, "nftables");
+    put(place, SERVICES_MODE, "nftab", 5, 0600);
+    mode_is(place, "iptables");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_are_compared),
-        cmocka_unit_test(a_base_without_nft_uses_iptables),
+        cmocka_unit_test_setup_teardown(the_first_decision_stays, make_place, remove_place),
     };
     return cmocka_run_group_tests_name("agent/net/services", tests, NULL, NULL);
 }
