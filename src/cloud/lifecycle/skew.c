@@ -31,7 +31,7 @@ static bool read_part(const char **at, unsigned *ret)
     return true;
 }
 
-/* Label "1-36-3" or "1-36". A label that is no version, as others may have set it, says nothing. */
+/* Label "1-36-3" or "1-36". A label without a version, as others may have set it, says nothing. */
 static bool read_label(const struct image *image, const char *key, char text[static PUSH_VERSION_LABEL],
                        struct minor *ret)
 {
