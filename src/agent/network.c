@@ -17,6 +17,8 @@ int network_run(const struct root *root, const struct log *log, struct err *err)
         return -1;
     if (!found)
         return err_set(err, ERR_VERIFY, 0, "no metadata: run `bake-agent boot` first");
+    if (firewall_guard(root, err) < 0)
+        return err_wrap(err, "firewall");
     if (m.role == NODE_ROLE_WITNESS)
         return 0;
     bool own = strcmp(word, "vxlan") == 0;

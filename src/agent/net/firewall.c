@@ -1,5 +1,7 @@
 #include "agent/net/firewall.h"
 
+#include <fcntl.h>
+
 #include "agent/net/slots.h"
 #include "agent/os/tool.h"
 
@@ -8,16 +10,48 @@ enum { RULES_MAX = 4096 };
 static const char *const iptables[] = {"/usr/sbin/iptables", "/usr/bin/iptables", "/sbin/iptables", NULL};
 static const char *const restore[] = {"/usr/sbin/iptables-restore", "/usr/bin/iptables-restore",
                                       "/sbin/iptables-restore", NULL};
+static const char *const ip6tables[] = {"/usr/sbin/ip6tables", "/usr/bin/ip6tables", "/sbin/ip6tables", NULL};
+static const char *const restore6[] = {"/usr/sbin/ip6tables-restore", "/usr/bin/ip6tables-restore",
+                                       "/sbin/ip6tables-restore", NULL};
 
-static int jump(const struct root *root, const char *table, const char *from, const char *to, bool first,
-                struct err *err)
+/* The second is for instances with IPv6 alone. */
+#define METADATA_ADDRESS  "169.254.169.254"
+#define METADATA_ADDRESS6 "fd20:ce::254"
+
+static int jump(const struct root *root, const char *const *tool, const char *table, const char *from,
+                const char *to, bool first, struct err *err)
 {
     int code = 0;
-    if (tool_ask(root, iptables, &code, err, "-w", "-t", table, "-C", from, "-j", to, NULL) < 0)
+    if (tool_ask(root, tool, &code, err, "-w", "-t", table, "-C", from, "-j", to, NULL) < 0)
         return -1;
     if (code == 0)
         return 0;
-    return tool_run(root, iptables, NULL, err, "-w", "-t", table, first ? "-I" : "-A", from, "-j", to, NULL);
+    return tool_run(root, tool, NULL, err, "-w", "-t", table, first ? "-I" : "-A", from, "-j", to, NULL);
+}
+
+/* The owner counts where a connection begins: the last packets of a closed one have none. */
+static int guard(const struct root *root, const char *server, const char *const *tool,
+                 const char *const *restore_tool, struct err *err)
+{
+    cleanup_buf struct buf rules = BUF_INIT(RULES_MAX);
+    buf_str(&rules, "*filter\n:BAKE-OWNER - [0:0]\n");
+    buf_printf(&rules, "-A BAKE-OWNER -d %s -p udp -m multiport --dports 53,123 -j RETURN\n", server);
+    buf_printf(&rules, "-A BAKE-OWNER -d %s -p tcp --dport 53 -j RETURN\n", server);
+    buf_printf(&rules,
+               "-A BAKE-OWNER -d %s -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j REJECT\nCOMMIT\n",
+               server);
+    if (buf_check(&rules, "rules", err) < 0 ||
+        tool_run(root, restore_tool, rules.data, err, "-w", "--noflush", NULL) < 0)
+        return -1;
+    return jump(root, tool, "filter", "OUTPUT", "BAKE-OWNER", true, err);
+}
+
+int firewall_guard(const struct root *root, struct err *err)
+{
+    if (guard(root, METADATA_ADDRESS "/32", iptables, restore, err) < 0)
+        return -1;
+    cleanup_close int ipv6 = root_openat(root, "/proc/net/if_inet6", O_RDONLY);
+    return ipv6 < 0 ? 0 : guard(root, METADATA_ADDRESS6 "/128", ip6tables, restore6, err);
 }
 
 int firewall_set(const struct root *root, const struct node_metadata *metadata, bool masquerade,
@@ -28,7 +62,7 @@ int firewall_set(const struct root *root, const struct node_metadata *metadata, 
     slot_cidr(metadata, metadata->self, own);
     /* iptables-restore makes or empties a chain declared with ":" */
     buf_str(&rules,
-            "*mangle\n:BAKE-METADATA - [0:0]\n-A BAKE-METADATA -d 169.254.169.254/32 -j DROP\nCOMMIT\n");
+            "*mangle\n:BAKE-METADATA - [0:0]\n-A BAKE-METADATA -d " METADATA_ADDRESS "/32 -j DROP\nCOMMIT\n");
     /* software such as Docker sets the policy of FORWARD to DROP */
     buf_printf(&rules,
                "*filter\n:BAKE-FORWARD - [0:0]\n-A BAKE-FORWARD -s %s -j ACCEPT\n-A BAKE-FORWARD -d %s -j "
@@ -44,8 +78,8 @@ int firewall_set(const struct root *root, const struct node_metadata *metadata, 
     buf_str(&rules, "COMMIT\n");
     if (buf_check(&rules, "rules", err) < 0 ||
         tool_run(root, restore, rules.data, err, "-w", "--noflush", NULL) < 0 ||
-        jump(root, "mangle", "FORWARD", "BAKE-METADATA", true, err) < 0 ||
-        jump(root, "filter", "FORWARD", "BAKE-FORWARD", false, err) < 0)
+        jump(root, iptables, "mangle", "FORWARD", "BAKE-METADATA", true, err) < 0 ||
+        jump(root, iptables, "filter", "FORWARD", "BAKE-FORWARD", false, err) < 0)
         return -1;
-    return jump(root, "nat", "POSTROUTING", "BAKE-MASQUERADE", false, err);
+    return jump(root, iptables, "nat", "POSTROUTING", "BAKE-MASQUERADE", false, err);
 }

@@ -8,8 +8,10 @@
  *
  * The metadata server has the cluster's secret, so no forwarded packet may reach it. Such packets are dropped
  * in mangle's FORWARD chain: after a service's address is translated, so that a service whose endpoint is
- * 169.254.169.254 does not get around it, and before kube-proxy's accepting rules. Pods on the host's network
- * are the host, and do reach it.
+ * 169.254.169.254 does not get around it, and before kube-proxy's accepting rules.
+ *
+ * Of the node itself only root's processes reach it; its name service and its clock, all. A pod on the host's
+ * network that runs as root is kept from it by its cgroup: units/kubepods.slice.d.
  */
 #ifndef BAKE_AGENT_NET_FIREWALL_H
 #define BAKE_AGENT_NET_FIREWALL_H
@@ -18,6 +20,9 @@
 
 #include "node/metadata.h"
 #include "agent/os/root.h"
+
+/* On every node, a witness too: who may ask the metadata server. */
+must_check int firewall_guard(const struct root *root, struct err *err);
 
 /* MASQUERADE: pods' packets to the outside get the node's address; flannel and calico do this themselves. */
 must_check int firewall_set(const struct root *root, const struct node_metadata *metadata, bool masquerade,
