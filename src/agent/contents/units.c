@@ -69,6 +69,16 @@ static bool has_word(const char *list, size_t len, const char *word)
     return false;
 }
 
+/* What comes after kubelet waits for the cluster, and so perhaps for other nodes. */
+static bool is_later(const char *list, size_t len)
+{
+    static const char *const after[] = {"bake-report.service", "multi-user.target", "kubelet.service"};
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++)
+        if (has_word(list, len, after[i]))
+            return true;
+    return false;
+}
+
 static void set_property(struct baked_unit *unit, const char *line, size_t len)
 {
     const struct {
@@ -88,9 +98,9 @@ static void set_property(struct baked_unit *unit, const char *line, size_t len)
         unit->attempted = !(len == strlen(at) + 1 && line[len - 1] == '0');
     if (len > strlen("Job=") && memcmp(line, "Job=", strlen("Job=")) == 0)
         unit->queued = !(len == strlen("Job=0") && line[len - 1] == '0');
-    if (len > strlen("After=") && memcmp(line, "After=", strlen("After=")) == 0)
-        unit->later = has_word(line + strlen("After="), len - strlen("After="), "bake-report.service") ||
-                      has_word(line + strlen("After="), len - strlen("After="), "multi-user.target");
+    const char *after = "After=";
+    if (len > strlen(after) && memcmp(line, after, strlen(after)) == 0)
+        unit->later = is_later(line + strlen(after), len - strlen(after));
 }
 
 /* One block of the answer: a unit's properties in any order, its name in "Id=". */

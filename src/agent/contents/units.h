@@ -25,7 +25,7 @@ struct baked_unit {
     bool attempted;    /* systemd tried to start it: its conditions were evaluated */
     bool enabled;      /* the list has a link to it from multi-user.target */
     bool queued;       /* it has a job, waiting or running */
-    bool later;        /* it starts after the report, so the report cannot wait for it */
+    bool later;        /* it starts after the report or after kubelet: the report does not wait for it */
 };
 
 struct baked_units {
