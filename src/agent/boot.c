@@ -6,6 +6,7 @@
 #include "agent/config/configure.h"
 #include "agent/contents/contents.h"
 #include "agent/config/render.h"
+#include "agent/etcd/member_state.h"
 
 enum { FAULTS_MAX = 4096, NODE_ENV_MAX = 16 << 10 };
 
@@ -40,6 +41,25 @@ static int check_contents(const struct root *root, const struct log *log, struct
     return write_verdict(root, text, err);
 }
 
+/* The keys on a disk with data are the only ones that its cluster accepts and that open its Secrets. */
+static int check_secret(const struct root *root, const struct node_metadata *metadata,
+                        const struct cluster_secret *secret, struct err *err)
+{
+    struct member_state disk;
+    struct err unread;
+    if (!secret->set || configure_check_secret(root, metadata, secret, err) == 0)
+        return 0;
+    return member_state_load(root, &disk, &unread) == 0 && disk.phase != MEMBER_JOINED ? 0 : -1;
+}
+
+/* Good metadata starts the node even if the disk is full. */
+static void save_copy(const struct root *root, const struct node_metadata *metadata, const struct log *log)
+{
+    struct err unsaved;
+    if (acquire_save(root, metadata, &unsaved) < 0)
+        log_line(log, unsaved.text);
+}
+
 int boot_run(const struct root *root, const struct wire_peer *peer, unsigned metadata_timeout_s,
              const struct log *log, struct err *err)
 {
@@ -48,8 +68,11 @@ int boot_run(const struct root *root, const struct wire_peer *peer, unsigned met
     unsigned changed = 0; /* unused: nothing runs yet that would need a restart */
     if (check_contents(root, log, err) < 0 ||
         acquire_metadata(root, peer, metadata_timeout_s, log, &metadata, &secret, err) < 0 ||
+        check_secret(root, &metadata, &secret, err) < 0 ||
         configure(root, &metadata, &secret, time(NULL), &changed, err) < 0)
         return -1;
+    if (secret.set)
+        save_copy(root, &metadata, log);
     log_printf(log, "node %s ip %s cluster %s%s", metadata.name, metadata.ip, metadata.cluster_name,
                secret.set ? "" : " (from the last good metadata)");
     return 0;

@@ -86,10 +86,10 @@ int watch_once(struct metadata_watch *watch, struct err *err)
     if (acquire_last(watch->root, &before, &found, err) < 0 ||
         acquire_fetch(watch->peer, WATCH_FETCH_S, NULL, &now, &secret, &wrong, err) < 0)
         return -1;
+    if (configure_check_secret(watch->root, &now, &secret, err) < 0)
+        return -1;
     if (found) {
         const char *fixed = fixed_difference(&before, &now);
-        if (!fixed && !configure_same_secret(watch->root, &now, &secret))
-            fixed = "cluster-secret";
         if (fixed)
             return err_set(
                 err, ERR_VERIFY, 0,

@@ -5,9 +5,9 @@
  *        a minute: lost or damaged files are written again, and certificates are renewed when a third of
  *        their life is left.
  * Fails: never ends: each problem is logged once and retried. watch_once() returns errors, for tests.
- * Never: follows a change that a running node cannot take (name, address, secret, range, role): it logs the
- *        change, and the next boot applies it. Acts on all members at once: each waits according to its place
- *        in cluster-nodes.
+ * Never: follows a change that a running node cannot take (name, address, range, role): it logs the change,
+ *        and the next boot applies it. Writes anything under another secret than the keys' own. Acts on all
+ * members at once: each waits according to its place in cluster-nodes.
  */
 #ifndef BAKE_AGENT_WATCH_H
 #define BAKE_AGENT_WATCH_H

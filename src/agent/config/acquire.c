@@ -146,10 +146,6 @@ int acquire_metadata(const struct root *root, const struct wire_peer *peer, unsi
     if (acquire_last(root, &made, &found, &unread) == 0 && found && limit_s > ACQUIRE_KEPT_S)
         limit_s = ACQUIRE_KEPT_S;
     if (acquire_fetch(peer, limit_s, log, &made, ret_secret, &wrong, err) == 0) {
-        /* good metadata starts the node even if the disk is full */
-        struct err unsaved;
-        if (acquire_save(root, &made, &unsaved) < 0)
-            log_line(log, unsaved.text);
         *ret = made;
         return 0;
     }

@@ -23,8 +23,8 @@ enum {
     ACQUIRE_KEPT_S = 15
 };
 
-/* RET_SECRET is unset if the copy was used, and only then. Otherwise the copy is rewritten; failing to do so
- * is logged, not an error. */
+/* RET_SECRET is unset if the copy was used, and only then. Otherwise the caller saves a new copy, once the
+ * node is configured by it. */
 must_check int acquire_metadata(const struct root *root, const struct wire_peer *peer, unsigned limit_s,
                                 const struct log *log, struct node_metadata *ret,
                                 struct cluster_secret *ret_secret, struct err *err);

@@ -67,8 +67,17 @@ int configure(const struct root *root, const struct node_metadata *metadata,
     return 0;
 }
 
-bool configure_same_secret(const struct root *root, const struct node_metadata *metadata,
-                           const struct cluster_secret *secret)
+int configure_check_secret(const struct root *root, const struct node_metadata *metadata,
+                           const struct cluster_secret *secret, struct err *err)
 {
-    return pki_files_same_secret(root, metadata, secret);
+    char path[PATH_CAP];
+    if (pki_files_find_foreign(root, metadata, secret, path, err) < 0)
+        return -1;
+    if (path[0] == '\0')
+        return 0;
+    return err_set(err, ERR_VERIFY, 0,
+                   "metadata: cluster-secret or cluster-name changed: %s was made from another. Nothing is "
+                   "rewritten: put the old value back, or replace this node with an empty disk; only a boot "
+                   "without data of etcd takes a new value",
+                   path);
 }

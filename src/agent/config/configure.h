@@ -29,9 +29,9 @@ must_check int configure(const struct root *root, const struct node_metadata *me
                          const struct cluster_secret *secret, time_t now, unsigned *ret_changed,
                          struct err *err);
 
-/* Whether the keys on this disk were derived from this secret. */
-bool configure_same_secret(const struct root *root, const struct node_metadata *metadata,
-                           const struct cluster_secret *secret);
+/* ERR_VERIFY if the keys on this disk were derived from another secret, or for another cluster-name. */
+must_check int configure_check_secret(const struct root *root, const struct node_metadata *metadata,
+                                      const struct cluster_secret *secret, struct err *err);
 
 /* The recipe's pod network, from /opt/bake/network; "vxlan" in an image without that file. */
 enum { NETWORK_WORD_CAP = 16 };

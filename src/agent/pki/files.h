@@ -24,8 +24,10 @@ must_check int pki_files_write(const struct root *root, const struct node_metada
 must_check int pki_files_check(const struct root *root, const struct node_metadata *metadata, time_t now,
                                struct err *err);
 
-/* Whether the keys on disk were derived from this secret; true when there are none yet. */
-bool pki_files_same_secret(const struct root *root, const struct node_metadata *metadata,
-                           const struct cluster_secret *secret);
+/* RET: a file on disk that was derived from another secret, or for another cluster's name; "" if there is
+ * none. What is missing or damaged proves nothing: the other files decide. */
+must_check int pki_files_find_foreign(const struct root *root, const struct node_metadata *metadata,
+                                      const struct cluster_secret *secret, char ret[static PATH_CAP],
+                                      struct err *err);
 
 #endif

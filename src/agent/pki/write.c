@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <sodium.h>
 
 #include "agent/pki/leaf.h"
+#include "text/hex.h"
 
 struct pki_writer {
     const struct root *root;
@@ -264,15 +266,51 @@ int pki_files_write(const struct root *root, const struct node_metadata *metadat
     return 0;
 }
 
-bool pki_files_same_secret(const struct root *root, const struct node_metadata *metadata,
-                           const struct cluster_secret *secret)
+/* The key counts, not the certificate: a later version may write other certificates of the same key. */
+static bool is_foreign_copy(const struct pki_writer *writer, const struct pki_copy *copy, const char *path)
+{
+    cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
+    bool found = false;
+    struct err unread;
+    if (root_read(writer->root, path, &text, &found, &unread) < 0 || !found)
+        return false;
+    X509 *cert = x509_read_cert(&text);
+    bool foreign = cert && X509_self_signed(cert, 1) == 1 &&
+                   X509_check_private_key(cert, writer->authorities[copy->authority].key) != 1;
+    X509_free(cert);
+    ERR_clear_error(); /* an answer, not a failure */
+    return foreign;
+}
+
+static bool is_foreign_peer_key(const struct pki_writer *writer)
 {
     cleanup_x509_wipe struct buf has = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
     bool found = false;
     struct err unread;
-    if (root_read(root, PKI_PEER_KEY, &has, &found, &unread) < 0 || !found)
-        return true;
-    peer_key(metadata, secret, &wants);
-    return has.len == wants.len && has.data && wants.data &&
-           sodium_memcmp(has.data, wants.data, has.len) == 0;
+    if (root_read(writer->root, PKI_PEER_KEY, &has, &found, &unread) < 0 || !found)
+        return false;
+    peer_key(writer->metadata, writer->secret, &wants);
+    return wants.data && has.len == wants.len && hex_is_lower(has.data, has.len) &&
+           sodium_memcmp(has.data, wants.data, has.len) != 0;
+}
+
+int pki_files_find_foreign(const struct root *root, const struct node_metadata *metadata,
+                           const struct cluster_secret *secret, char ret[static PATH_CAP], struct err *err)
+{
+    cleanup_pki_writer struct pki_writer writer = {
+        .root = root, .metadata = metadata, .secret = secret, .err = err};
+    char path[PATH_CAP];
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+        return err_set(err, ERR_INTERNAL, 0, "OpenSSL does not start");
+    if (make_authorities(&writer) < 0)
+        return err_wrap(err, "keys");
+    for (size_t i = 0; i < PKI_COPIES; i++) {
+        pki_path(pki_copies[i].folder, pki_copies[i].file, "", path);
+        if (is_foreign_copy(&writer, &pki_copies[i], path)) {
+            memcpy(ret, path, sizeof path);
+            return 0;
+        }
+    }
+    snprintf(ret, PATH_CAP, "%s", is_foreign_peer_key(&writer) ? PKI_PEER_KEY : "");
+    return 0;
 }

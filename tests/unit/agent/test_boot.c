@@ -10,12 +10,16 @@
 #include "agent/boot.h"
 #include "agent/contents/contents.h"
 #include "agent/config/render.h"
+#include "agent/etcd/member_state.h"
+#include "agent/watch.h"
+#include "node/pki.h"
 #include "tests/support/lib/rawserver.h"
 
-#define OK       "HTTP/1.1 200 OK\r\nMetadata-Flavor: Google\r\n\r\n"
-#define INSTANCE "{\"name\":\"a\",\"networkInterfaces\":[{\"ip\":\"10.0.0.2\"}]}"
-#define SECRET   "\"cluster-secret\":\"hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo=\""
-#define NO_FILES "{\"entries\":[],\"epoch\":1,\"format\":1,\"name\":\"x\",\"removed\":[]}"
+#define OK           "HTTP/1.1 200 OK\r\nMetadata-Flavor: Google\r\n\r\n"
+#define INSTANCE     "{\"name\":\"a\",\"networkInterfaces\":[{\"ip\":\"10.0.0.2\"}]}"
+#define SECRET       "\"cluster-secret\":\"hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo=\""
+#define OTHER_SECRET "\"cluster-secret\":\"iVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo=\""
+#define NO_FILES     "{\"entries\":[],\"epoch\":1,\"format\":1,\"name\":\"x\",\"removed\":[]}"
 
 static struct err last;
 
@@ -176,6 +180,99 @@ static void a_project_without_attributes_is_no_fault(void **state)
     assert_value(place, "BAKE_CLUSTER_NAME", "own");
 }
 
+/* The same answers with another secret, another name of the cluster, and as a witness. */
+static void other_secret(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    answer(conn, request, "{\"cluster-name\":\"prod\"," OTHER_SECRET "}");
+}
+
+static void other_secret_of_a_witness(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    answer(conn, request, "{\"cluster-name\":\"prod\",\"cluster-role\":\"witness\"," OTHER_SECRET "}");
+}
+
+static void other_name(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    answer(conn, request, "{\"cluster-name\":\"other\"," SECRET "}");
+}
+
+/* One number for all that lies below /etc and /var. */
+static unsigned long long sum_of_files(const struct place *place)
+{
+    char command[512];
+    unsigned long long sum = 0;
+    snprintf(command, sizeof command, "cd '%s' && find etc var -type f | sort | xargs sha256sum | sha256sum",
+             place->dir);
+    FILE *stream = popen(command, "r");
+    assert_non_null(stream);
+    assert_int_equal(fscanf(stream, "%16llx", &sum), 1);
+    assert_int_equal(pclose(stream), 0);
+    return sum;
+}
+
+static int watch(const struct place *place, raw_handler *handler)
+{
+    struct rawserver server = {0};
+    assert_int_equal(rawserver_start(&server, handler), 0);
+    struct wire_peer peer = {"127.0.0.1", (uint16_t)server.port};
+    struct metadata_watch watch = {.root = &place->root, .peer = &peer};
+    int result = watch_once(&watch, &last);
+    rawserver_stop(&server);
+    return result;
+}
+
+static void refuses_other_keys(const struct place *place)
+{
+    static raw_handler *const others[] = {other_secret, other_secret_of_a_witness, other_name};
+    unsigned long long before = sum_of_files(place);
+    for (size_t i = 0; i < 2 * sizeof others / sizeof *others; i++) {
+        raw_handler *handler = others[i / 2];
+        last = (struct err){0};
+        assert_int_equal(i % 2 ? watch(place, handler) : boot(place, handler, 5), -1);
+        assert_int_equal(last.kind, ERR_VERIFY);
+        assert_says(last, "cluster-secret or cluster-name changed");
+        assert_says(last, "put the old value back, or replace this node with an empty disk");
+        assert_true(sum_of_files(place) == before);
+    }
+}
+
+static void a_node_with_data_keeps_its_secret(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    assert_int_equal(boot(place, good, 5), 0);
+    put_text(place, MEMBER_STATE_DATA "/member/wal/0-0.wal", "x");
+    refuses_other_keys(place);
+    /* the copy of the metadata is lost, and a key is damaged: repaired by the right secret only */
+    assert_int_equal(unlink(below(place, ACQUIRE_COPY)), 0);
+    put_text(place, "/etc/kubernetes/pki/apiserver/ca.crt", "damaged");
+    refuses_other_keys(place);
+    assert_int_equal(boot(place, good, 5), 0);
+    assert_int_equal(boot(place, never_ready, 1), 0);
+    assert_int_equal(watch(place, good), 0);
+    /* data that is lost, on a disk that took part, is its cluster's all the same */
+    assert_int_equal(unlink(below(place, MEMBER_STATE_DATA "/member/wal/0-0.wal")), 0);
+    put_text(place, MEMBER_STATE_JOINED, "joined\n");
+    refuses_other_keys(place);
+}
+
+static void a_disk_without_data_takes_any_secret(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    assert_int_equal(boot(place, good, 5), 0);
+    cleanup_buf struct buf old = get_file(place, PKI_PEER_KEY);
+    assert_int_equal(watch(place, other_secret), -1); /* not while it runs */
+    if (boot(place, other_secret, 5) < 0)
+        fail_msg("%s", last.text);
+    cleanup_buf struct buf new = get_file(place, PKI_PEER_KEY);
+    assert_string_not_equal(old.data, new.data);
+    assert_int_equal(watch(place, other_secret), 0);
+}
+
 static void bad_contents_come_first(void **state)
 {
     struct place *place = *state;
@@ -257,6 +354,8 @@ int main(void)
         ROOTED(hostile_metadata_changes_nothing),
         ROOTED(a_node_without_the_secret_stays_out),
         ROOTED(a_project_without_attributes_is_no_fault),
+        ROOTED(a_node_with_data_keeps_its_secret),
+        ROOTED(a_disk_without_data_takes_any_secret),
         ROOTED(bad_contents_come_first),
         ROOTED(kill_leaves_old_or_new),
         ROOTED(a_hostname_is_checked_too),

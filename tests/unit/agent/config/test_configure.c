@@ -177,8 +177,10 @@ static void the_secret_is_in_no_file(void **state)
     no_file_holds(place, text);
     sodium_bin2hex(text, 33, secret.bytes, 16);
     no_file_holds(place, text);
-    assert_true(configure_same_secret(&place->root, &m, &secret));
-    assert_false(configure_same_secret(&place->root, &m, &stranger));
+    assert_int_equal(configure_check_secret(&place->root, &m, &secret, &last), 0);
+    assert_int_equal(configure_check_secret(&place->root, &m, &stranger, &last), -1);
+    assert_says(last,
+                "cluster-secret or cluster-name changed: /etc/kubernetes/pki/apiserver/ca.crt was made");
 }
 
 static void a_run_that_was_killed_is_finished_by_the_next(void **state)
