@@ -52,7 +52,7 @@ static int run_watch(const struct call *call, struct err *err)
     if (metadata_server(&server, err) < 0)
         return -1;
     watch_run(&(struct metadata_watch){
-        .root = call->root, .peer = &server, .log = call->log, .stagger_s = WATCH_STAGGER_S, .act = true});
+        .root = call->root, .peer = &server, .log = call->log, .stagger_s = WATCH_STAGGER_S});
 }
 
 static int run_hostname(const struct call *call, struct err *err)

@@ -5,10 +5,8 @@
 
 #include "base/clock.h"
 #include "agent/config/acquire.h"
-#include "agent/os/child.h"
 #include "agent/config/configure.h"
-
-enum { SYSTEMCTL_MS = 120000, SYSTEMCTL_OUTPUT_MAX = 4096 };
+#include "agent/config/readers.h"
 
 /* The first difference that a running node cannot follow, or NULL. */
 static const char *fixed_difference(const struct node_metadata *a, const struct node_metadata *b)
@@ -41,71 +39,45 @@ static bool same_members(const struct node_metadata *a, const struct node_metada
     return true;
 }
 
-static int systemctl(const struct metadata_watch *watch, const char *verb, const char *unit, struct err *err)
+/* The metadata and its secret, if this node can follow them while it runs, and when it is its turn. */
+static int fetch_metadata(const struct metadata_watch *watch, struct node_metadata *ret,
+                          struct cluster_secret *ret_secret, struct err *err)
 {
-    const char *argv[] = {"/usr/bin/systemctl", "--no-block", verb, unit, NULL};
-    struct child child = {.argv = argv, .timeout_ms = SYSTEMCTL_MS};
-    cleanup_buf struct buf out = BUF_INIT(SYSTEMCTL_OUTPUT_MAX);
-    int code = 0;
-    if (!watch->act)
-        return 0;
-    if (!child_there(watch->root, argv[0]))
-        argv[0] = "/bin/systemctl";
-    if (child_run(watch->root, &child, &out, &code, err) < 0)
+    struct node_metadata before;
+    bool wrong, found = false;
+    if (acquire_last(watch->root, &before, &found, err) < 0 ||
+        acquire_fetch(watch->peer, WATCH_FETCH_S, NULL, ret, ret_secret, &wrong, err) < 0 ||
+        configure_check_secret(watch->root, ret, ret_secret, err) < 0)
         return -1;
-    return code == 0 ? 0 : err_set(err, ERR_IO, 0, "systemctl %s %s ended with %d", verb, unit, code);
-}
-
-/* Not listed: static pods, which kubelet restarts when their manifests change, and programs that read their
- * certificates at each handshake. */
-static int restart_readers(const struct metadata_watch *watch, unsigned changed, struct err *err)
-{
-    static const struct {
-        unsigned bits;
-        const char *verb, *unit;
-    } all[] = {
-        {CONFIGURED_ETCD_KEYS, "reload", "etcd.service"},
-        {CONFIGURED_KUBELET, "try-restart", "kubelet.service"},
-        {CONFIGURED_KUBE_PROXY, "try-restart", "kube-proxy.service"},
-        {CONFIGURED_NETWORK, "restart", "bake-network.service"},
-        {CONFIGURED_NETWORK, "try-restart", "bake-roster.service"},
-        {CONFIGURED_ADDONS, "try-restart", "bake-addons.service"},
-    };
-    int result = 0;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if ((changed & all[i].bits) && systemctl(watch, all[i].verb, all[i].unit, err) < 0)
-            result = -1;
-    return result;
+    const char *fixed = found ? fixed_difference(&before, ret) : NULL;
+    if (fixed)
+        return err_set(err, ERR_VERIFY, 0,
+                       "metadata: %s changed: a running node cannot follow that; the next boot applies it",
+                       fixed);
+    if (found && !same_members(&before, ret)) {
+        log_printf(watch->log, "the cluster's members or API names changed: acting in %u s",
+                   watch->stagger_s * (unsigned)ret->self);
+        clock_sleep_ms((int64_t)watch->stagger_s * 1000 * (int64_t)ret->self);
+    }
+    return 0;
 }
 
 int watch_once(struct metadata_watch *watch, struct err *err)
 {
-    struct node_metadata before, now;
+    struct node_metadata now;
     cleanup_cluster_secret struct cluster_secret secret = {0};
-    bool wrong, found = false;
-    if (acquire_last(watch->root, &before, &found, err) < 0 ||
-        acquire_fetch(watch->peer, WATCH_FETCH_S, NULL, &now, &secret, &wrong, err) < 0)
+    unsigned changed = 0, pending = 0;
+    if (fetch_metadata(watch, &now, &secret, err) < 0) {
+        struct err unsent; /* a reload does not wait for good metadata */
+        (void)!readers_retry(watch->root, &unsent);
         return -1;
-    if (configure_check_secret(watch->root, &now, &secret, err) < 0)
-        return -1;
-    if (found) {
-        const char *fixed = fixed_difference(&before, &now);
-        if (fixed)
-            return err_set(
-                err, ERR_VERIFY, 0,
-                "metadata: %s changed: a running node cannot follow that; the next boot applies it", fixed);
-        if (!same_members(&before, &now)) {
-            log_printf(watch->log, "the cluster's members or API names changed: acting in %u s",
-                       watch->stagger_s * (unsigned)now.self);
-            clock_sleep_ms((int64_t)watch->stagger_s * 1000 * (int64_t)now.self);
-        }
     }
-    unsigned changed = 0;
-    if (configure(watch->root, &now, &secret, time(NULL), &changed, err) < 0)
+    if (readers_begin(watch->root, &pending, err) < 0 ||
+        configure(watch->root, &now, &secret, time(NULL), &changed, err) < 0)
         return -1;
     if (changed)
-        log_printf(watch->log, "configuration rewritten");
-    if (restart_readers(watch, changed, err) < 0)
+        log_line(watch->log, "configuration rewritten");
+    if (readers_notify(watch->root, changed | pending, err) < 0)
         return -1;
     /* last: if anything above fails, the next round starts from the old state */
     return acquire_save(watch->root, &now, err);

@@ -1,13 +1,13 @@
 /* `bake-agent watch`: keeps a running node configured.
  *
  * In:    the metadata server; what boot left on disk.
- * Out:   what boot would write now, and restarts of the services that must read it again. Runs at least once
- *        a minute: lost or damaged files are written again, and certificates are renewed when a third of
- *        their life is left.
+ * Out:   what boot would write now, and restarts of the services that must read it again, until each has
+ *        succeeded. Runs at least once a minute: lost or damaged files are written again, and certificates
+ *        are renewed when a third of their life is left.
  * Fails: never ends: each problem is logged once and retried. watch_once() returns errors, for tests.
  * Never: follows a change that a running node cannot take (name, address, range, role): it logs the change,
  *        and the next boot applies it. Writes anything under another secret than the keys' own. Acts on all
- * members at once: each waits according to its place in cluster-nodes.
+ *        members at once: each waits according to its place in cluster-nodes.
  */
 #ifndef BAKE_AGENT_WATCH_H
 #define BAKE_AGENT_WATCH_H
@@ -23,7 +23,6 @@ struct metadata_watch {
     const struct wire_peer *peer;
     const struct log *log;
     unsigned stagger_s;              /* between members that act on one change */
-    bool act;                        /* restart units; false in tests */
     char last_problem[ERR_TEXT_MAX]; /* "" when all was well */
 };
 
