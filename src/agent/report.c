@@ -4,16 +4,22 @@
 #include <string.h>
 
 #include "agent/boot.h"
+#include "agent/config/readers.h"
 #include "agent/os/child.h"
 #include "agent/contents/contents.h"
 #include "agent/contents/units.h"
+#include "agent/pki/ends.h"
 #include "base/clock.h"
 #include "node/values.h"
+#include "node/x509.h"
 
 #define PREFIX    "bake-report: "
 #define HYPERKUBE "/opt/bin/hyperkube"
 
 enum { REASONS_MAX = 4096, VERSION_MAX = 4096, HEALTH_MAX = 4096, ETCD_REQUEST_MS = 5000 };
+
+/* A certificate with less left should have been renewed long ago. */
+enum { LATE_S = X509_RENEW_DAYS / 2 * 86400 };
 
 struct report {
     const struct root *root;
@@ -79,6 +85,35 @@ static void report_contents(struct report *report)
     report_line(report, "contents %.*s", len, text.data);
     if (strncmp(text.data, "ok ", 3) != 0)
         add_reason(report, "contents %.*s", len, text.data);
+}
+
+static void report_certificates(struct report *report)
+{
+    struct pki_end first;
+    struct err err;
+    struct tm tm;
+    char when[32] = "";
+    if (pki_find_first_end(report->root, &first, &err) < 0) {
+        add_reason(report, "%s", err.text);
+        return;
+    }
+    if (first.path[0] == '\0')
+        return;
+    (void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&first.at, &tm));
+    report_line(report, "certificates valid until %s (%s)", when, first.path);
+    time_t left = first.at - time(NULL);
+    if (left < LATE_S)
+        add_reason(report, "%s %s %s and was not renewed: see bake-watch.service", first.path,
+                   left <= 0 ? "expired on" : "expires on", when);
+}
+
+/* etcd, for one, uses copies of its certificates until it is reloaded. */
+static void report_pending(struct report *report)
+{
+    cleanup_buf struct buf units = BUF_INIT(REASONS_MAX);
+    readers_list_pending(report->root, &units);
+    if (units.len > 0)
+        add_reason(report, "not yet reloaded with new configuration: %s: see bake-watch.service", units.data);
 }
 
 /* Waits until all units are settled twice, a second apart: a service that crashes and is restarted looks
@@ -194,6 +229,8 @@ int report_run(const struct root *root, const struct report_options *options, co
     bool known = report_units(&report, units) == 0; /* first: it waits for the units */
     report_node(&report);
     report_contents(&report);
+    report_certificates(&report);
+    report_pending(&report);
     report_hyperkube(&report);
     if (known)
         report_etcd(&report, units);

@@ -1,6 +1,7 @@
 /* `bake-agent report`: how the baked units fared, in lines that people and `bake test` read on the console.
  *
- * In:    what boot left in /run/bake, systemd, hyperkube, etcd.
+ * In:    what boot left in /run/bake, the node's certificates, what watch could not notify, systemd,
+ *        hyperkube, etcd.
  * Out:   lines that start with "bake-report: "; the last one is "PASS" or "FAIL reason; reason".
  * Fails: -1 only if there is no verdict (out of memory); FAIL is a verdict.
  * Never: waits longer than its options allow; changes anything.

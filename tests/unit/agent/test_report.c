@@ -3,12 +3,15 @@
 #include "helper.h"
 
 #include <signal.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "agent/boot.h"
 #include "agent/os/child.h"
 #include "agent/contents/contents.h"
+#include "agent/config/readers.h"
 #include "agent/config/render.h"
+#include "agent/pki/files.h"
 #include "agent/report.h"
 #include "tests/support/lib/rawserver.h"
 
@@ -288,6 +291,62 @@ static void children_are_kept_apart(void **state)
     assert_null(strchr(said.text, '\r'));
 }
 
+static const struct node_metadata one_node = {.name = "a",
+                                              .ip = "10.0.0.2",
+                                              .cluster_name = "prod",
+                                              .pod_cidr = "10.244.0.0/16",
+                                              .service_cidr = "10.96.0.0/16",
+                                              .domain = "cluster.local",
+                                              .nodes = {{"a", "10.0.0.2"}},
+                                              .node_count = 1};
+
+static void issue_before(const struct place *place, unsigned days)
+{
+    struct cluster_secret secret = {.bytes = "not random at all", .set = true};
+    const char *const argv[] = {"rm", "-rf", below(place, PKI_DIR), NULL};
+    unsigned changed;
+    assert_int_equal(run(argv), 0);
+    if (pki_files_write(&place->root, &one_node, &secret, time(NULL) - (time_t)days * 86400, &changed,
+                        &last) < 0)
+        fail_msg("%s", last.text);
+}
+
+/* They last 90 days, and are renewed when 30 are left: 15 are too few. */
+static void certificates_end_in_time(void **state)
+{
+    struct place *place = *state;
+    struct said said;
+    char day[64];
+    prepare(place, ETCD_ACTIVE "\n" KUBELET_SKIPPED);
+    for (unsigned days = 0; days < 75; days += 74) {
+        struct tm tm;
+        time_t at = time(NULL) + (time_t)(90 - days) * 86400;
+        issue_before(place, days);
+        report(place, ill_then_well, 10, &said, true);
+        (void)strftime(day, sizeof day, "certificates valid until %Y-%m-%dT", gmtime_r(&at, &tm));
+        if (!strstr(said.text, day) || !strstr(said.text, "Z (" PKI_DIR "/"))
+            fail_msg("\"%s\" lacks \"%s\"", said.text, day);
+    }
+    issue_before(place, 76);
+    fails_with(place, ill_then_well, "FAIL " PKI_DIR "/apiserver/tls.crt expires on ");
+    issue_before(place, 91);
+    fails_with(place, ill_then_well, "FAIL " PKI_DIR "/apiserver/tls.crt expired on ");
+    issue_before(place, 0);
+    put_text(place, PKI_DIR "/etcd/server.crt", "nonsense");
+    fails_with(place, ill_then_well, "FAIL " PKI_DIR "/etcd/server.crt is not a certificate\n");
+}
+
+static void a_pending_reload_is_reported(void **state)
+{
+    struct place *place = *state;
+    struct said said;
+    prepare(place, ETCD_ACTIVE "\n" KUBELET_SKIPPED);
+    put_text(place, READERS_PENDING, "1\n");
+    fails_with(place, ill_then_well, "FAIL not yet reloaded with new configuration: etcd.service: see");
+    put_text(place, READERS_PENDING, "all\n"); /* watch is at it */
+    report(place, ill_then_well, 10, &said, true);
+}
+
 int main(void)
 {
 #define ROOTED(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
@@ -301,6 +360,8 @@ int main(void)
         ROOTED(a_hyperkube_that_misbehaves_fails),
         ROOTED(children_leave_nobody_behind),
         ROOTED(children_are_kept_apart),
+        ROOTED(certificates_end_in_time),
+        ROOTED(a_pending_reload_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
