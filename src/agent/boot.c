@@ -66,7 +66,7 @@ int boot_run(const struct root *root, const struct wire_peer *peer, unsigned met
     struct node_metadata metadata;
     cleanup_cluster_secret struct cluster_secret secret = {0};
     unsigned changed = 0; /* unused: nothing runs yet that would need a restart */
-    if (check_contents(root, log, err) < 0 ||
+    if (root_remove(root, BOOT_DONE, err) < 0 || check_contents(root, log, err) < 0 ||
         acquire_metadata(root, peer, metadata_timeout_s, log, &metadata, &secret, err) < 0 ||
         check_secret(root, &metadata, &secret, err) < 0 ||
         configure(root, &metadata, &secret, time(NULL), &changed, err) < 0)
@@ -75,7 +75,19 @@ int boot_run(const struct root *root, const struct wire_peer *peer, unsigned met
         save_copy(root, &metadata, log);
     log_printf(log, "node %s ip %s cluster %s%s", metadata.name, metadata.ip, metadata.cluster_name,
                secret.set ? "" : " (from the last good metadata)");
-    return 0;
+    return root_write(root, BOOT_DONE, "", 0, 0600, err);
+}
+
+int boot_check(const struct root *root, const struct node_metadata *metadata,
+               const struct cluster_secret *secret, struct err *err)
+{
+    cleanup_buf struct buf text = BUF_INIT(BOOT_VERDICT_MAX);
+    bool found = false;
+    if (root_read(root, BOOT_VERDICT, &text, &found, err) < 0)
+        return -1;
+    if (found && text.data && strncmp(text.data, "bad", 3) == 0)
+        return err_set(err, ERR_VERIFY, 0, "the image's contents are bad: this machine stays out");
+    return check_secret(root, metadata, secret, err);
 }
 
 int boot_node_value(const struct root *root, const char *name, char *ret, size_t cap, struct err *err)

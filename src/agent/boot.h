@@ -13,14 +13,23 @@
 #include "agent/http/http.h"
 #include "agent/os/root.h"
 #include "agent/os/log.h"
+#include "node/metadata.h"
 
 /* "ok N files signed KEYID", "ok N files unsigned" or "bad: WHY" */
 #define BOOT_VERDICT "/run/bake/contents"
+
+/* Exists once boot has succeeded; see watch.h for what happens until then. */
+#define BOOT_DONE "/run/bake/booted"
 
 enum { BOOT_VERDICT_MAX = 4096 };
 
 must_check int boot_run(const struct root *root, const struct wire_peer *peer, unsigned metadata_timeout_s,
                         const struct log *log, struct err *err);
+
+/* Whether another boot could succeed with this metadata; the reason why not: bad contents, or another secret
+ * than that of a disk with etcd's data. */
+must_check int boot_check(const struct root *root, const struct node_metadata *metadata,
+                          const struct cluster_secret *secret, struct err *err);
 
 /* Sets the host name to the rendered node name. Needs CAP_SYS_ADMIN, which bake-node.service does not grant
  * to boot itself. */

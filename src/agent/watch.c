@@ -4,9 +4,11 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "agent/boot.h"
 #include "agent/config/acquire.h"
 #include "agent/config/configure.h"
 #include "agent/config/readers.h"
+#include "agent/os/tool.h"
 
 /* The first difference that a running node cannot follow, or NULL. */
 static const char *fixed_difference(const struct node_metadata *a, const struct node_metadata *b)
@@ -62,7 +64,23 @@ static int fetch_metadata(const struct metadata_watch *watch, struct node_metada
     return 0;
 }
 
-int watch_once(struct metadata_watch *watch, struct err *err)
+/* The node's boot has failed. Metadata that is good by now starts it again, and all the units that could not
+ * start without it. */
+static int start_again(const struct metadata_watch *watch, struct err *err)
+{
+    static const char *const systemctl[] = {"/usr/bin/systemctl", "/bin/systemctl", NULL};
+    struct node_metadata now;
+    cleanup_cluster_secret struct cluster_secret secret = {0};
+    bool wrong;
+    if (acquire_fetch(watch->peer, WATCH_FETCH_S, NULL, &now, &secret, &wrong, err) < 0 ||
+        boot_check(watch->root, &now, &secret, err) < 0 ||
+        tool_run(watch->root, systemctl, NULL, err, "--no-block", "start", "multi-user.target", NULL) < 0)
+        return err_wrap(err, "this machine is not a node yet");
+    return err_set(err, ERR_NETWORK, 0,
+                   "this machine is not a node yet: the metadata is good, starting again");
+}
+
+static int follow(struct metadata_watch *watch, struct err *err)
 {
     struct node_metadata now;
     cleanup_cluster_secret struct cluster_secret secret = {0};
@@ -81,6 +99,15 @@ int watch_once(struct metadata_watch *watch, struct err *err)
         return -1;
     /* last: if anything above fails, the next round starts from the old state */
     return acquire_save(watch->root, &now, err);
+}
+
+int watch_once(struct metadata_watch *watch, struct err *err)
+{
+    cleanup_buf struct buf empty = BUF_INIT(1);
+    bool booted = false;
+    if (root_read(watch->root, BOOT_DONE, &empty, &booted, err) < 0)
+        return -1;
+    return booted ? follow(watch, err) : start_again(watch, err);
 }
 
 /* The same problem every minute is logged once. */

@@ -4,10 +4,13 @@
  * Out:   what boot would write now, and restarts of the services that must read it again, until each has
  *        succeeded. Runs at least once a minute: lost or damaged files are written again, and certificates
  *        are renewed when a third of their life is left.
+ *        While the machine is not a node, because boot found no metadata or wrong one, each round
+ *        looks whether boot can succeed now, and if so starts it again, with the units that need it.
  * Fails: never ends: each problem is logged once and retried. watch_once() returns errors, for tests.
  * Never: follows a change that a running node cannot take (name, address, range, role): it logs the change,
- *        and the next boot applies it. Writes anything under another secret than the keys' own. Acts on all
- *        members at once: each waits according to its place in cluster-nodes.
+ *        and the next boot applies it. Starts a machine whose contents are bad. Writes anything under another
+ *        secret than the keys' own. Acts on all members at once: each waits according to its place in
+ *        cluster-nodes.
  */
 #ifndef BAKE_AGENT_WATCH_H
 #define BAKE_AGENT_WATCH_H

@@ -3,8 +3,10 @@
 #include "helper.h"
 
 #include "agent/boot.h"
+#include "agent/config/acquire.h"
 #include "agent/config/readers.h"
 #include "agent/contents/contents.h"
+#include "agent/etcd/member_state.h"
 #include "agent/watch.h"
 #include "tests/support/lib/rawserver.h"
 
@@ -12,7 +14,10 @@
 #define INSTANCE "{\"name\":\"a\",\"networkInterfaces\":[{\"ip\":\"10.0.0.2\"}]}"
 #define PROJECT                                                                                              \
     "{\"cluster-name\":\"prod\",\"cluster-secret\":\"hVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp5Fo=\"}"
-#define RELOAD "--no-pager reload etcd.service\n"
+#define NO_FILES     "{\"entries\":[],\"epoch\":1,\"format\":1,\"name\":\"x\",\"removed\":[]}"
+#define MISSING_FILE "{\"entries\":[{\"path\":\"/opt/x\",\"type\":\"directory\"}],\"epoch\":1,\"format\":1}"
+#define START        "--no-block start multi-user.target\n"
+#define RELOAD       "--no-pager reload etcd.service\n"
 
 static struct err last;
 
@@ -28,6 +33,16 @@ static void wrong(int conn, unsigned nth, const char *request)
     (void)nth;
     raw_text(conn, OK);
     raw_text(conn, strstr(request, "/instance/") ? INSTANCE : "{\"cluster-name\":\"Prod!\"}");
+}
+
+static void another_secret(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    raw_text(conn, OK);
+    raw_text(conn, strstr(request, "/instance/")
+                       ? INSTANCE
+                       : "{\"cluster-name\":\"prod\","
+                         "\"cluster-secret\":\"Q0mVJ2QxmV0GDyL3tq2C7OaVjEd4RkYw8uKZ1nSsBp4=\"}");
 }
 
 static int boot(const struct place *place, raw_handler *handler)
@@ -70,7 +85,7 @@ static void assert_called(const struct place *place, const char *want)
 
 static void prepare(const struct place *place)
 {
-    put_text(place, CONTENTS_LIST, "{\"entries\":[],\"epoch\":1,\"format\":1,\"name\":\"x\",\"removed\":[]}");
+    put_text(place, CONTENTS_LIST, NO_FILES);
     if (boot(place, good) < 0)
         fail_msg("%s", last.text);
 }
@@ -146,6 +161,75 @@ static void a_stopped_etcd_has_nothing_to_reload(void **state)
     assert_called(place, "");
 }
 
+static void assert_started_again(const struct place *place)
+{
+    assert_int_equal(watch(place, good), -1);
+    assert_says(last, "not a node yet: the metadata is good, starting again");
+    assert_called(place, START);
+}
+
+/* What requires bake-node.service has failed with it, so everything is started. */
+static void a_failed_boot_is_repeated_with_good_metadata(void **state)
+{
+    struct place *place = *state;
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    systemctl(place, "exit 0");
+    assert_int_equal(boot(place, wrong), -1);
+    assert_int_equal(watch(place, wrong), -1);
+    assert_says(last, "not a node yet: metadata: cluster-name is ");
+    assert_called(place, "");
+    assert_started_again(place);
+    assert_false(there(place, ACQUIRE_COPY)); /* the node's files are boot's to write */
+    assert_int_equal(boot(place, good), 0);
+    watch_well(place);
+    assert_called(place, "");
+    assert_int_equal(boot(place, wrong), -1); /* as at the next boot */
+    assert_started_again(place);
+}
+
+/* Nothing that watch could wait for makes it good. */
+static void a_refused_boot_is_not_repeated(void **state)
+{
+    struct place *place = *state;
+    systemctl(place, "exit 0");
+    put_text(place, CONTENTS_LIST, MISSING_FILE);
+    assert_int_equal(boot(place, good), -1);
+    assert_int_equal(watch(place, good), -1);
+    assert_says(last, "not a node yet: the image's contents are bad");
+    assert_called(place, "");
+    put_text(place, CONTENTS_LIST, NO_FILES);
+    assert_int_equal(boot(place, good), 0);
+    assert_int_equal(member_state_mark_joined(&place->root, "test", &last), 0);
+    assert_int_equal(boot(place, another_secret), -1);
+    assert_int_equal(watch(place, another_secret), -1);
+    assert_says(last, "not a node yet: metadata: cluster-secret or cluster-name changed");
+    assert_called(place, "");
+    assert_started_again(place); /* the old value is back */
+}
+
+/* Flatcar's setup-oem.service does this, at a time of its own. */
+static void a_replaced_hosts_file_gets_its_lines_again(void **state)
+{
+    struct place *place = *state;
+    static const char theirs[] = "127.0.0.1 localhost\n169.254.169.254 metadata.google.internal metadata\n";
+    struct stat st;
+    prepare(place);
+    systemctl(place, "exit 0");
+    put_text(place, "/usr/share/gce/hosts", theirs);
+    assert_int_equal(unlink(below(place, "/etc/hosts")), 0);
+    assert_int_equal(symlink("/usr/share/gce/hosts", below(place, "/etc/hosts")), 0);
+    watch_well(place);
+    assert_int_equal(lstat(below(place, "/etc/hosts"), &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    cleanup_buf struct buf hosts = get_file(place, "/etc/hosts"),
+                           oem = get_file(place, "/usr/share/gce/hosts");
+    assert_string_equal(oem.data, theirs);
+    assert_memory_equal(hosts.data, theirs, sizeof theirs - 1);
+    assert_string_equal(hosts.data + sizeof theirs - 1,
+                        "# bake: begin\n127.0.0.1 api.bake.internal\n10.0.0.2 a\n# bake: end\n");
+    assert_called(place, "");
+}
+
 int main(void)
 {
 #define ROOTED(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
@@ -153,6 +237,9 @@ int main(void)
         ROOTED(a_failed_reload_is_tried_until_it_worked),
         ROOTED(a_process_that_was_killed_leaves_nobody_out),
         ROOTED(a_stopped_etcd_has_nothing_to_reload),
+        ROOTED(a_failed_boot_is_repeated_with_good_metadata),
+        ROOTED(a_refused_boot_is_not_repeated),
+        ROOTED(a_replaced_hosts_file_gets_its_lines_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
