@@ -55,7 +55,7 @@ struct pki_copy {
     enum pki_authority authority;
     const char *file;
 };
-enum { PKI_COPIES = 13, PKI_LEAVES = 15 };
+enum { PKI_COPIES = 12, PKI_LEAVES = 14 };
 extern const struct pki_copy pki_copies[PKI_COPIES];
 
 enum pki_names { PKI_NO_NAMES, PKI_API_NAMES, PKI_NODE_NAMES, PKI_MEMBER_NAMES };
