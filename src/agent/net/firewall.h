@@ -10,8 +10,8 @@
  * in mangle's FORWARD chain: after a service's address is translated, so that a service whose endpoint is
  * 169.254.169.254 does not get around it, and before kube-proxy's accepting rules.
  *
- * Of the node itself only root's processes reach it; its name service and its clock, all. A pod on the host's
- * network that runs as root is kept from it by its cgroup: units/kubepods.slice.d.
+ * Of the node itself only root's processes reach it; its name service and its clock, all. So a pod on the
+ * host's network that runs as root does reach it.
  */
 #ifndef BAKE_AGENT_NET_FIREWALL_H
 #define BAKE_AGENT_NET_FIREWALL_H
