@@ -63,7 +63,8 @@ int trial_attributes_make(const struct trial_options *options, const char *const
         .list = {{"cluster-name", "test"},
                  {"cluster-nodes", nodes},
                  {"cluster-secret", secret},
-                 /* Kubernetes takes minutes to start under emulation; "-m cluster-role=node" asks for it */
+                 /* Kubernetes takes minutes to start under emulation; "-m cluster-role=node" asks for it, in
+                  * a cluster: kubelet refuses the link-local address of a single guest */
                  {"cluster-role", "witness"}},
         .count = 4};
     for (size_t i = 0; i < options->metadata.count; i++)
