@@ -15,16 +15,16 @@ static const char *const systemctl[] = {"/usr/bin/systemctl", "/bin/systemctl", 
 /* Not listed: static pods, which kubelet restarts when their manifests change, and programs that read their
  * certificates at each handshake. */
 static const struct reader {
-    unsigned bits;
     const char *verb, *unit;
+    unsigned bits;
     bool waits; /* for systemd to be done; the others' units are tried again by systemd itself */
 } readers[] = {
-    {CONFIGURED_ETCD_KEYS, "reload", "etcd.service", true},
-    {CONFIGURED_KUBELET, "try-restart", "kubelet.service", false},
-    {CONFIGURED_KUBE_PROXY, "try-restart", "kube-proxy.service", false},
-    {CONFIGURED_NETWORK, "restart", "bake-network.service", true},
-    {CONFIGURED_NETWORK, "try-restart", "bake-roster.service", false},
-    {CONFIGURED_ADDONS, "try-restart", "bake-addons.service", false},
+    {"reload", "etcd.service", CONFIGURED_ETCD_KEYS, true},
+    {"try-restart", "kubelet.service", CONFIGURED_KUBELET, false},
+    {"try-restart", "kube-proxy.service", CONFIGURED_KUBE_PROXY, false},
+    {"restart", "bake-network.service", CONFIGURED_NETWORK, true},
+    {"try-restart", "bake-roster.service", CONFIGURED_NETWORK, false},
+    {"try-restart", "bake-addons.service", CONFIGURED_ADDONS, false},
 };
 
 enum { READERS = sizeof readers / sizeof *readers };

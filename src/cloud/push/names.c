@@ -45,7 +45,7 @@ bool push_own_label(const char *key)
 void push_version_label(const char *version, char out[static PUSH_VERSION_LABEL])
 {
     size_t at = 0;
-    for (; version[at] && at < PUSH_VERSION_LABEL - 1; at++)
+    for (; at < PUSH_VERSION_LABEL - 1 && version[at]; at++)
         out[at] = (char)(version[at] == '.' ? '-' : version[at]);
     out[at] = '\0';
 }
