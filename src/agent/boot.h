@@ -4,8 +4,8 @@
  * Out:   /run/bake/node.env, /run/bake/etcd.env and all that config/configure.h writes; for the report, the
  *        verdict on the contents in BOOT_VERDICT.
  * Fails: ERR_VERIFY, before anything is rendered, when a file is not as listed, or when the metadata's secret
- *        is not the one of a disk with etcd's data; for metadata see config/acquire.h. Another run renders
- * the same files.
+ *        is not the one of a disk with etcd's data; for metadata see config/acquire.h.
+ *        Another run renders the same files.
  */
 #ifndef BAKE_AGENT_BOOT_H
 #define BAKE_AGENT_BOOT_H

@@ -68,13 +68,13 @@ static int fetch_metadata(const struct metadata_watch *watch, struct node_metada
  * start without it. */
 static int start_again(const struct metadata_watch *watch, struct err *err)
 {
-    static const char *const systemctl[] = {"/usr/bin/systemctl", "/bin/systemctl", NULL};
     struct node_metadata now;
     cleanup_cluster_secret struct cluster_secret secret = {0};
     bool wrong;
     if (acquire_fetch(watch->peer, WATCH_FETCH_S, NULL, &now, &secret, &wrong, err) < 0 ||
         boot_check(watch->root, &now, &secret, err) < 0 ||
-        tool_run(watch->root, systemctl, NULL, err, "--no-block", "start", "multi-user.target", NULL) < 0)
+        tool_run(watch->root, tool_systemctl, NULL, err, "--no-block", "start", "multi-user.target", NULL) <
+            0)
         return err_wrap(err, "this machine is not a node yet");
     return err_set(err, ERR_NETWORK, 0,
                    "this machine is not a node yet: the metadata is good, starting again");

@@ -10,8 +10,6 @@
 
 enum { PENDING_MAX = 64, ASK_MS = 60000, ALL = ~0U >> 1 };
 
-static const char *const systemctl[] = {"/usr/bin/systemctl", "/bin/systemctl", NULL};
-
 /* Not listed: static pods, which kubelet restarts when their manifests change, and programs that read their
  * certificates at each handshake. */
 static const struct reader {
@@ -57,7 +55,7 @@ int readers_begin(const struct root *root, unsigned *ret_pending, struct err *er
 /* A unit that is stopped copies its keys when it starts. "activating" is not stopped: it may have copied. */
 static bool is_stopped(const struct root *root, const char *unit)
 {
-    const char *argv[] = {child_find(root, systemctl), "is-active", unit, NULL};
+    const char *argv[] = {child_find(root, tool_systemctl), "is-active", unit, NULL};
     struct child child = {.argv = argv, .timeout_ms = ASK_MS};
     cleanup_buf struct buf out = BUF_INIT(PENDING_MAX);
     struct err err;
@@ -69,8 +67,8 @@ static bool is_stopped(const struct root *root, const char *unit)
 static int notify_reader(const struct root *root, const struct reader *reader, struct err *err)
 {
     struct err failed;
-    if (tool_run(root, systemctl, NULL, &failed, reader->waits ? "--no-pager" : "--no-block", reader->verb,
-                 reader->unit, NULL) == 0)
+    if (tool_run(root, tool_systemctl, NULL, &failed, reader->waits ? "--no-pager" : "--no-block",
+                 reader->verb, reader->unit, NULL) == 0)
         return 0;
     if (strcmp(reader->verb, "reload") == 0 && is_stopped(root, reader->unit))
         return 0;

@@ -1,9 +1,9 @@
 /* How kube-proxy routes services on this node.
  *
- * Out:   a mode of kube-proxy's: "nftables" where the base and its kernel can, else "iptables". The first
- * call after a boot decides, and keeps it in SERVICES_MODE. Fails: ERR_IO if that file cannot be read or
- * written. Source: kube-proxy's own conditions: nft 1.0.1, Linux 5.13. With less it would not start in that
- * mode.
+ * Out:    a mode of kube-proxy's: "nftables" where the base and its kernel can, else "iptables". The first
+ *         call after a boot decides, and keeps it in SERVICES_MODE.
+ * Fails:  ERR_IO if that file cannot be read or written.
+ * Source: kube-proxy's own conditions: nft 1.0.1, Linux 5.13. With less it would not start in that mode.
  */
 #ifndef BAKE_AGENT_NET_SERVICES_H
 #define BAKE_AGENT_NET_SERVICES_H

@@ -5,6 +5,8 @@
 
 #include "agent/os/child.h"
 
+const char *const tool_systemctl[] = {"/usr/bin/systemctl", "/bin/systemctl", NULL};
+
 enum { ARGS_MAX = 24, OUTPUT_MAX = 4096, TOOL_MS = 60000 };
 
 static int run_tool(const struct root *root, const char *const *paths, const char *input, int *ret_code,

@@ -9,6 +9,9 @@
 
 #include "agent/os/root.h"
 
+/* For PATHS: where bases have it. */
+extern const char *const tool_systemctl[];
+
 /* PATHS: NULL-terminated. INPUT may be NULL. The arguments end with NULL. */
 must_check int tool_run(const struct root *root, const char *const *paths, const char *input, struct err *err,
                         ...) __attribute__((sentinel));
