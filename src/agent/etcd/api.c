@@ -89,8 +89,8 @@ void etcd_reason_parse(const char *text, size_t len, char *ret, size_t cap)
     snprintf(ret, cap, "%s", reason);
 }
 
-static int post(const struct etcd_api *api, const char *path, const char *body, unsigned timeout_ms,
-                struct buf *ret, struct err *err)
+int etcd_post(const struct etcd_api *api, const char *path, const char *body, unsigned timeout_ms,
+              struct buf *ret, struct err *err)
 {
     struct tls_request request = {api->files, &api->peer, path, body, timeout_ms};
     char reason[REASON_MAX];
@@ -108,9 +108,9 @@ int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struc
     cleanup_buf struct buf key = BUF_INIT(AGENT_HTTP_BODY_MAX);
     cleanup_buf struct buf list = BUF_INIT(AGENT_HTTP_BODY_MAX);
     /* The key, one NUL byte, need not exist: the read goes through the quorum either way. */
-    if (post(api, "/v3/kv/range", "{\"key\":\"AA==\",\"limit\":\"1\",\"keys_only\":true}", ETCD_ASK_MS, &key,
-             err) < 0 ||
-        post(api, "/v3/cluster/member/list", "{}", ETCD_ASK_MS, &list, err) < 0)
+    if (etcd_post(api, "/v3/kv/range", "{\"key\":\"AA==\",\"limit\":\"1\",\"keys_only\":true}", ETCD_ASK_MS,
+                  &key, err) < 0 ||
+        etcd_post(api, "/v3/cluster/member/list", "{}", ETCD_ASK_MS, &list, err) < 0)
         return -1;
     return etcd_members_parse(list.data ? list.data : "", list.len, ret, err);
 }
@@ -120,7 +120,7 @@ int etcd_member_remove(const struct etcd_api *api, const char *id, struct err *e
     cleanup_buf struct buf answer = BUF_INIT(AGENT_HTTP_BODY_MAX);
     char body[64];
     snprintf(body, sizeof body, "{\"ID\":\"%s\"}", id);
-    return post(api, "/v3/cluster/member/remove", body, ETCD_CHANGE_MS, &answer, err);
+    return etcd_post(api, "/v3/cluster/member/remove", body, ETCD_CHANGE_MS, &answer, err);
 }
 
 int etcd_member_add(const struct etcd_api *api, const char *peer_url, struct etcd_members *ret,
@@ -129,7 +129,7 @@ int etcd_member_add(const struct etcd_api *api, const char *peer_url, struct etc
     cleanup_buf struct buf answer = BUF_INIT(AGENT_HTTP_BODY_MAX);
     char body[ETCD_URL_CAP + 64];
     snprintf(body, sizeof body, "{\"peerURLs\":[\"%s\"]}", peer_url);
-    if (post(api, "/v3/cluster/member/add", body, ETCD_CHANGE_MS, &answer, err) < 0)
+    if (etcd_post(api, "/v3/cluster/member/add", body, ETCD_CHANGE_MS, &answer, err) < 0)
         return -1;
     return etcd_members_parse(answer.data ? answer.data : "", answer.len, ret, err);
 }

@@ -41,6 +41,10 @@ must_check int etcd_member_remove(const struct etcd_api *api, const char *id, st
 must_check int etcd_member_add(const struct etcd_api *api, const char *peer_url, struct etcd_members *ret,
                                struct err *err);
 
+/* One call of the gateway: the body of its 200 answer. */
+must_check int etcd_post(const struct etcd_api *api, const char *path, const char *body, unsigned timeout_ms,
+                         struct buf *ret, struct err *err);
+
 /* The answer of list and add. */
 must_check int etcd_members_parse(const char *text, size_t len, struct etcd_members *ret, struct err *err);
 /* The reason in a refusal, safe to log; "" when there is none. */

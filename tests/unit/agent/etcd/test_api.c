@@ -9,7 +9,7 @@
 
 #include <openssl/ssl.h>
 
-#include "agent/etcd/api.h"
+#include "agent/etcd/kv.h"
 
 static struct err last;
 
@@ -250,6 +250,74 @@ static void bad_members_are_refused(void **state)
     assert_says(last, "too many");
 }
 
+/* Serves BODY to one call after the other, until stop(). */
+static struct server answers(const struct place *place, const char *body)
+{
+    char answer[1024];
+    snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+    return serve(place, "server", ANSWER, answer);
+}
+
+static void add_pair(void *ctx, const char *key, const char *value, size_t len)
+{
+    buf_printf(ctx, "%s=%s/%zu;", key, value, len);
+}
+
+static void keys_are_read(void **state)
+{
+    const struct place *place = *state;
+    struct tls_files files = {&place->root, "/ca.crt", "/client.crt", "/client.key"};
+    cleanup_buf struct buf value = BUF_INIT(16), pairs = BUF_INIT(100);
+    bool found = false;
+    struct server server =
+        answers(place, "{\"header\":{\"revision\":\"5\"},\"kvs\":[{\"key\":\"L2IvYQ==\","
+                       "\"version\":\"1\",\"value\":\"eA==\"},{\"key\":\"L2IvYg==\"}],\"count\":\"2\"}");
+    struct etcd_api api = {&files, {"127.0.0.1", server.port}};
+    assert_int_equal(etcd_each(&api, "/b/", add_pair, &pairs, &last), 0);
+    assert_string_equal(pairs.data, "/b/a=x/1;/b/b=/0;");
+    assert_int_equal(etcd_get(&api, "/b/a", &value, &found, &last), 0);
+    assert_true(found);
+    stop(&server);
+    server = answers(place, "{\"header\":{}}");
+    api.peer.port = server.port;
+    assert_int_equal(etcd_get(&api, "/b/a", &value, &found, &last), 0);
+    assert_false(found);
+    stop(&server);
+    server = answers(place, "{\"kvs\":[{\"key\":\"not base64\"}]}");
+    api.peer.port = server.port;
+    assert_int_equal(etcd_get(&api, "/b/a", &value, &found, &last), -1);
+    assert_int_equal(last.kind, ERR_VERIFY);
+    stop(&server);
+}
+
+static void comparisons_and_leases_say_how_they_went(void **state)
+{
+    const struct place *place = *state;
+    struct tls_files files = {&place->root, "/ca.crt", "/client.crt", "/client.key"};
+    struct etcd_lease lease;
+    bool yes = false;
+    struct server server =
+        answers(place, "{\"ID\":\"77\",\"TTL\":\"20\",\"succeeded\":true,\"result\":{\"TTL\":\"20\"}}");
+    struct etcd_api api = {&files, {"127.0.0.1", server.port}};
+    assert_int_equal(etcd_lease_grant(&api, 20, &lease, &last), 0);
+    assert_string_equal(lease.id, "77");
+    assert_int_equal(etcd_lease_keep(&api, &lease, &yes, &last), 0);
+    assert_true(yes);
+    yes = false;
+    assert_int_equal(etcd_create(&api, "/b/a", "x", 1, &lease, &yes, &last), 0);
+    assert_true(yes);
+    stop(&server);
+    server = answers(place, "{\"responses\":[],\"result\":{\"ID\":\"77\"}}");
+    api.peer.port = server.port;
+    assert_int_equal(etcd_swap(&api, "/b/a", "x", 1, "y", 1, &yes, &last), 0);
+    assert_false(yes);
+    yes = true;
+    assert_int_equal(etcd_lease_keep(&api, &lease, &yes, &last), 0);
+    assert_false(yes);
+    assert_int_equal(etcd_lease_grant(&api, 20, &lease, &last), -1);
+    stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +325,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_has_its_body, make_all, remove_place),
         cmocka_unit_test_setup_teardown(servers_that_are_not_trusted, make_all, remove_place),
         cmocka_unit_test_setup_teardown(answers_that_are_not_taken, make_all, remove_place),
+        cmocka_unit_test_setup_teardown(keys_are_read, make_all, remove_place),
+        cmocka_unit_test_setup_teardown(comparisons_and_leases_say_how_they_went, make_all, remove_place),
         cmocka_unit_test(members_are_read),
         cmocka_unit_test(bad_members_are_refused),
     };
