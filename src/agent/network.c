@@ -12,13 +12,16 @@ int network_run(const struct root *root, const struct log *log, struct err *err)
 {
     struct node_metadata m;
     char word[NETWORK_WORD_CAP];
-    bool found = false;
+    bool found = false, pods = false;
     if (acquire_last(root, &m, &found, err) < 0 || configure_network_word(root, word, err) < 0)
         return -1;
     if (!found)
         return err_set(err, ERR_VERIFY, 0, "no metadata: run `bake-agent boot` first");
-    if (firewall_guard(root, err) < 0)
+    if (firewall_guard(root, &pods, err) < 0)
         return err_wrap(err, "firewall");
+    if (!pods && m.role != NODE_ROLE_WITNESS)
+        log_line(log, "pods on the host's network that run as root reach the metadata server: this needs "
+                      "version 2 of cgroups, and the kernel's match of them");
     if (m.role == NODE_ROLE_WITNESS)
         return 0;
     bool own = strcmp(word, "vxlan") == 0;

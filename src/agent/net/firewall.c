@@ -5,6 +5,11 @@
 #include "agent/net/slots.h"
 #include "agent/os/tool.h"
 
+#define METADATA_ADDRESS  "169.254.169.254"
+#define METADATA_ADDRESS6 "fd20:ce::254"
+/* kubelet's group of all pods; bake-network.service makes it. Below the root of version 2's groups. */
+#define PODS_SLICE "kubepods.slice"
+
 enum { RULES_MAX = 4096 };
 
 static const char *const iptables[] = {"/usr/sbin/iptables", "/usr/bin/iptables", "/sbin/iptables", NULL};
@@ -14,9 +19,10 @@ static const char *const ip6tables[] = {"/usr/sbin/ip6tables", "/usr/bin/ip6tabl
 static const char *const restore6[] = {"/usr/sbin/ip6tables-restore", "/usr/bin/ip6tables-restore",
                                        "/sbin/ip6tables-restore", NULL};
 
-/* The second is for instances with IPv6 alone. */
-#define METADATA_ADDRESS  "169.254.169.254"
-#define METADATA_ADDRESS6 "fd20:ce::254"
+static const struct ip_tools {
+    const char *const *tables, *const *restore;
+    const char *server; /* the second address is for instances with IPv6 alone */
+} ip4 = {iptables, restore, METADATA_ADDRESS "/32"}, ip6 = {ip6tables, restore6, METADATA_ADDRESS6 "/128"};
 
 static int jump(const struct root *root, const char *const *tool, const char *table, const char *from,
                 const char *to, bool first, struct err *err)
@@ -29,29 +35,36 @@ static int jump(const struct root *root, const char *const *tool, const char *ta
     return tool_run(root, tool, NULL, err, "-w", "-t", table, first ? "-I" : "-A", from, "-j", to, NULL);
 }
 
-/* The owner counts where a connection begins: the last packets of a closed one have none. */
-static int guard(const struct root *root, const char *server, const char *const *tool,
-                 const char *const *restore_tool, struct err *err)
+/* Owner and group count where a connection begins: the last packets of a closed one have none. */
+#define BEGINS "-A BAKE-OWNER -d %s -m conntrack --ctstate NEW"
+
+static int guard(const struct root *root, const struct ip_tools *ip, bool by_group, struct err *err)
 {
     cleanup_buf struct buf rules = BUF_INIT(RULES_MAX);
     buf_str(&rules, "*filter\n:BAKE-OWNER - [0:0]\n");
-    buf_printf(&rules, "-A BAKE-OWNER -d %s -p udp -m multiport --dports 53,123 -j RETURN\n", server);
-    buf_printf(&rules, "-A BAKE-OWNER -d %s -p tcp --dport 53 -j RETURN\n", server);
-    buf_printf(&rules,
-               "-A BAKE-OWNER -d %s -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j REJECT\nCOMMIT\n",
-               server);
+    buf_printf(&rules, "-A BAKE-OWNER -d %s -p udp -m multiport --dports 53,123 -j RETURN\n", ip->server);
+    buf_printf(&rules, "-A BAKE-OWNER -d %s -p tcp --dport 53 -j RETURN\n", ip->server);
+    if (by_group)
+        buf_printf(&rules, BEGINS " -m cgroup --path " PODS_SLICE " -j REJECT\n", ip->server);
+    buf_printf(&rules, BEGINS " -m owner ! --uid-owner 0 -j REJECT\nCOMMIT\n", ip->server);
     if (buf_check(&rules, "rules", err) < 0 ||
-        tool_run(root, restore_tool, rules.data, err, "-w", "--noflush", NULL) < 0)
+        tool_run(root, ip->restore, rules.data, err, "-w", "--noflush", NULL) < 0)
         return -1;
-    return jump(root, tool, "filter", "OUTPUT", "BAKE-OWNER", true, err);
+    return jump(root, ip->tables, "filter", "OUTPUT", "BAKE-OWNER", true, err);
 }
 
-int firewall_guard(const struct root *root, struct err *err)
+int firewall_guard(const struct root *root, bool *ret_pods, struct err *err)
 {
-    if (guard(root, METADATA_ADDRESS "/32", iptables, restore, err) < 0)
-        return -1;
+    cleanup_close int slice = root_openat(root, "/sys/fs/cgroup/" PODS_SLICE "/cgroup.procs", O_RDONLY);
     cleanup_close int ipv6 = root_openat(root, "/proc/net/if_inet6", O_RDONLY);
-    return ipv6 < 0 ? 0 : guard(root, METADATA_ADDRESS6 "/128", ip6tables, restore6, err);
+    struct err no_match; /* the kernel has no such match */
+    bool by_group = slice >= 0 && guard(root, &ip4, true, &no_match) == 0;
+    if (!by_group && guard(root, &ip4, false, err) < 0)
+        return -1;
+    if (ipv6 >= 0 && guard(root, &ip6, by_group, err) < 0)
+        return -1;
+    *ret_pods = by_group;
+    return 0;
 }
 
 int firewall_set(const struct root *root, const struct node_metadata *metadata, bool masquerade,

@@ -10,8 +10,8 @@
  * in mangle's FORWARD chain: after a service's address is translated, so that a service whose endpoint is
  * 169.254.169.254 does not get around it, and before kube-proxy's accepting rules.
  *
- * Of the node itself only root's processes reach it; its name service and its clock, all. So a pod on the
- * host's network that runs as root does reach it.
+ * Of the node itself only root's processes reach it, and none of a pod's; its name service and its clock,
+ * all.
  */
 #ifndef BAKE_AGENT_NET_FIREWALL_H
 #define BAKE_AGENT_NET_FIREWALL_H
@@ -21,8 +21,10 @@
 #include "node/metadata.h"
 #include "agent/os/root.h"
 
-/* On every node, a witness too: who may ask the metadata server. */
-must_check int firewall_guard(const struct root *root, struct err *err);
+/* On every node, a witness too: who may ask the metadata server. *RET_PODS: also pods on the host's network
+ * that run as root are kept away, by their group. That needs version 2 of groups, and a match that not every
+ * kernel has. */
+must_check int firewall_guard(const struct root *root, bool *ret_pods, struct err *err);
 
 /* MASQUERADE: pods' packets to the outside get the node's address; flannel and calico do this themselves. */
 must_check int firewall_set(const struct root *root, const struct node_metadata *metadata, bool masquerade,
