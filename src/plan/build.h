@@ -58,6 +58,8 @@ must_check int build_add(struct builder *b, enum plan_op_kind kind, const char *
  * the image does not keep to LOSSES. plan/meta.c */
 must_check int build_meta(struct builder *b, const struct recipe_file *file, const struct file_meta *meta,
                           const char *path, struct plan_op *op, struct losses *losses);
+/* NOTE is from the plan's arena; NULL: out of memory. */
+must_check int build_add_note(struct builder *b, const char *note);
 /* Turns LOSSES into the plan's notes. */
 must_check int build_note(struct builder *b, const struct plan_want *want, const struct losses *losses);
 
@@ -73,6 +75,10 @@ must_check int build_check_needs(const struct builder *b, const struct recipe *r
 must_check int build_manifest_path(const struct builder *b, const struct recipe *recipe,
                                    const struct plan_want *want, const struct plan_content *content,
                                    const char **ret);
+
+/* A note if the manifest has a NetworkPolicy that the recipe's pod network does not enforce. plan/policy.c */
+must_check int build_warn_policy(struct builder *b, const struct recipe *recipe, const struct plan_want *want,
+                                 const struct plan_content *content);
 
 /* The folder in the image for a kind of file. */
 const char *build_place(const struct layout *layout, enum layout_place place);

@@ -9,9 +9,9 @@ enum { TEMPLATE_MAX = 1 << 20 }; /* the agent's limit */
 
 /* The marks that src/agent/config/render.c fills in. */
 static const char *const known[] = {
-    "ETCD_SERVERS",        "SERVICE_CIDR", "POD_CIDR", "CLUSTER_DOMAIN", "CLUSTER_NAME",
-    "CLUSTER_DNS",         "NODE_NAME",    "NODE_IP",  "NODE_CIDR",      "MTU",
-    "ALLOCATE_NODE_CIDRS", "PROXY_MODE"};
+    "ETCD_SERVERS",        "SERVICE_CIDR", "POD_CIDR",     "CLUSTER_DOMAIN", "CLUSTER_NAME",
+    "CLUSTER_DNS",         "NODE_NAME",    "NODE_IP",      "NODE_CIDR",      "MTU",
+    "ALLOCATE_NODE_CIDRS", "PROXY_MODE",   "AUDIT_POLICY", "AUDIT_LOG"};
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
 
 struct marks {
@@ -60,7 +60,7 @@ int build_manifest_path(const struct builder *b, const struct recipe *recipe, co
     if (is_template && !ends_with(manifest->name, ".yaml"))
         return build_error(b, want->label, manifest->where, "an add-on's name must end in .yaml");
     if (is_template && !fits)
-        return build_error(b, want->label, manifest->where, "an add-on can be at most 1 MiB");
+        return build_error(b, want->label, manifest->where, "what the agent fills in can be at most 1 MiB");
     if (!fits || !ends_with(manifest->name, ".yaml"))
         return 0;
     size_t size = (size_t)content->blob.size;

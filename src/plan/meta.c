@@ -68,7 +68,7 @@ int build_meta(struct builder *b, const struct recipe_file *file, const struct f
     return meta->capability_size > 0 && op->kind == PLAN_FILE ? add_capability(b, meta, op) : 0;
 }
 
-static int add_note(struct builder *b, const char *note)
+int build_add_note(struct builder *b, const char *note)
 {
     struct arena *arena = &b->plan->arena;
     const char **grown = arena_array(arena, b->note_count + 1, sizeof *grown);
@@ -101,7 +101,7 @@ int build_note(struct builder *b, const struct plan_want *want, const struct los
                          "%s (%s): %s: %zu in input %s, the first is \"%.200s\", mode %04o, uid %u, gid %u",
                          want->label, want->image_path, texts[i], losses->counts[i], want->source.input->name,
                          losses->paths[i], meta->mode, meta->uid, meta->gid);
-        if (add_note(b, note) < 0)
+        if (build_add_note(b, note) < 0)
             return -1;
     }
     return 0;

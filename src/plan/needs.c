@@ -53,25 +53,43 @@ static bool has_manifest(const struct recipe *recipe, const char *name)
     return false;
 }
 
-/* These built-in units name a file that the agent renders from a manifest, and stop without it. */
+/* These built-in files name a file that the agent renders from a manifest, and stop without it. */
+static const struct {
+    const char *user, *configuration;
+    const char *folder; /* where the node has it */
+} configured[] = {
+    {"kubelet.service", "kubelet.yaml", "/etc/kubernetes"},
+    {"kube-proxy.service", "kube-proxy.yaml", "/etc/kubernetes"},
+    {"kube-apiserver.yaml", "admission.yaml", "/etc/kubernetes/apiserver"},
+};
+
+static int check_configuration_of(const struct builder *b, const struct recipe *recipe, const char *list,
+                                  const struct recipe_source *source, struct recipe_where where)
+{
+    char path[PATH_CAP];
+    for (size_t i = 0; source->kind == SOURCE_BUILTIN && i < sizeof configured / sizeof *configured; i++) {
+        if (strcmp(source->name, configured[i].user) != 0)
+            continue;
+        const char *name = configured[i].configuration;
+        snprintf(path, sizeof path, "%s/%s", configured[i].folder, name);
+        if (!has_manifest(recipe, name) && !has_file(b->plan, path))
+            return build_error(b, list, where,
+                               "the built-in %s needs its configuration: \"manifests\" needs { \"name\": "
+                               "\"%s\", \"builtin\": \"config/%s\" }",
+                               configured[i].user, name, name);
+    }
+    return 0;
+}
+
 static int check_configuration(const struct builder *b, const struct recipe *recipe)
 {
-    static const char *const units[][2] = {{"kubelet.service", "kubelet.yaml"},
-                                           {"kube-proxy.service", "kube-proxy.yaml"}};
-    char path[PATH_CAP];
-    for (size_t i = 0; i < recipe->unit_count; i++) {
-        const struct recipe_unit *unit = &recipe->units[i];
-        for (size_t k = 0; k < sizeof units / sizeof *units; k++) {
-            if (unit->source.kind != SOURCE_BUILTIN || strcmp(unit->source.name, units[k][0]) != 0)
-                continue;
-            snprintf(path, sizeof path, "/etc/kubernetes/%s", units[k][1]);
-            if (!has_manifest(recipe, units[k][1]) && !has_file(b->plan, path))
-                return build_error(b, "units", unit->where,
-                                   "the built-in %s needs its configuration: \"manifests\" needs { \"name\": "
-                                   "\"%s\", \"builtin\": \"config/%s\" }",
-                                   units[k][0], units[k][1], units[k][1]);
-        }
-    }
+    for (size_t i = 0; i < recipe->unit_count; i++)
+        if (check_configuration_of(b, recipe, "units", &recipe->units[i].source, recipe->units[i].where) < 0)
+            return -1;
+    for (size_t i = 0; i < recipe->manifest_count; i++)
+        if (check_configuration_of(b, recipe, "manifests", &recipe->manifests[i].source,
+                                   recipe->manifests[i].where) < 0)
+            return -1;
     return 0;
 }
 

@@ -186,7 +186,8 @@ static int add_wanted(struct builder *b, const struct recipe *recipe, const stru
         return add_tree(b, want, &recipe->files[want->index], content);
     struct draft *draft;
     const char *path = want->image_path;
-    if (want->kind == WANT_MANIFEST && build_manifest_path(b, recipe, want, content, &path) < 0)
+    if (want->kind == WANT_MANIFEST && (build_manifest_path(b, recipe, want, content, &path) < 0 ||
+                                        build_warn_policy(b, recipe, want, content) < 0))
         return -1;
     b->own = want->kind == WANT_AGENT || want->kind == WANT_NETWORK || want->kind == WANT_PAUSE ||
              path_under(path, PLAN_TEMPLATES);

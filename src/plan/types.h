@@ -46,7 +46,7 @@ struct plan {
     struct arena arena; /* owns ops and strings; blobs' bytes are borrowed */
     struct plan_op *ops;
     size_t op_count;
-    const char *const *notes; /* warnings: metadata of archives that the image does not keep */
+    const char *const *notes; /* warnings: metadata of archives that the image drops, void policies */
     size_t note_count;
     int64_t epoch;        /* seconds since 1970: for all times written into the image */
     struct sha256 digest; /* over all operations and the epoch, but not where content is stored */

@@ -99,6 +99,18 @@ static int want_agent(struct want_list *l, const struct recipe *recipe)
     return append_want(l, WANT_PAUSE, pause, PLAN_PAUSE, "pause image", 0);
 }
 
+/* A compiled-in manifest has marks that the agent fills in; an add-on is for the API server, and a
+ * configuration for its component: kubelet must not see any of them among the static pods. */
+static bool is_template(const struct recipe_manifest *m)
+{
+    static const char *const configurations[] = {"admission.yaml", "audit.yaml", "kube-proxy.yaml",
+                                                 "kubelet.yaml"};
+    for (size_t i = 0; i < sizeof configurations / sizeof *configurations; i++)
+        if (strcmp(m->name, configurations[i]) == 0)
+            return true;
+    return m->source.kind == SOURCE_BUILTIN || strncmp(m->name, "addon-", 6) == 0;
+}
+
 int plan_wants(const struct recipe *recipe, const struct layout *layout, struct plan_wants *ret,
                struct err *err)
 {
@@ -119,10 +131,7 @@ int plan_wants(const struct recipe *recipe, const struct layout *layout, struct 
         return -1;
     for (size_t i = 0; i < recipe->manifest_count; i++) {
         const struct recipe_manifest *m = &recipe->manifests[i];
-        /* a compiled-in manifest has marks that the agent fills in, and an add-on is for the API server:
-         * the kubelet must not see either */
-        bool template = m->source.kind == SOURCE_BUILTIN || strncmp(m->name, "addon-", 6) == 0;
-        const char *dir = template ? PLAN_TEMPLATES : build_place(layout, PLACE_MANIFESTS);
+        const char *dir = is_template(m) ? PLAN_TEMPLATES : build_place(layout, PLACE_MANIFESTS);
         if (append_want(&list, WANT_MANIFEST, m->source, arena_printf(arena, "%s/%s", dir, m->name),
                         arena_printf(arena, "manifest %s", m->name), i) < 0)
             return -1;

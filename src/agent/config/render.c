@@ -12,7 +12,9 @@
 #include "node/pki.h"
 #include "text/path.h"
 
-enum { RENDER_MAX = 16 << 10, TEMPLATE_MAX = 1 << 20, MARKS = 13, TEMPLATES_MAX = 256 };
+enum { RENDER_MAX = 16 << 10, TEMPLATE_MAX = 1 << 20, MARKS = 16, TEMPLATES_MAX = 256 };
+
+#define AUDIT_POLICY "audit.yaml"
 
 static const char addon_prefix[] = "addon-", api_server[] = "kube-apiserver.yaml";
 
@@ -65,6 +67,13 @@ static void add_mark(struct renderer *r, const char *name, const char *value)
  * loses its own member, its clients move on to another API server. */
 #define ETCD_SERVER "https://127.0.0.1:2379"
 
+/* An option of the recipe. */
+static bool has_audit_policy(const struct root *root)
+{
+    cleanup_close int fd = root_openat(root, RENDER_TEMPLATES "/" AUDIT_POLICY, O_PATH);
+    return fd >= 0;
+}
+
 static int make_marks(struct renderer *r, const char *network)
 {
     const struct node_metadata *m = r->metadata;
@@ -84,6 +93,9 @@ static int make_marks(struct renderer *r, const char *network)
     add_mark(r, "ALLOCATE_NODE_CIDRS", strcmp(network, "flannel") == 0 ? "true" : "false");
     snprintf(r->mtu, sizeof r->mtu, "%d", VXLAN_MTU);
     add_mark(r, "MTU", r->mtu);
+    bool audit = has_audit_policy(r->root);
+    add_mark(r, "AUDIT_POLICY", audit ? RENDER_API_SERVER "/" AUDIT_POLICY : "");
+    add_mark(r, "AUDIT_LOG", audit ? "/var/log/bake-audit/audit.log" : "");
     const char *mode;
     if (services_mode(r->root, &mode, r->err) < 0)
         return -1;
@@ -104,12 +116,24 @@ static int write_env(struct renderer *r, const char *path,
     return 0;
 }
 
+/* The configuration files of components: neither pods nor add-ons. */
+static const struct {
+    const char *name, *folder;
+    unsigned bit;
+} configurations[] = {
+    {"kubelet.yaml", RENDER_KUBE, RENDERED_KUBELET},
+    {"kube-proxy.yaml", RENDER_KUBE, RENDERED_KUBE_PROXY},
+    {"admission.yaml", RENDER_API_SERVER, RENDERED_OTHER},
+    {AUDIT_POLICY, RENDER_API_SERVER, RENDERED_OTHER},
+};
+
 static unsigned target_of(const char *name, char path[static PATH_CAP])
 {
-    if (strcmp(name, "kubelet.yaml") == 0 || strcmp(name, "kube-proxy.yaml") == 0) {
-        snprintf(path, PATH_CAP, RENDER_KUBE "/%s", name);
-        return name[4] == 'l' ? RENDERED_KUBELET : RENDERED_KUBE_PROXY;
-    }
+    for (size_t i = 0; i < sizeof configurations / sizeof *configurations; i++)
+        if (strcmp(name, configurations[i].name) == 0) {
+            snprintf(path, PATH_CAP, "%s/%s", configurations[i].folder, name);
+            return configurations[i].bit;
+        }
     bool addon = strncmp(name, addon_prefix, strlen(addon_prefix)) == 0;
     snprintf(path, PATH_CAP, RENDER_KUBE "/%s/%s", addon ? "addons" : "manifests", name);
     return addon ? RENDERED_ADDONS : RENDERED_OTHER;

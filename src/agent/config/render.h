@@ -1,13 +1,14 @@
 /* The configuration of everything that runs on the node.
  *
  * In:    checked metadata; the image's templates in /opt/bake/templates.
- * Out:   /run/bake/node.env, /run/bake/etcd.env; kubelet.yaml and kube-proxy.yaml in /etc/kubernetes; static
- *        pods' manifests in /etc/kubernetes/manifests; templates named addon-* in /etc/kubernetes/addons; the
- *        node's part of /etc/hosts. A witness gets the environment files and its part of /etc/hosts only.
- * Fails: ERR_IO, ERR_SPACE; ERR_VERIFY for a template with an unknown mark, or if this node's slot changed.
- *        Each file is then the old one or the new one, never a part.
- * Never: quotes: no checked value holds a character that is special to systemd.exec(5), YAML or a shell.
- *        Rewrites an unchanged file: kubelet restarts a static pod when its manifest is written.
+ * Out:   /run/bake/node.env, /run/bake/etcd.env; kubelet.yaml and kube-proxy.yaml in /etc/kubernetes;
+ *        admission.yaml and audit.yaml in /etc/kubernetes/apiserver; static pods' manifests in
+ * /etc/kubernetes/manifests; templates named addon-* in /etc/kubernetes/addons; the node's part of
+ * /etc/hosts. A witness gets the environment files and its part of /etc/hosts only. Fails: ERR_IO, ERR_SPACE;
+ * ERR_VERIFY for a template with an unknown mark, or if this node's slot changed. Each file is then the old
+ * one or the new one, never a part. Never: quotes: no checked value holds a character that is special to
+ * systemd.exec(5), YAML or a shell. Rewrites an unchanged file: kubelet restarts a static pod when its
+ * manifest is written.
  */
 #ifndef BAKE_AGENT_CONFIG_RENDER_H
 #define BAKE_AGENT_CONFIG_RENDER_H
@@ -15,10 +16,11 @@
 #include "node/metadata.h"
 #include "agent/os/root.h"
 
-#define RENDER_NODE_ENV  "/run/bake/node.env"
-#define RENDER_ETCD_ENV  "/run/bake/etcd.env"
-#define RENDER_TEMPLATES "/opt/bake/templates"
-#define RENDER_KUBE      "/etc/kubernetes"
+#define RENDER_NODE_ENV   "/run/bake/node.env"
+#define RENDER_ETCD_ENV   "/run/bake/etcd.env"
+#define RENDER_TEMPLATES  "/opt/bake/templates"
+#define RENDER_KUBE       "/etc/kubernetes"
+#define RENDER_API_SERVER "/etc/kubernetes/apiserver"
 
 enum rendered {
     RENDERED_KUBELET = 1 << 0,

@@ -358,6 +358,45 @@ static void add_ons_are_templates(void **state)
     assert_int_equal(find(&m.plan, "/etc/kubernetes/manifests/pod.yaml")->mode, 0644);
 }
 
+static void a_components_configuration_is_no_static_pod(void **state)
+{
+    (void)state;
+    cleanup_made struct made m = {0};
+    make(&m,
+         MANIFESTS("{\"name\":\"kube-apiserver.yaml\",\"builtin\":true}," MANIFEST(
+             "admission.yaml", "x") "," MANIFEST("audit.yaml", "y")),
+         NULL, 0);
+    assert_int_equal(m.result, 0);
+    assert_int_equal(find(&m.plan, "/opt/bake/templates/admission.yaml")->mode, 0644);
+    assert_int_equal(find(&m.plan, "/opt/bake/templates/audit.yaml")->mode, 0644);
+    assert_int_equal(m.plan.note_count, 0);
+}
+
+#define POLICY(text) ADDONS MANIFESTS(MANIFEST("addon-x.yaml", text))
+
+static void a_void_policy_is_said(void **state)
+{
+    static const struct {
+        const char *body, *note; /* NULL: none */
+    } all[] = {
+        {POLICY("a: b\\n---\\nkind: NetworkPolicy\\n"), "the pod network \"vxlan\" does not enforce"},
+        {POLICY("{\\\"kind\\\": \\\"NetworkPolicy\\\"}"), "manifest addon-x.yaml has a NetworkPolicy"},
+        {POLICY("items:\\n- kind : 'NetworkPolicy' # deny"), "manifest addon-x.yaml has a NetworkPolicy"},
+        {POLICY("# kind: NetworkPolicy\\nkind: NetworkPolicyList2\\nmankind: NetworkPolicy\\n"), NULL},
+        {POLICY("kind: GlobalNetworkPolicy\\nkind:\\nkind"), NULL},
+        {"\"agent\":false," MANIFESTS(MANIFEST("x.yaml", "kind: NetworkPolicy")), NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        cleanup_made struct made m = {0};
+        make(&m, all[i].body, NULL, 0);
+        assert_int_equal(m.result, 0);
+        assert_int_equal(m.plan.note_count, all[i].note ? 1 : 0);
+        if (all[i].note && !strstr(m.plan.notes[0], all[i].note))
+            fail_msg("%s", m.plan.notes[0]);
+    }
+}
+
 static void what_the_agent_would_refuse_is_refused(void **state)
 {
     static const struct {
@@ -376,6 +415,9 @@ static void what_the_agent_would_refuse_is_refused(void **state)
          "\"kubelet.yaml\""},
         {"\"units\":[{\"name\":\"p.service\",\"builtin\":\"kube-proxy.service\"}]",
          "the built-in kube-proxy.service needs its configuration"},
+        {MANIFESTS("{\"name\":\"kube-apiserver.yaml\",\"builtin\":true}"),
+         "the built-in kube-apiserver.yaml needs its configuration: \"manifests\" needs { \"name\": "
+         "\"admission.yaml\", \"builtin\": \"config/admission.yaml\" }"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -635,6 +677,8 @@ int main(void)
         cmocka_unit_test(binaries_come_with_their_dispatcher),
         cmocka_unit_test(a_network_has_what_it_needs),
         cmocka_unit_test(add_ons_are_templates),
+        cmocka_unit_test(a_components_configuration_is_no_static_pod),
+        cmocka_unit_test(a_void_policy_is_said),
         cmocka_unit_test(what_the_agent_would_refuse_is_refused),
         cmocka_unit_test(enabling_follows_the_install_section),
         cmocka_unit_test(what_must_not_be_planned_is_refused),

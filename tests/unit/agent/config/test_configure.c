@@ -277,6 +277,31 @@ static void configuration_is_written_once(void **state)
     assert_string_equal(addon.data, "cidr: 10.244.1.0/24 allocate: false\n");
 }
 
+static void an_audit_log_is_an_option(void **state)
+{
+    struct place *place = *state;
+    struct node_metadata m = member(1);
+    unsigned changed = 0;
+    put_text(place, RENDER_TEMPLATES "/kube-apiserver.yaml", "[\"@AUDIT_POLICY@\",\"@AUDIT_LOG@\"]");
+    put_text(place, RENDER_TEMPLATES "/admission.yaml", "kind: AdmissionConfiguration\n");
+    assert_int_equal(render_all(&place->root, &m, "vxlan", &changed, &last), 0);
+    cleanup_buf struct buf off = get_file(place, "/etc/kubernetes/manifests/kube-apiserver.yaml"),
+                           admission = get_file(place, "/etc/kubernetes/apiserver/admission.yaml");
+    assert_string_equal(off.data, "[\"\",\"\"]");
+    assert_string_equal(admission.data, "kind: AdmissionConfiguration\n");
+    put_text(place, RENDER_TEMPLATES "/audit.yaml", "kind: Policy\n");
+    assert_int_equal(render_all(&place->root, &m, "vxlan", &changed, &last), 0);
+    assert_int_equal(changed, RENDERED_OTHER);
+    cleanup_buf struct buf on = get_file(place, "/etc/kubernetes/manifests/kube-apiserver.yaml"),
+                           policy = get_file(place, RENDER_API_SERVER "/audit.yaml");
+    assert_string_equal(on.data, "[\"" RENDER_API_SERVER "/audit.yaml\",\"/var/log/bake-audit/audit.log\"]");
+    assert_string_equal(policy.data, "kind: Policy\n");
+    m.role = NODE_ROLE_WITNESS;
+    assert_int_equal(render_all(&place->root, &m, "vxlan", &changed, &last), 0);
+    assert_false(there(place, RENDER_API_SERVER "/audit.yaml"));
+    assert_false(there(place, RENDER_API_SERVER "/admission.yaml"));
+}
+
 static void slots_stay(void **state)
 {
     struct place *place = *state;
@@ -325,6 +350,7 @@ int main(void)
         ROOTED(a_witness_has_nothing_of_kubernetes),
         cmocka_unit_test(templates),
         ROOTED(configuration_is_written_once),
+        ROOTED(an_audit_log_is_an_option),
         ROOTED(slots_stay),
         ROOTED(the_network_is_the_recipes),
     };
