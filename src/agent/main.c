@@ -13,6 +13,7 @@
 #include "agent/member.h"
 #include "agent/network.h"
 #include "agent/report.h"
+#include "agent/status.h"
 #include "agent/watch.h"
 
 #define METADATA_SERVER "169.254.169.254"
@@ -22,6 +23,7 @@ struct call {
     const struct root *root;
     const struct log *log;
     unsigned wait_s; /* its own option's value */
+    bool json;
 };
 
 enum command_output { TO_LOG = 0, TO_CONSOLE = 1 << 0, TO_STDOUT = 1 << 1 };
@@ -83,6 +85,17 @@ static int run_report(const struct call *call, struct err *err)
     return report_run(call->root, &options, call->log, &pass, err) < 0 ? -1 : !pass;
 }
 
+static int run_status(const struct call *call, struct err *err)
+{
+    bool well = false;
+    return status_run(call->root, call->json, call->log, &well, err) < 0 ? -1 : !well;
+}
+
+static int run_metrics(const struct call *call, struct err *err)
+{
+    return metrics_run(call->root, call->log, err);
+}
+
 static const struct command {
     const char *name, *what;
     int (*run)(const struct call *call, struct err *err); /* -1, or the exit code */
@@ -102,6 +115,9 @@ static const struct command {
     {"answer", "answer other members that join; never ends", run_answer, NULL, NULL, 0, TO_LOG},
     {"report", "print on standard output and the console how the baked units fared", run_report, "timeout",
      "units, then for etcd", 120, TO_CONSOLE | TO_STDOUT},
+    {"status", "print how the cluster is, as this node sees it", run_status, NULL, NULL, 0, TO_STDOUT},
+    {"metrics", "print this node's own facts for Prometheus, or serve them on systemd's socket", run_metrics,
+     NULL, NULL, 0, TO_STDOUT},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -118,9 +134,9 @@ static void print_line(void *ctx, const char *text)
 {
     const struct printer *printer = ctx;
     char line[8192];
-    int len = snprintf(line, sizeof line, "%s%s\n", printer->prefix, text);
-    (void)fputs(line, printer->stream);
+    (void)fprintf(printer->stream, "%s%s\n", printer->prefix, text);
     (void)fflush(printer->stream);
+    int len = snprintf(line, sizeof line, "%s%s\n", printer->prefix, text);
     /* opened with O_NONBLOCK: a stuck console must not hold up the boot */
     if (printer->console >= 0 && len > 0 &&
         write(printer->console, line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1) < 0)
@@ -132,7 +148,7 @@ static int open_console(const struct root *root)
     return root->whole ? open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
 }
 
-static int run_command(const struct command *command, const struct root *root, unsigned wait_s)
+static int run_command(const struct command *command, const struct root *root, unsigned wait_s, bool json)
 {
     cleanup_close int console = command->output & TO_CONSOLE ? open_console(root) : -1;
     struct printer printer = {stderr, "bake-agent: ", console};
@@ -140,7 +156,7 @@ static int run_command(const struct command *command, const struct root *root, u
     struct err err = {0};
     if (command->output & TO_STDOUT)
         printer = (struct printer){stdout, "", console};
-    int code = command->run(&(struct call){root, &log, wait_s}, &err);
+    int code = command->run(&(struct call){root, &log, wait_s, json}, &err);
     if (code >= 0)
         return code;
     log_line(&log, err.text);
@@ -163,11 +179,12 @@ static int print_help(void)
         printf("  %-20s  %s: wait S seconds for %s (default %u)\n", option, commands[i].name,
                commands[i].wait_what, commands[i].wait_s);
     }
-    printf("  --root DIR            use DIR as the root of the file system\n"
+    printf("  --json                status: as one JSON object\n"
+           "  --root DIR            use DIR as the root of the file system\n"
            "  --help, --version\n"
            "\n"
            "GCE_METADATA_HOST=ADDRESS[:PORT] replaces the metadata server's address, " METADATA_SERVER ".\n"
-           "Exit codes: 0 done, 1 failed (report: FAIL), 2 wrong usage.\n");
+           "Exit codes: 0 done, 1 failed (report: FAIL; status: problems), 2 wrong usage.\n");
     return fflush(stdout) != 0 || ferror(stdout);
 }
 
@@ -181,13 +198,15 @@ static bool parse_seconds(const char *text, unsigned *ret)
 }
 
 /* Reads all options and moves the command to argv[optind]. -1: go on; else the exit code. */
-static int read_options(int argc, char **argv, const char **root, unsigned wait_s[static COMMANDS])
+static int read_options(int argc, char **argv, const char **root, bool *json,
+                        unsigned wait_s[static COMMANDS])
 {
-    enum { ROOT = COMMANDS, HELP, VERSION };
-    struct option known[COMMANDS + 4] = {{"root", required_argument, NULL, ROOT},
+    enum { ROOT = COMMANDS, HELP, VERSION, JSON };
+    struct option known[COMMANDS + 5] = {{"root", required_argument, NULL, ROOT},
                                          {"help", no_argument, NULL, HELP},
-                                         {"version", no_argument, NULL, VERSION}};
-    for (int i = 0, count = 3; i < COMMANDS; i++)
+                                         {"version", no_argument, NULL, VERSION},
+                                         {"json", no_argument, NULL, JSON}};
+    for (int i = 0, count = 4; i < COMMANDS; i++)
         if (commands[i].wait_option)
             known[count++] = (struct option){commands[i].wait_option, required_argument, NULL, i};
     for (int got; (got = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -197,7 +216,9 @@ static int read_options(int argc, char **argv, const char **root, unsigned wait_
             return puts("bake-agent " BAKE_VERSION) < 0 || fflush(stdout) != 0;
         if (got == '?')
             return 2;
-        if (got == ROOT) {
+        if (got == JSON) {
+            *json = true;
+        } else if (got == ROOT) {
             *root = optarg;
         } else if (!parse_seconds(optarg, &wait_s[got])) {
             fprintf(stderr, "bake-agent: \"%s\" is not a number of seconds\n", optarg);
@@ -214,11 +235,12 @@ int main(int argc, char **argv)
 {
     unsigned wait_s[COMMANDS];
     const char *path = "/";
+    bool json = false;
     cleanup_root struct root root = ROOT_INIT;
     struct err err = {0};
     for (size_t i = 0; i < COMMANDS; i++)
         wait_s[i] = commands[i].wait_s;
-    int code = read_options(argc, argv, &path, wait_s);
+    int code = read_options(argc, argv, &path, &json, wait_s);
     if (code >= 0)
         return code;
     if (sodium_init() < 0 || root_open(path, &root, &err) < 0) {
@@ -227,7 +249,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, argv[optind]) == 0)
-            return run_command(&commands[i], &root, wait_s[i]);
+            return run_command(&commands[i], &root, wait_s[i], json);
     fprintf(stderr, "bake-agent: unknown command \"%s\"; --help lists them\n", argv[optind]);
     return 2;
 }

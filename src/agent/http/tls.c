@@ -187,11 +187,13 @@ static int send_request(struct channel *channel, const struct tls_request *reque
 {
     cleanup_buf struct buf text = BUF_INIT(AGENT_HTTP_BODY_MAX);
     buf_printf(&text,
-               "POST %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: bake-agent/" BAKE_VERSION "\r\n"
-               "Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-               "Connection: close\r\n\r\n%s",
-               request->path, request->peer->host, (unsigned)request->peer->port, strlen(request->body),
-               request->body);
+               "%s %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: bake-agent/" BAKE_VERSION "\r\n"
+               "Accept: application/json\r\nConnection: close\r\n",
+               request->body ? "POST" : "GET", request->path, request->peer->host,
+               (unsigned)request->peer->port);
+    if (request->body)
+        buf_printf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(request->body));
+    buf_printf(&text, "\r\n%s", request->body ? request->body : "");
     if (buf_check(&text, "the request", err) < 0)
         return -1;
     ERR_clear_error();
@@ -254,4 +256,11 @@ int tls_post(const struct tls_request *request, int *ret_status, struct buf *ret
         return err_wrap(err, "https://%s:%u%s", request->peer->host, (unsigned)request->peer->port,
                         request->path);
     return 0;
+}
+
+int tls_get(const struct tls_request *request, int *ret_status, struct buf *ret_body, struct err *err)
+{
+    struct tls_request get = *request;
+    get.body = NULL;
+    return tls_post(&get, ret_status, ret_body, err);
 }

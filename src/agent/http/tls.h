@@ -1,4 +1,5 @@
-/* A small HTTPS client: one POST of JSON, one connection, one deadline, certificates on both sides.
+/* A small HTTPS client: one POST of JSON or one GET, one connection, one deadline, certificates on both
+ * sides.
  *
  * In:    an IPv4 address and port, a path, a body; files below the root: the CA, the client's certificate and
  *        key.
@@ -26,11 +27,13 @@ struct tls_files {
 struct tls_request {
     const struct tls_files *files;
     const struct wire_peer *peer;
-    const char *path, *body;
-    unsigned timeout_ms; /* for the whole exchange */
+    const char *path, *body; /* tls_get(): without a body */
+    unsigned timeout_ms;     /* for the whole exchange */
 };
 
 must_check int tls_post(const struct tls_request *request, int *ret_status, struct buf *ret_body,
                         struct err *err);
+must_check int tls_get(const struct tls_request *request, int *ret_status, struct buf *ret_body,
+                       struct err *err);
 
 #endif
