@@ -77,6 +77,12 @@ static int run_answer(const struct call *call, struct err *err)
     return member_answer(call->root, call->log, err);
 }
 
+static int run_members(const struct call *call, struct err *err)
+{
+    (void)err;
+    member_keep(call->root, call->log);
+}
+
 static int run_report(const struct call *call, struct err *err)
 {
     const struct report_options options = {
@@ -113,6 +119,8 @@ static const struct command {
      "other members; 0: forever", 0, TO_CONSOLE},
     {"joined", "after etcd is ready: note that it has started", run_joined, NULL, NULL, 0, TO_LOG},
     {"answer", "answer other members that join; never ends", run_answer, NULL, NULL, 0, TO_LOG},
+    {"members", "keep etcd's members as the members' lists say; never ends", run_members, NULL, NULL, 0,
+     TO_LOG},
     {"report", "print on standard output and the console how the baked units fared", run_report, "timeout",
      "units, then for etcd", 120, TO_CONSOLE | TO_STDOUT},
     {"status", "print how the cluster is, as this node sees it", run_status, NULL, NULL, 0, TO_STDOUT},

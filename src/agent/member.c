@@ -4,6 +4,7 @@
 
 #include "agent/config/acquire.h"
 #include "agent/join/join.h"
+#include "agent/join/keep.h"
 
 static int load_metadata(const struct root *root, struct node_metadata *ret, struct err *err)
 {
@@ -44,4 +45,9 @@ int member_answer(const struct root *root, const struct log *log, struct err *er
     for (struct pollfd poller = {.fd = fd, .events = POLLIN};;)
         if (poll(&poller, 1, -1) > 0 && peers_answer(fd, &self, err) < 0)
             return -1;
+}
+
+void member_keep(const struct root *root, const struct log *log)
+{
+    keep_run(root, log);
 }

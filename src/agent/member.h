@@ -1,5 +1,5 @@
-/* `bake-agent join`, `joined` and `answer`: this node's part in starting etcd. join/ has the rules and the
- * reasons.
+/* `bake-agent join`, `joined`, `answer` and `members`: this node's part in starting etcd and in keeping its
+ * members. join/ has the rules and the reasons.
  *
  * In:    the metadata that boot saved, the members' key.
  * Out:   join: /run/bake/etcd-join.env; joined: a note on disk that etcd started here; answer: replies to
@@ -19,5 +19,8 @@ must_check int member_joined(const struct root *root, struct err *err);
 
 /* Returns only on failure. */
 must_check int member_answer(const struct root *root, const struct log *log, struct err *err);
+
+/* Never ends. */
+_Noreturn void member_keep(const struct root *root, const struct log *log);
 
 #endif

@@ -22,7 +22,8 @@ static const struct {
     {NETWORK_CALICO, "loopback", NULL},    {NETWORK_CALICO, "portmap", NULL},
 };
 
-#define ADDONS_UNIT "bake-addons.service"
+#define ADDONS_UNIT  "bake-addons.service"
+#define MEMBERS_UNIT "bake-members.service"
 
 static bool has_file(const struct plan *plan, const char *image_path)
 {
@@ -43,6 +44,25 @@ static int check_addons(const struct builder *b, const struct recipe *recipe)
                                "\"" ADDONS_UNIT "\", \"builtin\": true, \"enable\": true }",
                                recipe->manifests[i].name);
     return 0;
+}
+
+static const struct recipe_unit *find_builtin(const struct recipe *recipe, const char *name)
+{
+    for (size_t i = 0; i < recipe->unit_count; i++)
+        if (recipe->units[i].source.kind == SOURCE_BUILTIN && strcmp(recipe->units[i].source.name, name) == 0)
+            return &recipe->units[i];
+    return NULL;
+}
+
+/* A member joins as a learner, and stays one without this unit. */
+static int check_members(const struct builder *b, const struct recipe *recipe)
+{
+    const struct recipe_unit *etcd = find_builtin(recipe, "etcd.service");
+    if (!etcd || find_builtin(recipe, MEMBERS_UNIT))
+        return 0;
+    return build_error(b, "units", etcd->where,
+                       "the built-in etcd.service needs { \"name\": \"" MEMBERS_UNIT
+                       "\", \"builtin\": true, \"enable\": true } beside it");
 }
 
 static bool has_manifest(const struct recipe *recipe, const char *name)
@@ -100,7 +120,7 @@ int build_check_needs(const struct builder *b, const struct recipe *recipe)
     char path[PATH_CAP];
     if (!recipe->agent)
         return 0;
-    if (check_addons(b, recipe) < 0 || check_configuration(b, recipe) < 0)
+    if (check_addons(b, recipe) < 0 || check_members(b, recipe) < 0 || check_configuration(b, recipe) < 0)
         return -1;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
         if (needs[i].network != recipe->network)

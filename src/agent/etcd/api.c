@@ -35,7 +35,10 @@ static void read_member(struct json_pull *j, struct etcd_member *member)
             json_pull_string(j, name, sizeof name);
         else if (strcmp(key, "peerURLs") == 0)
             read_urls(j, member);
-        else
+        else if (strcmp(key, "isLearner") == 0) {
+            member->is_learner = json_pull_peek(j) == 't';
+            json_pull_skip(j);
+        } else
             json_pull_skip(j);
     }
     snprintf(member->name, sizeof member->name, "%.63s", name[0] == '\0' || value_name_ok(name) ? name : "?");
@@ -115,12 +118,22 @@ int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struc
     return etcd_members_parse(list.data ? list.data : "", list.len, ret, err);
 }
 
-int etcd_member_remove(const struct etcd_api *api, const char *id, struct err *err)
+static int change_member(const struct etcd_api *api, const char *path, const char *id, struct err *err)
 {
     cleanup_buf struct buf answer = BUF_INIT(AGENT_HTTP_BODY_MAX);
     char body[64];
     snprintf(body, sizeof body, "{\"ID\":\"%s\"}", id);
-    return etcd_post(api, "/v3/cluster/member/remove", body, ETCD_CHANGE_MS, &answer, err);
+    return etcd_post(api, path, body, ETCD_CHANGE_MS, &answer, err);
+}
+
+int etcd_member_remove(const struct etcd_api *api, const char *id, struct err *err)
+{
+    return change_member(api, "/v3/cluster/member/remove", id, err);
+}
+
+int etcd_member_promote(const struct etcd_api *api, const char *id, struct err *err)
+{
+    return change_member(api, "/v3/cluster/member/promote", id, err);
 }
 
 int etcd_member_add(const struct etcd_api *api, const char *peer_url, struct etcd_members *ret,
@@ -128,7 +141,7 @@ int etcd_member_add(const struct etcd_api *api, const char *peer_url, struct etc
 {
     cleanup_buf struct buf answer = BUF_INIT(AGENT_HTTP_BODY_MAX);
     char body[ETCD_URL_CAP + 64];
-    snprintf(body, sizeof body, "{\"peerURLs\":[\"%s\"]}", peer_url);
+    snprintf(body, sizeof body, "{\"peerURLs\":[\"%s\"],\"isLearner\":true}", peer_url);
     if (etcd_post(api, "/v3/cluster/member/add", body, ETCD_CHANGE_MS, &answer, err) < 0)
         return -1;
     return etcd_members_parse(answer.data ? answer.data : "", answer.len, ret, err);

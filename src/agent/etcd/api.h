@@ -14,6 +14,8 @@
 #ifndef BAKE_AGENT_ETCD_API_H
 #define BAKE_AGENT_ETCD_API_H
 
+#include <stdbool.h>
+
 #include "agent/http/tls.h"
 #include "node/values.h"
 
@@ -23,6 +25,7 @@ struct etcd_member {
     char id[VALUE_ID_CAP];
     char name[VALUE_NAME_CAP]; /* "?": a name that no node can have */
     char peer_url[ETCD_URL_CAP];
+    bool is_learner; /* it receives everything, has no vote, and serves nobody */
 };
 
 struct etcd_members {
@@ -37,9 +40,12 @@ struct etcd_api {
 
 must_check int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struct err *err);
 must_check int etcd_member_remove(const struct etcd_api *api, const char *id, struct err *err);
-/* RET gets all members, including the new one. */
+/* As a learner. RET gets all members, including the new one. */
 must_check int etcd_member_add(const struct etcd_api *api, const char *peer_url, struct etcd_members *ret,
                                struct err *err);
+
+/* A learner gets its vote: refused until it has caught up. */
+must_check int etcd_member_promote(const struct etcd_api *api, const char *id, struct err *err);
 
 /* One call of the gateway: the body of its 200 answer. */
 must_check int etcd_post(const struct etcd_api *api, const char *path, const char *body, unsigned timeout_ms,

@@ -273,3 +273,22 @@ int etcd_lease_revoke(const struct etcd_api *api, const struct etcd_lease *lease
     buf_printf(&request, "{\"ID\":\"%s\"}", lease->id);
     return send_request(api, "/v3/lease/revoke", &request, &answer, err);
 }
+
+int etcd_lock(const struct etcd_api *api, const char *key, const char *holder, unsigned ttl_s,
+              struct etcd_lease *ret, struct err *err)
+{
+    struct etcd_lease lease;
+    struct err unrevoked;
+    bool done = false;
+    if (etcd_lease_grant(api, ttl_s, &lease, err) < 0)
+        return -1;
+    int status = etcd_create(api, key, holder, strlen(holder), &lease, &done, err);
+    if (status == 0 && done) {
+        *ret = lease;
+        return 0;
+    }
+    if (status == 0)
+        err_set(err, ERR_REMOTE, 0, "another holds %s", key);
+    (void)!etcd_lease_revoke(api, &lease, &unrevoked);
+    return -1;
+}

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 
+#include "agent/config/acquire.h"
 #include "agent/join/decide.h"
 #include "agent/join/replace.h"
 
@@ -16,6 +17,7 @@ struct join {
     struct replace replace;
     struct peers peers;
     struct member_state disk;
+    struct node_metadata metadata; /* once it was read again */
     const struct join_options *options;
     const struct log *log;
     int64_t deadline;                        /* of clock_now_ms(); 0: none */
@@ -41,13 +43,28 @@ static void log_once(struct join *join, const char *line)
     log_line(join->log, line);
 }
 
+/* cluster-nodes may have been corrected meanwhile. What a list decides, it decides within one round. */
+static void read_again(struct join *join)
+{
+    const struct node_metadata *now = join->replace.metadata;
+    struct node_metadata fresh;
+    struct err unread;
+    bool found = false;
+    if (acquire_last(join->replace.root, &fresh, &found, &unread) == 0 && found &&
+        strcmp(fresh.name, now->name) == 0 && strcmp(fresh.ip, now->ip) == 0) {
+        join->metadata = fresh;
+        join->replace.metadata = join->peers.metadata = &join->metadata;
+    }
+}
+
 /* Pauses before a retry; -1 at the time limit. */
-static int pause_or_stop(const struct join *join, const char *why, struct err *err)
+static int pause_or_stop(struct join *join, const char *why, struct err *err)
 {
     int64_t left = join->deadline == 0 ? JOIN_PAUSE_MS : join->deadline - clock_now_ms();
     if (left <= 0)
         return err_set(err, ERR_NETWORK, 0, "it took too long: %.1900s", why);
     clock_sleep_ms(left < JOIN_PAUSE_MS ? left : JOIN_PAUSE_MS);
+    read_again(join);
     return 0;
 }
 
@@ -207,13 +224,27 @@ static int first_start(struct join *join, struct err *err)
 }
 
 /* A member that others removed while it was away finds that out from them, and its etcd ends. Only when etcd
- * was started in this boot before is it worth asking: a reboot must not wait for machines that are off. */
+ * was started in this boot before is it worth asking: a reboot must not wait for machines that are off. A
+ * node that is not listed any more waits here, and keeps what it has. */
 static int check_removed(struct join *join, struct err *err)
 {
+    char line[ERR_TEXT_MAX];
+    struct err why = {0};
     const struct root *root = join->replace.root;
     cleanup_close int earlier = root_openat(root, JOIN_ENV, O_PATH);
-    if (earlier < 0 || join->replace.metadata->node_count < 2 || !replace_removed(&join->replace))
+    if (earlier < 0 || join->replace.metadata->node_count < 2)
         return 0;
+    for (;;) {
+        if (!replace_removed(&join->replace, &why))
+            return 0;
+        if (why.kind == ERR_NONE)
+            break;
+        snprintf(line, sizeof line, "the cluster has removed this member; its data is kept: %.1900s",
+                 why.text);
+        log_once(join, line);
+        if (pause_or_stop(join, line, err) < 0)
+            return -1;
+    }
     log_once(join,
              "the cluster has removed this member: its data is moved aside, and it joins as a replacement");
     if (member_state_mark_joined(root, "replacing", err) < 0 ||

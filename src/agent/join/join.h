@@ -38,9 +38,10 @@
  *     is changed back within that second.
  *  6. The token of a new cluster is derived from its roster, so members of two foundings would refuse each
  *     other anyway.
- *  7. A replacement gets `existing` and an id that the quorum has just made for it. Its marker is written
- *     before the quorum is asked for anything, so it can neither be a founder nor be named by one. An entry
- *     of its own that never came to life is removed and made again, never reused: it might have voted.
+ *  7. A replacement gets `existing` and an id that the quorum has just made for it, as a learner. Its marker
+ *     is written before the quorum is asked to change anything, so it can neither be a founder nor be named
+ *     by one. An entry of its own that never came to life is removed and made again, never reused: it might
+ *     have voted.
  *
  * The cost: the very first start needs every member once. And if a majority is lost, no one can tell what was
  * decided: the rest waits, logs that it does, and a person must decide. Copies of one disk (restored

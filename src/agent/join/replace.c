@@ -4,6 +4,7 @@
 
 #include "agent/etcd/member_state.h"
 #include "agent/join/join.h"
+#include "agent/join/lists.h"
 
 void replace_url(const struct replace *self, char ret[ETCD_URL_CAP])
 {
@@ -17,38 +18,60 @@ static bool is_mine(const struct replace *self, const struct etcd_member *member
     return strcmp(member->name, self->metadata->name) == 0 || strcmp(member->peer_url, url) == 0;
 }
 
-/* Whether cluster-nodes lists this member: by name, or by address if it has not started. */
-static bool is_listed(const struct replace *self, const struct etcd_member *member)
+/* Whether a living member has this node's name at another address: a copy, or a list that gives it twice. */
+static bool runs_elsewhere(const struct replace *self, const struct etcd_member *member)
 {
-    const struct node_metadata *m = self->metadata;
-    for (size_t i = 0; i < m->node_count; i++) {
-        char url[ETCD_URL_CAP];
-        snprintf(url, sizeof url, "https://%s:%u", m->nodes[i].ip, (unsigned)self->peer_port);
-        if (member->name[0] ? strcmp(member->name, m->nodes[i].name) == 0
-                            : strcmp(member->peer_url, url) == 0)
-            return true;
-    }
-    return false;
+    char url[ETCD_URL_CAP];
+    replace_url(self, url);
+    return strcmp(member->name, self->metadata->name) == 0 && strcmp(member->peer_url, url) != 0 &&
+           lists_probe(member);
 }
 
-static int replace_through(const struct replace *self, const struct etcd_api *api, struct etcd_members *ret,
-                           struct err *err)
+static int check_admitted(const struct replace *self, const struct etcd_api *api, struct err *err)
+{
+    cleanup_free struct agree *agree = calloc(1, sizeof *agree);
+    if (!agree)
+        return err_oom(err);
+    if (lists_read(api, agree, err) < 0)
+        return -1;
+    for (size_t i = 0; i < agree->members.count; i++)
+        if (runs_elsewhere(self, &agree->members.members[i]))
+            return err_set(err, ERR_REMOTE, 0, "a member with this name runs at %s",
+                           agree->members.members[i].peer_url);
+    if (!agree_admits(agree, &self->metadata->nodes[self->metadata->self]))
+        return err_set(err, ERR_REMOTE, 0,
+                       "most living members do not have this node in their cluster-nodes: list it there, or "
+                       "delete this instance");
+    return 0;
+}
+
+/* Under the lock. */
+static int change_members(const struct replace *self, const struct etcd_api *api, struct etcd_members *ret,
+                          struct err *err)
 {
     struct etcd_members now;
     char url[ETCD_URL_CAP];
-    if (etcd_members_ask(api, &now, err) < 0)
-        return -1;
-    if (member_state_mark_joined(self->root, "replacing", err) < 0)
+    if (etcd_members_ask(api, &now, err) < 0 || member_state_mark_joined(self->root, "replacing", err) < 0)
         return -1;
     for (size_t i = 0; i < now.count; i++) {
         const struct etcd_member *member = &now.members[i];
-        if ((is_mine(self, member) || !is_listed(self, member)) &&
-            etcd_member_remove(api, member->id, err) < 0)
+        if (is_mine(self, member) && etcd_member_remove(api, member->id, err) < 0)
             return err_wrap(err, "remove the member %s (%s)",
                             member->name[0] ? member->name : "that never started", member->peer_url);
     }
     replace_url(self, url);
     return etcd_member_add(api, url, ret, err) < 0 ? err_wrap(err, "add this member") : 0;
+}
+
+static int replace_through(const struct replace *self, const struct etcd_api *api, struct etcd_members *ret,
+                           struct err *err)
+{
+    struct etcd_lease lock;
+    if (check_admitted(self, api, err) < 0 || lists_lock(api, self->metadata, &lock, err) < 0)
+        return -1;
+    int status = change_members(self, api, ret, err);
+    lists_unlock(api, &lock);
+    return status;
 }
 
 /* The API of the member with index NODE; false for this node. */
@@ -83,7 +106,7 @@ int replace_run(const struct replace *self, struct etcd_members *ret, struct err
     return err_set(err, ERR_NETWORK, 0, "%s", all);
 }
 
-bool replace_removed(const struct replace *self)
+bool replace_removed(const struct replace *self, struct err *ret_why)
 {
     struct tls_files files = {self->root, JOIN_CA, JOIN_CERT, JOIN_KEY};
     for (size_t i = 0; i < self->metadata->node_count; i++) {
@@ -95,6 +118,8 @@ bool replace_removed(const struct replace *self)
         for (size_t k = 0; k < now.count; k++)
             if (is_mine(self, &now.members[k]))
                 return false;
+        *ret_why = (struct err){0};
+        (void)!check_admitted(self, &api, ret_why);
         return true;
     }
     return false;

@@ -410,6 +410,8 @@ static void what_the_agent_would_refuse_is_refused(void **state)
         {MANIFESTS(MANIFEST("addon-x.json", "a")), "an add-on's name must end in .yaml"},
         {MANIFESTS(MANIFEST("pod.yaml", "a") "," MANIFEST("addon-x.yaml", "a")),
          "nothing applies addon-x.yaml to the cluster: \"units\" needs { \"name\": \"bake-addons.service\""},
+        {"\"units\":[{\"name\":\"e.service\",\"builtin\":\"etcd.service\"}]",
+         "the built-in etcd.service needs { \"name\": \"bake-members.service\""},
         {"\"units\":[{\"name\":\"kubelet.service\",\"builtin\":true}]",
          "the built-in kubelet.service needs its configuration: \"manifests\" needs { \"name\": "
          "\"kubelet.yaml\""},
