@@ -18,13 +18,14 @@ static bool is_mine(const struct replace *self, const struct etcd_member *member
     return strcmp(member->name, self->metadata->name) == 0 || strcmp(member->peer_url, url) == 0;
 }
 
-/* Whether a living member has this node's name at another address: a copy, or a list that gives it twice. */
-static bool runs_elsewhere(const struct replace *self, const struct etcd_member *member)
+/* Whether a living member has this node's name at another address. */
+static bool runs_elsewhere(const struct replace *self, const struct agree *agree, size_t i)
 {
+    const struct etcd_member *member = &agree->members.members[i];
     char url[ETCD_URL_CAP];
     replace_url(self, url);
     return strcmp(member->name, self->metadata->name) == 0 && strcmp(member->peer_url, url) != 0 &&
-           lists_probe(member);
+           (agree->views[i].list[0] || lists_probe(member));
 }
 
 static int check_admitted(const struct replace *self, const struct etcd_api *api, struct err *err)
@@ -35,7 +36,7 @@ static int check_admitted(const struct replace *self, const struct etcd_api *api
     if (lists_read(api, agree, err) < 0)
         return -1;
     for (size_t i = 0; i < agree->members.count; i++)
-        if (runs_elsewhere(self, &agree->members.members[i]))
+        if (runs_elsewhere(self, agree, i))
             return err_set(err, ERR_REMOTE, 0, "a member with this name runs at %s",
                            agree->members.members[i].peer_url);
     if (!agree_admits(agree, &self->metadata->nodes[self->metadata->self]))
