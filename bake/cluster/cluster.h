@@ -21,7 +21,8 @@ enum {
 };
 
 struct cluster_options {
-    const char *name, *nodes, *first_address, *pod_cidr, *service_cidr, *domain, *api_names;
+    const char *name, *nodes, *first_address, *pod_cidr, *service_cidr, *domain, *api_names, *snapshot_bucket,
+        *restore;
     struct option_list roles; /* NODE=ROLE */
 };
 

@@ -7,7 +7,7 @@ struct attribute {
     const char *key, *value; /* value NULL: left out */
 };
 
-enum { ATTRIBUTES = 7 };
+enum { ATTRIBUTES = 9 };
 
 /* An empty value means the default, as a missing one does. */
 static const char *given(const char *value)
@@ -28,6 +28,8 @@ static void attributes_of(const struct cluster *cluster, const struct cluster_no
         {"cluster-domain", given(options->domain)},
         {"cluster-api-names", given(options->api_names)},
         {"cluster-role", node->role},
+        {"snapshot-bucket", given(options->snapshot_bucket)},
+        {"cluster-restore", given(options->restore)},
     };
     memcpy(ret, all, sizeof all);
 }

@@ -53,8 +53,11 @@ static int run_watch(const struct call *call, struct err *err)
     struct wire_peer server;
     if (metadata_server(&server, err) < 0)
         return -1;
-    watch_run(&(struct metadata_watch){
-        .root = call->root, .peer = &server, .log = call->log, .stagger_s = WATCH_STAGGER_S});
+    watch_run(&(struct metadata_watch){.root = call->root,
+                                       .peer = &server,
+                                       .log = call->log,
+                                       .health = {"127.0.0.1", 2381},
+                                       .stagger_s = WATCH_STAGGER_S});
 }
 
 static int run_hostname(const struct call *call, struct err *err)
@@ -64,12 +67,20 @@ static int run_hostname(const struct call *call, struct err *err)
 
 static int run_join(const struct call *call, struct err *err)
 {
-    return member_join(call->root, call->wait_s, call->log, err);
+    struct wire_peer server;
+    return metadata_server(&server, err) < 0 ? -1
+                                             : member_join(call->root, &server, call->wait_s, call->log, err);
 }
 
 static int run_joined(const struct call *call, struct err *err)
 {
     return member_joined(call->root, err);
+}
+
+static int run_snapshot(const struct call *call, struct err *err)
+{
+    struct wire_peer server;
+    return metadata_server(&server, err) < 0 ? -1 : member_snapshot(call->root, &server, call->log, err);
 }
 
 static int run_answer(const struct call *call, struct err *err)
@@ -121,6 +132,8 @@ static const struct command {
     {"answer", "answer other members that join; never ends", run_answer, NULL, NULL, 0, TO_LOG},
     {"members", "keep etcd's members as the members' lists say; never ends", run_members, NULL, NULL, 0,
      TO_LOG},
+    {"snapshot", "keep a snapshot of etcd on this node's disk, and send it to the bucket", run_snapshot, NULL,
+     NULL, 0, TO_LOG},
     {"report", "print on standard output and the console how the baked units fared", run_report, "timeout",
      "units, then for etcd", 120, TO_CONSOLE | TO_STDOUT},
     {"status", "print how the cluster is, as this node sees it", run_status, NULL, NULL, 0, TO_STDOUT},

@@ -2,6 +2,8 @@
 
 #include <poll.h>
 
+#include "agent/backup/restore.h"
+#include "agent/backup/snapshot.h"
 #include "agent/config/acquire.h"
 #include "agent/join/join.h"
 #include "agent/join/keep.h"
@@ -14,13 +16,15 @@ static int load_metadata(const struct root *root, struct node_metadata *ret, str
     return found ? 0 : err_set(err, ERR_IO, 0, "%s is missing: run `bake-agent boot` first", ACQUIRE_COPY);
 }
 
-int member_join(const struct root *root, unsigned limit_s, const struct log *log, struct err *err)
+int member_join(const struct root *root, const struct wire_peer *server, unsigned limit_s,
+                const struct log *log, struct err *err)
 {
     struct node_metadata metadata;
     struct join_options options = {0};
     int status =
         load_metadata(root, &metadata, err) < 0 || join_options_read(root, &options, err) < 0 ? -1 : 0;
     options.limit_s = limit_s;
+    options.server = server;
     if (status == 0)
         status = join_run(root, &metadata, &options, log, err);
     peers_clear_key(&options.key);
@@ -29,7 +33,19 @@ int member_join(const struct root *root, unsigned limit_s, const struct log *log
 
 int member_joined(const struct root *root, struct err *err)
 {
-    return joined_run(root, err);
+    struct node_metadata metadata;
+    if (joined_run(root, err) < 0 || load_metadata(root, &metadata, err) < 0)
+        return -1;
+    return restore_note_over(root, &metadata, err);
+}
+
+int member_snapshot(const struct root *root, const struct wire_peer *server, const struct log *log,
+                    struct err *err)
+{
+    struct node_metadata metadata;
+    if (load_metadata(root, &metadata, err) < 0)
+        return -1;
+    return snapshot_run(root, server, &metadata, log, err);
 }
 
 int member_answer(const struct root *root, const struct log *log, struct err *err)

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "agent/backup/restore.h"
 #include "agent/boot.h"
 #include "agent/config/acquire.h"
 #include "agent/config/configure.h"
@@ -80,6 +81,26 @@ static int start_again(const struct metadata_watch *watch, struct err *err)
                    "this machine is not a node yet: the metadata is good, starting again");
 }
 
+/* A cluster that lives needs no restore. Noted at once: the attribute may stay for months, and must not cut
+ * the cluster down after a reboot of all nodes. */
+static int drop_restore(const struct metadata_watch *watch, const struct node_metadata *now, struct err *err)
+{
+    struct agent_http_request request = {
+        .peer = &watch->health, .path = "/health", .timeout_ms = 1000U * WATCH_HEALTH_S};
+    cleanup_buf struct buf body = BUF_INIT(AGENT_HTTP_BODY_MAX);
+    struct err unused;
+    int status = 0;
+    bool over = false;
+    if (restore_is_over(watch->root, now, &over, err) < 0)
+        return -1;
+    if (over || watch->health.port == 0 || agent_http_get(&request, &status, &body, &unused) < 0 ||
+        status != 200)
+        return 0;
+    log_printf(watch->log, "cluster-restore %s: the cluster has a quorum, so this restore will not be done",
+               now->restore);
+    return restore_note_over(watch->root, now, err);
+}
+
 static int follow(struct metadata_watch *watch, struct err *err)
 {
     struct node_metadata now;
@@ -95,7 +116,7 @@ static int follow(struct metadata_watch *watch, struct err *err)
         return -1;
     if (changed)
         log_line(watch->log, "configuration rewritten");
-    if (readers_notify(watch->root, changed | pending, err) < 0)
+    if (readers_notify(watch->root, changed | pending, err) < 0 || drop_restore(watch, &now, err) < 0)
         return -1;
     /* last: if anything above fails, the next round starts from the old state */
     return acquire_save(watch->root, &now, err);

@@ -6,6 +6,7 @@
  *        are renewed when a third of their life is left.
  *        While the machine is not a node, because boot found no metadata or wrong one, each round
  *        looks whether boot can succeed now, and if so starts it again, with the units that need it.
+ *        A restore that the metadata asks for while etcd has a quorum is noted as over, and so never done.
  * Fails: never ends: each problem is logged once and retried. watch_once() returns errors, for tests.
  * Never: follows a change that a running node cannot take (name, address, range, role): it logs the change,
  *        and the next boot applies it. Starts a machine whose contents are bad. Writes anything under another
@@ -19,12 +20,13 @@
 #include "agent/os/root.h"
 #include "agent/os/log.h"
 
-enum { WATCH_WAIT_S = 60, WATCH_FETCH_S = 30, WATCH_STAGGER_S = 10 };
+enum { WATCH_WAIT_S = 60, WATCH_FETCH_S = 30, WATCH_STAGGER_S = 10, WATCH_HEALTH_S = 10 };
 
 struct metadata_watch {
     const struct root *root;
     const struct wire_peer *peer;
     const struct log *log;
+    struct wire_peer health;         /* etcd's, for restores; port 0: not asked */
     unsigned stagger_s;              /* between members that act on one change */
     char last_problem[ERR_TEXT_MAX]; /* "" when all was well */
 };

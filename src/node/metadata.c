@@ -21,6 +21,8 @@ enum raw_key {
     DOMAIN,
     API_NAMES,
     ROLE,
+    BUCKET,
+    RESTORE,
     SECRET,
     RAW_COUNT
 };
@@ -41,6 +43,8 @@ static const char *const raw_names[RAW_COUNT] = {"name",
                                                  "cluster-domain",
                                                  "cluster-api-names",
                                                  "cluster-role",
+                                                 "snapshot-bucket",
+                                                 "cluster-restore",
                                                  "cluster-secret"};
 
 static bool is_list(size_t key)
@@ -183,6 +187,8 @@ static int take_values(const struct raw *raw, struct node_metadata *m, struct er
     const char *label = "lower-case letters, digits and dashes, at most 63, a letter first";
     const char *range = "an IPv4 range ADDRESS/BITS with 8 to 30 bits, and no bits set behind them";
     const char *domain = "a domain name in lower case";
+    const char *bucket = "the name of a bucket, without gs://";
+    const char *restore = "ID=newest, ID=SNAPSHOT or ID=disk@NODE, with a new ID for each restore";
     const struct {
         struct rule rule;
         char *out;
@@ -197,6 +203,8 @@ static int take_values(const struct raw *raw, struct node_metadata *m, struct er
         {{POD_CIDR, value_cidr_ok, range, "10.244.0.0/16"}, m->pod_cidr, sizeof m->pod_cidr},
         {{SERVICE_CIDR, value_cidr_ok, range, "10.96.0.0/16"}, m->service_cidr, sizeof m->service_cidr},
         {{DOMAIN, value_domain_ok, domain, "cluster.local"}, m->domain, sizeof m->domain},
+        {{BUCKET, value_bucket_ok, bucket, ""}, m->snapshot_bucket, sizeof m->snapshot_bucket},
+        {{RESTORE, value_restore_ok, restore, ""}, m->restore, sizeof m->restore},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (take_value(raw, &all[i].rule, all[i].out, all[i].cap, err) < 0)
@@ -363,9 +371,10 @@ void node_metadata_write(const struct node_metadata *m, struct buf *ret)
     buf_printf(ret, "\",\"cluster-domain\":\"%s\",\"cluster-name\":\"%s\",\"cluster-nodes\":\"", m->domain,
                m->cluster_name);
     node_metadata_write_members(m, ret);
-    buf_printf(ret,
-               "\",\"cluster-pod-cidr\":\"%s\",\"cluster-role\":\"%s\",\"cluster-service-cidr\":\"%s\"},",
+    buf_printf(ret, "\",\"cluster-pod-cidr\":\"%s\",\"cluster-role\":\"%s\",\"cluster-service-cidr\":\"%s\",",
                m->pod_cidr, m->role == NODE_ROLE_WITNESS ? "witness" : "node", m->service_cidr);
+    buf_printf(ret, "\"snapshot-bucket\":\"%s\",\"cluster-restore\":\"%s\"},", m->snapshot_bucket,
+               m->restore);
     buf_printf(ret, "\"hostname\":\"%s\",\"id\":%s,\"name\":\"%s\",", m->hostname, m->id, m->name);
     buf_printf(ret, "\"networkInterfaces\":[{\"ip\":\"%s\"}],\"zone\":\"%s\"}\n", m->ip, m->zone);
 }

@@ -41,6 +41,8 @@ struct node_metadata {
     char domain[VALUE_DOMAIN_CAP];
     char api_names[NODE_API_NAMES_MAX][VALUE_DOMAIN_CAP]; /* more names and addresses of the API server */
     size_t api_name_count;
+    char snapshot_bucket[VALUE_BUCKET_CAP]; /* "": none */
+    char restore[VALUE_RESTORE_CAP];        /* cluster-restore; "": none */
     enum node_role role;
     struct node_member
         nodes[NODE_MEMBERS_MAX]; /* including this one, in the operator's order, which matters */

@@ -26,6 +26,10 @@
 #define PKI_API_PORT   6443
 #define PKI_PEER_LABEL "peer"
 
+/* Of snapshots in a bucket. */
+#define PKI_SNAPSHOT_KEY   PKI_DIR "/agent/snapshot.key" /* 64 hex digits */
+#define PKI_SNAPSHOT_LABEL "snapshots"
+
 enum { PKI_FILE_MAX = 16 << 10, PKI_KEY_BASE64 = 44 };
 
 enum pki_folder {

@@ -131,3 +131,55 @@ bool value_id_ok(const char *id)
             return false;
     return *id == '\0';
 }
+
+bool value_bucket_ok(const char *name)
+{
+    static const char ends[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    size_t len = strlen(name);
+    return len >= 3 && len < VALUE_BUCKET_CAP &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == len && strchr(ends, name[0]) &&
+           strchr(ends, name[len - 1]) && !strstr(name, "..");
+}
+
+/* One label, followed by a dot or by the end; moves *AT past both. */
+static bool skip_label(const char **at)
+{
+    char label[VALUE_NAME_CAP];
+    size_t len = strcspn(*at, ".");
+    if (len >= sizeof label)
+        return false;
+    memcpy(label, *at, len);
+    label[len] = '\0';
+    *at += len + ((*at)[len] == '.' && (*at)[len + 1] != '\0');
+    return value_name_ok(label);
+}
+
+bool value_snapshot_ok(const char *name)
+{
+    static const char time[] = "00000000T000000Z.r", digits[] = "0123456789";
+    char revision[VALUE_ID_CAP];
+    for (size_t i = 0; time[i]; i++)
+        if (time[i] == '0' ? name[i] < '0' || name[i] > '9' : name[i] != time[i])
+            return false;
+    const char *at = name + strlen(time);
+    size_t len = strspn(at, digits);
+    if (len >= sizeof revision || at[len] != '.')
+        return false;
+    memcpy(revision, at, len);
+    revision[len] = '\0';
+    at += len + 1;
+    return value_id_ok(revision) && skip_label(&at) && (*at == '\0' || (skip_label(&at) && *at == '\0'));
+}
+
+bool value_restore_ok(const char *restore)
+{
+    char id[VALUE_NAME_CAP];
+    size_t len = strcspn(restore, "=");
+    if (len >= sizeof id || restore[len] != '=')
+        return false;
+    memcpy(id, restore, len);
+    id[len] = '\0';
+    const char *from = restore + len + 1;
+    return value_name_ok(id) && (strcmp(from, "newest") == 0 || value_snapshot_ok(from) ||
+                                 (strncmp(from, "disk@", 5) == 0 && value_name_ok(from + 5)));
+}

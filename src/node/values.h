@@ -16,6 +16,9 @@ enum {
     VALUE_CIDR_CAP = 19,    /* with /32 */
     VALUE_DOMAIN_CAP = 254, /* RFC 1035 2.3.4: 253 and NUL */
     VALUE_ID_CAP = 21,      /* 2^64 in decimal and NUL */
+    VALUE_BUCKET_CAP = 64,
+    VALUE_SNAPSHOT_CAP = 192,
+    VALUE_RESTORE_CAP = VALUE_NAME_CAP + VALUE_SNAPSHOT_CAP,
 };
 
 /* A GCE resource name, which is also a DNS label (RFC 1035 2.3.1): [a-z]([-a-z0-9]*[a-z0-9])?, at most 63. */
@@ -31,5 +34,13 @@ bool value_cidrs_overlap(const char *a, const char *b);
 bool value_domain_ok(const char *domain);
 /* A decimal number below 2^64 without leading zeros, which JSON can hold as a number. */
 bool value_id_ok(const char *id);
+/* A bucket of Cloud Storage: 3 to 63 lower-case letters, digits, '-', '_' and '.', a letter or digit at both
+ * ends. */
+bool value_bucket_ok(const char *name);
+/* A snapshot of etcd: TIME.rREVISION.NODE, or TIME.rREVISION.NODE.RESTORE if NODE had gone through that
+ * restore: 20261129T054500Z.r1234.a */
+bool value_snapshot_ok(const char *name);
+/* What cluster-restore says: ID=newest, ID=SNAPSHOT or ID=disk@NODE. */
+bool value_restore_ok(const char *restore);
 
 #endif

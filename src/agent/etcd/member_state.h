@@ -16,6 +16,7 @@
 #define MEMBER_STATE_INCARNATION MEMBER_STATE_FOLDER "/incarnation"
 #define MEMBER_STATE_ROSTER      MEMBER_STATE_FOLDER "/roster"
 #define MEMBER_STATE_JOINED      MEMBER_STATE_FOLDER "/joined"
+#define MEMBER_STATE_RESTORED    MEMBER_STATE_FOLDER "/restored" /* backup/restore.h */
 #define MEMBER_STATE_DATA        "/var/lib/private/etcd"
 
 enum member_phase {

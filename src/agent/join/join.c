@@ -7,8 +7,10 @@
 
 #include "base/clock.h"
 
+#include "agent/backup/restore.h"
 #include "agent/config/acquire.h"
 #include "agent/join/decide.h"
+#include "agent/join/last_disk.h"
 #include "agent/join/replace.h"
 
 enum { ENV_MAX = 4096, TOKEN_SIZE = 8, RECENT_LINES = 4 };
@@ -23,6 +25,7 @@ struct join {
     int64_t deadline;                        /* of clock_now_ms(); 0: none */
     char recent[RECENT_LINES][ERR_TEXT_MAX]; /* the last lines logged */
     size_t recent_at;
+    bool prepared; /* a snapshot is there to start from */
 };
 
 int join_options_read(const struct root *root, struct join_options *ret, struct err *err)
@@ -86,14 +89,15 @@ static void add_member(struct buf *cluster, const char *name, const char *ip, ui
     buf_printf(cluster, "%s%s=https://%s:%u", cluster->len > 0 ? "," : "", name, ip, (unsigned)port);
 }
 
-/* With data, etcd ignores these variables; they only need to be well-formed. */
-static int start_as_is(const struct join *join, struct err *err)
+/* With data, etcd ignores these variables; they only need to be well-formed. ALONE: it drops all other
+ * members. */
+static int start_on_data(const struct join *join, bool alone, struct err *err)
 {
     const struct node_metadata *m = join->replace.metadata;
     cleanup_buf struct buf cluster = BUF_INIT(ENV_MAX);
     for (size_t i = 0; i < m->node_count; i++)
         add_member(&cluster, m->nodes[i].name, m->nodes[i].ip, join->options->peer_port);
-    return write_env(join, &cluster, "existing", NULL, err);
+    return write_env(join, &cluster, alone ? "existing\nETCD_FORCE_NEW_CLUSTER=true" : "existing", NULL, err);
 }
 
 /* Members and token come from the roster alone, which is the same on all disks even if cluster-nodes has
@@ -178,9 +182,38 @@ static int replace_loop(struct join *join, const char *why, struct err *err)
     return 0;
 }
 
+static struct restore restore_of(const struct join *join)
+{
+    return (struct restore){join->replace.root, join->options->server, join->replace.metadata,
+                            join->options->peer_port};
+}
+
+/* Before a founding: gets the snapshot that the metadata wants, until it is there. *RET_FRESH: it was not
+ * before, and the other members have to be asked again. */
+static int prepare_restore(struct join *join, bool *ret_fresh, struct err *err)
+{
+    const struct restore restore = restore_of(join);
+    bool due = false;
+    struct err failed = {0};
+    *ret_fresh = false;
+    if (join->prepared || restore_is_due(&restore, &due, err) < 0 || !due)
+        return join->prepared || !due ? 0 : -1;
+    while (restore_prepare(&restore, join->log, &failed) < 0) {
+        log_once(join, failed.text);
+        if (pause_or_stop(join, failed.text, err) < 0)
+            return -1;
+        clock_sleep_ms(JOIN_RESTORE_MS);
+    }
+    *ret_fresh = join->prepared = true;
+    return 0;
+}
+
 /* Saves the roster that lists this disk durably; then etcd may start. */
 static int take_part(struct join *join, const struct member_roster *roster, struct err *err)
 {
+    const struct restore restore = restore_of(join);
+    if (join->prepared)
+        return restore_commit(&restore, err) < 0 ? -1 : start_on_data(join, false, err);
     if (member_state_decide(join->replace.root, roster, err) < 0)
         return -1;
     join->disk.roster = *roster;
@@ -202,6 +235,14 @@ static int first_start(struct join *join, struct err *err)
         if (decision.kind == DECISION_CONFIRM)
             continue;
         if (decision.kind == DECISION_NEW) {
+            bool again = false;
+            if (decide_founder(join->replace.metadata) == join->replace.metadata->self &&
+                prepare_restore(join, &again, err) < 0)
+                return -1;
+            if (again) {
+                decision.kind = DECISION_WAIT;
+                continue;
+            }
             log_once(join, decision.why);
             return take_part(join, &decision.roster, err);
         }
@@ -223,19 +264,15 @@ static int first_start(struct join *join, struct err *err)
     }
 }
 
-/* A member that others removed while it was away finds that out from them, and its etcd ends. Only when etcd
- * was started in this boot before is it worth asking: a reboot must not wait for machines that are off. A
- * node that is not listed any more waits here, and keeps what it has. */
-static int check_removed(struct join *join, struct err *err)
+/* Puts the data of a member aside that a living quorum does not have. One that may not become a member again
+ * waits here, and keeps what it has. */
+static int leave_if_removed(struct join *join, struct err *err)
 {
     char line[ERR_TEXT_MAX];
     struct err why = {0};
     const struct root *root = join->replace.root;
-    cleanup_close int earlier = root_openat(root, JOIN_ENV, O_PATH);
-    if (earlier < 0 || join->replace.metadata->node_count < 2)
-        return 0;
     for (;;) {
-        if (!replace_removed(&join->replace, &why))
+        if (replace_find(&join->replace, &why) != REPLACE_REMOVED)
             return 0;
         if (why.kind == ERR_NONE)
             break;
@@ -253,15 +290,45 @@ static int check_removed(struct join *join, struct err *err)
     return member_state_load(root, &join->disk, err);
 }
 
+/* A member that others removed while it was away finds that out from them, and its etcd ends. Only when etcd
+ * was started in this boot before is it worth asking: a reboot must not wait for machines that are off. */
+static int check_removed(struct join *join, struct err *err)
+{
+    cleanup_close int earlier = root_openat(join->replace.root, JOIN_ENV, O_PATH);
+    if (earlier < 0 || join->replace.metadata->node_count < 2)
+        return 0;
+    return leave_if_removed(join, err);
+}
+
+/* Whether this disk's data is still the cluster's, if the metadata gives that to one last disk. */
+static int follow_last_disk(struct join *join, bool *ret_alone, struct err *err)
+{
+    char why[ERR_TEXT_MAX];
+    enum last_disk_step step;
+    for (;;) {
+        if (last_disk_decide(&join->replace, &step, why, err) < 0)
+            return -1;
+        if (why[0])
+            log_once(join, why);
+        *ret_alone = step == LAST_DISK_ALONE;
+        if (step != LAST_DISK_WAIT)
+            return step == LAST_DISK_LEAVE ? leave_if_removed(join, err) : 0;
+        if (pause_or_stop(join, why, err) < 0)
+            return -1;
+    }
+}
+
 static int decide_and_start(struct join *join, struct err *err)
 {
     const struct root *root = join->replace.root;
     struct member_state *disk = &join->disk;
-    bool alone = join->replace.metadata->node_count == 1;
-    if (member_state_load(root, disk, err) < 0 || (disk->has_data && check_removed(join, err) < 0))
+    bool alone = join->replace.metadata->node_count == 1, last = false, again = false;
+    if (member_state_load(root, disk, err) < 0 ||
+        (disk->has_data && follow_last_disk(join, &last, err) < 0) ||
+        (disk->has_data && !last && check_removed(join, err) < 0))
         return -1;
     if (disk->has_data)
-        return start_as_is(join, err);
+        return start_on_data(join, last, err);
     if (disk->marked && !alone) {
         if (disk->roster.count > 0 && member_state_start_over(root, err) < 0)
             return -1;
@@ -275,6 +342,8 @@ static int decide_and_start(struct join *join, struct err *err)
     disk->has_id = true;
     if (!alone)
         return first_start(join, err);
+    if (prepare_restore(join, &again, err) < 0)
+        return -1;
     struct peers_reply none[NODE_MEMBERS_MAX] = {0};
     struct decision decision;
     decide(join->replace.metadata, disk->id, none, none, &decision);

@@ -8,7 +8,8 @@
  * Fails: ERR_NETWORK at the time limit; ERR_VERIFY for a damaged file of this disk; ERR_IO, ERR_SPACE.
  *        Waiting is not a failure: its reason is logged once, and again when it changes.
  * Owns:  MEMBER_STATE_FOLDER, under a lock. May be killed at any moment and run again.
- * Never: needs the metadata server. Starts a member with state `new` on a disk that the founder did not name.
+ * Never: needs the metadata server, but for a restore. Starts a member with state `new` on a disk that the
+ * founder did not name.
  *
  * Why fresh disks can never replace a quorum that has data (split brain):
  *
@@ -43,6 +44,12 @@
  *     by one. An entry of its own that never came to life is removed and made again, never reused: it might
  *     have voted.
  *
+ *  8. A restore from a snapshot starts where a founding would, on the founder, and instead of it: all other
+ *     members are waiting, in two rounds after the snapshot was fetched and checked. Nothing is decided until
+ *     the founder's data is in its place; then it is `joined`, and the others come as replacements.
+ *  9. A restore from one last disk (last_disk.h) drops all other members. Their disks, if they come back, do
+ *     not start before they have heard a cluster that does not list them, as long as the attribute stays.
+ *
  * The cost: the very first start needs every member once. And if a majority is lost, no one can tell what was
  * decided: the rest waits, logs that it does, and a person must decide. Copies of one disk (restored
  * snapshots) are not covered, as they are not by etcd itself; neither is deleting etcd's data by hand between
@@ -58,12 +65,19 @@
 #define JOIN_CERT "/etc/kubernetes/pki/admin/etcd-client.crt"
 #define JOIN_KEY  "/etc/kubernetes/pki/admin/etcd-client.key"
 
-enum { JOIN_CLIENT_PORT = 2379, JOIN_PEER_PORT = 2380, JOIN_ROUND_MS = 1000, JOIN_PAUSE_MS = 1000 };
+enum {
+    JOIN_CLIENT_PORT = 2379,
+    JOIN_PEER_PORT = 2380,
+    JOIN_ROUND_MS = 1000,
+    JOIN_PAUSE_MS = 1000,
+    JOIN_RESTORE_MS = 15000
+};
 
 struct join_options {
     struct peers_key key;
     uint16_t roster_port, client_port, peer_port;
-    unsigned limit_s; /* 0: forever */
+    unsigned limit_s;               /* 0: forever */
+    const struct wire_peer *server; /* of metadata; for a restore from the bucket */
 };
 
 /* PEERS_KEY and the default ports, no limit. */

@@ -107,7 +107,7 @@ int replace_run(const struct replace *self, struct etcd_members *ret, struct err
     return err_set(err, ERR_NETWORK, 0, "%s", all);
 }
 
-bool replace_removed(const struct replace *self, struct err *ret_why)
+enum replace_place replace_find(const struct replace *self, struct err *ret_why)
 {
     struct tls_files files = {self->root, JOIN_CA, JOIN_CERT, JOIN_KEY};
     for (size_t i = 0; i < self->metadata->node_count; i++) {
@@ -118,10 +118,10 @@ bool replace_removed(const struct replace *self, struct err *ret_why)
             continue;
         for (size_t k = 0; k < now.count; k++)
             if (is_mine(self, &now.members[k]))
-                return false;
+                return REPLACE_LISTED;
         *ret_why = (struct err){0};
         (void)!check_admitted(self, &api, ret_why);
-        return true;
+        return REPLACE_REMOVED;
     }
-    return false;
+    return REPLACE_UNKNOWN;
 }

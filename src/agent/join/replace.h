@@ -30,8 +30,13 @@ void replace_url(const struct replace *self, char ret[ETCD_URL_CAP]);
 
 must_check int replace_run(const struct replace *self, struct etcd_members *ret, struct err *err);
 
-/* True if a living quorum says that this node is not a member. False, too, if there is no answer.
- * RET_WHY: why it may not become one again; ERR_NONE if it may. */
-bool replace_removed(const struct replace *self, struct err *ret_why);
+enum replace_place {
+    REPLACE_UNKNOWN, /* no quorum answers */
+    REPLACE_LISTED,
+    REPLACE_REMOVED, /* a living quorum says that this node is not a member */
+};
+
+/* RET_WHY, of REPLACE_REMOVED: why this node may not become a member again; ERR_NONE if it may. */
+enum replace_place replace_find(const struct replace *self, struct err *ret_why);
 
 #endif

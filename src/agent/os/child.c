@@ -12,10 +12,9 @@
 #include "base/clock.h"
 #include "text/path.h"
 
-/* The path as seen from outside the root, for execve(). */
+/* The program's path, for execve(). */
 static int real_path(const struct root *root, const char *path, char out[static PATH_CAP])
 {
-    char link[64];
     struct stat st;
     cleanup_close int fd = root_openat(root, path, O_PATH);
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -24,12 +23,7 @@ static int real_path(const struct root *root, const char *path, char out[static 
         errno = EACCES;
         return -1;
     }
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(link, out, PATH_CAP - 1);
-    if (len < 0)
-        return -1;
-    out[len] = '\0';
-    return 0;
+    return root_real(root, path, out);
 }
 
 bool child_there(const struct root *root, const char *path)

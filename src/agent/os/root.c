@@ -39,6 +39,18 @@ int root_openat(const struct root *root, const char *path, int flags)
     return (int)fd;
 }
 
+int root_real(const struct root *root, const char *path, char ret[static PATH_CAP])
+{
+    char link[64];
+    cleanup_close int fd = root_openat(root, path, O_PATH);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = fd < 0 ? -1 : readlink(link, ret, PATH_CAP - 1);
+    if (len < 0)
+        return -1;
+    ret[len] = '\0';
+    return 0;
+}
+
 static int read_all(int fd, const char *path, struct buf *ret, struct err *err)
 {
     char piece[16384];

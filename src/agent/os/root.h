@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "text/path.h"
 
 struct root {
     int fd;
@@ -33,6 +34,9 @@ void root_close(struct root *root);
 /* open(2) below the root, with O_CLOEXEC. -1 with errno, not struct err: the caller knows what ENOENT
  * means. */
 must_check int root_openat(const struct root *root, const char *path, int flags);
+
+/* The path as seen from outside the root, for other programs. -1 with errno. */
+must_check int root_real(const struct root *root, const char *path, char ret[static PATH_CAP]);
 
 /* Appends a regular file of at most ret->max bytes. A missing file is not an error: *RET_FOUND is false. */
 must_check int root_read(const struct root *root, const char *path, struct buf *ret, bool *ret_found,

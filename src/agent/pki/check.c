@@ -138,14 +138,14 @@ static int check_authentication(const struct pki_checker *checker)
     return same(&text, &wants) ? 0 : bad(checker, PKI_APISERVER, "authentication.yaml", "damaged");
 }
 
-static int check_peer_key(const struct pki_checker *checker)
+static int check_agent_key(const struct pki_checker *checker, const char *file)
 {
     cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
-    if (read_file(checker, PKI_AGENT, "peer.key", &text) < 0)
+    if (read_file(checker, PKI_AGENT, file, &text) < 0)
         return -1;
     return text.len == 2 * (size_t)DERIVED_KEY_SIZE && hex_is_lower(text.data, text.len)
                ? 0
-               : bad(checker, PKI_AGENT, "peer.key", "damaged");
+               : bad(checker, PKI_AGENT, file, "damaged");
 }
 
 static int check_kubeconfig(const struct pki_checker *checker, enum pki_folder folder)
@@ -185,7 +185,7 @@ int pki_files_check(const struct root *root, const struct node_metadata *metadat
         if (pki_has(metadata, pki_leaves[i].folder, pki_leaves[i].authority == PKI_OF_ETCD) &&
             check_leaf(&checker, &pki_leaves[i]) < 0)
             return -1;
-    if (check_peer_key(&checker) < 0)
+    if (check_agent_key(&checker, "peer.key") < 0 || check_agent_key(&checker, "snapshot.key") < 0)
         return -1;
     return metadata->role == NODE_ROLE_WITNESS ? 0 : check_kubernetes(&checker);
 }

@@ -141,12 +141,12 @@ static int write_authentication(struct pki_writer *writer)
     return keep_file(writer, PKI_APISERVER, "authentication.yaml", "", &text);
 }
 
-static void peer_key(const struct node_metadata *metadata, const struct cluster_secret *secret,
-                     struct buf *ret)
+static void agent_key(const struct node_metadata *metadata, const struct cluster_secret *secret,
+                      const char *label, struct buf *ret)
 {
     unsigned char bytes[DERIVED_KEY_SIZE];
     char hex[2 * DERIVED_KEY_SIZE + 1];
-    cluster_secret_derive(secret, metadata->cluster_name, PKI_PEER_LABEL, bytes);
+    cluster_secret_derive(secret, metadata->cluster_name, label, bytes);
     sodium_bin2hex(hex, sizeof hex, bytes, sizeof bytes);
     buf_str(ret, hex);
     sodium_memzero(bytes, sizeof bytes);
@@ -156,8 +156,11 @@ static void peer_key(const struct node_metadata *metadata, const struct cluster_
 static int write_derived(struct pki_writer *writer)
 {
     cleanup_x509_wipe struct buf peer = BUF_INIT(PKI_FILE_MAX);
-    peer_key(writer->metadata, writer->secret, &peer);
-    if (keep_file(writer, PKI_AGENT, "peer.key", "", &peer) < 0)
+    cleanup_x509_wipe struct buf snapshot = BUF_INIT(PKI_FILE_MAX);
+    agent_key(writer->metadata, writer->secret, PKI_PEER_LABEL, &peer);
+    agent_key(writer->metadata, writer->secret, PKI_SNAPSHOT_LABEL, &snapshot);
+    if (keep_file(writer, PKI_AGENT, "peer.key", "", &peer) < 0 ||
+        keep_file(writer, PKI_AGENT, "snapshot.key", "", &snapshot) < 0)
         return -1;
     if (writer->metadata->role == NODE_ROLE_WITNESS)
         return 0;
@@ -289,7 +292,7 @@ static bool is_foreign_peer_key(const struct pki_writer *writer)
     struct err unread;
     if (root_read(writer->root, PKI_PEER_KEY, &has, &found, &unread) < 0 || !found)
         return false;
-    peer_key(writer->metadata, writer->secret, &wants);
+    agent_key(writer->metadata, writer->secret, PKI_PEER_LABEL, &wants);
     return wants.data && has.len == wants.len && hex_is_lower(has.data, has.len) &&
            sodium_memcmp(has.data, wants.data, has.len) != 0;
 }

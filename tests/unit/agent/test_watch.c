@@ -28,6 +28,22 @@ static void good(int conn, unsigned nth, const char *request)
     raw_text(conn, strstr(request, "/instance/") ? INSTANCE : PROJECT);
 }
 
+/* Asks for a restore, and is etcd's health, too. */
+static bool has_quorum;
+static void restoring(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    if (strstr(request, "/health")) {
+        raw_text(conn, has_quorum ? "HTTP/1.1 200 OK\r\n\r\n{}" : "HTTP/1.1 503 No\r\n\r\n{}");
+        return;
+    }
+    raw_text(conn, OK);
+    raw_text(conn, strstr(request, "/instance/")
+                       ? "{\"attributes\":{\"cluster-restore\":\"one=disk@a\"},\"name\":\"a\","
+                         "\"networkInterfaces\":[{\"ip\":\"10.0.0.2\"}]}"
+                       : PROJECT);
+}
+
 static void wrong(int conn, unsigned nth, const char *request)
 {
     (void)nth;
@@ -61,7 +77,7 @@ static int watch(const struct place *place, raw_handler *handler)
     struct rawserver server = {0};
     assert_int_equal(rawserver_start(&server, handler), 0);
     struct wire_peer peer = {"127.0.0.1", (uint16_t)server.port};
-    struct metadata_watch one = {.root = &place->root, .peer = &peer};
+    struct metadata_watch one = {.root = &place->root, .peer = &peer, .health = peer};
     int result = watch_once(&one, &last);
     rawserver_stop(&server);
     return result;
@@ -99,6 +115,21 @@ static void watch_well(const struct place *place)
 {
     if (watch(place, good) < 0)
         fail_msg("%s", last.text);
+}
+
+static void a_restore_is_over_while_there_is_a_quorum(void **state)
+{
+    struct place *place = *state;
+    prepare(place);
+    has_quorum = false;
+    if (watch(place, restoring) < 0)
+        fail_msg("%s", last.text);
+    assert_int_equal(access(below(place, MEMBER_STATE_RESTORED), F_OK), -1);
+    has_quorum = true;
+    if (watch(place, restoring) < 0)
+        fail_msg("%s", last.text);
+    cleanup_buf struct buf noted = get_file(place, MEMBER_STATE_RESTORED);
+    assert_string_equal(noted.data, "one\n");
 }
 
 static void a_failed_reload_is_tried_until_it_worked(void **state)
@@ -234,6 +265,7 @@ int main(void)
 {
 #define ROOTED(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
     const struct CMUnitTest tests[] = {
+        ROOTED(a_restore_is_over_while_there_is_a_quorum),
         ROOTED(a_failed_reload_is_tried_until_it_worked),
         ROOTED(a_process_that_was_killed_leaves_nobody_out),
         ROOTED(a_stopped_etcd_has_nothing_to_reload),

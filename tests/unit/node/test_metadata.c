@@ -53,10 +53,11 @@ static void a_copy_reads_back_the_same_and_holds_no_secret(void **state)
     (void)state;
     struct node_metadata m, again;
     cleanup_buf struct buf copy = BUF_INIT(NODE_METADATA_COPY_MAX);
-    assert_int_equal(
-        parse(INSTANCE("a", "10.0.0.2", "{\"cluster-name\":\"prod\",\"cluster-secret\":\"" SECRET "\"}"),
-              "{\"cluster-nodes\":\"" NODES "\"}", &m),
-        0);
+    assert_int_equal(parse(INSTANCE("a", "10.0.0.2",
+                                    "{\"cluster-name\":\"prod\",\"cluster-secret\":\"" SECRET
+                                    "\",\"snapshot-bucket\":\"bkt\",\"cluster-restore\":\"r=newest\"}"),
+                           "{\"cluster-nodes\":\"" NODES "\"}", &m),
+                     0);
     node_metadata_write(&m, &copy);
     if (parse(copy.data, "{}", &again) < 0)
         fail_msg("%s", last.text);
@@ -142,6 +143,35 @@ static void values_have_one_spelling(void **state)
                                       "111111111111111111111"};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         assert_false(value_id_ok(ids[i]));
+    static const char *const snapshots[] = {"",
+                                            "20261129T054500Z",
+                                            "20261129T054500Z.r1",
+                                            "20261129T054500Z.r.a",
+                                            "20261129T054500Z.r01.a",
+                                            "20261129T054500Z.r1.",
+                                            "20261129T054500Z.r1.a.",
+                                            "20261129T054500Z.r1.a..x",
+                                            "20261129T054500Z.r1.a.b.c",
+                                            "20261129T054500Z.r1.A",
+                                            "2026112xT054500Z.r1.a",
+                                            "20261129T054500Z.r1.a/b",
+                                            "20261129T054500Z.r99999999999999999999.a"};
+    for (size_t i = 0; i < sizeof snapshots / sizeof *snapshots; i++)
+        assert_false(value_snapshot_ok(snapshots[i]));
+    static const char *const restores[] = {"",         "newest",  "=newest",  "x=",       "x=new",
+                                           "X=newest", "x=disk@", "x=disk@A", "x=disk:a", "x=newest=y"};
+    for (size_t i = 0; i < sizeof restores / sizeof *restores; i++)
+        assert_false(value_restore_ok(restores[i]));
+    static const char *const buckets[] = {"", "ab", "gs://b", "A-b", "-ab", "ab-", "a..b", "a/b", "a b"};
+    for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++)
+        assert_false(value_bucket_ok(buckets[i]));
+    assert_true(value_snapshot_ok("20261129T054500Z.r1.a"));
+    assert_true(value_snapshot_ok("20261129T054500Z.r18446744073709551615.node-1.restore-1"));
+    assert_true(value_restore_ok("x=newest"));
+    assert_true(value_restore_ok("2x=newest") == false);
+    assert_true(value_restore_ok("r1=disk@node-1"));
+    assert_true(value_restore_ok("r1=20261129T054500Z.r1.a"));
+    assert_true(value_bucket_ok("my-bucket_1.example.com"));
     assert_true(value_id_ok("0"));
     assert_true(value_id_ok("18446744073709551615"));
     assert_true(value_ip_ok("10.128.0.2"));

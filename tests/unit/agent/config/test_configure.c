@@ -78,6 +78,7 @@ static void members_share_authorities_and_nothing_else(void **state)
                                          PKI "apiserver/sa.key",
                                          PKI "apiserver/encryption.yaml",
                                          PKI "agent/peer.key",
+                                         PKI "agent/snapshot.key",
                                          PKI "controller-manager/ca.key"};
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
         assert_same(place, other, shared[i], true);

@@ -36,6 +36,7 @@ static const char *const node_files[] = {
     "admin/etcd-client.key",
     "admin/kubeconfig",
     "agent/peer.key",
+    "agent/snapshot.key",
     "apiserver/authentication.yaml",
     "apiserver/ca.crt",
     "apiserver/encryption.yaml",
@@ -84,8 +85,9 @@ static const char *const node_files[] = {
 };
 enum { NODE_FILES = sizeof node_files / sizeof *node_files };
 static const char *const witness_files[] = {
-    "admin/etcd-ca.crt", "admin/etcd-client.crt", "admin/etcd-client.key", "agent/peer.key",  "etcd/ca.crt",
-    "etcd/peer.crt",     "etcd/peer.key",         "etcd/server.crt",       "etcd/server.key",
+    "admin/etcd-ca.crt",  "admin/etcd-client.crt", "admin/etcd-client.key", "agent/peer.key",
+    "agent/snapshot.key", "etcd/ca.crt",           "etcd/peer.crt",         "etcd/peer.key",
+    "etcd/server.crt",    "etcd/server.key",
 };
 
 static struct node_metadata member(size_t self)
@@ -397,7 +399,7 @@ static void keys_of_another_secret_are_recognized(void **state)
         free((char *)(uintptr_t)left[i + 1]);
 }
 
-/* Another cluster's file of the same kind: whole in itself, and wrong here. The peer key and the key for
+/* Another cluster's file of the same kind: whole in itself, and wrong here. The agent's keys and the key for
  * secrets at rest cannot be told from others without the secret; a kubeconfig is the same for both. */
 static void each_file_of_a_stranger_is_found(void **state)
 {
@@ -414,7 +416,7 @@ static void each_file_of_a_stranger_is_found(void **state)
         if (strstr(path, "kubeconfig") || strstr(path, "authentication.yaml"))
             continue; /* these are everybody's */
         put(place, path, theirs.data, theirs.len, 0600);
-        if (strstr(path, "agent/peer.key") || strstr(path, "encryption.yaml"))
+        if (strstr(path, "agent/") || strstr(path, "encryption.yaml"))
             assert_int_equal(write_pki(place, &m, &secret, NOW), bit_of(node_files[i]));
         else
             is_found_and_repaired(place, &m, node_files[i], "a stranger's");
