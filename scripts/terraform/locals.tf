@@ -3,6 +3,7 @@
 
 locals {
   region = replace(var.zones[0], "/-[a-z]$/", "")
+  image  = "projects/${coalesce(var.image_project, var.project)}/global/images/family/${var.image_family}"
 
   # Addresses are known before anything is created, so cluster-nodes is complete in the first apply.
   nodes = { for i, zone in var.zones : "${var.name}-${i + 1}" => {
@@ -44,6 +45,13 @@ locals {
       icmp          = false
       source_tags   = null
       source_ranges = var.api_source_ranges
+    }
+    health = {
+      tcp           = ["10248"] # kubelet: how it is, and nothing else
+      udp           = []
+      icmp          = false
+      source_tags   = null
+      source_ranges = ["35.191.0.0/16", "130.211.0.0/22"] # of Google's health checks
     }
     ssh = {
       tcp           = ["22"]

@@ -72,35 +72,44 @@ resource "google_compute_address" "external" {
   region = local.region
 }
 
-resource "google_compute_instance" "node" {
-  for_each = local.nodes
+# Asked by Google's own checkers, of each node about itself: kubelet answers without the API server and without etcd, so a
+# cluster without a majority has healthy nodes, and none is recreated for it.
+resource "google_compute_health_check" "node" {
+  name                = var.name
+  check_interval_sec  = 30
+  timeout_sec         = 10
+  healthy_threshold   = 1
+  unhealthy_threshold = 10
 
-  name         = each.key
-  zone         = each.value.zone
+  http_health_check {
+    port         = 10248
+    request_path = "/healthz"
+  }
+}
+
+# What all nodes have in common. A changed one is made before the old one goes; nodes take it when they are replaced.
+resource "google_compute_instance_template" "node" {
+  name_prefix  = "${var.name}-"
   machine_type = var.machine_type
   tags         = [var.name]
 
   # a pod may reach another node's own address from its pod address: the answer comes back through the tunnel
-  can_ip_forward            = true
-  allow_stopping_for_update = true
+  can_ip_forward = true
 
-  boot_disk {
-    initialize_params {
-      image = data.google_compute_image.node.self_link
-      type  = var.disk_type
-      size  = var.disk_size
-    }
+  disk {
+    boot         = true
+    auto_delete  = true
+    source_image = local.image # the family, so that a node boots the head of the moment at which it is made
+    disk_type    = var.disk_type
+    disk_size_gb = var.disk_size
   }
 
   network_interface {
     subnetwork = google_compute_subnetwork.cluster.id
-    network_ip = google_compute_address.internal[each.key].address
 
     dynamic "access_config" {
-      for_each = var.external_addresses ? [google_compute_address.external[each.key].address] : []
-      content {
-        nat_ip = access_config.value
-      }
+      for_each = var.external_addresses ? [1] : []
+      content {}
     }
   }
 
@@ -112,15 +121,108 @@ resource "google_compute_instance" "node" {
 
   # No service_account block: a node calls none of Google's APIs, so it gets no account, and its pods cannot get one.
 
-  metadata = merge(
-    local.access_attributes,
-    local.cluster_attributes,
-    { cluster-secret = local.secret },
-    each.value.role != null ? { cluster-role = each.value.role } : {},
-  )
-
-  # A new image in the family must not replace all nodes at once; `terraform apply -replace` does it one by one.
   lifecycle {
-    ignore_changes = [boot_disk[0].initialize_params[0].image]
+    create_before_destroy = true
+  }
+}
+
+# etcd's data, which outlives its node: a group recreates a node that has stopped, two at a time if two have.
+resource "google_compute_disk" "etcd" {
+  for_each = local.nodes
+
+  name = "${each.key}-etcd"
+  zone = each.value.zone
+  type = var.etcd_disk_type
+  size = var.etcd_disk_size
+
+  lifecycle {
+    prevent_destroy = true # see README.md, "What cannot be deleted"
+  }
+}
+
+# One group a node: a group of a whole region must allow as many nodes to be away at once as it has zones.
+resource "google_compute_instance_group_manager" "node" {
+  for_each = local.nodes
+
+  name               = each.key
+  base_instance_name = each.key
+  zone               = each.value.zone
+
+  version {
+    instance_template = google_compute_instance_template.node.self_link
+  }
+
+  # A witness has no kubelet. It is recreated when its machine stops, not when its system hangs.
+  dynamic "auto_healing_policies" {
+    for_each = each.value.role == null ? [1] : []
+    content {
+      health_check      = google_compute_health_check.node.id
+      initial_delay_sec = 900 # a first boot, with time to spare
+    }
+  }
+
+  # Nothing happens to a node by itself when the template changes: scripts/roll takes one after the other.
+  update_policy {
+    type                           = "OPPORTUNISTIC"
+    minimal_action                 = "REPLACE"
+    most_disruptive_allowed_action = "REPLACE"
+    replacement_method             = "RECREATE" # the same name and address
+    max_surge_fixed                = 0
+    max_unavailable_fixed          = 1
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+# The node itself, and what stays with its name. Changed attributes reach it while it runs.
+resource "google_compute_per_instance_config" "node" {
+  for_each = local.nodes
+
+  name                             = each.key
+  zone                             = each.value.zone
+  instance_group_manager           = google_compute_instance_group_manager.node[each.key].name
+  minimal_action                   = "NONE"
+  most_disruptive_allowed_action   = "REFRESH" # never a restart
+  remove_instance_on_destroy       = true
+  remove_instance_state_on_destroy = true
+
+  preserved_state {
+    metadata = merge(
+      local.access_attributes,
+      local.cluster_attributes,
+      { cluster-secret = local.secret },
+      each.value.role != null ? { cluster-role = each.value.role } : {},
+    )
+
+    disk {
+      device_name = "etcd"
+      source      = google_compute_disk.etcd[each.key].id
+      delete_rule = "NEVER"
+    }
+
+    internal_ip {
+      interface_name = "nic0"
+      auto_delete    = "NEVER"
+      ip_address {
+        address = google_compute_address.internal[each.key].self_link
+      }
+    }
+
+    dynamic "external_ip" {
+      for_each = var.external_addresses ? [google_compute_address.external[each.key].self_link] : []
+      content {
+        interface_name = "nic0"
+        auto_delete    = "NEVER"
+        ip_address {
+          address = external_ip.value
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    prevent_destroy = true
   }
 }

@@ -51,7 +51,7 @@ variable "machine_type" {
 }
 
 variable "disk_type" {
-  description = "pd-balanced or pd-standard. etcd waits for the disk at every write."
+  description = "pd-balanced or pd-standard, of the disk that a node boots from."
   type        = string
   default     = "pd-balanced"
 }
@@ -60,6 +60,18 @@ variable "disk_size" {
   description = "GB, at least what the image has; null: the image's size."
   type        = number
   default     = null
+}
+
+variable "etcd_disk_size" {
+  description = "GB of each node's disk for etcd's data. It can grow, never shrink."
+  type        = number
+  default     = 10
+}
+
+variable "etcd_disk_type" {
+  description = "pd-balanced or pd-ssd: etcd waits for it at every write. It cannot be changed."
+  type        = string
+  default     = "pd-balanced"
 }
 
 variable "subnet_cidr" {
