@@ -290,13 +290,6 @@ int snapshot_run(const struct root *root, const struct wire_peer *server,
                  const struct node_metadata *metadata, const struct log *log, struct err *err)
 {
     const struct bucket bucket = {root, server, metadata};
-    char name[VALUE_SNAPSHOT_CAP], text[ERR_TEXT_MAX + 16];
-    struct err unwritten;
-    int status = take_snapshot(&bucket, log, name, err);
-    if (status < 0)
-        (void)err_wrap(err, "no snapshot");
-    snprintf(text, sizeof text, status < 0 ? "bad: %s\n" : "ok %s\n", status < 0 ? err->text : name);
-    if (root_write(root, SNAPSHOT_VERDICT, text, strlen(text), 0600, &unwritten) < 0)
-        log_line(log, unwritten.text);
-    return status;
+    char name[VALUE_SNAPSHOT_CAP];
+    return take_snapshot(&bucket, log, name, err) < 0 ? err_wrap(err, "no snapshot") : 0;
 }

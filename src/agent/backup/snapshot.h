@@ -1,8 +1,8 @@
 /* Snapshots of etcd on this node's disk, and from there in the bucket.
  *
  * In:    this node's member of etcd, running; the programs etcdctl and etcdutl of the image.
- * Out:   SNAPSHOT_FOLDER/NAME.db, the newest SNAPSHOT_KEEP of them; SNAPSHOT_VERDICT, for the report. With a
- *        bucket in the metadata the new one is there too, encrypted (cipher.h).
+ * Out:   SNAPSHOT_FOLDER/NAME.db, the newest SNAPSHOT_KEEP of them. With a bucket in the metadata the new one
+ *        is there too, encrypted (cipher.h).
  * Fails: ERR_SPACE rather than leave less than a tenth of the disk free; ERR_VERIFY: etcdutl does not accept
  *        the snapshot; ERR_NETWORK: no member, no bucket. What was kept before stays.
  * Owns:  SNAPSHOT_FOLDER, under a lock. May be killed at any moment: a file gets its name once it is whole
@@ -17,8 +17,7 @@
 #include "agent/os/root.h"
 #include "node/metadata.h"
 
-#define SNAPSHOT_FOLDER  "/var/lib/bake/snapshots"
-#define SNAPSHOT_VERDICT "/run/bake/snapshot" /* "ok NAME" or "bad: WHY" */
+#define SNAPSHOT_FOLDER "/var/lib/bake/snapshots"
 
 enum { SNAPSHOT_KEEP = 12, SNAPSHOT_MS = 600000, SNAPSHOT_CLIENT_PORT = 2379 };
 

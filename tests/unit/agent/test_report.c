@@ -80,6 +80,16 @@ static void always_ill(int conn, unsigned nth, const char *request)
     raw_text(conn, "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"health\":\"false\"}");
 }
 
+/* As etcd 3.6 answers when its quota is used up. */
+static void alarmed(int conn, unsigned nth, const char *request)
+{
+    (void)nth;
+    raw_text(conn,
+             strstr(request, "exclude=NOSPACE")
+                 ? "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"health\":\"true\"}"
+                 : "HTTP/1.1 503 Unavailable\r\n\r\n{\"health\":\"false\",\"reason\":\"ALARM NOSPACE\"}");
+}
+
 static void report(const struct place *place, raw_handler *etcd, unsigned timeout_s, struct said *said,
                    bool want_pass)
 {
@@ -132,6 +142,8 @@ static void bad_nodes_fail(void **state)
     fails_with(place, always_ill, "FAIL etcd.service is still activating (auto-restart)\n");
     prepare(place, ETCD_ACTIVE "\n" KUBELET_SKIPPED);
     fails_with(place, always_ill, "FAIL etcd is unhealthy: it answered 200 {\"health\":\"false\"}\n");
+    fails_with(place, alarmed, "bake-report: etcd alarm NOSPACE\n");
+    fails_with(place, alarmed, "FAIL etcd has raised the alarm NOSPACE\n");
     put_text(place, BOOT_VERDICT, "bad: /opt/x: it is missing\n");
     fails_with(place, ill_then_well, "FAIL contents bad: /opt/x: it is missing\n");
     assert_int_equal(unlink(below(place, BOOT_VERDICT)), 0);
