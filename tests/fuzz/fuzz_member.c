@@ -5,6 +5,7 @@
 
 #include "agent/etcd/api.h"
 #include "agent/etcd/peer_message.h"
+#include "agent/status/cluster.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -54,6 +55,29 @@ static void check_members(const char *text, size_t len)
     }
 }
 
+/* What a status shows is one printable word. */
+static void check_word(const char *word)
+{
+    if (strlen(word) >= CLUSTER_WORD || strpbrk(word, "\033\n\r\t \"\\"))
+        abort();
+}
+
+/* What members and API servers answer to `bake-agent status`. */
+static void check_status(const char *text, size_t len)
+{
+    static struct cluster_state state;
+    struct err err = {0};
+    state = (struct cluster_state){.count = 1, .rows[0] = {.name = "a", .id = "11"}};
+    if (cluster_parse_status(text, len, &state.rows[0], &err) == 0 && !state.rows[0].answers)
+        abort();
+    (void)!cluster_parse_alarms(text, len, &state, &err);
+    (void)!cluster_parse_nodes(text, len, &state, &err);
+    check_word(state.rows[0].version);
+    check_word(state.rows[0].kubelet);
+    for (size_t i = 0; i < state.alarm_count; i++)
+        check_word(state.alarms[i].what);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     if (len < 1)
@@ -61,5 +85,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     check_packet(bytes, len);
     check_roster((const char *)bytes, len);
     check_members((const char *)bytes, len);
+    check_status((const char *)bytes, len);
     return 0;
 }

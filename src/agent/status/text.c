@@ -15,13 +15,11 @@ static void put_mib(struct buf *ret, uint64_t bytes)
     buf_printf(ret, "%.1f MiB", (double)bytes / (1 << 20));
 }
 
-static const char *etcd_word(const struct cluster_row *row)
+static const char *etcd_word(const struct cluster_state *cluster, const struct cluster_row *row)
 {
-    return !row->id[0] && !row->answers ? "no member"
-           : !row->answers              ? "no answer"
-           : row->learns                ? "learner"
-           : row->leads                 ? "leader"
-                                        : "follower";
+    if (!row->answers)
+        return cluster->has_members && !row->id[0] ? "no member" : "no answer";
+    return row->learns ? "learner" : row->leads ? "leader" : cluster->has_members ? "follower" : "answers";
 }
 
 static const char *node_word(const struct cluster_row *row)
@@ -46,7 +44,7 @@ static void put_members(const struct cluster_state *cluster, struct buf *ret)
         if (row->answers)
             snprintf(size, sizeof size, "%.1f MiB", (double)row->bytes / (1 << 20));
         buf_printf(ret, "%-16s %-15s %-9s %-8s %-10s %-14s %-9s %s\n", row->name[0] ? row->name : "(new)",
-                   or_dash(row->ip), etcd_word(row), or_dash(row->version), size, node_word(row),
+                   or_dash(row->ip), etcd_word(cluster, row), or_dash(row->version), size, node_word(row),
                    or_dash(row->kubelet), row->serves ? "ready" : "-");
     }
 }

@@ -222,6 +222,10 @@ static void for_people(void **state)
         strstr(text.data, "b                10.0.1.2        no answer -        -          NotReady "));
     assert_non_null(strstr(text.data, "valid until 2027-01-15T08:00:00Z (/etc/kubernetes/pki/x.crt)"));
     assert_non_null(strstr(text.data, "\nno problems\n"));
+    assert_non_null(strstr(text.data, "c                10.0.2.2        no answer "));
+    status->cluster.rows[2].id[0] = '\0';
+    status_write_text(status, &text);
+    assert_non_null(strstr(text.data, "c                10.0.2.2        no member "));
     buf_str(&status->problems, "b: \033[2J\nc is not Ready\n");
     status_write_text(status, &text);
     assert_non_null(strstr(text.data, "\nproblems\n  b: ?[2J\n  c is not Ready\n"));
