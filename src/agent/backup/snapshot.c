@@ -22,7 +22,7 @@
 #define SEALED  SNAPSHOT_FOLDER "/sealed"
 #define KEYS    "/etc/kubernetes/pki/admin/"
 
-enum { OUTPUT_MAX = 64 << 10, LISTED_MAX = 256, FILE_CAP = VALUE_SNAPSHOT_CAP + 8 };
+enum { OUTPUT_MAX = 64 << 10, SAID_MAX = 400, LISTED_MAX = 256, FILE_CAP = VALUE_SNAPSHOT_CAP + 8 };
 
 struct snapshots {
     char names[LISTED_MAX][VALUE_SNAPSHOT_CAP]; /* oldest first */
@@ -150,10 +150,9 @@ int snapshot_tool(const struct root *root, const char *const *argv, struct buf *
     for (size_t i = 0; i < out->len; i++)
         if (out->data[i] < ' ' || out->data[i] > '~')
             out->data[i] = ' ';
-    return err_set(err, ERR_VERIFY, 0, "%s %s ended with %d: %s", argv[0], argv[1], code,
-                   out->len > 400 ? out->data + out->len - 400
-                   : out->data    ? out->data
-                                  : "");
+    size_t skip = out->len > SAID_MAX ? out->len - SAID_MAX : 0;
+    const char *text = out->data ? out->data : "";
+    return err_set(err, ERR_VERIFY, 0, "%s %s ended with %d: %s", argv[0], argv[1], code, text + skip);
 }
 
 int snapshot_status(const struct root *root, const char *file, char ret_revision[VALUE_ID_CAP],
