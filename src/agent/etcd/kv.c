@@ -205,15 +205,22 @@ int etcd_create(const struct etcd_api *api, const char *key, const char *value, 
     return put_if(api, &request, key, value, len, lease, ret_done, err);
 }
 
-int etcd_swap(const struct etcd_api *api, const char *key, const char *old, size_t old_len, const char *value,
-              size_t len, bool *ret_done, struct err *err)
+static int put_if_value(const struct etcd_api *api, const char *key, const char *old, size_t old_len,
+                        const char *value, size_t len, const struct etcd_lease *lease, bool *ret_done,
+                        struct err *err)
 {
     cleanup_buf struct buf request = REQUEST_INIT;
     buf_str(&request, "{\"compare\":[{\"target\":\"VALUE\",\"result\":\"EQUAL\",");
     add_bytes(&request, "value", old, old_len);
     buf_str(&request, ",");
     add_bytes(&request, "key", key, strlen(key));
-    return put_if(api, &request, key, value, len, NULL, ret_done, err);
+    return put_if(api, &request, key, value, len, lease, ret_done, err);
+}
+
+int etcd_swap(const struct etcd_api *api, const char *key, const char *old, size_t old_len, const char *value,
+              size_t len, bool *ret_done, struct err *err)
+{
+    return put_if_value(api, key, old, old_len, value, len, NULL, ret_done, err);
 }
 
 int etcd_delete(const struct etcd_api *api, const char *key, struct err *err)
@@ -283,6 +290,8 @@ int etcd_lock(const struct etcd_api *api, const char *key, const char *holder, u
     if (etcd_lease_grant(api, ttl_s, &lease, err) < 0)
         return -1;
     int status = etcd_create(api, key, holder, strlen(holder), &lease, &done, err);
+    if (status == 0 && !done)
+        status = put_if_value(api, key, holder, strlen(holder), holder, strlen(holder), &lease, &done, err);
     if (status == 0 && done) {
         *ret = lease;
         return 0;
