@@ -54,6 +54,12 @@ void cluster_secret_derive(const struct cluster_secret *secret, const char *clus
     sodium_memzero(&state, sizeof state);
 }
 
+void cluster_secret_take_next(const struct cluster_secret *secret, struct cluster_secret *ret)
+{
+    *ret = (struct cluster_secret){.set = secret->has_next};
+    memcpy(ret->bytes, secret->next, sizeof ret->bytes);
+}
+
 void cluster_secret_clear(struct cluster_secret *secret)
 {
     sodium_memzero(secret, sizeof *secret);

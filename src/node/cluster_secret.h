@@ -20,6 +20,8 @@ enum { CLUSTER_SECRET_SIZE = 32, DERIVED_KEY_SIZE = 32 };
 struct cluster_secret {
     unsigned char bytes[CLUSTER_SECRET_SIZE];
     bool set;
+    bool has_next; /* while the cluster changes from one secret to the next: cluster-secret-next */
+    unsigned char next[CLUSTER_SECRET_SIZE];
 };
 
 must_check int cluster_secret_parse(const char *base64, struct cluster_secret *ret, struct err *err);
@@ -28,6 +30,9 @@ must_check int cluster_secret_parse(const char *base64, struct cluster_secret *r
  * that were given one secret by mistake share no key. */
 void cluster_secret_derive(const struct cluster_secret *secret, const char *cluster, const char *label,
                            unsigned char ret[DERIVED_KEY_SIZE]);
+
+/* The next secret alone; only if there is one. */
+void cluster_secret_take_next(const struct cluster_secret *secret, struct cluster_secret *ret);
 
 void cluster_secret_clear(struct cluster_secret *secret);
 #define cleanup_cluster_secret cleanup(cluster_secret_clear)

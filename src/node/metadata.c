@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "node/json_pull.h"
 
 enum { RAW_CAP = 2048 };
@@ -24,6 +26,7 @@ enum raw_key {
     BUCKET,
     RESTORE,
     SECRET,
+    NEXT_SECRET,
     RAW_COUNT
 };
 
@@ -45,7 +48,8 @@ static const char *const raw_names[RAW_COUNT] = {"name",
                                                  "cluster-role",
                                                  "snapshot-bucket",
                                                  "cluster-restore",
-                                                 "cluster-secret"};
+                                                 "cluster-secret",
+                                                 "cluster-secret-next"};
 
 static bool is_list(size_t key)
 {
@@ -314,9 +318,19 @@ static int check_ranges(const struct node_metadata *m, struct err *err)
 
 static int take_secret(const struct raw *raw, struct cluster_secret *ret, struct err *err)
 {
+    cleanup_cluster_secret struct cluster_secret next = {0};
     *ret = (struct cluster_secret){0};
     if (raw->text[SECRET][0] != '\0' && cluster_secret_parse(raw->text[SECRET], ret, err) < 0)
         return err_wrap(err, "metadata: %s", raw_names[SECRET]);
+    if (raw->text[NEXT_SECRET][0] == '\0')
+        return 0;
+    if (cluster_secret_parse(raw->text[NEXT_SECRET], &next, err) < 0)
+        return err_wrap(err, "metadata: %s", raw_names[NEXT_SECRET]);
+    if (sodium_memcmp(ret->bytes, next.bytes, sizeof next.bytes) == 0)
+        return err_set(err, ERR_VERIFY, 0, "metadata: %s is the same as %s", raw_names[NEXT_SECRET],
+                       raw_names[SECRET]);
+    ret->has_next = ret->set;
+    memcpy(ret->next, next.bytes, sizeof ret->next);
     return 0;
 }
 

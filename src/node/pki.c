@@ -26,18 +26,19 @@ static const struct {
 };
 
 const struct pki_copy pki_copies[PKI_COPIES] = {
-    {PKI_APISERVER, PKI_OF_CLUSTER, "ca.crt"},
-    {PKI_APISERVER, PKI_OF_ETCD, "etcd-ca.crt"},
-    {PKI_APISERVER, PKI_OF_FRONT_PROXY, "front-proxy-ca.crt"},
-    {PKI_CONTROLLER_MANAGER, PKI_OF_CLUSTER, "ca.crt"},
-    {PKI_CONTROLLER_MANAGER, PKI_OF_FRONT_PROXY, "front-proxy-ca.crt"},
-    {PKI_SCHEDULER, PKI_OF_CLUSTER, "ca.crt"},
-    {PKI_KUBELET, PKI_OF_CLUSTER, "ca.crt"},
-    {PKI_KUBE_PROXY, PKI_OF_CLUSTER, "ca.crt"},
-    {PKI_NETWORK, PKI_OF_CLUSTER, "ca.crt"},
-    {PKI_ADMIN, PKI_OF_CLUSTER, "ca.crt"},
-    {PKI_ADMIN, PKI_OF_ETCD, "etcd-ca.crt"},
-    {PKI_ETCD, PKI_OF_ETCD, "ca.crt"},
+    {PKI_APISERVER, PKI_OF_CLUSTER, "ca.crt", false},
+    {PKI_APISERVER, PKI_OF_ETCD, "etcd-ca.crt", false},
+    {PKI_APISERVER, PKI_OF_FRONT_PROXY, "front-proxy-ca.crt", false},
+    {PKI_CONTROLLER_MANAGER, PKI_OF_CLUSTER, "ca.crt", false},
+    {PKI_CONTROLLER_MANAGER, PKI_OF_CLUSTER, "signing.crt", true},
+    {PKI_CONTROLLER_MANAGER, PKI_OF_FRONT_PROXY, "front-proxy-ca.crt", false},
+    {PKI_SCHEDULER, PKI_OF_CLUSTER, "ca.crt", false},
+    {PKI_KUBELET, PKI_OF_CLUSTER, "ca.crt", false},
+    {PKI_KUBE_PROXY, PKI_OF_CLUSTER, "ca.crt", false},
+    {PKI_NETWORK, PKI_OF_CLUSTER, "ca.crt", false},
+    {PKI_ADMIN, PKI_OF_CLUSTER, "ca.crt", false},
+    {PKI_ADMIN, PKI_OF_ETCD, "etcd-ca.crt", false},
+    {PKI_ETCD, PKI_OF_ETCD, "ca.crt", false},
 };
 
 const struct pki_leaf pki_leaves[PKI_LEAVES] = {
@@ -163,22 +164,30 @@ void pki_kubeconfig(const struct node_metadata *metadata, enum pki_folder folder
                user, cluster, cluster, user, user, cluster);
 }
 
-/* Source: Kubernetes, "Encrypting Secret Data at Rest", EncryptionConfiguration. "identity", last, only reads
- * what was written before there was a key. */
-void pki_encryption(const char base64[static PKI_KEY_BASE64], struct buf *ret)
+static void add_key(const char base64[static PKI_KEY_BASE64], struct buf *ret)
 {
     buf_printf(ret,
-               "apiVersion: apiserver.config.k8s.io/v1\n"
-               "kind: EncryptionConfiguration\n"
-               "resources:\n"
-               "  - resources: [secrets]\n"
-               "    providers:\n"
                "      - secretbox:\n"
                "          keys:\n"
                "            - name: key1\n"
-               "              secret: %.*s\n"
-               "      - identity: {}\n",
+               "              secret: %.*s\n",
                PKI_KEY_BASE64, base64);
+}
+
+/* Source: Kubernetes, "Encrypting Secret Data at Rest", EncryptionConfiguration. Both keys have one name,
+ * because the name is stored with each Secret, and each may be the only key later: a provider whose key does
+ * not open a value is passed over. "identity", last, only reads what was written before there was a key. */
+void pki_encryption(const char base64[static PKI_KEY_BASE64], const char *other, struct buf *ret)
+{
+    buf_str(ret, "apiVersion: apiserver.config.k8s.io/v1\n"
+                 "kind: EncryptionConfiguration\n"
+                 "resources:\n"
+                 "  - resources: [secrets]\n"
+                 "    providers:\n");
+    add_key(base64, ret);
+    if (other)
+        add_key(other, ret);
+    buf_str(ret, "      - identity: {}\n");
 }
 
 /* Source: Kubernetes, "Authenticating", AuthenticationConfiguration. v1beta1 is what 1.32 and 1.33 know, too;

@@ -53,13 +53,14 @@ struct pki_authority_spec {
 };
 extern const struct pki_authority_spec pki_authorities[PKI_AUTHORITIES];
 
-/* A copy of an authority's certificate. */
+/* A copy of an authority's certificate; of both, while the cluster changes its secret. */
 struct pki_copy {
     enum pki_folder folder;
     enum pki_authority authority;
     const char *file;
+    bool alone; /* of the one that signs: the controller manager takes a file of two for an error */
 };
-enum { PKI_COPIES = 12, PKI_LEAVES = 14 };
+enum { PKI_COPIES = 13, PKI_LEAVES = 14 };
 extern const struct pki_copy pki_copies[PKI_COPIES];
 
 enum pki_names { PKI_NO_NAMES, PKI_API_NAMES, PKI_NODE_NAMES, PKI_MEMBER_NAMES };
@@ -94,8 +95,9 @@ void pki_path(enum pki_folder folder, const char *file, const char *suffix, char
 /* Adds nothing for a folder without a kubeconfig. */
 void pki_kubeconfig(const struct node_metadata *metadata, enum pki_folder folder, struct buf *ret);
 
-/* The API server's encryption.yaml with one key. */
-void pki_encryption(const char base64[static PKI_KEY_BASE64], struct buf *ret);
+/* The API server's encryption.yaml: it writes with the first key, and reads with both. OTHER: NULL if there
+ * is none. */
+void pki_encryption(const char base64[static PKI_KEY_BASE64], const char *other, struct buf *ret);
 
 /* The API server's authentication.yaml: health checks need no certificate, everything else does. */
 void pki_authentication(struct buf *ret);

@@ -290,19 +290,33 @@ static bool same_text(const struct buf *has, const struct buf *wants)
     return has->len == wants->len && CRYPTO_memcmp(has->data, wants->data, has->len) == 0;
 }
 
-X509 *x509_read_cert(const struct buf *pem)
+size_t x509_read_certs(const struct buf *pem, X509 *ret[static 2])
 {
     struct err unwritten;
     cleanup_buf struct buf again = BUF_INIT(X509_PEM_MAX);
     BIO *bio = open_pem(pem);
-    X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
+    size_t count = 0;
+    bool ok = bio;
+    while (ok && count < 2 && (ret[count] = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL)
+        ok = x509_write_cert(ret[count++], &again, &unwritten) == 0;
     BIO_free(bio);
-    if (!cert || x509_write_cert(cert, &again, &unwritten) < 0 || !same_text(pem, &again)) {
-        X509_free(cert);
-        ERR_clear_error();
-        return NULL;
+    ERR_clear_error(); /* the end of the text is one */
+    if (ok && count > 0 && same_text(pem, &again))
+        return count;
+    while (count > 0)
+        X509_free(ret[--count]);
+    return 0;
+}
+
+X509 *x509_read_cert(const struct buf *pem)
+{
+    X509 *certs[2];
+    size_t count = x509_read_certs(pem, certs);
+    if (count == 2) {
+        X509_free(certs[0]);
+        X509_free(certs[1]);
     }
-    return cert;
+    return count == 1 ? certs[0] : NULL;
 }
 
 EVP_PKEY *x509_read_key(const struct buf *pem)

@@ -66,6 +66,10 @@ must_check int x509_write_public(const EVP_PKEY *key, struct buf *ret, struct er
 X509 *x509_read_cert(const struct buf *pem);
 EVP_PKEY *x509_read_key(const struct buf *pem);
 
+/* As x509_read_cert(), for a file of one certificate or two, the number of which is returned; 0 for any other
+ * bytes. The caller frees RET. */
+size_t x509_read_certs(const struct buf *pem, X509 *ret[static 2]);
+
 /* Whether an authority's certificate is self-signed, intact, and valid at NOW. */
 bool x509_authority_good(X509 *cert, time_t now);
 

@@ -57,7 +57,7 @@ int configure(const struct root *root, const struct node_metadata *metadata,
     unsigned folders = 0;
     if (configure_network_word(root, network, err) < 0)
         return -1;
-    if (secret->set ? pki_files_write(root, metadata, secret, now, &folders, err) < 0
+    if (secret->set ? pki_files_write(root, metadata, secret, false, now, &folders, err) < 0
                     : pki_files_check(root, metadata, now, err) < 0)
         return -1;
     unsigned rendered = 0;

@@ -14,14 +14,22 @@ struct pki_checker {
     const struct root *root;
     const struct node_metadata *metadata;
     time_t now;
-    X509 *authorities[PKI_AUTHORITIES];
+    /* two while the cluster changes its secret */
+    X509 *authorities[PKI_AUTHORITIES][2];
+    size_t counts[PKI_AUTHORITIES];
     struct err *err;
 };
+
+static void free_certs(X509 *certs[static 2], size_t count)
+{
+    while (count > 0)
+        X509_free(certs[--count]);
+}
 
 static void free_checker(struct pki_checker *checker)
 {
     for (size_t i = 0; i < PKI_AUTHORITIES; i++)
-        X509_free(checker->authorities[i]);
+        free_certs(checker->authorities[i], checker->counts[i]);
 }
 #define cleanup_pki_checker cleanup(free_checker)
 
@@ -53,30 +61,53 @@ static bool same(const struct buf *a, const struct buf *b)
     return a->len == b->len && sodium_memcmp(a->data, b->data, a->len) == 0;
 }
 
+static bool is_among(const struct pki_checker *checker, enum pki_authority authority, const X509 *cert)
+{
+    for (size_t i = 0; i < checker->counts[authority]; i++)
+        if (X509_cmp(checker->authorities[authority][i], cert) == 0)
+            return true;
+    return false;
+}
+
 /* All copies of an authority's certificate must be equal, or clients do not trust their servers. */
+static bool copy_good(const struct pki_checker *checker, const struct pki_copy *copy, X509 *certs[static 2],
+                      size_t count)
+{
+    size_t want = checker->counts[copy->authority];
+    bool good = count > 0 && (want == 0 || count == (copy->alone ? 1 : want));
+    for (size_t i = 0; i < count; i++)
+        good = good && x509_authority_good(certs[i], checker->now) &&
+               (want == 0 || is_among(checker, copy->authority, certs[i]));
+    return good;
+}
+
 static int check_copy(struct pki_checker *checker, const struct pki_copy *copy)
 {
     cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
-    X509 **first = &checker->authorities[copy->authority];
+    X509 *certs[2];
     if (read_file(checker, copy->folder, copy->file, &text) < 0)
         return -1;
-    X509 *cert = x509_read_cert(&text);
-    bool good = cert && x509_authority_good(cert, checker->now) && (!*first || X509_cmp(cert, *first) == 0);
-    if (*first)
-        X509_free(cert);
-    else
-        *first = cert;
+    size_t count = x509_read_certs(&text, certs);
+    bool good = copy_good(checker, copy, certs, count);
+    if (checker->counts[copy->authority] == 0 && !copy->alone) {
+        memcpy(checker->authorities[copy->authority], certs, sizeof certs);
+        checker->counts[copy->authority] = count;
+    } else {
+        free_certs(certs, count);
+    }
     return good ? 0 : bad(checker, copy->folder, copy->file, "damaged or of another cluster");
 }
 
 static int check_leaf(const struct pki_checker *checker, const struct pki_leaf *leaf)
 {
-    cleanup_buf struct buf cert = BUF_INIT(PKI_FILE_MAX);
-    cleanup_x509_wipe struct buf key = BUF_INIT(PKI_FILE_MAX);
     char path[PATH_CAP];
-    if (pki_leaf_fits(checker->root, leaf, checker->authorities[leaf->authority], checker->metadata,
-                      checker->now, 0, &cert, &key))
-        return 0;
+    for (size_t i = 0; i < checker->counts[leaf->authority]; i++) {
+        cleanup_buf struct buf cert = BUF_INIT(PKI_FILE_MAX);
+        cleanup_x509_wipe struct buf key = BUF_INIT(PKI_FILE_MAX);
+        if (pki_leaf_fits(checker->root, leaf, checker->authorities[leaf->authority][i], checker->metadata,
+                          checker->now, 0, &cert, &key))
+            return 0;
+    }
     pki_path(leaf->folder, leaf->file, ".crt", path);
     return err_set(checker->err, ERR_VERIFY, 0,
                    "%s is missing, expired or not this node's, or its key is not its own, " ONLY_THERE, path);
@@ -85,12 +116,24 @@ static int check_leaf(const struct pki_checker *checker, const struct pki_leaf *
 static int check_authority_key(const struct pki_checker *checker)
 {
     cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
-    if (read_file(checker, PKI_CONTROLLER_MANAGER, "ca.key", &text) < 0)
+    cleanup_buf struct buf pem = BUF_INIT(PKI_FILE_MAX);
+    if (read_file(checker, PKI_CONTROLLER_MANAGER, "ca.key", &text) < 0 ||
+        read_file(checker, PKI_CONTROLLER_MANAGER, "signing.crt", &pem) < 0)
         return -1;
     cleanup(free_key) EVP_PKEY *key = x509_read_key(&text);
-    return key && X509_check_private_key(checker->authorities[PKI_OF_CLUSTER], key) == 1
-               ? 0
-               : bad(checker, PKI_CONTROLLER_MANAGER, "ca.key", "damaged or of another cluster");
+    X509 *cert = x509_read_cert(&pem);
+    bool good = key && cert && X509_check_private_key(cert, key) == 1;
+    X509_free(cert);
+    return good ? 0 : bad(checker, PKI_CONTROLLER_MANAGER, "ca.key", "damaged or of another cluster");
+}
+
+/* The other key's public half, while there are two, is only known to be one. */
+static bool starts_with(const struct buf *text, const struct buf *start)
+{
+    static const char next[] = "-----BEGIN PUBLIC KEY-----\n";
+    return text->len >= start->len && sodium_memcmp(text->data, start->data, start->len) == 0 &&
+           (text->len == start->len ||
+            (text->len == 2 * start->len && memcmp(text->data + start->len, next, sizeof next - 1) == 0));
 }
 
 static int check_token_keys(const struct pki_checker *checker)
@@ -108,25 +151,34 @@ static int check_token_keys(const struct pki_checker *checker)
         return bad(checker, PKI_CONTROLLER_MANAGER, "sa.key", "not the API server's");
     if (x509_write_public(key, &wants, checker->err) < 0)
         return -1;
-    return same(&public, &wants) ? 0 : bad(checker, PKI_APISERVER, "sa.pub", "not that of sa.key");
+    return starts_with(&public, &wants) ? 0 : bad(checker, PKI_APISERVER, "sa.pub", "not that of sa.key");
 }
 
-/* The key itself is any 32 bytes. */
-static int check_encryption(const struct pki_checker *checker)
+/* The base64 of the next key from *AT on, which moves behind it. A key is any 32 bytes. */
+static const char *next_key(const char **at, const char *end)
 {
     static const char before[] = "secret: ";
     unsigned char bytes[DERIVED_KEY_SIZE];
+    const char *key = *at ? memmem(*at, (size_t)(end - *at), before, sizeof before - 1) : NULL;
+    if (!key || end - key < (long)(sizeof before - 1 + PKI_KEY_BASE64))
+        return NULL;
+    key += sizeof before - 1;
+    *at = key + PKI_KEY_BASE64;
+    bool good = base64_read(key, PKI_KEY_BASE64, bytes, sizeof bytes);
+    sodium_memzero(bytes, sizeof bytes);
+    return good ? key : NULL;
+}
+
+static int check_encryption(const struct pki_checker *checker)
+{
     cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
     if (read_file(checker, PKI_APISERVER, "encryption.yaml", &text) < 0)
         return -1;
-    const char *at = memmem(text.data, text.len, before, sizeof before - 1);
-    size_t left = at ? text.len - (size_t)(at + sizeof before - 1 - text.data) : 0;
-    bool good =
-        left > PKI_KEY_BASE64 && base64_read(at + sizeof before - 1, PKI_KEY_BASE64, bytes, sizeof bytes);
-    sodium_memzero(bytes, sizeof bytes);
-    if (good)
-        pki_encryption(at + sizeof before - 1, &wants);
-    return good && same(&text, &wants) ? 0 : bad(checker, PKI_APISERVER, "encryption.yaml", "damaged");
+    const char *at = text.data, *end = text.data + text.len;
+    const char *first = next_key(&at, end), *second = next_key(&at, end);
+    if (first)
+        pki_encryption(first, second, &wants);
+    return first && same(&text, &wants) ? 0 : bad(checker, PKI_APISERVER, "encryption.yaml", "damaged");
 }
 
 static int check_authentication(const struct pki_checker *checker)

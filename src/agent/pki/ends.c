@@ -11,6 +11,22 @@ static int read_end(const X509 *cert, time_t *ret)
     return 0;
 }
 
+/* The end of the certificate, or of the one of two that ends first. */
+static int read_first_end(const struct buf *pem, time_t *ret)
+{
+    X509 *certs[2];
+    size_t count = x509_read_certs(pem, certs);
+    int status = count > 0 ? 0 : -1;
+    for (size_t i = 0; i < count; i++) {
+        time_t at = 0;
+        if (read_end(certs[i], &at) < 0)
+            status = -1;
+        *ret = i == 0 || at < *ret ? at : *ret;
+        X509_free(certs[i]);
+    }
+    return status;
+}
+
 static int look_at(const struct root *root, const char *path, struct pki_end *first, struct err *err)
 {
     cleanup_buf struct buf text = BUF_INIT(PKI_FILE_MAX);
@@ -20,10 +36,7 @@ static int look_at(const struct root *root, const char *path, struct pki_end *fi
         return -1;
     if (!found)
         return 0;
-    X509 *cert = x509_read_cert(&text);
-    int status = read_end(cert, &at);
-    X509_free(cert);
-    if (status < 0)
+    if (read_first_end(&text, &at) < 0)
         return err_set(err, ERR_VERIFY, 0, "%s is not a certificate", path);
     if (first->path[0] == '\0' || at < first->at) {
         snprintf(first->path, sizeof first->path, "%s", path);

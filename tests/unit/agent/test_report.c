@@ -318,7 +318,7 @@ static void issue_before(const struct place *place, unsigned days)
     const char *const argv[] = {"rm", "-rf", below(place, PKI_DIR), NULL};
     unsigned changed;
     assert_int_equal(run(argv), 0);
-    if (pki_files_write(&place->root, &one_node, &secret, time(NULL) - (time_t)days * 86400, &changed,
+    if (pki_files_write(&place->root, &one_node, &secret, false, time(NULL) - (time_t)days * 86400, &changed,
                         &last) < 0)
         fail_msg("%s", last.text);
 }

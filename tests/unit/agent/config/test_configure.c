@@ -40,7 +40,7 @@ static unsigned write_pki(const struct place *place, const struct node_metadata 
                           const struct cluster_secret *of, time_t now)
 {
     unsigned changed = 0;
-    if (pki_files_write(&place->root, m, of, now, &changed, &last) < 0)
+    if (pki_files_write(&place->root, m, of, false, now, &changed, &last) < 0)
         fail_msg("%s", last.text);
     return changed;
 }

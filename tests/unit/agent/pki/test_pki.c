@@ -15,6 +15,7 @@
 
 #include <linux/ptrace.h>
 
+#include "agent/pki/ends.h"
 #include "agent/pki/files.h"
 #include "base/clock.h"
 
@@ -59,6 +60,7 @@ static const char *const node_files[] = {
     "controller-manager/front-proxy-ca.crt",
     "controller-manager/kubeconfig",
     "controller-manager/sa.key",
+    "controller-manager/signing.crt",
     "etcd/ca.crt",
     "etcd/peer.crt",
     "etcd/peer.key",
@@ -110,7 +112,7 @@ static unsigned write_pki(const struct place *place, const struct node_metadata 
                           const struct cluster_secret *of, time_t now)
 {
     unsigned changed = 0;
-    if (pki_files_write(&place->root, m, of, now, &changed, &last) < 0)
+    if (pki_files_write(&place->root, m, of, false, now, &changed, &last) < 0)
         fail_msg("%s", last.text);
     return changed;
 }
@@ -399,6 +401,87 @@ static void keys_of_another_secret_are_recognized(void **state)
         free((char *)(uintptr_t)left[i + 1]);
 }
 
+/* The two secrets that SECRET and STRANGER are, at once. */
+static struct cluster_secret both(void)
+{
+    struct cluster_secret made = secret;
+    memcpy(made.next, stranger.bytes, sizeof made.next);
+    made.has_next = true;
+    return made;
+}
+
+static unsigned write_both(const struct place *place, const struct node_metadata *m, bool use_next)
+{
+    struct cluster_secret two = both();
+    unsigned changed = 0;
+    if (pki_files_write(&place->root, m, &two, use_next, NOW, &changed, &last) < 0)
+        fail_msg("%s", last.text);
+    return changed;
+}
+
+/* Whether FILE of A holds that of B, whole: a bundle holds its parts. */
+static bool contains(const struct place *a, const struct place *b, const char *file)
+{
+    cleanup_buf struct buf whole = get_file(a, in_pki(file)), part = get_file(b, in_pki(file));
+    return memmem(whole.data, whole.len, part.data, part.len) != NULL;
+}
+
+static bool equal(const struct place *a, const struct place *b, const char *file)
+{
+    cleanup_buf struct buf one = get_file(a, in_pki(file)), two = get_file(b, in_pki(file));
+    return one.len == two.len && memcmp(one.data, two.data, one.len) == 0;
+}
+
+static void a_cluster_changes_from_one_secret_to_the_next(void **state)
+{
+    static const char *const trusted[] = {
+        "apiserver/ca.crt", "apiserver/etcd-ca.crt", "apiserver/front-proxy-ca.crt",
+        "apiserver/sa.pub", "etcd/ca.crt",           "kubelet/ca.crt"};
+    static const char *const signing[] = {"controller-manager/signing.crt", "controller-manager/ca.key",
+                                          "controller-manager/sa.key", "apiserver/sa.key"};
+    struct place *place = *state;
+    struct node_metadata m = member(2);
+    struct cluster_secret two = both();
+    void *places[2] = {NULL, NULL};
+    assert_int_equal(make_place(&places[0]), 0);
+    assert_int_equal(make_place(&places[1]), 0);
+    (void)write_pki(places[0], &m, &secret, NOW);
+    (void)write_pki(places[1], &m, &stranger, NOW);
+    (void)write_pki(place, &m, &secret, NOW);
+    for (size_t used = 0; used < 2; used++) {
+        cleanup_buf struct buf before = get_file(place, in_pki("etcd/peer.crt"));
+        assert_int_not_equal(write_both(place, &m, used == 1), 0);
+        cleanup_buf struct buf after = get_file(place, in_pki("etcd/peer.crt"));
+        /* a good certificate stays until the next secret is used */
+        assert_int_equal(before.len == after.len && memcmp(before.data, after.data, after.len) == 0,
+                         used == 0);
+        assert_int_equal(write_both(place, &m, used == 1), 0);
+        must_check_out(place, &m, NOW);
+        holds_just(place, node_files, NODE_FILES);
+        for (size_t i = 0; i < sizeof trusted / sizeof *trusted; i++)
+            assert_true(contains(place, places[0], trusted[i]) && contains(place, places[1], trusted[i]));
+        for (size_t i = 0; i < sizeof signing / sizeof *signing; i++)
+            assert_true(equal(place, places[used], signing[i]) &&
+                        !equal(place, places[1 - used], signing[i]));
+        assert_string_equal(foreign(place, &m, &two), "");
+        assert_string_not_equal(foreign(place, &m, &secret), "");
+        assert_string_not_equal(foreign(place, &m, &stranger), "");
+        struct pki_end end;
+        assert_int_equal(pki_find_first_end(&place->root, &end, &last), 0);
+        put_text(place, in_pki("kubelet/ca.crt"), "damaged");
+        assert_int_equal(pki_files_check(&place->root, &m, NOW, &last), -1);
+        (void)write_both(place, &m, used == 1);
+    }
+    (void)write_pki(place, &m, &stranger, NOW);
+    for (size_t i = 0; i < sizeof trusted / sizeof *trusted; i++)
+        assert_true(equal(place, places[1], trusted[i]));
+    assert_true(equal(place, places[1], "apiserver/encryption.yaml"));
+    assert_string_equal(foreign(place, &m, &stranger), "");
+    must_check_out(place, &m, NOW);
+    assert_int_equal(remove_place(&places[0]), 0);
+    assert_int_equal(remove_place(&places[1]), 0);
+}
+
 /* Another cluster's file of the same kind: whole in itself, and wrong here. The agent's keys and the key for
  * secrets at rest cannot be told from others without the secret; a kubeconfig is the same for both. */
 static void each_file_of_a_stranger_is_found(void **state)
@@ -461,7 +544,7 @@ static int dies_at_rename(const struct place *place, const struct node_metadata 
         if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
             _exit(77);
         (void)raise(SIGSTOP);
-        _exit(pki_files_write(&place->root, m, of, NOW, &changed, &last) < 0);
+        _exit(pki_files_write(&place->root, m, of, false, NOW, &changed, &last) < 0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
@@ -526,7 +609,7 @@ static void a_run_may_die_at_any_time(void **state)
         int status = 0;
         pid_t pid = fork();
         if (pid == 0)
-            _exit(pki_files_write(&place->root, &m, of[i % 2], NOW, &changed, &last) < 0);
+            _exit(pki_files_write(&place->root, &m, of[i % 2], false, NOW, &changed, &last) < 0);
         usleep((useconds_t)random() % (whole + 1));
         (void)kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -549,6 +632,7 @@ int main(void)
         ROOTED(kubernetes_reads_its_files),
         ROOTED(each_file_is_missed),
         ROOTED(each_file_of_a_stranger_is_found),
+        ROOTED(a_cluster_changes_from_one_secret_to_the_next),
         ROOTED(keys_of_another_secret_are_recognized),
         ROOTED(modes_are_set_right_and_nothing_is_issued_for_it),
         ROOTED(a_run_may_die_before_any_file),
