@@ -41,15 +41,25 @@ static int check_contents(const struct root *root, const struct log *log, struct
     return write_verdict(root, text, err);
 }
 
-/* The keys on a disk with data are the only ones that its cluster accepts and that open its Secrets. */
+/* The keys on a disk with data are the only ones that its cluster accepts and that open its Secrets. RET:
+ * where the node is with these secrets: nothing runs yet that would have to follow. */
 static int check_secret(const struct root *root, const struct node_metadata *metadata,
-                        const struct cluster_secret *secret, struct err *err)
+                        const struct cluster_secret *secret, struct rotation *ret, struct err *err)
 {
     struct member_state disk;
     struct err unread;
-    if (!secret->set || configure_check_secret(root, metadata, secret, err) == 0)
-        return 0;
-    return member_state_load(root, &disk, &unread) == 0 && disk.phase != MEMBER_JOINED ? 0 : -1;
+    struct rotation now = {0};
+    enum rotation_step step = ROTATION_STAY;
+    if (!secret->set)
+        return rotation_load(root, ret, err);
+    if (configure_check_secret(root, metadata, secret, &now, &step, err) < 0) {
+        if (member_state_load(root, &disk, &unread) < 0 || disk.phase == MEMBER_JOINED)
+            return -1;
+        now = (struct rotation){0};
+        step = secret->has_next ? ROTATION_BEGIN : ROTATION_STAY;
+    }
+    rotation_after(&now, metadata, secret, step, ret);
+    return 0;
 }
 
 /* Good metadata starts the node even if the disk is full. */
@@ -65,11 +75,13 @@ int boot_run(const struct root *root, const struct wire_peer *peer, unsigned met
 {
     struct node_metadata metadata;
     cleanup_cluster_secret struct cluster_secret secret = {0};
+    struct rotation rotation;
     unsigned changed = 0; /* unused: nothing runs yet that would need a restart */
     if (root_remove(root, BOOT_DONE, err) < 0 || check_contents(root, log, err) < 0 ||
         acquire_metadata(root, peer, metadata_timeout_s, log, &metadata, &secret, err) < 0 ||
-        check_secret(root, &metadata, &secret, err) < 0 ||
-        configure(root, &metadata, &secret, time(NULL), &changed, err) < 0)
+        check_secret(root, &metadata, &secret, &rotation, err) < 0 ||
+        configure(root, &metadata, &secret, &rotation, time(NULL), &changed, err) < 0 ||
+        (secret.set && rotation_save(root, &rotation, err) < 0))
         return -1;
     if (secret.set)
         save_copy(root, &metadata, log);
@@ -87,7 +99,8 @@ int boot_check(const struct root *root, const struct node_metadata *metadata,
         return -1;
     if (found && text.data && strncmp(text.data, "bad", 3) == 0)
         return err_set(err, ERR_VERIFY, 0, "the image's contents are bad: this machine stays out");
-    return check_secret(root, metadata, secret, err);
+    struct rotation unused;
+    return check_secret(root, metadata, secret, &unused, err);
 }
 
 int boot_node_value(const struct root *root, const char *name, char *ret, size_t cap, struct err *err)

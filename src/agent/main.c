@@ -57,6 +57,7 @@ static int run_watch(const struct call *call, struct err *err)
                                        .peer = &server,
                                        .log = call->log,
                                        .health = {"127.0.0.1", 2381},
+                                       .rotate = {call->root, call->log, call->wait_s, 0},
                                        .stagger_s = WATCH_STAGGER_S});
 }
 
@@ -123,8 +124,8 @@ static const struct command {
     {"boot", "check the image's contents, read the metadata, configure the node", run_boot,
      "metadata-timeout", "the metadata server", 120, TO_CONSOLE},
     {"network", "set up the pod network and its firewall", run_network, NULL, NULL, 0, TO_LOG},
-    {"watch", "follow the metadata while the node runs, renew certificates; never ends", run_watch, NULL,
-     NULL, 0, TO_LOG},
+    {"watch", "follow the metadata while the node runs, renew certificates; never ends", run_watch, "spread",
+     "pods to read another CA", ROTATE_SPREAD_S, TO_LOG},
     {"hostname", "set the host's name to the node's, as boot found it", run_hostname, NULL, NULL, 0, TO_LOG},
     {"join", "before etcd: decide how this node's member starts", run_join, "limit",
      "other members; 0: forever", 0, TO_CONSOLE},

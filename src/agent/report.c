@@ -5,6 +5,7 @@
 
 #include "agent/boot.h"
 #include "agent/config/readers.h"
+#include "agent/config/rotation.h"
 #include "agent/os/child.h"
 #include "agent/contents/contents.h"
 #include "agent/contents/units.h"
@@ -114,6 +115,17 @@ static void report_pending(struct report *report)
     readers_list_pending(report->root, &units);
     if (units.len > 0)
         add_reason(report, "not yet reloaded with new configuration: %s: see bake-watch.service", units.data);
+}
+
+static void report_secret(struct report *report)
+{
+    struct rotation rotation;
+    struct err err;
+    if (rotation_load(report->root, &rotation, &err) < 0)
+        add_reason(report, "%s", err.text);
+    else if (rotation.stage != ROTATION_NONE)
+        report_line(report, "secret changing to cluster-secret-next, at \"%s\"",
+                    rotation_stage_names[rotation.stage]);
 }
 
 /* Waits until all units are settled twice, a second apart: a service that crashes and is restarted looks
@@ -249,6 +261,7 @@ int report_run(const struct root *root, const struct report_options *options, co
     report_contents(&report);
     report_certificates(&report);
     report_pending(&report);
+    report_secret(&report);
     report_hyperkube(&report);
     if (known)
         report_etcd(&report, units);

@@ -10,6 +10,7 @@
 #include "agent/config/configure.h"
 #include "agent/config/readers.h"
 #include "agent/os/tool.h"
+#include "agent/rotate/rotate.h"
 
 /* The first difference that a running node cannot follow, or NULL. */
 static const char *fixed_difference(const struct node_metadata *a, const struct node_metadata *b)
@@ -44,13 +45,14 @@ static bool same_members(const struct node_metadata *a, const struct node_metada
 
 /* The metadata and its secret, if this node can follow them while it runs, and when it is its turn. */
 static int fetch_metadata(const struct metadata_watch *watch, struct node_metadata *ret,
-                          struct cluster_secret *ret_secret, struct err *err)
+                          struct cluster_secret *ret_secret, struct rotation *ret_rotation,
+                          enum rotation_step *ret_step, struct err *err)
 {
     struct node_metadata before;
     bool wrong, found = false;
     if (acquire_last(watch->root, &before, &found, err) < 0 ||
         acquire_fetch(watch->peer, WATCH_FETCH_S, NULL, ret, ret_secret, &wrong, err) < 0 ||
-        configure_check_secret(watch->root, ret, ret_secret, err) < 0)
+        configure_check_secret(watch->root, ret, ret_secret, ret_rotation, ret_step, err) < 0)
         return -1;
     const char *fixed = found ? fixed_difference(&before, ret) : NULL;
     if (fixed)
@@ -105,27 +107,36 @@ static int follow(struct metadata_watch *watch, struct err *err)
 {
     struct node_metadata now;
     cleanup_cluster_secret struct cluster_secret secret = {0};
+    struct rotation rotation;
+    enum rotation_step step = ROTATION_STAY;
     unsigned changed = 0, pending = 0;
-    if (fetch_metadata(watch, &now, &secret, err) < 0) {
+    if (fetch_metadata(watch, &now, &secret, &rotation, &step, err) < 0) {
         struct err unsent; /* a reload does not wait for good metadata */
         (void)!readers_retry(watch->root, &unsent);
         return -1;
     }
+    if (step != ROTATION_STAY) /* its files are for a turn of their own */
+        return rotate_run(&watch->rotate, &now, &secret, &rotation, step, &watch->soon, err);
+    rotation_after(&rotation, &now, &secret, step, &rotation);
     if (readers_begin(watch->root, &pending, err) < 0 ||
-        configure(watch->root, &now, &secret, time(NULL), &changed, err) < 0)
+        configure(watch->root, &now, &secret, &rotation, time(NULL), &changed, err) < 0 ||
+        rotation_save(watch->root, &rotation, err) < 0)
         return -1;
     if (changed)
         log_line(watch->log, "configuration rewritten");
     if (readers_notify(watch->root, changed | pending, err) < 0 || drop_restore(watch, &now, err) < 0)
         return -1;
     /* last: if anything above fails, the next round starts from the old state */
-    return acquire_save(watch->root, &now, err);
+    if (acquire_save(watch->root, &now, err) < 0)
+        return -1;
+    return rotate_run(&watch->rotate, &now, &secret, &rotation, step, &watch->soon, err);
 }
 
 int watch_once(struct metadata_watch *watch, struct err *err)
 {
     cleanup_buf struct buf empty = BUF_INIT(1);
     bool booted = false;
+    watch->soon = false;
     if (root_read(watch->root, BOOT_DONE, &empty, &booted, err) < 0)
         return -1;
     return booted ? follow(watch, err) : start_again(watch, err);
@@ -146,7 +157,8 @@ void watch_run(struct metadata_watch *watch)
         int64_t began = clock_now_ms();
         log_once(watch, watch_once(watch, &err) < 0 ? err.text : "");
         /* not a busy loop when the server is down or answers at once */
-        if (acquire_wait(watch->peer, WATCH_WAIT_S, &err) < 0 || clock_now_ms() - began < 1000)
+        if (acquire_wait(watch->peer, watch->soon ? WATCH_SOON_S : WATCH_WAIT_S, &err) < 0 ||
+            clock_now_ms() - began < 1000)
             clock_sleep_ms(INT64_C(1000) * WATCH_STAGGER_S);
     }
 }

@@ -18,15 +18,18 @@
 
 #include "agent/http/http.h"
 #include "agent/os/root.h"
+#include "agent/rotate/rotate.h"
 #include "agent/os/log.h"
 
-enum { WATCH_WAIT_S = 60, WATCH_FETCH_S = 30, WATCH_STAGGER_S = 10, WATCH_HEALTH_S = 10 };
+enum { WATCH_WAIT_S = 60, WATCH_SOON_S = 3, WATCH_FETCH_S = 30, WATCH_STAGGER_S = 10, WATCH_HEALTH_S = 10 };
 
 struct metadata_watch {
     const struct root *root;
     const struct wire_peer *peer;
     const struct log *log;
-    struct wire_peer health;         /* etcd's, for restores; port 0: not asked */
+    struct wire_peer health; /* etcd's, for restores; port 0: not asked */
+    struct rotate rotate;
+    bool soon;                       /* the next round is due in WATCH_SOON_S, whatever changes */
     unsigned stagger_s;              /* between members that act on one change */
     char last_problem[ERR_TEXT_MAX]; /* "" when all was well */
 };

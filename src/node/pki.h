@@ -95,8 +95,8 @@ void pki_path(enum pki_folder folder, const char *file, const char *suffix, char
 /* Adds nothing for a folder without a kubeconfig. */
 void pki_kubeconfig(const struct node_metadata *metadata, enum pki_folder folder, struct buf *ret);
 
-/* The API server's encryption.yaml: it writes with the first key, and reads with both. OTHER: NULL if there
- * is none. */
+/* The API server's encryption.yaml: it writes with the first key, and reads with both. OTHER: NULL for
+ * one alone. */
 void pki_encryption(const char base64[static PKI_KEY_BASE64], const char *other, struct buf *ret);
 
 /* The API server's authentication.yaml: health checks need no certificate, everything else does. */

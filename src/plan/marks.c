@@ -11,7 +11,7 @@ enum { TEMPLATE_MAX = 1 << 20 }; /* the agent's limit */
 static const char *const known[] = {
     "ETCD_SERVERS",        "SERVICE_CIDR", "POD_CIDR",     "CLUSTER_DOMAIN", "CLUSTER_NAME",
     "CLUSTER_DNS",         "NODE_NAME",    "NODE_IP",      "NODE_CIDR",      "MTU",
-    "ALLOCATE_NODE_CIDRS", "PROXY_MODE",   "AUDIT_POLICY", "AUDIT_LOG"};
+    "ALLOCATE_NODE_CIDRS", "PROXY_MODE",   "AUDIT_POLICY", "AUDIT_LOG",      "KEYS"};
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
 
 struct marks {

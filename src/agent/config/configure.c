@@ -51,33 +51,50 @@ static unsigned of_keys(unsigned folders)
 }
 
 int configure(const struct root *root, const struct node_metadata *metadata,
-              const struct cluster_secret *secret, time_t now, unsigned *ret_changed, struct err *err)
+              const struct cluster_secret *secret, const struct rotation *rotation, time_t now,
+              unsigned *ret_changed, struct err *err)
 {
     char network[NETWORK_WORD_CAP];
-    unsigned folders = 0;
+    char keys[ROTATION_KEYS_CAP];
+    cleanup_cluster_secret struct cluster_secret picked = {0};
+    unsigned folders = 0, rendered = 0;
     if (configure_network_word(root, network, err) < 0)
         return -1;
-    if (secret->set ? pki_files_write(root, metadata, secret, false, now, &folders, err) < 0
+    rotation_pick(rotation, secret, &picked);
+    if (secret->set ? pki_files_write(root, metadata, &picked, rotation->stage >= ROTATION_USE, now, &folders,
+                                      err) < 0
                     : pki_files_check(root, metadata, now, err) < 0)
         return -1;
-    unsigned rendered = 0;
-    if (render_all(root, metadata, network, &rendered, err) < 0)
+    rotation_keys(rotation, keys);
+    if (render_all(root, metadata, network, keys, &rendered, err) < 0)
         return -1;
     *ret_changed = of_keys(folders) | of_files(rendered);
     return 0;
 }
 
-int configure_check_secret(const struct root *root, const struct node_metadata *metadata,
-                           const struct cluster_secret *secret, struct err *err)
+/* A disk that an older agent configured has no fingerprint: its keys tell. */
+static int check_files(const struct root *root, const struct node_metadata *metadata,
+                       const struct cluster_secret *secret, struct err *err)
 {
     char path[PATH_CAP];
     if (pki_files_find_foreign(root, metadata, secret, path, err) < 0)
         return -1;
     if (path[0] == '\0')
         return 0;
-    return err_set(err, ERR_VERIFY, 0,
-                   "metadata: cluster-secret or cluster-name changed: %s was made from another. Nothing is "
-                   "rewritten: put the old value back, or replace this node with an empty disk; only a boot "
-                   "without data of etcd takes a new value",
-                   path);
+    return err_set(
+        err, ERR_VERIFY, 0,
+        "metadata: cluster-secret or cluster-name changed: %s was made from another. Nothing is "
+        "rewritten: put the old value back, and give the new one as cluster-secret-next; or replace "
+        "this node with an empty disk",
+        path);
+}
+
+int configure_check_secret(const struct root *root, const struct node_metadata *metadata,
+                           const struct cluster_secret *secret, struct rotation *ret_rotation,
+                           enum rotation_step *ret_step, struct err *err)
+{
+    if (rotation_load(root, ret_rotation, err) < 0 ||
+        rotation_ask(ret_rotation, metadata, secret, ret_step, err) < 0)
+        return -1;
+    return ret_rotation->from[0] ? 0 : check_files(root, metadata, secret, err);
 }

@@ -11,6 +11,7 @@
 
 #include <time.h>
 
+#include "agent/config/rotation.h"
 #include "node/metadata.h"
 #include "agent/os/root.h"
 
@@ -24,14 +25,16 @@ enum configured {
     CONFIGURED_OTHER = 1 << 5, /* consumers that notice changes themselves */
 };
 
-/* RET_CHANGED: bits of enum configured. */
+/* ROTATION: where the node is, or will be. RET_CHANGED: bits of enum configured. */
 must_check int configure(const struct root *root, const struct node_metadata *metadata,
-                         const struct cluster_secret *secret, time_t now, unsigned *ret_changed,
-                         struct err *err);
+                         const struct cluster_secret *secret, const struct rotation *rotation, time_t now,
+                         unsigned *ret_changed, struct err *err);
 
-/* ERR_VERIFY if the keys on this disk were derived from another secret, or for another cluster-name. */
+/* What the secrets ask of this node, and where it is. ERR_VERIFY if it cannot follow them: the keys on this
+ * disk were derived from others, or for another cluster-name. */
 must_check int configure_check_secret(const struct root *root, const struct node_metadata *metadata,
-                                      const struct cluster_secret *secret, struct err *err);
+                                      const struct cluster_secret *secret, struct rotation *ret_rotation,
+                                      enum rotation_step *ret_step, struct err *err);
 
 /* The recipe's pod network, from /opt/bake/network; "vxlan" in an image without that file. */
 enum { NETWORK_WORD_CAP = 16 };

@@ -12,7 +12,7 @@
 #include "node/pki.h"
 #include "text/path.h"
 
-enum { RENDER_MAX = 16 << 10, TEMPLATE_MAX = 1 << 20, MARKS = 16, TEMPLATES_MAX = 256 };
+enum { RENDER_MAX = 16 << 10, TEMPLATE_MAX = 1 << 20, MARKS = 17, TEMPLATES_MAX = 256 };
 
 #define AUDIT_POLICY "audit.yaml"
 
@@ -204,7 +204,7 @@ static int remove_rendered(const struct root *root, const char *name, struct err
 }
 
 int render_all(const struct root *root, const struct node_metadata *metadata, const char *network,
-               unsigned *ret_changed, struct err *err)
+               const char *keys, unsigned *ret_changed, struct err *err)
 {
     struct renderer r = {.root = root, .metadata = metadata, .err = err};
     cleanup_free char(*names)[NAME_CAP] = calloc(TEMPLATES_MAX, sizeof *names);
@@ -212,6 +212,7 @@ int render_all(const struct root *root, const struct node_metadata *metadata, co
     bool hosts_changed = false;
     if (!names)
         return err_oom(err);
+    add_mark(&r, "KEYS", keys);
     if (make_marks(&r, network) < 0 || slot_check(root, metadata, err) < 0 ||
         list_templates(root, names, &count, err) < 0 ||
         hosts_render(root, metadata, &hosts_changed, err) < 0 ||

@@ -33,8 +33,9 @@ enum rendered {
 void render_node(const struct node_metadata *metadata, struct buf *ret);
 void render_etcd(const struct node_metadata *metadata, struct buf *ret);
 
-/* NETWORK is "vxlan", "flannel" or "calico". RET_CHANGED: bits of enum rendered. */
+/* NETWORK is "vxlan", "flannel" or "calico"; KEYS the word of rotation.h. RET_CHANGED: bits of enum rendered.
+ */
 must_check int render_all(const struct root *root, const struct node_metadata *metadata, const char *network,
-                          unsigned *ret_changed, struct err *err);
+                          const char *keys, unsigned *ret_changed, struct err *err);
 
 #endif

@@ -95,10 +95,11 @@ void etcd_reason_parse(const char *text, size_t len, char *ret, size_t cap)
 int etcd_post(const struct etcd_api *api, const char *path, const char *body, unsigned timeout_ms,
               struct buf *ret, struct err *err)
 {
-    struct tls_request request = {api->files, &api->peer, path, body, timeout_ms};
+    struct tls_request request = {
+        .files = api->files, .peer = &api->peer, .path = path, .body = body, .timeout_ms = timeout_ms};
     char reason[REASON_MAX];
     int status = 0;
-    if (tls_post(&request, &status, ret, err) < 0)
+    if (tls_send(&request, &status, ret, err) < 0)
         return -1;
     if (status == 200)
         return 0;

@@ -8,7 +8,7 @@
 
 #include "agent/http/read.h"
 
-enum { RECORD_MAX = 16 << 10 };
+enum { HEAD_MAX = 4096, RECORD_MAX = 16 << 10 };
 
 static inline void free_ctx(SSL_CTX **ctx)
 {
@@ -88,9 +88,14 @@ static int use_ca(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
     cleanup(free_bio) BIO *bio = open_file(files->root, files->ca, &text, err);
     if (!bio)
         return -1;
-    cleanup(free_x509) X509 *cert = PEM_read_bio_X509(bio, NULL, no_password, NULL);
-    if (!cert || X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) != 1)
-        return fail(ERR_VERIFY, files->ca, err);
+    for (size_t i = 0; i < 2; i++) {
+        cleanup(free_x509) X509 *cert = PEM_read_bio_X509(bio, NULL, no_password, NULL);
+        if (!cert && i > 0)
+            break;
+        if (!cert || X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) != 1)
+            return fail(ERR_VERIFY, files->ca, err);
+    }
+    ERR_clear_error(); /* the end of the text is one */
     return 0;
 }
 
@@ -185,15 +190,20 @@ static int shake_hands(struct channel *channel, struct err *err)
 
 static int send_request(struct channel *channel, const struct tls_request *request, struct err *err)
 {
-    cleanup_buf struct buf text = BUF_INIT(AGENT_HTTP_BODY_MAX);
+    size_t len = request->body ? strlen(request->body) : 0;
+    cleanup(wipe_buf) struct buf text = BUF_INIT(len + HEAD_MAX);
     buf_printf(&text,
                "%s %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: bake-agent/" BAKE_VERSION "\r\n"
-               "Accept: application/json\r\nConnection: close\r\n",
-               request->body ? "POST" : "GET", request->path, request->peer->host,
-               (unsigned)request->peer->port);
+               "Accept: %s\r\nConnection: close\r\n",
+               request->method ? request->method
+               : request->body ? "POST"
+                               : "GET",
+               request->path, request->peer->host, (unsigned)request->peer->port,
+               request->accept ? request->accept : "application/json");
     if (request->body)
-        buf_printf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(request->body));
-    buf_printf(&text, "\r\n%s", request->body ? request->body : "");
+        buf_printf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n", len);
+    buf_str(&text, "\r\n");
+    buf_add(&text, request->body ? request->body : "", len);
     if (buf_check(&text, "the request", err) < 0)
         return -1;
     ERR_clear_error();
@@ -245,7 +255,7 @@ static int exchange(const struct tls_request *request, SSL_CTX *ctx, int *ret_st
     return 0;
 }
 
-int tls_post(const struct tls_request *request, int *ret_status, struct buf *ret_body, struct err *err)
+int tls_send(const struct tls_request *request, int *ret_status, struct buf *ret_body, struct err *err)
 {
     cleanup(free_ctx) SSL_CTX *ctx = NULL;
     /* without the machine's configuration, which may load modules (a static program cannot) or weaken the
@@ -256,11 +266,4 @@ int tls_post(const struct tls_request *request, int *ret_status, struct buf *ret
         return err_wrap(err, "https://%s:%u%s", request->peer->host, (unsigned)request->peer->port,
                         request->path);
     return 0;
-}
-
-int tls_get(const struct tls_request *request, int *ret_status, struct buf *ret_body, struct err *err)
-{
-    struct tls_request get = *request;
-    get.body = NULL;
-    return tls_post(&get, ret_status, ret_body, err);
 }

@@ -1,5 +1,5 @@
-/* A small HTTPS client: one POST of JSON or one GET, one connection, one deadline, certificates on both
- * sides.
+/* A small HTTPS client: one request, of JSON if it has a body, one connection, one deadline, certificates on
+ * both sides.
  *
  * In:    an IPv4 address and port, a path, a body; files below the root: the CA, the client's certificate and
  *        key.
@@ -27,13 +27,12 @@ struct tls_files {
 struct tls_request {
     const struct tls_files *files;
     const struct wire_peer *peer;
-    const char *path, *body; /* tls_get(): without a body */
-    unsigned timeout_ms;     /* for the whole exchange */
+    const char *path, *body;     /* BODY: JSON, or NULL */
+    unsigned timeout_ms;         /* for the whole exchange */
+    const char *method, *accept; /* NULL: POST with a body, GET without; application/json */
 };
 
-must_check int tls_post(const struct tls_request *request, int *ret_status, struct buf *ret_body,
+must_check int tls_send(const struct tls_request *request, int *ret_status, struct buf *ret_body,
                         struct err *err);
-must_check int tls_get(const struct tls_request *request, int *ret_status, struct buf *ret_body,
-                       struct err *err);
 
 #endif

@@ -125,7 +125,7 @@ static int ask_api(const struct cluster_reader *r, const char *ip, const char *p
     struct tls_request request = {.files = &files, .peer = &peer, .path = path, .timeout_ms = CLUSTER_ASK_MS};
     int status = 0;
     snprintf(peer.host, sizeof peer.host, "%s", ip);
-    if (tls_get(&request, &status, ret, err) < 0)
+    if (tls_send(&request, &status, ret, err) < 0)
         return -1;
     return status == 200 ? 0 : err_set(err, ERR_REMOTE, 0, "https://%s%s answers %d", ip, path, status);
 }

@@ -20,7 +20,11 @@
 #define PKI "/etc/kubernetes/pki/"
 
 static struct err last;
-static const struct cluster_secret secret = {{1, 2, 3, 4, 5, 6, 7}, true}, stranger = {{7, 6, 5, 4}, true};
+static const struct cluster_secret secret = {.bytes = {1, 2, 3, 4, 5, 6, 7}, .set = true},
+                                   stranger = {.bytes = {7, 6, 5, 4}, .set = true};
+static const struct rotation never;
+static struct rotation rotation;
+static enum rotation_step step;
 
 static struct node_metadata member(size_t self)
 {
@@ -172,14 +176,14 @@ static void the_secret_is_in_no_file(void **state)
     struct node_metadata m = member(0);
     char text[64];
     unsigned changed;
-    assert_int_equal(configure(&place->root, &m, &secret, NOW, &changed, &last), 0);
+    assert_int_equal(configure(&place->root, &m, &secret, &never, NOW, &changed, &last), 0);
     sodium_bin2base64(text, sizeof text, secret.bytes, sizeof secret.bytes, sodium_base64_VARIANT_ORIGINAL);
     text[40] = '\0';
     no_file_holds(place, text);
     sodium_bin2hex(text, 33, secret.bytes, 16);
     no_file_holds(place, text);
-    assert_int_equal(configure_check_secret(&place->root, &m, &secret, &last), 0);
-    assert_int_equal(configure_check_secret(&place->root, &m, &stranger, &last), -1);
+    assert_int_equal(configure_check_secret(&place->root, &m, &secret, &rotation, &step, &last), 0);
+    assert_int_equal(configure_check_secret(&place->root, &m, &stranger, &rotation, &step, &last), -1);
     assert_says(last,
                 "cluster-secret or cluster-name changed: /etc/kubernetes/pki/apiserver/ca.crt was made");
 }
@@ -194,7 +198,8 @@ static void a_run_that_was_killed_is_finished_by_the_next(void **state)
         pid_t pid = fork();
         if (pid == 0) {
             /* each run has everything to make: the time is another one, by a hundred days */
-            _exit(configure(&place->root, &m, &secret, NOW + (time_t)i * 100 * DAY, &changed, &last) < 0);
+            _exit(configure(&place->root, &m, &secret, &never, NOW + (time_t)i * 100 * DAY, &changed, &last) <
+                  0);
         }
         usleep(200 + i * 331);
         (void)kill(pid, SIGKILL);
@@ -211,15 +216,15 @@ static void a_witness_has_nothing_of_kubernetes(void **state)
     struct node_metadata m = member(1);
     unsigned changed;
     put_text(place, RENDER_TEMPLATES "/kube-apiserver.yaml", "x: @NODE_IP@\n");
-    assert_int_equal(configure(&place->root, &m, &secret, NOW, &changed, &last), 0);
+    assert_int_equal(configure(&place->root, &m, &secret, &never, NOW, &changed, &last), 0);
     assert_true(there(place, "/etc/kubernetes/manifests/kube-apiserver.yaml"));
     m.role = NODE_ROLE_WITNESS;
-    assert_int_equal(configure(&place->root, &m, &secret, NOW, &changed, &last), 0);
+    assert_int_equal(configure(&place->root, &m, &secret, &never, NOW, &changed, &last), 0);
     assert_false(there(place, "/etc/kubernetes/manifests/kube-apiserver.yaml"));
     void *second = NULL;
     assert_int_equal(make_place(&second), 0);
     struct place *fresh = second;
-    assert_int_equal(configure(&fresh->root, &m, &secret, NOW, &changed, &last), 0);
+    assert_int_equal(configure(&fresh->root, &m, &secret, &never, NOW, &changed, &last), 0);
     assert_true(there(fresh, PKI "etcd/peer.key"));
     assert_true(there(fresh, PKI "admin/etcd-client.key"));
     assert_false(there(fresh, PKI "admin/client.key"));
@@ -251,7 +256,7 @@ static void configuration_is_written_once(void **state)
     put_text(place, RENDER_TEMPLATES "/kubelet.yaml", "dns: @CLUSTER_DNS@\n");
     put_text(place, RENDER_TEMPLATES "/addon-x.yaml", "cidr: @NODE_CIDR@ allocate: @ALLOCATE_NODE_CIDRS@\n");
     put_text(place, "/etc/hosts", "127.0.0.1 localhost\n# bake: begin\nold\n# bake: end\n1.2.3.4 mine");
-    if (render_all(&place->root, &m, "flannel", &changed, &last) < 0)
+    if (render_all(&place->root, &m, "flannel", "k", &changed, &last) < 0)
         fail_msg("%s", last.text);
     assert_int_equal(changed, RENDERED_KUBELET | RENDERED_ADDONS | RENDERED_MEMBERS | RENDERED_OTHER);
     cleanup_buf struct buf api = get_file(place, "/etc/kubernetes/manifests/kube-apiserver.yaml"),
@@ -265,13 +270,13 @@ static void configuration_is_written_once(void **state)
         hosts.data,
         "127.0.0.1 localhost\n# bake: begin\n127.0.0.1 api.bake.internal\n10.0.2.2 api.bake.internal\n"
         "10.0.0.2 api.bake.internal\n10.0.0.2 a\n10.0.1.2 b\n10.0.2.2 c\n# bake: end\n1.2.3.4 mine");
-    assert_int_equal(render_all(&place->root, &m, "flannel", &changed, &last), 0);
+    assert_int_equal(render_all(&place->root, &m, "flannel", "k", &changed, &last), 0);
     assert_int_equal(changed, 0);
     snprintf(m.nodes[2].name, sizeof m.nodes[2].name, "d");
-    assert_int_equal(render_all(&place->root, &m, "flannel", &changed, &last), 0);
+    assert_int_equal(render_all(&place->root, &m, "flannel", "k", &changed, &last), 0);
     assert_int_equal(changed, RENDERED_MEMBERS | RENDERED_OTHER);
     /* calico deals out blocks of its own */
-    assert_int_equal(render_all(&place->root, &m, "calico", &changed, &last), 0);
+    assert_int_equal(render_all(&place->root, &m, "calico", "k", &changed, &last), 0);
     assert_int_equal(changed, RENDERED_ADDONS);
     buf_free(&addon);
     addon = get_file(place, "/etc/kubernetes/addons/addon-x.yaml");
@@ -285,20 +290,20 @@ static void an_audit_log_is_an_option(void **state)
     unsigned changed = 0;
     put_text(place, RENDER_TEMPLATES "/kube-apiserver.yaml", "[\"@AUDIT_POLICY@\",\"@AUDIT_LOG@\"]");
     put_text(place, RENDER_TEMPLATES "/admission.yaml", "kind: AdmissionConfiguration\n");
-    assert_int_equal(render_all(&place->root, &m, "vxlan", &changed, &last), 0);
+    assert_int_equal(render_all(&place->root, &m, "vxlan", "k", &changed, &last), 0);
     cleanup_buf struct buf off = get_file(place, "/etc/kubernetes/manifests/kube-apiserver.yaml"),
                            admission = get_file(place, "/etc/kubernetes/apiserver/admission.yaml");
     assert_string_equal(off.data, "[\"\",\"\"]");
     assert_string_equal(admission.data, "kind: AdmissionConfiguration\n");
     put_text(place, RENDER_TEMPLATES "/audit.yaml", "kind: Policy\n");
-    assert_int_equal(render_all(&place->root, &m, "vxlan", &changed, &last), 0);
+    assert_int_equal(render_all(&place->root, &m, "vxlan", "k", &changed, &last), 0);
     assert_int_equal(changed, RENDERED_OTHER);
     cleanup_buf struct buf on = get_file(place, "/etc/kubernetes/manifests/kube-apiserver.yaml"),
                            policy = get_file(place, RENDER_API_SERVER "/audit.yaml");
     assert_string_equal(on.data, "[\"" RENDER_API_SERVER "/audit.yaml\",\"/var/log/bake-audit/audit.log\"]");
     assert_string_equal(policy.data, "kind: Policy\n");
     m.role = NODE_ROLE_WITNESS;
-    assert_int_equal(render_all(&place->root, &m, "vxlan", &changed, &last), 0);
+    assert_int_equal(render_all(&place->root, &m, "vxlan", "k", &changed, &last), 0);
     assert_false(there(place, RENDER_API_SERVER "/audit.yaml"));
     assert_false(there(place, RENDER_API_SERVER "/admission.yaml"));
 }
@@ -313,7 +318,7 @@ static void slots_stay(void **state)
     assert_string_equal(cidr, "10.244.2.0/24");
     assert_int_equal(slot_check(&place->root, &m, &last), 0);
     moved.self = 0;
-    assert_int_equal(render_all(&place->root, &moved, "vxlan", &changed, &last), -1);
+    assert_int_equal(render_all(&place->root, &moved, "vxlan", "k", &changed, &last), -1);
     assert_says(
         last,
         "cluster-nodes was reordered, or cluster-pod-cidr changed: this node's pods have 10.244.1.0/24, and "

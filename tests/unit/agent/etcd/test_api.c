@@ -101,8 +101,9 @@ static int post(const struct place *place, const struct server *server, const ch
     snprintf(cert, sizeof cert, "/%s.crt", client);
     snprintf(key, sizeof key, "/%s.key", client);
     struct tls_files files = {&place->root, ca, cert, key};
-    struct tls_request request = {&files, &peer, "/v3/x", "{}", timeout_ms};
-    return tls_post(&request, status, body, &last);
+    struct tls_request request = {
+        .files = &files, .peer = &peer, .path = "/v3/x", .body = "{}", .timeout_ms = timeout_ms};
+    return tls_send(&request, status, body, &last);
 }
 
 static void stop(const struct server *server)

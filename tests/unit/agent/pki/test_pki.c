@@ -25,7 +25,8 @@
 enum { FILES_MAX = 64 };
 
 static struct err last;
-static const struct cluster_secret secret = {{1, 2, 3, 4, 5, 6, 7}, true}, stranger = {{7, 6, 5, 4}, true};
+static const struct cluster_secret secret = {.bytes = {1, 2, 3, 4, 5, 6, 7}, .set = true},
+                                   stranger = {.bytes = {7, 6, 5, 4}, .set = true};
 
 /* The contract: what stands there, folder by folder. */
 static const char *const node_files[] = {
