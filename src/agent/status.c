@@ -38,8 +38,8 @@ int status_run(const struct root *root, bool json, const struct log *log, bool *
     status->problems = (struct buf)BUF_INIT(PROBLEMS_MAX);
     if (own_facts_read(root, &sources, &status->own, &status->problems, err) < 0)
         return -1;
-    if (status->own.configured &&
-        cluster_read(root, &status->own.metadata, &ports, &status->cluster, &status->problems, err) < 0)
+    if (status->own.configured && status_read_cluster(root, &status->own.metadata, &ports, &status->cluster,
+                                                      &status->problems, err) < 0)
         return -1;
     (json ? status_write_json : status_write_text)(status, &text);
     *ret_well = status->problems.len == 0 && !status->problems.failed;

@@ -153,7 +153,7 @@ int etcd_each(const struct etcd_api *api, const char *prefix,
 
 /* --- writing --- */
 
-int etcd_put(const struct etcd_api *api, const char *key, const char *value, size_t len,
+int etcd_set(const struct etcd_api *api, const char *key, const char *value, size_t len,
              const struct etcd_lease *lease, struct err *err)
 {
     cleanup_buf struct buf request = REQUEST_INIT, answer = ANSWER_INIT;

@@ -28,7 +28,7 @@ must_check int etcd_each(const struct etcd_api *api, const char *prefix,
                          void (*see)(void *ctx, const char *key, const char *value, size_t len), void *ctx,
                          struct err *err);
 
-must_check int etcd_put(const struct etcd_api *api, const char *key, const char *value, size_t len,
+must_check int etcd_set(const struct etcd_api *api, const char *key, const char *value, size_t len,
                         const struct etcd_lease *lease, struct err *err);
 /* *RET_DONE is false if the key exists. */
 must_check int etcd_create(const struct etcd_api *api, const char *key, const char *value, size_t len,

@@ -36,7 +36,7 @@ int lists_publish(const struct etcd_api *api, const struct node_metadata *metada
     snprintf(key, sizeof key, LISTS_PREFIX "%s", metadata->name);
     if (buf_check(&list, key, err) < 0)
         return -1;
-    return etcd_put(api, key, list.data, list.len, lease, err);
+    return etcd_set(api, key, list.data, list.len, lease, err);
 }
 
 int lists_lock(const struct etcd_api *api, const struct node_metadata *metadata, struct etcd_lease *ret,

@@ -90,7 +90,7 @@ static int publish(const struct stepper *s, const struct rotation *at)
     key_of(at->to, "secrets", secrets);
     if (at->stage == ROTATION_TRUST && etcd_delete(&s->api, secrets, s->err) < 0)
         return -1;
-    return etcd_put(&s->api, key, stage, strlen(stage), NULL, s->err);
+    return etcd_set(&s->api, key, stage, strlen(stage), NULL, s->err);
 }
 
 /* --- one node at a time --- */

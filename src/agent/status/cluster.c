@@ -184,9 +184,9 @@ static void judge(const struct cluster_state *state, struct buf *problems)
                    name_of(state, state->alarms[i].id));
 }
 
-int cluster_read(const struct root *root, const struct node_metadata *metadata,
-                 const struct cluster_ports *ports, struct cluster_state *ret, struct buf *problems,
-                 struct err *err)
+int status_read_cluster(const struct root *root, const struct node_metadata *metadata,
+                        const struct cluster_ports *ports, struct cluster_state *ret, struct buf *problems,
+                        struct err *err)
 {
     cleanup_free struct cluster_state *state = calloc(1, sizeof *state);
     if (!state)

@@ -48,9 +48,9 @@ struct cluster_ports {
     uint16_t etcd, api;
 };
 
-must_check int cluster_read(const struct root *root, const struct node_metadata *metadata,
-                            const struct cluster_ports *ports, struct cluster_state *ret,
-                            struct buf *problems, struct err *err);
+must_check int status_read_cluster(const struct root *root, const struct node_metadata *metadata,
+                                   const struct cluster_ports *ports, struct cluster_state *ret,
+                                   struct buf *problems, struct err *err);
 
 /* The parts, for tests. Each fills in what the answer says, and fails with ERR_VERIFY. */
 must_check int cluster_parse_status(const char *text, size_t len, struct cluster_row *row, struct err *err);
