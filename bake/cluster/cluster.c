@@ -10,13 +10,6 @@ void cluster_clear(struct cluster *cluster)
     explicit_bzero(cluster, sizeof *cluster);
 }
 
-void cluster_wipe(struct buf *buf)
-{
-    if (buf->data)
-        explicit_bzero(buf->data, buf->len);
-    buf_free(buf);
-}
-
 static int copy(const char *text, size_t len, char *out, size_t cap, const char *what, struct err *err)
 {
     if (len >= cap)
@@ -130,7 +123,7 @@ int cluster_read(const struct cluster_options *options, struct cluster *ret, str
 int cluster_make_secret(struct cluster *cluster, struct err *err)
 {
     unsigned char bytes[CLUSTER_SECRET_SIZE];
-    cleanup_wiped struct buf text = BUF_INIT(CLUSTER_SECRET_TEXT);
+    cleanup_buf_wipe struct buf text = BUF_INIT(CLUSTER_SECRET_TEXT);
     /* blocks until the kernel's generator is seeded; up to 256 bytes then arrive whole: getrandom(2) */
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
         return err_sys(err, errno, "random bytes from the kernel");
@@ -176,7 +169,7 @@ static int as_usage(struct err *err)
 int cluster_check(const struct cluster *cluster, struct err *err)
 {
     for (size_t i = 0; i < cluster->node_count; i++) {
-        cleanup_wiped struct buf document = BUF_INIT(CLUSTER_TEXT_MAX);
+        cleanup_buf_wipe struct buf document = BUF_INIT(CLUSTER_TEXT_MAX);
         cleanup_cluster_secret struct cluster_secret secret = {0};
         struct node_metadata metadata;
         if (node_document(cluster, &cluster->nodes[i], &document, err) < 0)

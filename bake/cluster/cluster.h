@@ -66,8 +66,4 @@ void cluster_json_attributes(const struct cluster *cluster, const struct cluster
 void cluster_clear(struct cluster *cluster);
 #define cleanup_cluster cleanup(cluster_clear)
 
-/* A buffer that held the secret. */
-void cluster_wipe(struct buf *buf);
-#define cleanup_wiped cleanup(cluster_wipe)
-
 #endif

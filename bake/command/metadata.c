@@ -85,7 +85,7 @@ static int check_secret_way(const struct secret_options *secret, enum format for
 static int read_secret(const struct run *run, const char *path, enum format format, struct cluster *cluster,
                        struct err *err)
 {
-    cleanup_wiped struct buf text = BUF_INIT(SECRET_FILE_MAX);
+    cleanup_buf_wipe struct buf text = BUF_INIT(SECRET_FILE_MAX);
     cleanup_close int fd = -1;
     struct stat st;
     if (file_open(path, &fd, NULL, err) < 0 || file_read_fd(fd, SECRET_FILE_MAX, &text, path, err) < 0)
@@ -153,7 +153,7 @@ static int print_metadata(struct common *common, const struct cluster_options *o
                           const struct secret_options *secret, enum format format, struct err *err)
 {
     cleanup_cluster struct cluster cluster = {0};
-    cleanup_wiped struct buf text = BUF_INIT(CLUSTER_TEXT_MAX);
+    cleanup_buf_wipe struct buf text = BUF_INIT(CLUSTER_TEXT_MAX);
     if (check_secret_way(secret, format, err) < 0 || cluster_read(options, &cluster, err) < 0 ||
         (secret->in ? read_secret(&common->run, secret->in, format, &cluster, err)
                     : cluster_make_secret(&cluster, err)) < 0 ||

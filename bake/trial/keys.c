@@ -12,7 +12,7 @@ void trial_keys_clear(struct trial_keys *keys)
 {
     buf_free(&keys->authority);
     buf_free(&keys->cert);
-    x509_wipe(&keys->key);
+    buf_wipe(&keys->key);
 }
 
 static int make_authority(const struct cluster_secret *secret, const char *cluster, struct x509_pair *ret,

@@ -82,3 +82,10 @@ void buf_free(struct buf *buf)
     free(buf->data);
     *buf = (struct buf){.max = buf->max};
 }
+
+void buf_wipe(struct buf *buf)
+{
+    if (buf->data)
+        explicit_bzero(buf->data, buf->len);
+    buf_free(buf);
+}

@@ -41,4 +41,8 @@ char *buf_steal(struct buf *buf);
 void buf_free(struct buf *buf);
 #define cleanup_buf cleanup(buf_free)
 
+/* buf_free() for keys and other secrets. */
+void buf_wipe(struct buf *buf);
+#define cleanup_buf_wipe cleanup(buf_wipe)
+
 #endif

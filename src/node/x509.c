@@ -28,13 +28,6 @@ static void free_names(GENERAL_NAMES **names)
     GENERAL_NAMES_free(*names);
 }
 
-void x509_wipe(struct buf *buf)
-{
-    if (buf->data)
-        OPENSSL_cleanse(buf->data, buf->len);
-    buf_free(buf);
-}
-
 void x509_pair_free(struct x509_pair *pair)
 {
     EVP_PKEY_free(pair->key);
@@ -322,7 +315,7 @@ X509 *x509_read_cert(const struct buf *pem)
 EVP_PKEY *x509_read_key(const struct buf *pem)
 {
     struct err unwritten;
-    cleanup_x509_wipe struct buf again = BUF_INIT(X509_PEM_MAX);
+    cleanup_buf_wipe struct buf again = BUF_INIT(X509_PEM_MAX);
     BIO *bio = open_pem(pem);
     EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
     BIO_free(bio);

@@ -78,8 +78,4 @@ bool x509_authority_good(X509 *cert, time_t now);
 bool x509_fits(const struct buf *cert, const struct buf *key, const X509 *authority,
                const struct x509_leaf *leaf, time_t now, time_t spare_s);
 
-/* Wipes and frees: for PEM of keys and other secrets. */
-void x509_wipe(struct buf *buf);
-#define cleanup_x509_wipe cleanup(x509_wipe)
-
 #endif

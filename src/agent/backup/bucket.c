@@ -14,13 +14,6 @@ enum { CONFIG_MAX = 16 << 10, ANSWER_MAX = 1 << 20, ASK_S = 60, TRANSFER_S = 360
 
 static const char *const curl_paths[] = {"/usr/bin/curl", "/bin/curl", NULL};
 
-static void wipe(struct buf *buf)
-{
-    if (buf->data)
-        explicit_bzero(buf->data, buf->len);
-    buf_free(buf);
-}
-
 static int read_token(const struct buf *answer, char ret[BUCKET_TOKEN_CAP], struct err *err)
 {
     struct json_pull j = JSON_PULL_INIT(answer->data ? answer->data : "", answer->len);
@@ -43,7 +36,7 @@ static int fetch_token(const struct bucket *bucket, char ret[BUCKET_TOKEN_CAP], 
 {
     struct agent_http_request request = {
         .peer = bucket->server, .path = TOKEN_PATH, .metadata = true, .timeout_ms = 10000};
-    cleanup(wipe) struct buf answer = BUF_INIT(2 * BUCKET_TOKEN_CAP);
+    cleanup_buf_wipe struct buf answer = BUF_INIT(2 * BUCKET_TOKEN_CAP);
     int status = 0;
     if (agent_http_get(&request, &status, &answer, err) < 0)
         return -1;
@@ -59,7 +52,7 @@ static int run_curl(const struct bucket *bucket, const char *config, unsigned li
 {
     char token[BUCKET_TOKEN_CAP];
     const char *argv[] = {child_find(bucket->root, curl_paths), "--config", "-", NULL};
-    cleanup(wipe) struct buf input = BUF_INIT(CONFIG_MAX);
+    cleanup_buf_wipe struct buf input = BUF_INIT(CONFIG_MAX);
     int code = 0;
     if (!argv[0])
         return err_set(err, ERR_IO, 0, "the system has no %s", curl_paths[0]);

@@ -34,7 +34,7 @@ static void free_cipher(struct cipher **cipher)
 int cipher_read_key(const struct root *root, struct cipher_key *ret, struct err *err)
 {
     char text[2 * CIPHER_KEY_SIZE + 1] = "";
-    cleanup_buf struct buf buf = BUF_INIT(2 * CIPHER_KEY_SIZE + 1);
+    cleanup_buf_wipe struct buf buf = BUF_INIT(2 * CIPHER_KEY_SIZE + 1);
     bool found = false;
     if (root_read(root, PKI_SNAPSHOT_KEY, &buf, &found, err) < 0)
         return -1;
@@ -42,8 +42,6 @@ int cipher_read_key(const struct root *root, struct cipher_key *ret, struct err 
         snprintf(text, sizeof text, "%.*s", (int)strcspn(buf.data, "\n"), buf.data);
     bool ok = hex_is_lower(text, strlen(text)) && strlen(text) == sizeof text - 1 &&
               hex_read(text, ret->bytes, sizeof ret->bytes);
-    if (buf.data)
-        sodium_memzero(buf.data, buf.len);
     sodium_memzero(text, sizeof text);
     return ok ? 0 : err_set(err, ERR_VERIFY, 0, "%s is %s", PKI_SNAPSHOT_KEY, found ? "damaged" : "missing");
 }

@@ -103,22 +103,15 @@ int acquire_last(const struct root *root, struct node_metadata *ret, bool *ret_f
     return 0;
 }
 
-/* The answers hold the secret: wiped. */
-static void free_answer(struct buf *answer)
-{
-    if (answer->data)
-        explicit_bzero(answer->data, answer->len);
-    buf_free(answer);
-}
-
 int acquire_fetch(const struct wire_peer *peer, unsigned limit_s, const struct log *log,
                   struct node_metadata *ret, struct cluster_secret *ret_secret, bool *ret_wrong,
                   struct err *err)
 {
     struct acquire_source source = {
         .peer = peer, .deadline = clock_now_ms() + (int64_t)limit_s * 1000, .log = log};
-    cleanup(free_answer) struct buf instance = BUF_INIT(AGENT_HTTP_BODY_MAX);
-    cleanup(free_answer) struct buf project = BUF_INIT(AGENT_HTTP_BODY_MAX);
+    /* these hold the secret */
+    cleanup_buf_wipe struct buf instance = BUF_INIT(AGENT_HTTP_BODY_MAX);
+    cleanup_buf_wipe struct buf project = BUF_INIT(AGENT_HTTP_BODY_MAX);
     *ret_wrong = false;
     if (fetch_documents(&source, &instance, &project, err) < 0)
         return -1;
@@ -167,7 +160,7 @@ int acquire_metadata(const struct root *root, const struct wire_peer *peer, unsi
 
 int acquire_wait(const struct wire_peer *peer, unsigned limit_s, struct err *err)
 {
-    cleanup(free_answer) struct buf answer = BUF_INIT(AGENT_HTTP_BODY_MAX);
+    cleanup_buf_wipe struct buf answer = BUF_INIT(AGENT_HTTP_BODY_MAX);
     char path[AGENT_HTTP_PATH_MAX];
     int status = 0;
     snprintf(path, sizeof path, "%s&wait_for_change=true&timeout_sec=%u", INSTANCE, limit_s);

@@ -63,13 +63,6 @@ static int no_password(char *out, int cap, int writing, void *ctx)
     return -1;
 }
 
-static inline void wipe_buf(struct buf *buf)
-{
-    if (buf->data)
-        explicit_bzero(buf->data, buf->len);
-    buf_free(buf);
-}
-
 /* Opens a file as a BIO over BUF's memory. */
 static BIO *open_file(const struct root *root, const char *path, struct buf *buf, struct err *err)
 {
@@ -111,7 +104,7 @@ static int use_cert(SSL_CTX *ctx, const struct tls_files *files, struct err *err
 
 static int use_key(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
 {
-    cleanup(wipe_buf) struct buf text = BUF_INIT(TLS_FILE_MAX);
+    cleanup_buf_wipe struct buf text = BUF_INIT(TLS_FILE_MAX);
     cleanup(free_bio) BIO *bio = open_file(files->root, files->key, &text, err);
     if (!bio)
         return -1;
@@ -191,7 +184,7 @@ static int shake_hands(struct channel *channel, struct err *err)
 static int send_request(struct channel *channel, const struct tls_request *request, struct err *err)
 {
     size_t len = request->body ? strlen(request->body) : 0;
-    cleanup(wipe_buf) struct buf text = BUF_INIT(len + HEAD_MAX);
+    cleanup_buf_wipe struct buf text = BUF_INIT(len + HEAD_MAX);
     buf_printf(&text,
                "%s %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: bake-agent/" BAKE_VERSION "\r\n"
                "Accept: %s\r\nConnection: close\r\n",

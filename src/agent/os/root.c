@@ -169,7 +169,7 @@ int root_write(const struct root *root, const char *path, const void *bytes, siz
 int root_keep(const struct root *root, const char *path, const void *bytes, size_t len, mode_t mode,
               bool *ret_changed, struct err *err)
 {
-    cleanup_buf struct buf has = BUF_INIT(len);
+    cleanup_buf_wipe struct buf has = BUF_INIT(len);
     cleanup_close int fd = root_openat(root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
     struct err unread;
@@ -177,8 +177,6 @@ int root_keep(const struct root *root, const char *path, const void *bytes, size
     bool same = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == mode &&
                 (size_t)st.st_size == len && root_read(root, path, &has, &found, &unread) == 0 && found &&
                 has.len == len && (len == 0 || memcmp(has.data, bytes, len) == 0);
-    if (has.data)
-        explicit_bzero(has.data, has.len);
     *ret_changed = !same;
     if (same)
         drop_temp(root, path);

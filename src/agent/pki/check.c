@@ -103,7 +103,7 @@ static int check_leaf(const struct pki_checker *checker, const struct pki_leaf *
     char path[PATH_CAP];
     for (size_t i = 0; i < checker->counts[leaf->authority]; i++) {
         cleanup_buf struct buf cert = BUF_INIT(PKI_FILE_MAX);
-        cleanup_x509_wipe struct buf key = BUF_INIT(PKI_FILE_MAX);
+        cleanup_buf_wipe struct buf key = BUF_INIT(PKI_FILE_MAX);
         if (pki_leaf_fits(checker->root, leaf, checker->authorities[leaf->authority][i], checker->metadata,
                           checker->now, 0, &cert, &key))
             return 0;
@@ -115,7 +115,7 @@ static int check_leaf(const struct pki_checker *checker, const struct pki_leaf *
 
 static int check_authority_key(const struct pki_checker *checker)
 {
-    cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
     cleanup_buf struct buf pem = BUF_INIT(PKI_FILE_MAX);
     if (read_file(checker, PKI_CONTROLLER_MANAGER, "ca.key", &text) < 0 ||
         read_file(checker, PKI_CONTROLLER_MANAGER, "signing.crt", &pem) < 0)
@@ -138,7 +138,7 @@ static bool starts_with(const struct buf *text, const struct buf *start)
 
 static int check_token_keys(const struct pki_checker *checker)
 {
-    cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX), other = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf text = BUF_INIT(PKI_FILE_MAX), other = BUF_INIT(PKI_FILE_MAX);
     cleanup_buf struct buf public = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
     if (read_file(checker, PKI_APISERVER, "sa.key", &text) < 0 ||
         read_file(checker, PKI_CONTROLLER_MANAGER, "sa.key", &other) < 0 ||
@@ -171,7 +171,7 @@ static const char *next_key(const char **at, const char *end)
 
 static int check_encryption(const struct pki_checker *checker)
 {
-    cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf text = BUF_INIT(PKI_FILE_MAX), wants = BUF_INIT(PKI_FILE_MAX);
     if (read_file(checker, PKI_APISERVER, "encryption.yaml", &text) < 0)
         return -1;
     const char *at = text.data, *end = text.data + text.len;
@@ -192,7 +192,7 @@ static int check_authentication(const struct pki_checker *checker)
 
 static int check_agent_key(const struct pki_checker *checker, const char *file)
 {
-    cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
     if (read_file(checker, PKI_AGENT, file, &text) < 0)
         return -1;
     return text.len == 2 * (size_t)DERIVED_KEY_SIZE && hex_is_lower(text.data, text.len)

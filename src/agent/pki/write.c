@@ -64,8 +64,8 @@ static int issue(struct pki_writer *writer, const struct pki_leaf *leaf, struct 
 static int write_leaf(struct pki_writer *writer, const struct pki_leaf *leaf)
 {
     cleanup_buf struct buf had_cert = BUF_INIT(PKI_FILE_MAX), cert = BUF_INIT(PKI_FILE_MAX);
-    cleanup_x509_wipe struct buf had_key = BUF_INIT(PKI_FILE_MAX);
-    cleanup_x509_wipe struct buf key = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf had_key = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf key = BUF_INIT(PKI_FILE_MAX);
     bool fits =
         pki_leaf_fits(writer->root, leaf, writer->authorities[writer->used][leaf->authority].cert,
                       writer->metadata, writer->now, (time_t)X509_RENEW_DAYS * 86400, &had_cert, &had_key);
@@ -133,7 +133,7 @@ static int add_token_key(const struct pki_writer *writer, size_t which, struct b
 
 static int write_token_keys(struct pki_writer *writer)
 {
-    cleanup_x509_wipe struct buf key = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf key = BUF_INIT(PKI_FILE_MAX);
     cleanup_buf struct buf public = BUF_INIT(PKI_FILE_MAX);
     if (add_token_key(writer, writer->used, &key, &public) < 0 ||
         (writer->secrets[1].set && add_token_key(writer, 1 - writer->used, NULL, &public) < 0) ||
@@ -154,7 +154,7 @@ static void encryption_key(const struct pki_writer *writer, size_t which, char r
 static int write_encryption(struct pki_writer *writer)
 {
     char base64[2][PKI_KEY_BASE64 + 1];
-    cleanup_x509_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf text = BUF_INIT(PKI_FILE_MAX);
     encryption_key(writer, writer->used, base64[0]);
     encryption_key(writer, 1 - writer->used, base64[1]);
     pki_encryption(base64[0], writer->secrets[1].set ? base64[1] : NULL, &text);
@@ -183,8 +183,8 @@ static void agent_key(const struct node_metadata *metadata, const struct cluster
 
 static int write_derived(struct pki_writer *writer)
 {
-    cleanup_x509_wipe struct buf peer = BUF_INIT(PKI_FILE_MAX);
-    cleanup_x509_wipe struct buf snapshot = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf peer = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf snapshot = BUF_INIT(PKI_FILE_MAX);
     agent_key(writer->metadata, &writer->secrets[0], PKI_PEER_LABEL, &peer);
     agent_key(writer->metadata, &writer->secrets[writer->used], PKI_SNAPSHOT_LABEL, &snapshot);
     if (keep_file(writer, PKI_AGENT, "peer.key", "", &peer) < 0 ||
@@ -192,7 +192,7 @@ static int write_derived(struct pki_writer *writer)
         return -1;
     if (writer->metadata->role == NODE_ROLE_WITNESS)
         return 0;
-    cleanup_x509_wipe struct buf ca = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf ca = BUF_INIT(PKI_FILE_MAX);
     if (x509_write_key(writer->authorities[writer->used][PKI_OF_CLUSTER].key, &ca, writer->err) < 0 ||
         keep_file(writer, PKI_CONTROLLER_MANAGER, "ca.key", "", &ca) < 0 || write_token_keys(writer) < 0 ||
         write_authentication(writer) < 0)
@@ -336,14 +336,14 @@ static bool is_foreign_copy(const struct pki_writer *writer, const struct pki_co
 
 static bool is_foreign_peer_key(const struct pki_writer *writer)
 {
-    cleanup_x509_wipe struct buf has = BUF_INIT(PKI_FILE_MAX);
+    cleanup_buf_wipe struct buf has = BUF_INIT(PKI_FILE_MAX);
     bool found = false, ours = false;
     struct err unread;
     if (root_read(writer->root, PKI_PEER_KEY, &has, &found, &unread) < 0 || !found ||
         has.len != 2UL * DERIVED_KEY_SIZE || !hex_is_lower(has.data, has.len))
         return false;
     for (size_t i = 0; i < 2 && writer->secrets[i].set; i++) {
-        cleanup_x509_wipe struct buf wants = BUF_INIT(PKI_FILE_MAX);
+        cleanup_buf_wipe struct buf wants = BUF_INIT(PKI_FILE_MAX);
         agent_key(writer->metadata, &writer->secrets[i], PKI_PEER_LABEL, &wants);
         ours = ours || (wants.data && sodium_memcmp(has.data, wants.data, has.len) == 0);
     }

@@ -20,15 +20,6 @@ struct secret_page {
     char next[TOKEN_CAP]; /* "": the last page */
 };
 
-/* Holds Secrets: wiped. */
-static void free_body(struct buf *body)
-{
-    if (body->data)
-        explicit_bzero(body->data, body->len);
-    buf_free(body);
-}
-#define cleanup_body cleanup(free_body)
-
 static int call_server(const struct secrets_server *server, const char *method, const char *path,
                        const char *accept, const char *body, int *ret_status, struct buf *ret,
                        struct err *err)
@@ -118,7 +109,7 @@ static int read_page(const struct buf *text, struct secret_page *page, struct er
 static int fetch_page(const struct secrets_server *server, const char *from, struct secret_page *ret,
                       struct err *err)
 {
-    cleanup_body struct buf body = BUF_INIT(SECRETS_BODY_MAX);
+    cleanup_buf_wipe struct buf body = BUF_INIT(SECRETS_BODY_MAX);
     char path[URL_CAP];
     int status = 0;
     snprintf(path, sizeof path, "/api/v1/secrets?limit=%d%s%s", SECRETS_PAGE, from[0] ? "&continue=" : "",
@@ -133,7 +124,7 @@ static int fetch_page(const struct secrets_server *server, const char *from, str
 
 static int rewrite(const struct secrets_server *server, const struct secret_name *name, struct err *err)
 {
-    cleanup_body struct buf object = BUF_INIT(SECRETS_BODY_MAX), answer = BUF_INIT(SECRETS_BODY_MAX);
+    cleanup_buf_wipe struct buf object = BUF_INIT(SECRETS_BODY_MAX), answer = BUF_INIT(SECRETS_BODY_MAX);
     char path[URL_CAP];
     int status = 0;
     snprintf(path, sizeof path, "/api/v1/namespaces/%s/secrets/%s", name->space, name->name);
@@ -218,7 +209,7 @@ static void read_status(struct json_pull *j, bool *ret)
 int secrets_server_ready(const struct secrets_server *server, const char *node, const char *keys,
                          bool *ret_ready, struct err *err)
 {
-    cleanup_body struct buf body = BUF_INIT(SECRETS_BODY_MAX);
+    cleanup_buf_wipe struct buf body = BUF_INIT(SECRETS_BODY_MAX);
     bool same_keys = false, ready = false;
     char path[URL_CAP], key[32];
     int status = 0;

@@ -76,7 +76,7 @@ static void authorities_keys_are_the_seeds(void **state)
     unsigned char seed[DERIVED_KEY_SIZE];
     char wants[512];
     cleanup_x509_pair struct x509_pair made = {0};
-    cleanup_x509_wipe struct buf pem = BUF_INIT(X509_PEM_MAX);
+    cleanup_buf_wipe struct buf pem = BUF_INIT(X509_PEM_MAX);
     cluster_secret_derive(&secret, "prod", "ca cluster", seed);
     assert_int_equal(x509_authority(seed, "kubernetes", &made, &last), 0);
     assert_int_equal(x509_write_key(made.key, &pem, &last), 0);
@@ -107,7 +107,7 @@ static void the_token_key_is_the_first_hash_that_is_a_scalar(void **state)
     unsigned char seed[DERIVED_KEY_SIZE];
     char wants[256], has[256];
     EVP_PKEY *key = NULL;
-    cleanup_x509_wipe struct buf pem = BUF_INIT(X509_PEM_MAX);
+    cleanup_buf_wipe struct buf pem = BUF_INIT(X509_PEM_MAX);
     cluster_secret_derive(&secret, "prod", "service accounts", seed);
     assert_int_equal(x509_token_key(seed, &key, &last), 0);
     assert_int_equal(x509_write_key(key, &pem, &last), 0);

@@ -33,7 +33,7 @@ static void free_made(struct made *made)
     x509_pair_free(&made->leaf);
     buf_free(&made->ca);
     buf_free(&made->cert);
-    x509_wipe(&made->key);
+    buf_wipe(&made->key);
 }
 #define cleanup_made cleanup(free_made)
 

@@ -40,8 +40,8 @@ static void the_secret_stays_out_of_arguments_and_code(void **state)
     (void)state;
     struct err err = {0};
     cleanup_cluster struct cluster cluster = {0};
-    cleanup_wiped struct buf gcloud = BUF_INIT(CLUSTER_TEXT_MAX);
-    cleanup_wiped struct buf terraform = BUF_INIT(CLUSTER_TEXT_MAX);
+    cleanup_buf_wipe struct buf gcloud = BUF_INIT(CLUSTER_TEXT_MAX);
+    cleanup_buf_wipe struct buf terraform = BUF_INIT(CLUSTER_TEXT_MAX);
     const struct cluster_options options = {.name = "p", .nodes = "a=10.0.0.2"};
     assert_int_equal(cluster_read(&options, &cluster, &err), 0);
     assert_int_equal(cluster_make_secret(&cluster, &err), 0);
