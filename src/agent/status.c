@@ -3,13 +3,15 @@
 #include <stdlib.h>
 
 #include "agent/boot.h"
+#include "agent/etcd/api.h"
 #include "agent/status/page.h"
 #include "agent/status/write.h"
+#include "node/pki.h"
 
 enum { PROBLEMS_MAX = 64 << 10 };
 
 static const struct own_sources sources = {.verdict = BOOT_VERDICT, .etcd = {"127.0.0.1", 2381}};
-static const struct cluster_ports ports = {.etcd = 2379, .api = 6443};
+static const struct cluster_ports ports = {.etcd = ETCD_API_PORT, .api = PKI_API_PORT};
 
 /* Without the newline that the log adds. */
 static int print(const struct log *log, struct buf *text, struct err *err)

@@ -30,13 +30,10 @@ static const char *fixed_difference(const struct node_metadata *a, const struct 
     return a->role != b->role ? "cluster-role" : NULL;
 }
 
-static bool same_members(const struct node_metadata *a, const struct node_metadata *b)
+static bool same_names(const struct node_metadata *a, const struct node_metadata *b)
 {
-    if (a->node_count != b->node_count || a->api_name_count != b->api_name_count)
+    if (a->api_name_count != b->api_name_count)
         return false;
-    for (size_t i = 0; i < a->node_count; i++)
-        if (strcmp(a->nodes[i].name, b->nodes[i].name) != 0 || strcmp(a->nodes[i].ip, b->nodes[i].ip) != 0)
-            return false;
     for (size_t i = 0; i < a->api_name_count; i++)
         if (strcmp(a->api_names[i], b->api_names[i]) != 0)
             return false;
@@ -59,7 +56,7 @@ static int fetch_metadata(const struct metadata_watch *watch, struct node_metada
         return err_set(err, ERR_VERIFY, 0,
                        "metadata: %s changed: a running node cannot follow that; the next boot applies it",
                        fixed);
-    if (found && !same_members(&before, ret)) {
+    if (found && !(node_metadata_same_members(&before, ret) && same_names(&before, ret))) {
         log_printf(watch->log, "the cluster's members or API names changed: acting in %u s",
                    watch->stagger_s * (unsigned)ret->self);
         clock_sleep_ms((int64_t)watch->stagger_s * 1000 * (int64_t)ret->self);

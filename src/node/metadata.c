@@ -370,6 +370,16 @@ int node_metadata_parse(const struct node_metadata_text *instance, const struct 
     return 0;
 }
 
+bool node_metadata_same_members(const struct node_metadata *a, const struct node_metadata *b)
+{
+    if (a->node_count != b->node_count)
+        return false;
+    for (size_t i = 0; i < a->node_count; i++)
+        if (strcmp(a->nodes[i].name, b->nodes[i].name) != 0 || strcmp(a->nodes[i].ip, b->nodes[i].ip) != 0)
+            return false;
+    return true;
+}
+
 void node_metadata_write_members(const struct node_metadata *m, struct buf *ret)
 {
     for (size_t i = 0; i < m->node_count; i++)

@@ -10,6 +10,7 @@
 #ifndef BAKE_NODE_METADATA_H
 #define BAKE_NODE_METADATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "node/cluster_secret.h"
@@ -64,6 +65,9 @@ must_check int node_metadata_parse(const struct node_metadata_text *instance,
 
 /* Writes an instance/ document that node_metadata_parse() reads back, with "{}" for the project. */
 void node_metadata_write(const struct node_metadata *metadata, struct buf *ret);
+
+/* Whether both list the same members, in the same order. */
+bool node_metadata_same_members(const struct node_metadata *a, const struct node_metadata *b);
 
 /* "a=10.0.0.2,b=10.0.1.2" */
 void node_metadata_write_members(const struct node_metadata *metadata, struct buf *ret);

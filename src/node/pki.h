@@ -20,11 +20,18 @@
 #include "node/x509.h"
 #include "text/path.h"
 
-#define PKI_DIR        "/etc/kubernetes/pki"
-#define PKI_PEER_KEY   PKI_DIR "/agent/peer.key" /* 64 hex digits */
-#define PKI_API_NAME   "api.bake.internal"       /* all API servers, by /etc/hosts, the node's own first */
-#define PKI_API_PORT   6443
-#define PKI_PEER_LABEL "peer"
+#define PKI_DIR      "/etc/kubernetes/pki"
+#define PKI_PEER_KEY PKI_DIR "/agent/peer.key" /* 64 hex digits */
+/* The administrator's, for the API and for etcd. */
+#define PKI_ADMIN_CA        PKI_DIR "/admin/ca.crt"
+#define PKI_ADMIN_CERT      PKI_DIR "/admin/client.crt"
+#define PKI_ADMIN_KEY       PKI_DIR "/admin/client.key"
+#define PKI_ADMIN_ETCD_CA   PKI_DIR "/admin/etcd-ca.crt"
+#define PKI_ADMIN_ETCD_CERT PKI_DIR "/admin/etcd-client.crt"
+#define PKI_ADMIN_ETCD_KEY  PKI_DIR "/admin/etcd-client.key"
+#define PKI_API_NAME        "api.bake.internal" /* all API servers, by /etc/hosts, the node's own first */
+#define PKI_API_PORT        6443
+#define PKI_PEER_LABEL      "peer"
 
 /* Of snapshots in a bucket. */
 #define PKI_SNAPSHOT_KEY   PKI_DIR "/agent/snapshot.key" /* 64 hex digits */

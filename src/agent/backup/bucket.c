@@ -135,37 +135,51 @@ int bucket_receive(const struct bucket *bucket, const char *snapshot, const char
     return exchange(bucket, config, TRANSFER_S, &answer, err);
 }
 
-/* One page of the list; PAGE is its token, and then the next one's, "" after the last. */
-static int read_page(const struct buf *answer, const char *id, char page[PAGE_TOKEN_CAP],
-                     char newest[VALUE_SNAPSHOT_CAP], char after[VALUE_SNAPSHOT_CAP], struct err *err)
+struct bucket_list {
+    const char *id;                  /* the restore's */
+    char newest[VALUE_SNAPSHOT_CAP]; /* of all snapshots */
+    char after[VALUE_SNAPSHOT_CAP];  /* one that was taken after that restore */
+    char page[PAGE_TOKEN_CAP];       /* the next page's token, "" after the last */
+};
+
+static void see_snapshot(struct bucket_list *found, const char *object)
+{
+    const char *slash = strchr(object, '/'), *name = slash ? slash + 1 : "";
+    if (!value_snapshot_ok(name))
+        return;
+    if (strcmp(name, found->newest) > 0)
+        snprintf(found->newest, sizeof found->newest, "%s", name);
+    if (strcmp(names_restore_of(name), found->id) == 0)
+        snprintf(found->after, sizeof found->after, "%s", name);
+}
+
+static void read_item(struct json_pull *j, struct bucket_list *found)
+{
+    char key[32], name[VALUE_NAME_CAP + VALUE_SNAPSHOT_CAP] = "";
+    for (json_pull_open(j, '{'); json_pull_key(j, key, sizeof key);)
+        if (strcmp(key, "name") == 0)
+            json_pull_string(j, name, sizeof name);
+        else
+            json_pull_skip(j);
+    see_snapshot(found, name);
+}
+
+static int read_page(const struct buf *answer, struct bucket_list *found, struct err *err)
 {
     struct json_pull j = JSON_PULL_INIT(answer->data ? answer->data : "", answer->len);
-    char key[32], name[VALUE_NAME_CAP + VALUE_SNAPSHOT_CAP] = "";
-    page[0] = '\0';
+    char key[32];
+    found->page[0] = '\0';
     for (json_pull_open(&j, '{'); json_pull_key(&j, key, sizeof key);) {
         if (strcmp(key, "nextPageToken") == 0) {
-            json_pull_string(&j, page, PAGE_TOKEN_CAP);
+            json_pull_string(&j, found->page, sizeof found->page);
         } else if (strcmp(key, "items") != 0) {
             json_pull_skip(&j);
         } else {
             for (json_pull_open(&j, '['); json_pull_item(&j);)
-                for (json_pull_open(&j, '{'); json_pull_key(&j, key, sizeof key);) {
-                    if (strcmp(key, "name") != 0) {
-                        json_pull_skip(&j);
-                        continue;
-                    }
-                    json_pull_string(&j, name, sizeof name);
-                    const char *slash = strchr(name, '/');
-                    if (!slash || !value_snapshot_ok(slash + 1))
-                        continue;
-                    if (strcmp(slash + 1, newest) > 0)
-                        snprintf(newest, VALUE_SNAPSHOT_CAP, "%s", slash + 1);
-                    if (strcmp(names_restore_of(slash + 1), id) == 0)
-                        snprintf(after, VALUE_SNAPSHOT_CAP, "%s", slash + 1);
-                }
+                read_item(&j, found);
         }
     }
-    for (const char *at = page; *at; at++)
+    for (const char *at = found->page; *at; at++)
         if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=", *at))
             json_pull_fail(&j, "a page's token cannot be sent");
     return json_pull_end(&j, "the list of snapshots", err);
@@ -173,22 +187,21 @@ static int read_page(const struct buf *answer, const char *id, char page[PAGE_TO
 
 int bucket_newest(const struct bucket *bucket, const char *id, char ret[VALUE_SNAPSHOT_CAP], struct err *err)
 {
-    char page[PAGE_TOKEN_CAP] = "", config[CONFIG_MAX / 2], newest[VALUE_SNAPSHOT_CAP] = "";
-    char after[VALUE_SNAPSHOT_CAP] = "";
+    struct bucket_list found = {.id = id};
+    char config[CONFIG_MAX / 2];
     do {
         cleanup_buf struct buf answer = BUF_INIT(ANSWER_MAX);
         snprintf(config, sizeof config,
                  "url = \"%s/storage/v1/b/%s/o?prefix=%s%%2F&fields=items(name),nextPageToken%s%s\"\n",
                  storage_host(), bucket->metadata->snapshot_bucket, bucket->metadata->cluster_name,
-                 page[0] ? "&pageToken=" : "", page);
-        if (exchange(bucket, config, ASK_S, &answer, err) < 0 ||
-            read_page(&answer, id, page, newest, after, err) < 0)
+                 found.page[0] ? "&pageToken=" : "", found.page);
+        if (exchange(bucket, config, ASK_S, &answer, err) < 0 || read_page(&answer, &found, err) < 0)
             return -1;
-    } while (page[0]);
-    if (after[0])
+    } while (found.page[0]);
+    if (found.after[0])
         return err_set(err, ERR_VERIFY, 0,
                        "restore %s was done already: %s was taken after it. Give cluster-restore a new ID",
-                       id, after);
-    snprintf(ret, VALUE_SNAPSHOT_CAP, "%s", newest);
+                       id, found.after);
+    memcpy(ret, found.newest, sizeof found.newest);
     return 0;
 }

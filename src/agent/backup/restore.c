@@ -178,13 +178,6 @@ static int write_data(const struct restore *self, const char *file, struct err *
     return snapshot_tool(self->root, argv, NULL, err);
 }
 
-static uint64_t size_of(const struct root *root, const char *file)
-{
-    struct stat st;
-    cleanup_close int fd = root_openat(root, file, O_PATH);
-    return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-}
-
 int restore_prepare(const struct restore *self, const struct log *log, struct err *err)
 {
     char name[VALUE_SNAPSHOT_CAP], revision[VALUE_ID_CAP], file[PATH_CAP];
@@ -196,7 +189,8 @@ int restore_prepare(const struct restore *self, const struct log *log, struct er
     if (data < 0)
         return err_sys(err, errno, "open %s", MEMBER_STATE_DATA);
     if (remove_tree(self->root, PREPARED, err) < 0 ||
-        snapshot_check_space(data, size_of(self->root, file), err) < 0 || write_data(self, file, err) < 0)
+        snapshot_check_space(data, snapshot_size(self->root, file), err) < 0 ||
+        write_data(self, file, err) < 0)
         return -1;
     log_printf(log, "restoring the snapshot %s, revision %s", name, revision);
     return root_remove(self->root, FETCHED, err) < 0 ? -1 : root_remove(self->root, OPENED, err);

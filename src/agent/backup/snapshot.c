@@ -11,16 +11,17 @@
 #include "agent/backup/bucket.h"
 #include "agent/backup/cipher.h"
 #include "agent/backup/names.h"
+#include "agent/etcd/api.h"
 #include "agent/etcd/member_state.h"
 #include "agent/os/child.h"
 #include "node/json_pull.h"
+#include "node/pki.h"
 
 #define ETCDCTL "/opt/bin/etcdctl"
 #define ETCDUTL "/opt/bin/etcdutl"
 #define SUFFIX  ".db"
 #define FRESH   SNAPSHOT_FOLDER "/new"
 #define SEALED  SNAPSHOT_FOLDER "/sealed"
-#define KEYS    "/etc/kubernetes/pki/admin/"
 
 enum { OUTPUT_MAX = 64 << 10, SAID_MAX = 400, LISTED_MAX = 256, FILE_CAP = VALUE_SNAPSHOT_CAP + 8 };
 
@@ -112,10 +113,10 @@ static int drop_oldest(int folder, struct snapshots *all, struct err *err)
     return 0;
 }
 
-static uint64_t data_size(const struct root *root)
+uint64_t snapshot_size(const struct root *root, const char *file)
 {
     struct stat st;
-    cleanup_close int fd = root_openat(root, MEMBER_STATE_DATA "/member/snap/db", O_PATH);
+    cleanup_close int fd = root_openat(root, file, O_PATH);
     return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
@@ -123,7 +124,7 @@ static uint64_t data_size(const struct root *root)
 static int make_room(const struct root *root, int folder, uint64_t copies, struct snapshots *all,
                      struct err *err)
 {
-    uint64_t size = copies * (data_size(root) + (1 << 20));
+    uint64_t size = copies * (snapshot_size(root, MEMBER_STATE_DATA "/member/snap/db") + (1 << 20));
     while (snapshot_check_space(folder, size, err) < 0) {
         if (err->kind != ERR_SPACE || all->count < 2)
             return -1;
@@ -187,11 +188,11 @@ static int save(const struct root *root, const struct node_metadata *metadata, s
     char folder[PATH_CAP], to[PATH_CAP + 8], ca[PATH_CAP], cert[PATH_CAP], key[PATH_CAP], end[64];
     const char *argv[] = {ETCDCTL,  "snapshot", "save",  to,  "--endpoints",          end, "--cacert", ca,
                           "--cert", cert,       "--key", key, "--command-timeout=9m", NULL};
-    if (root_real(root, SNAPSHOT_FOLDER, folder) < 0 || root_real(root, KEYS "etcd-ca.crt", ca) < 0 ||
-        root_real(root, KEYS "etcd-client.crt", cert) < 0 || root_real(root, KEYS "etcd-client.key", key) < 0)
+    if (root_real(root, SNAPSHOT_FOLDER, folder) < 0 || root_real(root, PKI_ADMIN_ETCD_CA, ca) < 0 ||
+        root_real(root, PKI_ADMIN_ETCD_CERT, cert) < 0 || root_real(root, PKI_ADMIN_ETCD_KEY, key) < 0)
         return err_sys(err, errno, "open etcd's keys");
     snprintf(to, sizeof to, "%s/new", folder);
-    snprintf(end, sizeof end, "https://%s:%d", metadata->ip, SNAPSHOT_CLIENT_PORT);
+    snprintf(end, sizeof end, "https://%s:%d", metadata->ip, ETCD_API_PORT);
     return snapshot_tool(root, argv, NULL, err);
 }
 

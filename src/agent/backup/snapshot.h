@@ -19,13 +19,16 @@
 
 #define SNAPSHOT_FOLDER "/var/lib/bake/snapshots"
 
-enum { SNAPSHOT_KEEP = 12, SNAPSHOT_MS = 600000, SNAPSHOT_CLIENT_PORT = 2379 };
+enum { SNAPSHOT_KEEP = 12, SNAPSHOT_MS = 600000 };
 
 must_check int snapshot_run(const struct root *root, const struct wire_peer *server,
                             const struct node_metadata *metadata, const struct log *log, struct err *err);
 
 /* For restore.h. Makes the folder, locks it until RET_FD is closed, and removes what a killed run left. */
 must_check int snapshot_lock(const struct root *root, int *ret_fd, struct err *err);
+
+/* A file's size, 0 if it cannot be had. */
+uint64_t snapshot_size(const struct root *root, const char *file);
 
 /* ERR_SPACE unless SIZE bytes fit and leave a tenth of the folder's disk free. */
 must_check int snapshot_check_space(int folder, uint64_t size, struct err *err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "node/json_pull.h"
+#include "node/pki.h"
 
 enum { NAME_MAX_BYTES = 256, REASON_MAX = 200 };
 
@@ -90,6 +91,18 @@ void etcd_reason_parse(const char *text, size_t len, char *ret, size_t cap)
         if (*at < ' ' || *at > '~')
             *at = '?';
     snprintf(ret, cap, "%s", reason);
+}
+
+struct tls_files etcd_admin_files(const struct root *root)
+{
+    return (struct tls_files){root, PKI_ADMIN_ETCD_CA, PKI_ADMIN_ETCD_CERT, PKI_ADMIN_ETCD_KEY};
+}
+
+struct etcd_api etcd_api_at(const struct tls_files *files, const char *ip, uint16_t port)
+{
+    struct etcd_api api = {.files = files, .peer = {.port = port}};
+    snprintf(api.peer.host, sizeof api.peer.host, "%s", ip);
+    return api;
 }
 
 int etcd_post(const struct etcd_api *api, const char *path, const char *body, unsigned timeout_ms,

@@ -19,7 +19,13 @@
 #include "agent/http/tls.h"
 #include "node/values.h"
 
-enum { ETCD_MEMBERS_MAX = 16, ETCD_URL_CAP = 64, ETCD_ASK_MS = 3000, ETCD_CHANGE_MS = 10000 };
+enum {
+    ETCD_API_PORT = 2379,
+    ETCD_MEMBERS_MAX = 16,
+    ETCD_URL_CAP = 64,
+    ETCD_ASK_MS = 3000,
+    ETCD_CHANGE_MS = 10000
+};
 
 struct etcd_member {
     char id[VALUE_ID_CAP];
@@ -37,6 +43,11 @@ struct etcd_api {
     const struct tls_files *files;
     struct wire_peer peer;
 };
+
+/* The node's own files with which it may do everything. */
+struct tls_files etcd_admin_files(const struct root *root);
+/* FILES must outlive it. */
+struct etcd_api etcd_api_at(const struct tls_files *files, const char *ip, uint16_t port);
 
 must_check int etcd_members_ask(const struct etcd_api *api, struct etcd_members *ret, struct err *err);
 must_check int etcd_member_remove(const struct etcd_api *api, const char *id, struct err *err);

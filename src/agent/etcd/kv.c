@@ -282,22 +282,17 @@ int etcd_lease_revoke(const struct etcd_api *api, const struct etcd_lease *lease
 }
 
 int etcd_lock(const struct etcd_api *api, const char *key, const char *holder, unsigned ttl_s,
-              struct etcd_lease *ret, struct err *err)
+              struct etcd_lease *ret, bool *ret_locked, struct err *err)
 {
-    struct etcd_lease lease;
     struct err unrevoked;
-    bool done = false;
-    if (etcd_lease_grant(api, ttl_s, &lease, err) < 0)
+    size_t len = strlen(holder);
+    *ret_locked = false;
+    if (etcd_lease_grant(api, ttl_s, ret, err) < 0)
         return -1;
-    int status = etcd_create(api, key, holder, strlen(holder), &lease, &done, err);
-    if (status == 0 && !done)
-        status = put_if_value(api, key, holder, strlen(holder), holder, strlen(holder), &lease, &done, err);
-    if (status == 0 && done) {
-        *ret = lease;
-        return 0;
-    }
-    if (status == 0)
-        err_set(err, ERR_REMOTE, 0, "another holds %s", key);
-    (void)!etcd_lease_revoke(api, &lease, &unrevoked);
-    return -1;
+    int status = etcd_create(api, key, holder, len, ret, ret_locked, err);
+    if (status == 0 && !*ret_locked)
+        status = put_if_value(api, key, holder, len, holder, len, ret, ret_locked, err);
+    if (status < 0 || !*ret_locked)
+        (void)!etcd_lease_revoke(api, ret, &unrevoked);
+    return status;
 }

@@ -48,9 +48,9 @@ must_check int etcd_lease_keep(const struct etcd_api *api, const struct etcd_lea
                                struct err *err);
 must_check int etcd_lease_revoke(const struct etcd_api *api, const struct etcd_lease *lease, struct err *err);
 
-/* Holds KEY alone until RET is revoked, at most TTL_S seconds. ERR_REMOTE if another holds it; what the same
- * HOLDER left, because it was killed, is taken over. */
+/* Holds KEY alone until RET is revoked, at most TTL_S seconds. *RET_LOCKED is false if another holds it; what
+ * the same HOLDER left, because it was killed, is taken over. */
 must_check int etcd_lock(const struct etcd_api *api, const char *key, const char *holder, unsigned ttl_s,
-                         struct etcd_lease *ret, struct err *err);
+                         struct etcd_lease *ret, bool *ret_locked, struct err *err);
 
 #endif

@@ -31,7 +31,7 @@ struct join {
 int join_options_read(const struct root *root, struct join_options *ret, struct err *err)
 {
     *ret = (struct join_options){
-        .roster_port = PEERS_PORT, .client_port = JOIN_CLIENT_PORT, .peer_port = JOIN_PEER_PORT};
+        .roster_port = PEERS_PORT, .client_port = ETCD_API_PORT, .peer_port = JOIN_PEER_PORT};
     return peers_read_key(root, &ret->key, err);
 }
 

@@ -60,18 +60,9 @@
 
 #include "agent/join/peers.h"
 
-#define JOIN_ENV  "/run/bake/etcd-join.env"
-#define JOIN_CA   "/etc/kubernetes/pki/admin/etcd-ca.crt"
-#define JOIN_CERT "/etc/kubernetes/pki/admin/etcd-client.crt"
-#define JOIN_KEY  "/etc/kubernetes/pki/admin/etcd-client.key"
+#define JOIN_ENV "/run/bake/etcd-join.env"
 
-enum {
-    JOIN_CLIENT_PORT = 2379,
-    JOIN_PEER_PORT = 2380,
-    JOIN_ROUND_MS = 1000,
-    JOIN_PAUSE_MS = 1000,
-    JOIN_RESTORE_MS = 15000
-};
+enum { JOIN_PEER_PORT = 2380, JOIN_ROUND_MS = 1000, JOIN_PAUSE_MS = 1000, JOIN_RESTORE_MS = 15000 };
 
 struct join_options {
     struct peers_key key;

@@ -34,11 +34,10 @@ static int ask_for_vote(struct keep *keep, const struct node_metadata *m, const 
                         struct err *err)
 {
     for (size_t i = 0; i < m->node_count; i++) {
-        struct etcd_api api = {files, {.port = JOIN_CLIENT_PORT}};
+        struct etcd_api api = etcd_api_at(files, m->nodes[i].ip, ETCD_API_PORT);
         struct etcd_members members;
         struct err unused;
         char id[VALUE_ID_CAP];
-        snprintf(api.peer.host, sizeof api.peer.host, "%s", m->nodes[i].ip);
         if (i == m->self || etcd_members_ask(&api, &members, &unused) < 0)
             continue;
         if (!is_learner(&members, m->name, id))
@@ -54,16 +53,6 @@ static int ask_for_vote(struct keep *keep, const struct node_metadata *m, const 
 
 /* --- this node's list --- */
 
-static bool same_list(const struct node_metadata *a, const struct node_metadata *b)
-{
-    if (a->node_count != b->node_count)
-        return false;
-    for (size_t i = 0; i < a->node_count; i++)
-        if (strcmp(a->nodes[i].name, b->nodes[i].name) != 0 || strcmp(a->nodes[i].ip, b->nodes[i].ip) != 0)
-            return false;
-    return true;
-}
-
 static int publish(struct keep *keep, const struct etcd_api *api, const struct node_metadata *m,
                    struct err *err)
 {
@@ -75,7 +64,7 @@ static int publish(struct keep *keep, const struct etcd_api *api, const struct n
         if (etcd_lease_grant(api, LISTS_TTL_S, &keep->lease, err) < 0)
             return -1;
     }
-    if (same_list(&keep->published, m))
+    if (node_metadata_same_members(&keep->published, m))
         return 0;
     if (lists_publish(api, m, &keep->lease, err) < 0)
         return -1;
@@ -134,9 +123,8 @@ static void log_unlisted(struct keep *keep, const struct agree *agree)
 
 int keep_once(struct keep *keep, const struct node_metadata *metadata, struct err *err)
 {
-    const struct tls_files files = {keep->root, JOIN_CA, JOIN_CERT, JOIN_KEY};
-    struct etcd_api api = {&files, {.port = JOIN_CLIENT_PORT}};
-    snprintf(api.peer.host, sizeof api.peer.host, "%s", metadata->ip);
+    const struct tls_files files = etcd_admin_files(keep->root);
+    struct etcd_api api = etcd_api_at(&files, metadata->ip, ETCD_API_PORT);
     cleanup_free struct agree *agree = calloc(1, sizeof *agree);
     if (!agree)
         return err_oom(err);

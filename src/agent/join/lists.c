@@ -42,9 +42,12 @@ int lists_publish(const struct etcd_api *api, const struct node_metadata *metada
 int lists_lock(const struct etcd_api *api, const struct node_metadata *metadata, struct etcd_lease *ret,
                struct err *err)
 {
-    if (etcd_lock(api, LISTS_LOCK, metadata->name, LISTS_LOCK_S, ret, err) < 0)
+    bool locked = false;
+    if (etcd_lock(api, LISTS_LOCK, metadata->name, LISTS_LOCK_S, ret, &locked, err) < 0)
         return err_wrap(err, "the members are being changed");
-    return 0;
+    return locked
+               ? 0
+               : err_set(err, ERR_REMOTE, 0, "the members are being changed: another holds %s", LISTS_LOCK);
 }
 
 void lists_unlock(const struct etcd_api *api, const struct etcd_lease *lock)

@@ -82,14 +82,13 @@ static bool api_of(const struct replace *self, const struct tls_files *files, si
     const struct node_metadata *m = self->metadata;
     if (node == m->self)
         return false;
-    *ret = (struct etcd_api){.files = files, .peer = {.port = self->client_port}};
-    snprintf(ret->peer.host, sizeof ret->peer.host, "%s", m->nodes[node].ip);
+    *ret = etcd_api_at(files, m->nodes[node].ip, self->client_port);
     return true;
 }
 
 int replace_run(const struct replace *self, struct etcd_members *ret, struct err *err)
 {
-    struct tls_files files = {self->root, JOIN_CA, JOIN_CERT, JOIN_KEY};
+    struct tls_files files = etcd_admin_files(self->root);
     char all[ERR_TEXT_MAX] = "";
     size_t len = 0;
     for (size_t i = 0; i < self->metadata->node_count; i++) {
@@ -109,7 +108,7 @@ int replace_run(const struct replace *self, struct etcd_members *ret, struct err
 
 enum replace_place replace_find(const struct replace *self, struct err *ret_why)
 {
-    struct tls_files files = {self->root, JOIN_CA, JOIN_CERT, JOIN_KEY};
+    struct tls_files files = etcd_admin_files(self->root);
     for (size_t i = 0; i < self->metadata->node_count; i++) {
         struct etcd_members now;
         struct etcd_api api;

@@ -11,9 +11,7 @@
 #include "base/clock.h"
 #include "node/pki.h"
 
-#define ADMIN PKI_DIR "/admin/"
-
-enum { ETCD_PORT = 2379, WORD_MAX = 128, PAUSE_MS = 1000, REWRITE_S = 600 };
+enum { WORD_MAX = 128, PAUSE_MS = 1000, REWRITE_S = 600 };
 
 static const char done[] = "done";
 
@@ -26,6 +24,7 @@ struct stepper {
     struct etcd_api api; /* the node's own member */
     struct etcd_members members;
     const char *self; /* its id in etcd */
+    struct secrets_server server;
     struct err *err;
 };
 
@@ -95,38 +94,13 @@ static int publish(const struct stepper *s, const struct rotation *at)
 
 /* --- one node at a time --- */
 
-/* A lock of our own is from a step that failed, or from an agent that died: it is done again now. */
-static int drop_own_lock(const struct stepper *s)
-{
-    cleanup_buf struct buf holder = BUF_INIT(ETCD_VALUE_MAX);
-    bool found = false;
-    if (etcd_get(&s->api, ROTATE_LOCK, &holder, &found, s->err) < 0)
-        return -1;
-    return found && holder.data && strcmp(holder.data, s->metadata->name) == 0
-               ? etcd_delete(&s->api, ROTATE_LOCK, s->err)
-               : 0;
-}
-
-static int lock(const struct stepper *s, struct etcd_lease *ret, bool *ret_locked)
-{
-    const char *name = s->metadata->name;
-    struct err unused;
-    if (drop_own_lock(s) < 0 || etcd_lease_grant(&s->api, ROTATE_START_S, ret, s->err) < 0 ||
-        etcd_create(&s->api, ROTATE_LOCK, name, strlen(name), ret, ret_locked, s->err) < 0)
-        return -1;
-    if (!*ret_locked)
-        (void)!etcd_lease_revoke(&s->api, ret, &unused);
-    return 0;
-}
-
 /* A second member must not go while one is away. */
 static int check_members(const struct stepper *s)
 {
     for (size_t i = 0; i < s->metadata->node_count; i++) {
         const struct node_member *node = &s->metadata->nodes[i];
         struct etcd_members unused;
-        struct etcd_api api = {.files = &s->files, .peer = {.port = ETCD_PORT}};
-        snprintf(api.peer.host, sizeof api.peer.host, "%s", node->ip);
+        struct etcd_api api = etcd_api_at(&s->files, node->ip, ETCD_API_PORT);
         if (etcd_members_ask(&api, &unused, s->err) < 0)
             return err_wrap(s->err, "the member %s does not answer", node->name);
     }
@@ -143,15 +117,12 @@ static int start_clients(const struct stepper *s)
 
 static int await_server(const struct stepper *s, const struct rotation *after)
 {
-    struct secrets_server server = {
-        .files = {s->rotate->root, ADMIN "ca.crt", ADMIN "client.crt", ADMIN "client.key"},
-        .peer = {"127.0.0.1", PKI_API_PORT}};
     int64_t deadline = clock_now_ms() + INT64_C(1000) * ROTATE_START_S;
     char keys[ROTATION_KEYS_CAP];
     bool ready = false;
     rotation_keys(after, keys);
     for (;;) {
-        int asked = secrets_server_ready(&server, s->metadata->name, keys, &ready, s->err);
+        int asked = secrets_server_ready(&s->server, s->metadata->name, keys, &ready, s->err);
         if (asked == 0 && ready)
             return 0;
         if (clock_now_ms() >= deadline)
@@ -183,7 +154,7 @@ static int take_step(const struct stepper *s, const struct rotation *after)
     struct etcd_lease lease;
     struct err unused;
     bool locked = false;
-    if (lock(s, &lease, &locked) < 0)
+    if (etcd_lock(&s->api, ROTATE_LOCK, s->metadata->name, ROTATE_START_S, &lease, &locked, s->err) < 0)
         return -1;
     if (!locked)
         return 0;
@@ -240,9 +211,6 @@ static int finish(const struct stepper *s, const struct rotation *after)
 
 static int rewrite_secrets(const struct stepper *s)
 {
-    struct secrets_server server = {
-        .files = {s->rotate->root, ADMIN "ca.crt", ADMIN "client.crt", ADMIN "client.key"},
-        .peer = {"127.0.0.1", PKI_API_PORT}};
     const char *name = s->metadata->name;
     struct etcd_lease lease;
     struct err unused;
@@ -255,7 +223,7 @@ static int rewrite_secrets(const struct stepper *s)
     if (etcd_lease_grant(&s->api, REWRITE_S, &lease, s->err) < 0 ||
         etcd_create(&s->api, key, name, strlen(name), &lease, &mine, s->err) < 0)
         return -1;
-    int status = mine ? secrets_rewrite(&server, &count, s->err) : 0;
+    int status = mine ? secrets_rewrite(&s->server, &count, s->err) : 0;
     /* not if a node that was replaced meanwhile has deleted the key */
     if (mine && status == 0)
         status = etcd_swap(&s->api, key, name, strlen(name), done, strlen(done), &mine, s->err);
@@ -291,16 +259,16 @@ int rotate_run(struct rotate *rotate, const struct node_metadata *metadata,
                const struct cluster_secret *secret, const struct rotation *rotation, enum rotation_step step,
                bool *ret_under_way, struct err *err)
 {
-    struct stepper s = {
-        .rotate = rotate,
-        .metadata = metadata,
-        .secret = secret,
-        .rotation = rotation,
-        .files = {rotate->root, ADMIN "etcd-ca.crt", ADMIN "etcd-client.crt", ADMIN "etcd-client.key"},
-        .api = {.peer = {"127.0.0.1", ETCD_PORT}},
-        .err = err};
+    struct stepper s = {.rotate = rotate,
+                        .metadata = metadata,
+                        .secret = secret,
+                        .rotation = rotation,
+                        .files = etcd_admin_files(rotate->root),
+                        .server = {.files = {rotate->root, PKI_ADMIN_CA, PKI_ADMIN_CERT, PKI_ADMIN_KEY},
+                                   .peer = {"127.0.0.1", PKI_API_PORT}},
+                        .err = err};
     struct rotation after;
-    s.api.files = &s.files;
+    s.api = etcd_api_at(&s.files, "127.0.0.1", ETCD_API_PORT);
     *ret_under_way =
         step != ROTATION_STAY || rotation->stage == ROTATION_TRUST || rotation->stage == ROTATION_USE;
     if (step == ROTATION_STAY && rotation->stage == ROTATION_NONE)

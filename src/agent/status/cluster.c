@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define ADMIN "/etc/kubernetes/pki/admin"
+#include "node/pki.h"
 
 struct cluster_reader {
     const struct root *root;
@@ -54,13 +54,6 @@ static void add_members(const struct cluster_reader *r, const struct etcd_member
     }
 }
 
-static struct etcd_api api_of(const struct cluster_reader *r, const struct tls_files *files, const char *ip)
-{
-    struct etcd_api api = {.files = files, .peer = {.port = r->ports->etcd}};
-    snprintf(api.peer.host, sizeof api.peer.host, "%s", ip);
-    return api;
-}
-
 /* This node first: it is near, and most likely well. */
 static size_t nth_row(const struct cluster_reader *r, size_t nth)
 {
@@ -73,7 +66,7 @@ static void ask_members(const struct cluster_reader *r, const struct tls_files *
     struct etcd_members members;
     struct err err = {0};
     for (size_t i = 0; i < r->metadata->node_count && !r->state->has_members; i++) {
-        struct etcd_api api = api_of(r, files, r->metadata->nodes[nth_row(r, i)].ip);
+        struct etcd_api api = etcd_api_at(files, r->metadata->nodes[nth_row(r, i)].ip, r->ports->etcd);
         r->state->has_members = etcd_members_ask(&api, &members, &err) == 0;
     }
     if (r->state->has_members)
@@ -100,14 +93,13 @@ static int ask_alarms(const struct etcd_api *api, struct cluster_state *state, s
 
 static void ask_etcd(const struct cluster_reader *r)
 {
-    const struct tls_files files = {r->root, ADMIN "/etcd-ca.crt", ADMIN "/etcd-client.crt",
-                                    ADMIN "/etcd-client.key"};
+    const struct tls_files files = etcd_admin_files(r->root);
     struct err err;
     bool asked = false;
     ask_members(r, &files);
     for (size_t i = 0; i < r->state->count; i++) {
         struct cluster_row *row = &r->state->rows[i];
-        struct etcd_api api = api_of(r, &files, row->ip);
+        struct etcd_api api = etcd_api_at(&files, row->ip, r->ports->etcd);
         if (row->ip[0] == '\0')
             continue;
         if (ask_status(&api, row, &err) < 0)
@@ -120,7 +112,7 @@ static void ask_etcd(const struct cluster_reader *r)
 static int ask_api(const struct cluster_reader *r, const char *ip, const char *path, struct buf *ret,
                    struct err *err)
 {
-    const struct tls_files files = {r->root, ADMIN "/ca.crt", ADMIN "/client.crt", ADMIN "/client.key"};
+    const struct tls_files files = {r->root, PKI_ADMIN_CA, PKI_ADMIN_CERT, PKI_ADMIN_KEY};
     struct wire_peer peer = {.port = r->ports->api};
     struct tls_request request = {.files = &files, .peer = &peer, .path = path, .timeout_ms = CLUSTER_ASK_MS};
     int status = 0;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "agent/backup/snapshot.h"
 #include "agent/config/acquire.h"
 #include "agent/config/readers.h"
 #include "agent/contents/contents.h"
@@ -93,7 +94,7 @@ static void look_at_snapshot(int folder, const char *name, struct own_snapshots 
 
 static void read_snapshots(const struct root *root, struct own_snapshots *all)
 {
-    int fd = root_openat(root, OWN_SNAPSHOTS, O_RDONLY | O_DIRECTORY);
+    int fd = root_openat(root, SNAPSHOT_FOLDER, O_RDONLY | O_DIRECTORY);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir) {
         if (fd >= 0)

@@ -16,7 +16,6 @@
 #include "node/metadata.h"
 
 /* `bake-agent snapshot` keeps NAME.db files there; not every node has them. */
-#define OWN_SNAPSHOTS "/var/lib/bake/snapshots"
 
 enum {
     OWN_DISKS = 2,

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <utime.h>
 
+#include "agent/backup/snapshot.h"
 #include "agent/boot.h"
 #include "agent/config/acquire.h"
 #include "agent/contents/contents.h"
@@ -137,7 +138,7 @@ static void put_snapshot(const struct place *place, const char *name, size_t byt
 {
     char path[256];
     static const char zeros[100];
-    snprintf(path, sizeof path, OWN_SNAPSHOTS "/%s", name);
+    snprintf(path, sizeof path, SNAPSHOT_FOLDER "/%s", name);
     put(place, path, zeros, bytes, 0600);
     assert_int_equal(utime(below(place, path), &(struct utimbuf){at, at}), 0);
 }
